@@ -1,0 +1,309 @@
+//! The conversation, as a value.
+//!
+//! A shell feeds a [`Call`] facts with [`Call::handle`], wakes it at [`Call::deadline`] with [`Call::tick`], and performs
+//! the [`Action`]s that come out. Audio never enters: the media engine turns fifty frames a second into about ten facts.
+//!
+//! What to do next is derived, after every fact, from what is the case (`settle`); no transition has to remember
+//! everything that could follow it. The parts:
+//!
+//! - `listening`: the caller's speech, words and keys;
+//! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
+//! - `trouble`: failures, long silences and the end;
+//! - [`endpoint`]: how much silence ends a turn.
+//!
+//! An event that carries a [`ReplyId`] is for the reply now speaking or drafting, or it is stale and changes nothing.
+
+mod action;
+pub mod endpoint;
+mod event;
+mod listening;
+mod reply;
+mod settings;
+mod speaking;
+mod timer;
+mod trouble;
+
+use std::sync::Arc;
+
+pub use action::{Action, Ask, Means, Note, Timing};
+pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
+pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
+pub use timer::Timer;
+
+use crate::time::At;
+use listening::{Caller, OpenTurn, Overlap};
+use reply::{Mind, Origin, Playback, Reply};
+use timer::Timers;
+
+/// One phone call, from the first frame to the last.
+#[derive(Clone, Debug)]
+pub struct Call {
+    settings: Arc<Settings>,
+    phase: Phase,
+    now: At,
+    timers: Timers,
+    /// The reply being said, halted or about to be said.
+    speaking: Option<Reply>,
+    /// The reply being thought of. Nobody hears of it.
+    drafting: Option<Reply>,
+    next_reply: u32,
+    caller: Caller,
+    open: OpenTurn,
+    overlap: Option<Overlap>,
+    /// Sentences to be said before anything else.
+    notices: Vec<Arc<str>>,
+    ending: Option<Ending>,
+    /// The mind has not opened the conversation yet.
+    owes_opening: bool,
+    /// The last sentence the agent said, to be repeated after a notice.
+    last_said: Option<Arc<str>>,
+    expects: Expects,
+    nudges: usize,
+    idle_since: At,
+    strikes: Strikes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Live,
+    Ended,
+}
+
+/// The last words, once they have been decided on.
+#[derive(Clone, Debug)]
+struct Ending {
+    reason: EndReason,
+    /// `None` once they are being said.
+    words: Option<Words>,
+}
+
+#[derive(Clone, Debug)]
+enum Words {
+    Voiced(Arc<str>),
+    /// No voice can be had: the recording that ships with the server.
+    Recorded,
+}
+
+/// Failures since the stage last worked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strikes {
+    ears: u8,
+    mind: u8,
+    voice: u8,
+}
+
+impl Call {
+    /// A call that waits for its media stream. `now` counts towards the longest length of a call.
+    pub fn new(settings: Arc<Settings>, now: At) -> Self {
+        let mut timers = Timers::default();
+        timers.set(Timer::TooLong, Some(now.plus(settings.limits.call_ms)));
+        Self {
+            settings,
+            phase: Phase::Waiting,
+            now,
+            timers,
+            speaking: None,
+            drafting: None,
+            next_reply: 0,
+            caller: Caller::default(),
+            open: OpenTurn::default(),
+            overlap: None,
+            notices: Vec::new(),
+            ending: None,
+            owes_opening: false,
+            last_said: None,
+            expects: Expects::Words,
+            nudges: 0,
+            idle_since: now,
+            strikes: Strikes::default(),
+        }
+    }
+
+    /// Takes in one fact. Timers that fell due before `now` fire first, so that a late shell gets the same conversation.
+    pub fn handle(&mut self, now: At, event: Event, out: &mut Vec<Action>) {
+        if now > self.now {
+            self.fire_due(At::from_ms(now.ms() - 1), out);
+        }
+        self.now = self.now.max(now);
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.take(event, out);
+        self.settle(out);
+    }
+
+    /// Fires what is due at `now`. Call it at [`Call::deadline`].
+    pub fn tick(&mut self, now: At, out: &mut Vec<Action>) {
+        self.fire_due(now, out);
+        self.now = self.now.max(now);
+    }
+
+    /// When [`Call::tick`] is next needed and why. Only an ended call has none.
+    pub fn deadline(&self) -> Option<(At, Timer)> {
+        self.timers.earliest()
+    }
+
+    /// The conversation is over: nothing more will come out.
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// The reply that the caller hears or is about to hear.
+    pub fn speaking(&self) -> Option<ReplyId> {
+        self.speaking.as_ref().map(|r| r.id)
+    }
+
+    /// The reply being thought of.
+    pub fn drafting(&self) -> Option<ReplyId> {
+        self.drafting.as_ref().map(|r| r.id)
+    }
+
+    fn fire_due(&mut self, now: At, out: &mut Vec<Action>) {
+        while self.phase != Phase::Ended {
+            let Some((at, _)) = self.timers.earliest().filter(|(at, _)| *at <= now) else { return };
+            self.now = self.now.max(at);
+            if let Some(timer) = self.timers.pop_due(now) {
+                self.fire(timer, out);
+                self.settle(out);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::Answered => self.answered(out),
+            Event::LineClosed { reason } => self.line_closed(reason, out),
+            Event::EndAsked { reason } => self.end_with(self.settings.notices.closing.clone(), reason, out),
+            Event::SpeechStarted { at } => self.speech_started(at),
+            Event::SpeechStopped { at } => self.speech_stopped(at),
+            Event::Partial { until, text } => self.partial(until, text, out),
+            Event::Final { until, text, confidence } => self.final_text(until, &text, confidence, out),
+            Event::TurnScored { until, complete } => self.turn_scored(until, complete),
+            Event::HearFailed { until, fatal } => self.hear_failed(until, fatal, out),
+            Event::Key { key } => self.key(key, out),
+            Event::MindStarted { reply } => self.mind_started(reply),
+            Event::MindSaid { reply, text } => self.mind_said(reply, text, out),
+            Event::MindDone { reply, after, expects } => self.mind_done(reply, after, expects, out),
+            Event::MindFailed { reply } => self.mind_failed(reply, out),
+            Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
+            Event::PlaybackStarted { reply } => self.playback_started(reply, out),
+            Event::Heard { reply, position } => self.heard(reply, position, out),
+            Event::Paused { reply, position } => self.paused(reply, position, out),
+            Event::Played { reply } => self.played(reply, out),
+        }
+    }
+
+    fn fire(&mut self, timer: Timer, out: &mut Vec<Action>) {
+        match timer {
+            // These two only wake `settle`, which sees that the moment has come.
+            Timer::Overlap | Timer::EndOfTurn => {}
+            Timer::OverlapVerdict => self.overlap = None,
+            Timer::Transcript => self.transcript_missing(out),
+            Timer::LongSpeech => self.speech_too_long(),
+            Timer::Mind => self.mind_silent(out),
+            Timer::Playback => self.playback_stuck(out),
+            Timer::Silence => self.silence(out),
+            Timer::TooLong => self.too_long(out),
+            Timer::Ending => self.ending_overdue(out),
+        }
+    }
+
+    /// Derives what follows from what is the case now.
+    fn settle(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        self.settle_overlap(out);
+        self.settle_speaking(out);
+        self.settle_floor(out);
+        if self.phase == Phase::Live {
+            self.arm();
+        }
+    }
+
+    /// Sets every timer to what the state asks for; those of the whole call are left alone.
+    fn arm(&mut self) {
+        let limits = &self.settings.limits;
+        let overlap = self.overlap_deadline();
+        let verdict = self.verdict_deadline();
+        let transcript = self.caller.missing_since().map(|at| at.plus(limits.transcript_ms));
+        let long_speech = self.caller.talking.map(|from| from.plus(limits.speech_ms));
+        let thinking = [&self.drafting, &self.speaking].into_iter().flatten().filter(|r| r.mind == Mind::Asked);
+        let mind = thinking.map(|r| r.mind_progress.plus(limits.mind_ms)).min();
+        let playback =
+            self.speaking.as_ref().filter(|r| r.playback != Playback::Halted).map(|r| r.progress.plus(limits.playback_ms));
+        let silence = self.is_idle().then(|| self.idle_since.plus(limits.silence_ms));
+        let end_of_turn = self.turn_due().filter(|_| self.may_think());
+        for (timer, at) in [
+            (Timer::Overlap, overlap),
+            (Timer::OverlapVerdict, verdict),
+            (Timer::Transcript, transcript),
+            (Timer::LongSpeech, long_speech),
+            (Timer::Mind, mind),
+            (Timer::Playback, playback),
+            (Timer::Silence, silence),
+            (Timer::EndOfTurn, end_of_turn),
+        ] {
+            self.timers.set(timer, at);
+        }
+    }
+
+    /// Nobody speaks, and nothing is on its way.
+    fn is_idle(&self) -> bool {
+        self.speaking.is_none()
+            && self.drafting.is_none()
+            && self.caller.talking.is_none()
+            && self.caller.missing_since().is_none()
+            && self.open.is_empty()
+            && self.notices.is_empty()
+            && self.ending.is_none()
+    }
+
+    fn reply(&mut self, id: ReplyId) -> Option<&mut Reply> {
+        [&mut self.speaking, &mut self.drafting].into_iter().flatten().find(|r| r.id == id)
+    }
+
+    fn new_reply(&mut self, origin: Origin, mind: Mind) -> Reply {
+        let id = ReplyId(self.next_reply);
+        self.next_reply += 1;
+        Reply::new(id, origin, mind, self.now)
+    }
+
+    fn answered(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.phase = Phase::Live;
+        self.idle_since = self.now;
+        self.owes_opening = true;
+        let mut opening = self.new_reply(Origin::Opening, Mind::None);
+        for clause in &self.settings.notices.opening {
+            opening.push(Arc::clone(clause), true);
+        }
+        self.speak(opening, out);
+    }
+
+    fn line_closed(&mut self, reason: EndReason, out: &mut Vec<Action>) {
+        self.cancel_draft(out);
+        if let Some(reply) = self.speaking.take() {
+            if reply.mind == Mind::Asked {
+                out.push(Action::CancelThink { reply: reply.id });
+            }
+            self.note_heard(reply, true, out);
+        }
+        self.over(reason, out);
+    }
+
+    fn over(&mut self, reason: EndReason, out: &mut Vec<Action>) {
+        self.phase = Phase::Ended;
+        self.timers.clear();
+        out.push(Action::Note(Note::Ended { reason, at: self.now }));
+    }
+
+    fn hang_up(&mut self, reason: EndReason, out: &mut Vec<Action>) {
+        self.cancel_draft(out);
+        self.over(reason, out);
+        out.push(Action::HangUp { reason });
+    }
+}

@@ -1,0 +1,195 @@
+//! What a call wants done: actions, in the imperative.
+
+use std::sync::Arc;
+
+use super::event::{EndReason, ReplyId, Stage};
+use crate::commands::Command;
+use crate::time::At;
+
+/// What the mind is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    /// To open the conversation; the notices are being said already.
+    Open,
+    /// To answer the caller.
+    Answer {
+        /// All words that no reply has answered yet. A reply that nobody heard did not answer them.
+        text: String,
+        /// All keys that no reply has answered yet.
+        keys: String,
+    },
+}
+
+/// One thing for the shell to do. None fails at once: a failure comes back as an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Ask the mind. Until [`Action::Commit`] it may have no effect that outlives the reply.
+    Think {
+        /// The reply that its events must carry.
+        reply: ReplyId,
+        /// What is asked.
+        ask: Ask,
+    },
+    /// Stop thinking about a reply; what the mind did for it is undone.
+    CancelThink {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// Voice a clause so that it is at hand; it may never be said.
+    Prepare {
+        /// The draft it belongs to.
+        reply: ReplyId,
+        /// The words.
+        text: Arc<str>,
+    },
+    /// Voice a clause and queue it for playing, behind what the reply has queued.
+    Say {
+        /// The reply.
+        reply: ReplyId,
+        /// Position of the clause in it.
+        clause: u16,
+        /// The words.
+        text: Arc<str>,
+    },
+    /// Play the recording that is kept for when no voice can be had.
+    SayRecorded {
+        /// The reply.
+        reply: ReplyId,
+        /// Position of the clause in it.
+        clause: u16,
+    },
+    /// No more clauses follow in this reply.
+    EndSay {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// Stop playing and keep the rest. Answered by [`Event::Paused`](super::Event::Paused).
+    Pause {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// Go on playing where the caller last heard it, at a word.
+    Resume {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// Forget what is queued and being voiced for a reply and has not been played.
+    Drop {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// The caller has begun to hear this reply: what the mind did for it now holds.
+    Commit {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// Write something down.
+    Note(Note),
+    /// Close the line. The last action of a call, but for the note that says so.
+    HangUp {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// How a command of the caller's reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// Spoken.
+    Words,
+    /// Pressed.
+    Key,
+}
+
+/// The times of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// The caller's voice ended.
+    pub speech_end: At,
+    /// The turn was decided to be over and the mind asked.
+    pub decided: At,
+    /// The mind's first token.
+    pub first_token: At,
+    /// The first audio of the answer went out.
+    pub first_audio: At,
+}
+
+/// Something worth writing down about the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// The caller said something.
+    CallerSaid {
+        /// Start of the speech.
+        from: At,
+        /// End of the speech.
+        to: At,
+        /// The words.
+        text: String,
+        /// 0 to 1.
+        confidence: f32,
+    },
+    /// The caller pressed keys that the mind will be told of.
+    CallerPressed {
+        /// When the last was pressed.
+        at: At,
+        /// The keys.
+        keys: String,
+    },
+    /// The caller heard this.
+    AgentSaid {
+        /// The reply it belongs to.
+        reply: ReplyId,
+        /// First audio.
+        from: At,
+        /// Last audio.
+        to: At,
+        /// The words that were heard, not those that were written.
+        text: String,
+        /// The caller cut it short.
+        cut: bool,
+    },
+    /// Playback was halted because the caller spoke over it.
+    Interrupted {
+        /// The reply.
+        reply: ReplyId,
+        /// When.
+        at: At,
+    },
+    /// It was nothing: playback went on.
+    Resumed {
+        /// The reply.
+        reply: ReplyId,
+        /// When.
+        at: At,
+    },
+    /// The caller gave a command that no mind can veto.
+    Commanded {
+        /// Which.
+        command: Command,
+        /// How.
+        means: Means,
+        /// When.
+        at: At,
+    },
+    /// An answer reached the caller.
+    Answered {
+        /// The reply.
+        reply: ReplyId,
+        /// Its times.
+        timing: Timing,
+    },
+    /// A stage failed.
+    StageFailed {
+        /// Which.
+        stage: Stage,
+        /// When.
+        at: At,
+    },
+    /// The call is over.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// When.
+        at: At,
+    },
+}

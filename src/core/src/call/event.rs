@@ -1,0 +1,192 @@
+//! What a call is told: facts, in the past tense.
+
+use crate::time::At;
+
+/// Names one reply of the agent within its call. Ids are never used again, so an event that carries any id but that of
+/// the reply now speaking or drafting is stale and dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyId(pub u32);
+
+/// How far into a clause the caller has listened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The clause, counted from 0 within its reply.
+    pub clause: u16,
+    /// Milliseconds of it that were played to the caller.
+    pub heard_ms: u32,
+    /// Milliseconds that it lasts.
+    pub clause_ms: u32,
+}
+
+/// What the mind wants once its reply has been heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// Listen to the caller.
+    #[default]
+    Listen,
+    /// End the call.
+    HangUp,
+}
+
+/// What kind of answer the mind has just asked for. It decides how long a pause may be, and what keys mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expects {
+    /// Any words; a key that is bound to a command is that command.
+    #[default]
+    Words,
+    /// Digits, spoken or pressed: pauses may be longer, and a command key counts only after a star.
+    Digits,
+}
+
+/// Which of the stages failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Speech-to-text.
+    Ears,
+    /// The language model or flow.
+    Mind,
+    /// Text-to-speech.
+    Voice,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The caller, or the carrier for them, closed the line.
+    CallerHungUp,
+    /// The media socket broke without a goodbye.
+    LineLost,
+    /// The mind ended the conversation.
+    AgentHungUp,
+    /// The caller asked not to be called again.
+    OptedOut,
+    /// Nobody answered the nudges.
+    Silence,
+    /// The longest allowed length was reached.
+    TooLong,
+    /// A stage failed and the apology was the last thing said.
+    Failed(Stage),
+    /// The server is shutting down.
+    Draining,
+    /// An operator or the API ended it.
+    Asked,
+}
+
+/// One fact about a live call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The media stream began: somebody is listening.
+    Answered,
+    /// The line is gone.
+    LineClosed {
+        /// What the carrier said of it.
+        reason: EndReason,
+    },
+    /// Somebody wants the call ended, in words.
+    EndAsked {
+        /// Why.
+        reason: EndReason,
+    },
+    /// The caller's voice set in. `at` may lie a little in the past: the moment itself, not that of its discovery.
+    SpeechStarted {
+        /// Onset of the voice.
+        at: At,
+    },
+    /// The caller's voice ended.
+    SpeechStopped {
+        /// End of the voice; the silence began here.
+        at: At,
+    },
+    /// The recogniser's guess at words still being spoken.
+    Partial {
+        /// Audio up to here is in it.
+        until: At,
+        /// The words so far.
+        text: String,
+    },
+    /// The recogniser's verdict. Empty text is a verdict too: nothing was said.
+    Final {
+        /// All audio up to here is now transcribed.
+        until: At,
+        /// The words, of what followed the last `Final`.
+        text: String,
+        /// 0 to 1.
+        confidence: f32,
+    },
+    /// The turn model's verdict on the speech that ended at `until`.
+    TurnScored {
+        /// The end of speech it looked at.
+        until: At,
+        /// Probability that the caller has finished, 0 to 1.
+        complete: f32,
+    },
+    /// The recogniser gave no verdict for the audio up to `until`.
+    HearFailed {
+        /// The end of speech it was asked about.
+        until: At,
+        /// It will not recover in this call.
+        fatal: bool,
+    },
+    /// The caller pressed a key: `0`–`9`, `*`, `#`, `A`–`D`.
+    Key {
+        /// The key.
+        key: char,
+    },
+    /// The mind's first token came.
+    MindStarted {
+        /// For this reply.
+        reply: ReplyId,
+    },
+    /// The mind finished a clause.
+    MindSaid {
+        /// Of this reply.
+        reply: ReplyId,
+        /// The words, fit to be spoken.
+        text: String,
+    },
+    /// The mind has no more to say in this reply.
+    MindDone {
+        /// The reply.
+        reply: ReplyId,
+        /// What follows it.
+        after: After,
+        /// The kind of answer it hopes for.
+        expects: Expects,
+    },
+    /// The mind failed; its shell has used up its retries.
+    MindFailed {
+        /// The reply it was asked for.
+        reply: ReplyId,
+    },
+    /// A clause could not be voiced.
+    VoiceFailed {
+        /// Its reply.
+        reply: ReplyId,
+        /// The clause.
+        clause: u16,
+    },
+    /// The first audio of a reply went out.
+    PlaybackStarted {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// The carrier confirmed how far a reply has been played.
+    Heard {
+        /// The reply.
+        reply: ReplyId,
+        /// How far.
+        position: Position,
+    },
+    /// Playback was paused, here. Answers [`Action::Pause`](super::Action::Pause).
+    Paused {
+        /// The reply.
+        reply: ReplyId,
+        /// The last thing heard.
+        position: Position,
+    },
+    /// All of a finished reply has been played.
+    Played {
+        /// The reply.
+        reply: ReplyId,
+    },
+}

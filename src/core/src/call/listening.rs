@@ -1,0 +1,380 @@
+//! The caller: their speech, their words, their keys, and whether they spoke over the agent.
+
+use super::action::{Action, Means, Note};
+use super::endpoint::silence_ms;
+use super::event::{After, Expects};
+use super::reply::{Fate, Mind, Origin, Playback};
+use super::{Call, Stage};
+use crate::commands::{self, Command};
+use crate::time::At;
+
+/// Longest text taken from one verdict, in characters; a minute of fast speech has about 1,200.
+const TEXT_CHARS_MAX: usize = 4_000;
+/// Most unanswered text that is kept.
+const OPEN_BYTES_MAX: usize = 16_000;
+/// Most keys that are kept for one answer.
+const KEYS_MAX: usize = 64;
+/// A verdict may end this much before the voice does and still be about all of it.
+const VERDICT_SLACK_MS: u64 = 150;
+/// Two verdicts this close together may hold one command between them ("don't … record").
+const COMMAND_GAP_MS: u64 = 2_000;
+/// A command that covers this share of the words leaves nothing for the mind.
+const COMMAND_COVERS: f32 = 0.6;
+
+/// What is known of the caller's voice and of the recogniser that listens to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller {
+    /// Speaking since.
+    pub(super) talking: Option<At>,
+    /// Start of the speech that has no verdict yet.
+    from: At,
+    /// Speech last ended here.
+    stopped: Option<At>,
+    /// All before this has its verdict.
+    transcribed: At,
+    partial: String,
+    score: Option<f32>,
+    /// The last verdict with words, for commands that a pause cut in two.
+    last: Option<(At, String)>,
+    star: bool,
+}
+
+impl Caller {
+    /// The end of speech whose verdict is missing.
+    pub(super) fn missing_since(&self) -> Option<At> {
+        let stopped = self.stopped.filter(|_| self.talking.is_none())?;
+        (stopped.since(self.transcribed) > VERDICT_SLACK_MS).then_some(stopped)
+    }
+}
+
+/// What the caller has said and pressed that no heard reply has answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenTurn {
+    pub(super) text: String,
+    pub(super) keys: String,
+    /// End of the last speech in it.
+    pub(super) spoken: At,
+    /// The last key in it.
+    pressed: At,
+}
+
+impl OpenTurn {
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.keys.is_empty()
+    }
+
+    /// Takes out what a reply has answered.
+    pub(super) fn answered(&mut self, (text, keys): (usize, usize)) {
+        self.text.drain(..text.min(self.text.len()));
+        self.keys.drain(..keys.min(self.keys.len()));
+        if self.text.trim().is_empty() {
+            self.text.clear();
+        }
+    }
+
+    fn add(&mut self, text: &str, spoken: At) {
+        if self.text.len() + text.len() < OPEN_BYTES_MAX {
+            if !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.text.push_str(text);
+        }
+        self.spoken = self.spoken.max(spoken);
+    }
+}
+
+/// The caller spoke while the agent did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Overlap {
+    pub(super) from: At,
+    pub(super) ended: Option<At>,
+}
+
+impl Call {
+    pub(super) fn speech_started(&mut self, at: At) {
+        if self.caller.talking.is_some() {
+            return;
+        }
+        let at = at.min(self.now);
+        if self.caller.missing_since().is_none() {
+            self.caller.from = at;
+        }
+        self.caller.talking = Some(at);
+        self.caller.score = None;
+        if self.speaking.as_ref().is_some_and(|r| !r.is_protected()) {
+            self.overlap = Some(Overlap { from: at, ended: None });
+        }
+    }
+
+    pub(super) fn speech_stopped(&mut self, at: At) {
+        let Some(from) = self.caller.talking.take() else { return };
+        let at = at.clamp(from, self.now);
+        self.caller.stopped = Some(at);
+        self.idle_since = self.now;
+        if let Some(overlap) = &mut self.overlap {
+            overlap.ended = Some(at);
+        }
+    }
+
+    pub(super) fn turn_scored(&mut self, until: At, complete: f32) {
+        let is_current = self.caller.stopped.is_some_and(|s| s.since(until).max(until.since(s)) <= VERDICT_SLACK_MS);
+        if is_current && self.caller.talking.is_none() && complete.is_finite() {
+            self.caller.score = Some(complete);
+        }
+    }
+
+    pub(super) fn partial(&mut self, until: At, text: String, out: &mut Vec<Action>) {
+        if until <= self.caller.transcribed {
+            return;
+        }
+        self.caller.partial = bounded(&text).to_owned();
+        // Words in mid-overlap that are more than a backchannel: the floor is the caller's. The words themselves
+        // are answered when the verdict comes.
+        let overlap_ms = self.overlap.map_or(0, |o| until.since(o.from));
+        let is_long = overlap_ms > u64::from(self.settings.overlap.backchannel_ms);
+        if is_long && text.split_whitespace().count() >= 3 && !commands::is_backchannel(&text) {
+            self.yield_floor(out);
+        }
+    }
+
+    pub(super) fn final_text(&mut self, until: At, text: &str, confidence: f32, out: &mut Vec<Action>) {
+        let from = self.caller.from;
+        let to = until.clamp(from, self.now.max(from));
+        self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
+        if self.caller.talking.is_some() {
+            self.caller.from = to;
+        }
+        self.caller.partial.clear();
+        let text = bounded(text);
+        if text.is_empty() {
+            return;
+        }
+        let confidence = if confidence.is_finite() { confidence.clamp(0.0, 1.0) } else { 0.0 };
+        self.strikes.ears = 0;
+        self.nudges = 0;
+        out.push(Action::Note(Note::CallerSaid { from, to, text: text.to_owned(), confidence }));
+        let handled = self.command_in(text, confidence, to, out);
+        self.caller.last = Some((to, text.to_owned()));
+        if !handled {
+            self.take_words(text, confidence, from, to, out);
+        }
+    }
+
+    /// Looks for a command. True when it covers what was said.
+    fn command_in(&mut self, text: &str, confidence: f32, to: At, out: &mut Vec<Action>) -> bool {
+        let mut found = commands::detect_all(text, confidence);
+        if found.is_empty()
+            && let Some((at, last)) = &self.caller.last
+            && to.since(*at) < COMMAND_GAP_MS
+            && commands::detect(last, confidence).is_none()
+        {
+            found = commands::detect_all(&format!("{last} {text}"), confidence);
+        }
+        // "Stop" is a command only to an agent that speaks; to one that listens it is an answer.
+        let is_interruptible = self.speaking.as_ref().is_some_and(|r| !r.is_protected());
+        found.retain(|f| f.command != Command::Stop || is_interruptible);
+        for found in &found {
+            self.command(found.command, Means::Words, out);
+        }
+        found.iter().map(|f| f.covers).sum::<f32>() >= COMMAND_COVERS
+    }
+
+    /// Words that are no command: an interruption, a backchannel, or (part of) a turn.
+    fn take_words(&mut self, text: &str, confidence: f32, from: At, to: At, out: &mut Vec<Action>) {
+        let overlap = &self.settings.overlap;
+        let is_short = to.since(from) < u64::from(overlap.backchannel_ms);
+        let is_unsure = is_short && confidence < overlap.confidence;
+        let is_backchannel = is_unsure || commands::is_backchannel(text);
+        if let Some(reply) = &self.speaking {
+            let early_answer = reply.asks_last() && commands::yes_no(text).is_some() && !is_unsure;
+            let ignored = match reply.origin {
+                Origin::Unheard => false,
+                Origin::Opening => is_backchannel || commands::is_greeting(text),
+                Origin::Turn | Origin::Nudge | Origin::Notice | Origin::Ending(_) => {
+                    is_backchannel || (reply.after == After::HangUp && commands::is_farewell(text))
+                }
+            };
+            if early_answer {
+                self.open.add(text, to);
+                self.overlap = None;
+                return;
+            }
+            if ignored {
+                self.overlap = None;
+                return;
+            }
+            self.yield_floor(out);
+        } else if self.drafting.as_ref().is_some_and(|r| r.answers != (0, 0)) && is_backchannel {
+            // "Mm-hm" while we think about what was said before adds nothing.
+            return;
+        }
+        self.cancel_draft(out);
+        self.owes_opening = false;
+        self.open.add(text, to);
+    }
+
+    /// The caller has the floor: a reply that may be cut is dropped.
+    pub(super) fn yield_floor(&mut self, _out: &mut Vec<Action>) {
+        if let Some(reply) = self.speaking.as_mut().filter(|r| !r.is_protected()) {
+            reply.fate = Fate::Drop;
+            self.overlap = None;
+        }
+    }
+
+    pub(super) fn key(&mut self, key: char, out: &mut Vec<Action>) {
+        if !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D') || self.phase != super::Phase::Live {
+            return;
+        }
+        self.nudges = 0;
+        self.idle_since = self.now;
+        let after_star = std::mem::replace(&mut self.caller.star, key == '*');
+        let bound = self.settings.keys.command(key).filter(|_| after_star || self.expects == Expects::Words);
+        if let Some(command) = bound {
+            return self.command(command, Means::Key, out);
+        }
+        if key == '*' || self.open.keys.len() >= KEYS_MAX {
+            return;
+        }
+        self.yield_floor(out);
+        self.cancel_draft(out);
+        self.owes_opening = false;
+        self.open.keys.push(key);
+        self.open.pressed = self.now;
+    }
+
+    /// Obeys a command. No mind is asked.
+    fn command(&mut self, command: Command, means: Means, out: &mut Vec<Action>) {
+        out.push(Action::Note(Note::Commanded { command, means, at: self.now }));
+        self.overlap = None;
+        let notices = &self.settings.notices;
+        let words = match command {
+            Command::OptOut => {
+                let words = notices.opt_out.clone();
+                return self.end_with(words, super::EndReason::OptedOut, out);
+            }
+            Command::Stop => return self.yield_floor(out),
+            Command::DontRecord => notices.dont_record.clone(),
+            Command::Robot => notices.robot.clone(),
+        };
+        if !self.notices.contains(&words) {
+            self.notices.push(words);
+        }
+        if let Some(reply) = self.speaking.as_mut().filter(|r| r.fate == Fate::GoOn && !r.is_ending()) {
+            reply.fate = Fate::Insert;
+        }
+    }
+
+    pub(super) fn settle_overlap(&mut self, out: &mut Vec<Action>) {
+        let Some(reply) = &self.speaking else {
+            self.overlap = None;
+            return;
+        };
+        if self.overlap.is_none() && self.caller.talking.is_some() && !reply.is_protected() {
+            self.overlap = Some(Overlap { from: self.now, ended: None });
+        }
+        let has_verdict = self.caller.talking.is_none() && self.caller.missing_since().is_none();
+        if has_verdict {
+            self.overlap = None;
+        }
+        if self.overlap_deadline().is_some_and(|at| at <= self.now)
+            && let Some(reply) = &mut self.speaking
+        {
+            reply.playback = Playback::Halting;
+            reply.progress = self.now;
+            out.push(Action::Pause { reply: reply.id });
+            out.push(Action::Note(Note::Interrupted { reply: reply.id, at: self.now }));
+        }
+    }
+
+    /// When the running overlap halts playback.
+    pub(super) fn overlap_deadline(&self) -> Option<At> {
+        let overlap = self.overlap.filter(|o| o.ended.is_none())?;
+        let reply = self.speaking.as_ref()?;
+        (reply.playback == Playback::On && reply.fate == Fate::GoOn && !reply.is_protected())
+            .then(|| overlap.from.plus(self.settings.overlap.pause_ms))
+    }
+
+    /// When an overlap that has ended counts as nothing, should no words come of it.
+    pub(super) fn verdict_deadline(&self) -> Option<At> {
+        let overlap = self.overlap?;
+        let ended = overlap.ended?;
+        let settings = &self.settings.overlap;
+        let is_short = ended.since(overlap.from) < u64::from(settings.backchannel_ms);
+        let wait = if is_short { settings.verdict_ms } else { self.settings.limits.transcript_ms };
+        Some(ended.plus(wait).max(self.now.plus(1)))
+    }
+
+    /// The caller's words and keys could be put to the mind, were the turn over.
+    pub(super) fn may_think(&self) -> bool {
+        !self.open.is_empty()
+            && self.drafting.is_none()
+            && self.ending.is_none()
+            && self.caller.talking.is_none()
+            && self.caller.missing_since().is_none()
+            && self.speaking.as_ref().is_none_or(|r| r.origin == Origin::Notice && r.mind == Mind::None)
+    }
+
+    /// When the open turn is over.
+    pub(super) fn turn_due(&self) -> Option<At> {
+        let turn = &self.settings.turn;
+        let words = (!self.open.text.is_empty())
+            .then(|| self.open.spoken.plus(silence_ms(&self.open.text, self.caller.score, self.expects, turn)));
+        let keys = (!self.open.keys.is_empty()).then(|| {
+            let wait = if self.open.keys.ends_with('#') { 0 } else { turn.keys_ms };
+            self.open.pressed.plus(wait)
+        });
+        words.max(keys)
+    }
+
+    /// The recogniser owes a verdict and will not give it.
+    pub(super) fn transcript_missing(&mut self, out: &mut Vec<Action>) {
+        let Some(stopped) = self.caller.missing_since() else { return };
+        let partial = std::mem::take(&mut self.caller.partial);
+        if !partial.is_empty() {
+            return self.final_text(stopped, &partial, 0.5, out);
+        }
+        self.unheard(stopped, out);
+    }
+
+    pub(super) fn hear_failed(&mut self, until: At, fatal: bool, out: &mut Vec<Action>) {
+        out.push(Action::Note(Note::StageFailed { stage: Stage::Ears, at: self.now }));
+        if fatal {
+            return self.give_up(Stage::Ears, out);
+        }
+        if self.caller.missing_since().is_some_and(|stopped| until.ms() + VERDICT_SLACK_MS >= stopped.ms()) {
+            self.transcript_missing(out);
+        }
+    }
+
+    /// Speech without a verdict: asked for again, unless it was too short to be words or the agent is speaking anyway.
+    fn unheard(&mut self, stopped: At, out: &mut Vec<Action>) {
+        let spoken_ms = stopped.since(self.caller.from);
+        self.caller.transcribed = stopped;
+        let is_busy = self.speaking.is_some() || self.drafting.is_some() || !self.open.is_empty();
+        if spoken_ms < u64::from(self.settings.overlap.backchannel_ms) / 2 || is_busy {
+            return;
+        }
+        self.strikes.ears += 1;
+        if self.strikes.ears >= 3 {
+            return self.give_up(Stage::Ears, out);
+        }
+        let mut reply = self.new_reply(Origin::Unheard, Mind::None);
+        reply.push(self.settings.notices.unheard.clone(), false);
+        self.speak(reply, out);
+    }
+
+    /// A stretch of "speech" without end: with words, they are a turn; without, it is noise and counts for nothing.
+    pub(super) fn speech_too_long(&mut self) {
+        self.caller.talking = None;
+        self.caller.stopped = Some(self.now);
+        self.idle_since = self.now;
+        if self.caller.partial.is_empty() {
+            self.caller.transcribed = self.now;
+        }
+    }
+}
+
+fn bounded(text: &str) -> &str {
+    let text = text.trim();
+    text.char_indices().nth(TEXT_CHARS_MAX).map_or(text, |(at, _)| &text[..at])
+}

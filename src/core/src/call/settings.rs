@@ -1,0 +1,223 @@
+//! What an agent's maker may choose about a conversation.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::commands::Command;
+
+/// All choices of one agent that the call itself needs. Texts are ready to be spoken: variables are filled in.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// When the caller's turn is over.
+    pub turn: TurnSettings,
+    /// What happens when caller and agent speak at once.
+    pub overlap: OverlapSettings,
+    /// How long things may take.
+    pub limits: Limits,
+    /// Keys bound to commands.
+    pub keys: Keys,
+    /// Sentences that are said whatever the mind thinks.
+    pub notices: Notices,
+}
+
+/// When the caller's turn is over. Silences count from the end of the voice.
+///
+/// The sources of the figures: 200 ms of silence before a turn model is asked and 0.5 s after a number are the
+/// practice of Pipecat and Vapi; a complete utterance scores above 0.95 with Smart Turn v3.2 and a cut one below 0.7.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnSettings {
+    /// Silence after speech that the turn model holds to be complete.
+    pub complete_ms: u32,
+    /// Silence after speech that looks finished but has no score.
+    pub unscored_ms: u32,
+    /// Silence after a number in passing ("at three").
+    pub number_ms: u32,
+    /// Silence while digits are being dictated.
+    pub dictation_ms: u32,
+    /// Silence after speech that is plainly unfinished ("and…", a low score).
+    pub incomplete_ms: u32,
+    /// Score from which speech counts as complete.
+    pub complete_score: f32,
+    /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
+    pub keys_ms: u32,
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            complete_ms: 200,
+            unscored_ms: 700,
+            number_ms: 500,
+            dictation_ms: 1_600,
+            incomplete_ms: 1_400,
+            complete_score: 0.8,
+            keys_ms: 1_800,
+        }
+    }
+}
+
+/// What happens when the caller speaks while the agent does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverlapSettings {
+    /// Overlap after which playback halts.
+    pub pause_ms: u32,
+    /// After the end of a short overlap, how long its words are waited for before playback goes on.
+    pub verdict_ms: u32,
+    /// A shorter overlap of low confidence is a backchannel, whatever its text says.
+    pub backchannel_ms: u32,
+    /// What counts as low confidence there.
+    pub confidence: f32,
+}
+
+impl Default for OverlapSettings {
+    fn default() -> Self {
+        Self { pause_ms: 200, verdict_ms: 450, backchannel_ms: 900, confidence: 0.6 }
+    }
+}
+
+/// How long things may take, in milliseconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The whole call.
+    pub call_ms: u32,
+    /// Silence until the caller is nudged, and again between nudges.
+    pub silence_ms: u32,
+    /// The recogniser's verdict, after the end of speech.
+    pub transcript_ms: u32,
+    /// The mind's next clause.
+    pub mind_ms: u32,
+    /// Playback without progress.
+    pub playback_ms: u32,
+    /// One stretch of speech without a pause.
+    pub speech_ms: u32,
+    /// The last words of the call, from the decision to say them.
+    pub ending_ms: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            call_ms: 15 * 60_000,
+            silence_ms: 8_000,
+            transcript_ms: 2_500,
+            mind_ms: 10_000,
+            playback_ms: 20_000,
+            speech_ms: 45_000,
+            ending_ms: 15_000,
+        }
+    }
+}
+
+/// Keys bound to commands. While digits are being collected, a command key counts only after a star.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// "Don't call me again."
+    pub opt_out: Option<char>,
+    /// "Don't record."
+    pub dont_record: Option<char>,
+    /// "Are you a robot?"
+    pub robot: Option<char>,
+    /// "Stop talking."
+    pub stop: Option<char>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { opt_out: Some('9'), dont_record: Some('8'), robot: Some('7'), stop: Some('0') }
+    }
+}
+
+impl Keys {
+    /// The command that a key is bound to.
+    pub fn command(&self, key: char) -> Option<Command> {
+        let bound = [
+            (self.opt_out, Command::OptOut),
+            (self.dont_record, Command::DontRecord),
+            (self.robot, Command::Robot),
+            (self.stop, Command::Stop),
+        ];
+        bound.into_iter().find(|(k, _)| *k == Some(key)).map(|(_, command)| command)
+    }
+}
+
+/// Sentences that are said whatever the mind thinks.
+#[derive(Clone, Debug)]
+pub struct Notices {
+    /// Said first and never cut by talking: who is calling, and that it is an AI. At least one clause.
+    pub opening: Vec<Arc<str>>,
+    /// To "are you a robot?".
+    pub robot: Arc<str>,
+    /// To "don't record".
+    pub dont_record: Arc<str>,
+    /// To "don't call me again"; the call ends with it.
+    pub opt_out: Arc<str>,
+    /// The recogniser made nothing of what was said.
+    pub unheard: Arc<str>,
+    /// The mind or the voice failed; it is being tried again.
+    pub moment: Arc<str>,
+    /// The mind failed in mid-answer.
+    pub lost: Arc<str>,
+    /// It failed again; the call ends with it.
+    pub giving_up: Arc<str>,
+    /// To silence, in turn; after the last the call ends.
+    pub nudges: Vec<Arc<str>>,
+    /// To silence after the last nudge; the call ends with it.
+    pub silence_end: Arc<str>,
+    /// The call has reached its longest length and ends with this.
+    pub too_long: Arc<str>,
+    /// The mind hung up without a word.
+    pub farewell: Arc<str>,
+    /// The server shuts down or an operator ends the call; it ends with this.
+    pub closing: Arc<str>,
+}
+
+impl Notices {
+    /// The sentences of an agent called `agent` that calls for `business`. The opening names both and says that it is
+    /// an AI assistant, since that is the law or about to be in most places.
+    pub fn english(agent: &str, business: &str) -> Self {
+        Self {
+            opening: vec![format!("Hello, this is {agent}, the AI assistant of {business}.").into()],
+            robot: format!("Yes, I am an AI assistant of {business}, not a person.").into(),
+            dont_record: "All right, no recording of this call is kept.".into(),
+            opt_out: format!("Understood. {business} will not call you again. Goodbye.").into(),
+            unheard: "Sorry, I didn't catch that. Could you say it again?".into(),
+            moment: "Sorry, one moment please.".into(),
+            lost: "Sorry, something went wrong there. Could you say that again?".into(),
+            giving_up: "I am sorry, something is not working on our side. Please try again later. Goodbye.".into(),
+            nudges: vec!["Are you still there?".into(), "I can't hear you. Are you still there?".into()],
+            silence_end: "I can't hear anyone, so I will end the call now. Goodbye.".into(),
+            too_long: "I am sorry, I have to end this call now. Goodbye.".into(),
+            farewell: "Goodbye.".into(),
+            closing: "I am sorry, I have to end this call now. Goodbye.".into(),
+        }
+    }
+
+    /// Every sentence, so that a voice can make them before they are needed.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<str>> {
+        let one = [
+            &self.robot,
+            &self.dont_record,
+            &self.opt_out,
+            &self.unheard,
+            &self.moment,
+            &self.lost,
+            &self.giving_up,
+            &self.silence_end,
+            &self.too_long,
+            &self.farewell,
+            &self.closing,
+        ];
+        self.opening.iter().chain(one).chain(&self.nudges)
+    }
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Notices::english("the assistant", "our office")
+    }
+}

@@ -1,0 +1,309 @@
+//! The agent: replies thought of, said, halted, resumed, cut and heard.
+
+use std::sync::Arc;
+
+use super::action::{Action, Ask, Note};
+use super::event::{After, EndReason, Expects, Position, ReplyId};
+use super::reply::{Fate, Mind, Origin, Playback, Reply};
+use super::{Call, Stage, Words};
+
+/// Clauses of a draft that are voiced before it may be said.
+const PREPARED_MAX: usize = 2;
+/// Most clauses of one reply.
+const CLAUSES_MAX: usize = 400;
+
+impl Call {
+    /// Makes `reply` the one that speaks.
+    pub(super) fn speak(&mut self, mut reply: Reply, out: &mut Vec<Action>) {
+        reply.progress = self.now;
+        say_rest(&mut reply, out);
+        self.speaking = Some(reply);
+    }
+
+    pub(super) fn cancel_draft(&mut self, out: &mut Vec<Action>) {
+        if let Some(draft) = self.drafting.take() {
+            out.push(Action::CancelThink { reply: draft.id });
+        }
+    }
+
+    fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
+        let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
+        if let Ask::Answer { keys, .. } = &ask {
+            draft.answers = (self.open.text.len(), self.open.keys.len());
+            draft.timing.speech_end = self.open.spoken;
+            if !keys.is_empty() {
+                out.push(Action::Note(Note::CallerPressed { at: self.now, keys: keys.clone() }));
+            }
+        }
+        out.push(Action::Think { reply: draft.id, ask });
+        self.drafting = Some(draft);
+    }
+
+    pub(super) fn mind_started(&mut self, id: ReplyId) {
+        let now = self.now;
+        if let Some(reply) = self.reply(id) {
+            reply.mind_progress = now;
+            if reply.timing.first_token == super::At::START {
+                reply.timing.first_token = now;
+            }
+        }
+    }
+
+    pub(super) fn mind_said(&mut self, id: ReplyId, text: String, out: &mut Vec<Action>) {
+        self.mind_started(id);
+        let is_draft = self.drafting.as_ref().is_some_and(|r| r.id == id);
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        if text.trim().is_empty() || reply.clauses.len() >= CLAUSES_MAX {
+            return;
+        }
+        let text: Arc<str> = text.into();
+        if is_draft && reply.clauses.len() < PREPARED_MAX {
+            out.push(Action::Prepare { reply: id, text: Arc::clone(&text) });
+        }
+        reply.push(text, false);
+    }
+
+    pub(super) fn mind_done(&mut self, id: ReplyId, after: After, expects: Expects, out: &mut Vec<Action>) {
+        let farewell = self.settings.notices.farewell.clone();
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        if reply.clauses.is_empty() {
+            if after == After::Listen {
+                return self.mind_failed(id, out);
+            }
+            reply.push(farewell, false);
+        }
+        reply.mind = Mind::Done;
+        reply.after = after;
+        reply.expects = expects;
+        self.strikes.mind = 0;
+    }
+
+    pub(super) fn playback_started(&mut self, id: ReplyId, out: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
+        reply.progress = now;
+        reply.first_audio.get_or_insert(now);
+        if reply.answers != (0, 0) && reply.timing.first_audio == super::At::START {
+            reply.timing.first_audio = now;
+            out.push(Action::Note(Note::Answered { reply: id, timing: reply.timing }));
+        }
+    }
+
+    pub(super) fn heard(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
+        if reply.heard(position, now) {
+            self.commit(out);
+        }
+    }
+
+    /// The caller has begun to hear a reply of the mind's: what it answers is answered.
+    fn commit(&mut self, out: &mut Vec<Action>) {
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.mind != Mind::None && !r.committed) else { return };
+        reply.committed = true;
+        self.owes_opening = false;
+        self.open.answered(reply.answers);
+        out.push(Action::Commit { reply: reply.id });
+    }
+
+    pub(super) fn paused(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
+        let now = self.now;
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id && r.playback == Playback::Halting) else {
+            return;
+        };
+        reply.playback = Playback::Halted;
+        if reply.heard(position, now) {
+            self.commit(out);
+        }
+    }
+
+    pub(super) fn played(&mut self, id: ReplyId, out: &mut Vec<Action>) {
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id && r.ended && r.playback == Playback::On) else {
+            return;
+        };
+        reply.heard_whole();
+        self.commit(out);
+    }
+
+    pub(super) fn settle_speaking(&mut self, out: &mut Vec<Action>) {
+        let Some(reply) = &mut self.speaking else { return };
+        if reply.fate != Fate::GoOn && reply.playback == Playback::On {
+            reply.playback = Playback::Halting;
+            reply.progress = self.now;
+            out.push(Action::Pause { reply: reply.id });
+        }
+        if reply.playback == Playback::Halted {
+            self.settle_halted(out);
+        }
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.playback == Playback::On) else { return };
+        say_rest(reply, out);
+        if reply.is_over() {
+            self.finish(out);
+        }
+    }
+
+    fn settle_halted(&mut self, out: &mut Vec<Action>) {
+        let is_quiet = self.overlap.is_none() && self.caller.talking.is_none();
+        let Some(mut reply) = self.speaking.take() else { return };
+        match reply.fate {
+            Fate::Drop => {
+                if reply.mind == Mind::Asked {
+                    out.push(Action::CancelThink { reply: reply.id });
+                }
+                out.push(Action::Drop { reply: reply.id });
+                self.idle_since = self.now;
+                self.note_heard(reply, true, out);
+                return;
+            }
+            Fate::Insert if is_quiet => {
+                out.push(Action::Drop { reply: reply.id });
+                self.note_part(&mut reply, true, out);
+                reply.insert(self.notices.drain(..));
+                reply.progress = self.now;
+            }
+            // Its last marks came while it was halted.
+            Fate::GoOn if is_quiet && reply.is_over() => reply.playback = Playback::On,
+            Fate::GoOn if is_quiet => {
+                out.push(Action::Resume { reply: reply.id });
+                out.push(Action::Note(Note::Resumed { reply: reply.id, at: self.now }));
+                reply.playback = Playback::On;
+                reply.progress = self.now;
+            }
+            Fate::Insert | Fate::GoOn => {}
+        }
+        self.speaking = Some(reply);
+    }
+
+    /// A reply has been heard to its end.
+    fn finish(&mut self, out: &mut Vec<Action>) {
+        let Some(reply) = self.speaking.take() else { return };
+        self.idle_since = self.now;
+        let after = match (reply.after, reply.origin) {
+            (_, Origin::Ending(reason)) => Some(reason),
+            (After::HangUp, _) => Some(EndReason::AgentHungUp),
+            (After::Listen, _) => None,
+        };
+        if reply.mind == Mind::Done {
+            self.strikes.voice = 0;
+            self.expects = reply.expects;
+        }
+        if matches!(reply.origin, Origin::Turn) {
+            self.last_said = reply.clauses.iter().rev().find(|c| !c.protected).map(|c| Arc::clone(&c.text));
+        }
+        self.note_heard(reply, false, out);
+        if let Some(reason) = after {
+            self.hang_up(reason, out);
+        }
+    }
+
+    pub(super) fn note_heard(&mut self, mut reply: Reply, cut: bool, out: &mut Vec<Action>) {
+        self.note_part(&mut reply, cut, out);
+    }
+
+    fn note_part(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+        let text = reply.take_heard();
+        if !text.is_empty() {
+            let from = reply.first_audio.take().unwrap_or(self.now);
+            out.push(Action::Note(Note::AgentSaid { reply: reply.id, from, to: self.now, text, cut }));
+        }
+    }
+
+    /// Decides who speaks next, when nobody does.
+    pub(super) fn settle_floor(&mut self, out: &mut Vec<Action>) {
+        if self.phase != super::Phase::Live {
+            return;
+        }
+        self.start_ending(out);
+        if self.ending.is_some() {
+            return;
+        }
+        if self.turn_due().is_some_and(|at| at <= self.now) && self.may_think() {
+            let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
+            self.think(Ask::Answer { text, keys }, out);
+        }
+        let opening_is_said = self.speaking.as_ref().is_none_or(|r| r.mind == Mind::None);
+        if self.owes_opening && self.drafting.is_none() && self.open.is_empty() && opening_is_said {
+            self.think(Ask::Open, out);
+        }
+        let is_free = self.speaking.is_none() && self.caller.talking.is_none() && self.caller.missing_since().is_none();
+        if is_free {
+            self.take_floor(out);
+        }
+    }
+
+    fn take_floor(&mut self, out: &mut Vec<Action>) {
+        if !self.notices.is_empty() {
+            let mut reply = self.new_reply(Origin::Notice, Mind::None);
+            for notice in self.notices.drain(..) {
+                reply.push(notice, true);
+            }
+            if let Some(last) = self.last_said.clone().filter(|_| self.drafting.is_none() && self.open.is_empty()) {
+                reply.push(last, false);
+            }
+            return self.speak(reply, out);
+        }
+        let is_ready = self.drafting.as_ref().is_some_and(|r| !r.clauses.is_empty());
+        if let Some(draft) = self.drafting.take_if(|_| is_ready) {
+            self.speak(draft, out);
+        }
+    }
+
+    /// Says the last words, over whatever the caller says.
+    fn start_ending(&mut self, out: &mut Vec<Action>) {
+        if self.speaking.is_some() {
+            return;
+        }
+        let Some(ending) = &mut self.ending else { return };
+        let Some(words) = ending.words.take() else { return };
+        let reason = ending.reason;
+        let mut reply = self.new_reply(Origin::Ending(reason), Mind::None);
+        match words {
+            Words::Voiced(text) => {
+                reply.push(text, true);
+                self.speak(reply, out);
+            }
+            Words::Recorded => {
+                reply.push(self.settings.notices.giving_up.clone(), true);
+                for clause in &mut reply.clauses {
+                    clause.said = true;
+                }
+                reply.ended = true;
+                out.push(Action::SayRecorded { reply: reply.id, clause: 0 });
+                out.push(Action::EndSay { reply: reply.id });
+                self.speaking = Some(reply);
+            }
+        }
+    }
+
+    pub(super) fn voice_failed(&mut self, id: ReplyId, clause: u16, out: &mut Vec<Action>) {
+        let moment = self.settings.notices.moment.clone();
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
+        if reply.clauses.get(usize::from(clause)).is_none_or(|c| c.over) {
+            return;
+        }
+        out.push(Action::Note(Note::StageFailed { stage: Stage::Voice, at: self.now }));
+        self.strikes.voice += 1;
+        if reply.is_ending() || self.strikes.voice >= 2 {
+            return self.end_without_voice(out);
+        }
+        if reply.fate == Fate::GoOn {
+            reply.fate = Fate::Insert;
+            self.overlap = None;
+            if !self.notices.contains(&moment) {
+                self.notices.push(moment);
+            }
+        }
+    }
+}
+
+/// Hands to the voice what it does not have yet.
+fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
+    for (at, clause) in reply.clauses.iter_mut().enumerate().filter(|(_, c)| !c.said && !c.over) {
+        clause.said = true;
+        out.push(Action::Say { reply: reply.id, clause: at as u16, text: Arc::clone(&clause.text) });
+    }
+    if reply.mind != Mind::Asked && !reply.ended {
+        reply.ended = true;
+        out.push(Action::EndSay { reply: reply.id });
+    }
+}

@@ -1,0 +1,143 @@
+//! When something does not go as it should: failures, long silences, and every way a call ends.
+
+use std::sync::Arc;
+
+use super::action::{Action, Note};
+use super::event::{EndReason, ReplyId, Stage};
+use super::reply::{Fate, Mind, Origin};
+use super::{Call, Ending, Timer, Words};
+
+impl Call {
+    /// The mind gave nothing for a reply, or stopped in the middle of it.
+    pub(super) fn mind_failed(&mut self, id: ReplyId, out: &mut Vec<Action>) {
+        let lost = self.settings.notices.lost.clone();
+        let moment = self.settings.notices.moment.clone();
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        let has_words = !reply.clauses.is_empty();
+        if has_words {
+            reply.mind = Mind::Done;
+            reply.push(lost, false);
+        }
+        out.push(Action::Note(Note::StageFailed { stage: Stage::Mind, at: self.now }));
+        out.push(Action::CancelThink { reply: id });
+        self.strikes.mind += 1;
+        if has_words {
+            return;
+        }
+        self.drafting.take_if(|r| r.id == id);
+        if self.strikes.mind >= 2 {
+            return self.give_up(Stage::Mind, out);
+        }
+        // What it was asked is still unanswered, so it is asked again while this is said.
+        if !self.notices.contains(&moment) {
+            self.notices.push(moment);
+        }
+    }
+
+    pub(super) fn mind_silent(&mut self, out: &mut Vec<Action>) {
+        let late = [&self.drafting, &self.speaking].into_iter().flatten().filter(|r| r.mind == Mind::Asked);
+        let due = |at: super::At| at.plus(self.settings.limits.mind_ms) <= self.now;
+        let late: Vec<ReplyId> = late.filter(|r| due(r.mind_progress)).map(|r| r.id).collect();
+        for id in late {
+            self.mind_failed(id, out);
+        }
+    }
+
+    /// No word of the carrier's for longer than any clause lasts: what was sent counts as heard.
+    pub(super) fn playback_stuck(&mut self, out: &mut Vec<Action>) {
+        let Some(reply) = &mut self.speaking else { return };
+        reply.heard_whole();
+        let id = reply.id;
+        let has_more = reply.mind == Mind::Asked;
+        reply.progress = self.now;
+        if has_more && reply.fate == Fate::GoOn {
+            return;
+        }
+        out.push(Action::Drop { reply: id });
+        if has_more {
+            out.push(Action::CancelThink { reply: id });
+            reply.mind = Mind::Done;
+        }
+        reply.playback = super::Playback::On;
+        reply.fate = Fate::GoOn;
+        for clause in &mut reply.clauses {
+            clause.over = true;
+        }
+    }
+
+    pub(super) fn silence(&mut self, out: &mut Vec<Action>) {
+        if !self.is_idle() {
+            return;
+        }
+        let Some(words) = self.settings.notices.nudges.get(self.nudges).cloned() else {
+            let words = self.settings.notices.silence_end.clone();
+            return self.end_with(words, EndReason::Silence, out);
+        };
+        self.nudges += 1;
+        let mut reply = self.new_reply(Origin::Nudge, Mind::None);
+        reply.push(words, false);
+        self.speak(reply, out);
+    }
+
+    pub(super) fn too_long(&mut self, out: &mut Vec<Action>) {
+        match self.phase {
+            super::Phase::Waiting => self.hang_up(EndReason::TooLong, out),
+            super::Phase::Live => self.end_with(self.settings.notices.too_long.clone(), EndReason::TooLong, out),
+            super::Phase::Ended => {}
+        }
+    }
+
+    pub(super) fn give_up(&mut self, stage: Stage, out: &mut Vec<Action>) {
+        self.end_with(self.settings.notices.giving_up.clone(), EndReason::Failed(stage), out);
+    }
+
+    /// Ends the call with these words, whatever is going on. The first reason stays.
+    pub(super) fn end_with(&mut self, words: Arc<str>, reason: EndReason, out: &mut Vec<Action>) {
+        if self.phase == super::Phase::Waiting {
+            return self.hang_up(reason, out);
+        }
+        if self.ending.is_none() {
+            self.begin_ending(Words::Voiced(words), reason, out);
+        }
+    }
+
+    /// The voice is gone. Even the last words come from a recording then.
+    pub(super) fn end_without_voice(&mut self, out: &mut Vec<Action>) {
+        let reason = self.ending.as_ref().map_or(EndReason::Failed(Stage::Voice), |e| e.reason);
+        self.begin_ending(Words::Recorded, reason, out);
+    }
+
+    fn begin_ending(&mut self, words: Words, reason: EndReason, out: &mut Vec<Action>) {
+        self.ending = Some(Ending { reason, words: Some(words) });
+        self.notices.clear();
+        self.overlap = None;
+        self.owes_opening = false;
+        self.cancel_draft(out);
+        self.timers.set(Timer::TooLong, None);
+        self.timers.set(Timer::Ending, Some(self.now.plus(self.settings.limits.ending_ms)));
+        if let Some(reply) = &mut self.speaking {
+            reply.fate = Fate::Drop;
+        }
+    }
+
+    /// The last words did not get through in time.
+    pub(super) fn ending_overdue(&mut self, out: &mut Vec<Action>) {
+        let Some(reason) = self.ending.as_ref().map(|e| e.reason) else { return };
+        if let Some(reply) = self.speaking.take() {
+            if reply.mind == Mind::Asked {
+                out.push(Action::CancelThink { reply: reply.id });
+            }
+            self.note_heard(reply, true, out);
+        }
+        self.hang_up(reason, out);
+    }
+}
+
+impl super::Reply {
+    /// Only its last clause is left, and that is a question: a "yes" spoken into it is the answer.
+    pub(super) fn asks_last(&self) -> bool {
+        let mut left = self.clauses.iter().filter(|c| !c.over);
+        let last = left.next().is_some_and(|c| c.text.trim_end().ends_with('?'));
+        last && left.next().is_none() && self.mind == Mind::Done && matches!(self.origin, Origin::Turn)
+    }
+}

@@ -1,0 +1,4 @@
+//! The conversation, played from screenplays and at random.
+
+mod scenario;
+mod walk;

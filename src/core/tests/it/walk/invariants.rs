@@ -1,0 +1,228 @@
+//! What must hold after every step of a call.
+
+use std::collections::BTreeSet;
+
+use trunkline_core::call::{Action, Ask, Event, Note, ReplyId, Timer};
+use trunkline_core::time::At;
+
+use super::world;
+
+/// Why a step was taken.
+#[derive(Clone, Debug)]
+pub(super) enum Cause {
+    Event(Event),
+    Timer(#[expect(dead_code, reason = "shown in the history of a failure")] Timer),
+}
+
+/// One step of a call as seen from outside.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) now: At,
+    pub(super) cause: Cause,
+    pub(super) actions: Vec<Action>,
+    pub(super) deadline: Option<At>,
+    /// The next thing to happen is a nudge: the call believes that nobody waits for anything.
+    pub(super) is_idle: bool,
+    pub(super) is_ended: bool,
+    pub(super) speaking_before: Option<ReplyId>,
+    pub(super) drafting_before: Option<ReplyId>,
+    pub(super) speaking: Option<ReplyId>,
+    pub(super) drafting: Option<ReplyId>,
+    pub(super) caller_talks: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Observer {
+    ended: bool,
+    ended_notes: u32,
+    ending: bool,
+    said_anything: bool,
+    /// Sentences of the caller's that no heard reply answers yet.
+    unanswered: BTreeSet<u32>,
+    /// What each reply answers.
+    asked: Vec<(ReplyId, Vec<u32>)>,
+    /// Replies the mind is working on.
+    thinking: BTreeSet<ReplyId>,
+    /// Replies whose first clause has been handed to the voice.
+    begun: BTreeSet<ReplyId>,
+    /// The last of them: the only one that may be heard from.
+    voice: Option<ReplyId>,
+    /// It was dropped and has said nothing since.
+    dropped: bool,
+}
+
+impl Observer {
+    pub(super) fn look(&mut self, step: &Step) -> Result<(), String> {
+        if self.ended && !step.actions.is_empty() {
+            return Err("no action after the end".into());
+        }
+        if !step.is_ended {
+            let deadline = step.deadline.ok_or("a live call has a deadline")?;
+            if matches!(step.cause, Cause::Timer(_)) && deadline <= step.now {
+                return Err("a due timer is spent".into());
+            }
+        }
+        if let Cause::Event(Event::Final { text, .. }) = &step.cause {
+            self.hear(text, step);
+        }
+        self.stale(step)?;
+        for (at, action) in step.actions.iter().enumerate() {
+            self.act(step, action, at + 1 == step.actions.len())?;
+        }
+        if let Cause::Event(Event::MindDone { reply, .. } | Event::MindFailed { reply }) = &step.cause {
+            self.thinking.remove(reply);
+        }
+        let live: BTreeSet<ReplyId> = [step.speaking, step.drafting].into_iter().flatten().collect();
+        if let Some(lost) = self.thinking.iter().find(|r| !live.contains(r)).filter(|_| !step.is_ended) {
+            return Err(format!("what is cancelled was asked for: the mind still works on {lost:?}"));
+        }
+        if step.is_idle && !self.unanswered.is_empty() {
+            return Err(format!("nothing heard goes unanswered: {:?}", self.unanswered));
+        }
+        self.ended = step.is_ended;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<(), String> {
+        match (self.ended_notes, self.said_anything) {
+            (1, _) => Ok(()),
+            (n, _) => Err(format!("the call ends once, not {n} times")),
+        }
+    }
+
+    fn hear(&mut self, text: &str, step: &Step) {
+        let number = text.strip_prefix("I would like to know about item ").and_then(|t| t.split(' ').next()?.parse().ok());
+        if let Some(number) = number
+            && step.actions.iter().any(|a| matches!(a, Action::Note(Note::CallerSaid { .. })))
+        {
+            self.unanswered.insert(number);
+        }
+    }
+
+    /// An event of a reply that is neither speaking nor drafting changes nothing.
+    fn stale(&self, step: &Step) -> Result<(), String> {
+        let Cause::Event(event) = &step.cause else { return Ok(()) };
+        let Some(reply) = reply_of(event) else { return Ok(()) };
+        let live = [step.speaking_before, step.drafting_before];
+        // Timers that were due may have fired first; their actions are not the event's.
+        if !live.contains(&Some(reply)) && !step.actions.is_empty() {
+            return Err(format!("nothing of a dead reply: {event:?} led to {:?}", step.actions));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, step: &Step, action: &Action, is_last: bool) -> Result<(), String> {
+        match action {
+            Action::Think { reply, ask } => {
+                if step.drafting != Some(*reply) && !step.actions.contains(&Action::CancelThink { reply: *reply }) {
+                    return Err(format!("one reply drafts: {reply:?} does not"));
+                }
+                self.thinking.insert(*reply);
+                self.asked(*reply, ask);
+            }
+            Action::CancelThink { reply } => {
+                self.thinking.remove(reply);
+            }
+            Action::Prepare { .. } => {}
+            Action::Say { reply, .. } | Action::SayRecorded { reply, .. } => {
+                let is_new = self.begun.insert(*reply);
+                if is_new {
+                    self.voice = Some(*reply);
+                }
+                self.dropped = false;
+                self.speaks(step, *reply)?;
+                let is_opening = !self.said_anything;
+                self.said_anything = true;
+                if is_opening && reply.0 != 0 {
+                    return Err("the opening comes first".into());
+                }
+                if is_new && step.caller_talks && !is_opening && !self.is_ending(step) {
+                    return Err(format!("never speak over a talking caller: {reply:?} begins"));
+                }
+            }
+            Action::EndSay { reply } => {
+                self.speaks(step, *reply)?;
+                if !self.said_anything {
+                    return Err("the opening comes first".into());
+                }
+            }
+            Action::Pause { reply } => self.speaks(step, *reply)?,
+            Action::Resume { reply } => {
+                self.speaks(step, *reply)?;
+                if step.caller_talks {
+                    return Err(format!("never speak over a talking caller: {reply:?} resumes"));
+                }
+            }
+            Action::Drop { reply } => {
+                self.speaks(step, *reply)?;
+                self.dropped = true;
+            }
+            Action::Commit { reply } => {
+                if step.drafting == Some(*reply) {
+                    return Err(format!("a draft does nothing: {reply:?} commits"));
+                }
+                if let Some(at) = self.asked.iter().position(|(r, _)| r == reply) {
+                    for number in self.asked.swap_remove(at).1 {
+                        self.unanswered.remove(&number);
+                    }
+                }
+            }
+            Action::Note(Note::Ended { .. }) => {
+                self.ended_notes += 1;
+                if self.ended_notes > 1 {
+                    return Err("the call ends once".into());
+                }
+            }
+            Action::Note(Note::StageFailed { .. }) => self.ending = true,
+            Action::Note(Note::Answered { timing: t, .. }) => {
+                if t.speech_end > t.decided || t.decided > t.first_audio {
+                    return Err(format!("an answer's times are in order: {t:?}"));
+                }
+            }
+            Action::Note(_) => {}
+            Action::HangUp { .. } => {
+                if !is_last {
+                    return Err("no action after the end: something follows the hang-up".into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only the reply that was begun last may be heard from, and not once it was dropped.
+    fn speaks(&self, step: &Step, reply: ReplyId) -> Result<(), String> {
+        if step.drafting == Some(reply) {
+            return Err(format!("a draft does nothing: {reply:?}"));
+        }
+        if self.voice != Some(reply) || self.dropped {
+            return Err(format!("nothing of a dead reply: {reply:?}"));
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, reply: ReplyId, ask: &Ask) {
+        let numbers = self.unanswered.iter().copied().filter(|n| world::asks(ask, *n)).collect();
+        self.asked.push((reply, numbers));
+    }
+
+    /// The last words of a call may be said over anybody.
+    fn is_ending(&self, step: &Step) -> bool {
+        self.ending
+            || step.actions.iter().any(|a| matches!(a, Action::Say { text, .. } if text.contains("Goodbye")))
+    }
+}
+
+fn reply_of(event: &Event) -> Option<ReplyId> {
+    match event {
+        Event::MindStarted { reply }
+        | Event::MindSaid { reply, .. }
+        | Event::MindDone { reply, .. }
+        | Event::MindFailed { reply }
+        | Event::VoiceFailed { reply, .. }
+        | Event::PlaybackStarted { reply }
+        | Event::Heard { reply, .. }
+        | Event::Paused { reply, .. }
+        | Event::Played { reply } => Some(*reply),
+        _ => None,
+    }
+}

@@ -1,0 +1,298 @@
+//! Everything around a call, driven by a seed: mostly plausible, often late, sometimes nonsense.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use trunkline_core::call::{
+    Action, After, Ask, Call, EndReason, Event, Expects, Position, ReplyId,
+};
+use trunkline_core::time::At;
+
+use super::invariants::{Cause, Step};
+
+/// A caller's sentence that carries a number of its own, so that its answer can be told.
+pub(super) fn sentence(number: u32) -> String {
+    format!("I would like to know about item {number} please.")
+}
+
+pub(super) struct World {
+    call: Call,
+    now: u64,
+    random: u64,
+    ended_for: u32,
+    answered: bool,
+    talking: Option<u64>,
+    /// Speech whose verdict is owed: its end.
+    owed: VecDeque<u64>,
+    /// Replies the mind works on.
+    thinking: Vec<ReplyId>,
+    /// Those it has said something for.
+    worded: Vec<ReplyId>,
+    /// Clauses queued at the carrier: reply, clause.
+    queue: VecDeque<(ReplyId, u16)>,
+    ended_reply: Option<ReplyId>,
+    pausing: Option<ReplyId>,
+    sentences: u32,
+    steps: u32,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut settings = crate::scenario::settings();
+        settings.limits.call_ms = 180_000;
+        Self {
+            call: Call::new(Arc::new(settings), At::START),
+            now: 0,
+            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            ended_for: 0,
+            answered: false,
+            talking: None,
+            owed: VecDeque::new(),
+            thinking: Vec::new(),
+            worded: Vec::new(),
+            queue: VecDeque::new(),
+            ended_reply: None,
+            pausing: None,
+            sentences: 0,
+            steps: 0,
+        }
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % n
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One event or one tick; `None` when the call has been over for a few events.
+    pub(super) fn step(&mut self) -> Option<Step> {
+        if self.call.is_ended() {
+            self.ended_for += 1;
+            if self.ended_for > 5 {
+                return None;
+            }
+        }
+        self.steps += 1;
+        let (speaking_before, drafting_before) = (self.call.speaking(), self.call.drafting());
+        let mut actions = Vec::new();
+        self.now += if self.chance(15) { self.below(1_200) } else { self.below(60) };
+        let due = self.call.deadline().filter(|(at, _)| at.ms() <= self.now);
+        let (now, cause) = match due {
+            Some((at, timer)) => {
+                // Time goes back to the deadline: a shell wakes on time, the walk overshot.
+                self.now = at.ms();
+                self.call.tick(at, &mut actions);
+                (at, Cause::Timer(timer))
+            }
+            None => {
+                let event = self.event();
+                let now = At::from_ms(self.now);
+                self.call.handle(now, event.clone(), &mut actions);
+                (now, Cause::Event(event))
+            }
+        };
+        for action in &actions {
+            self.perform(action);
+        }
+        Some(Step {
+            now,
+            cause,
+            actions,
+            deadline: self.call.deadline().map(|(at, _)| at),
+            is_idle: matches!(self.call.deadline(), Some((_, trunkline_core::call::Timer::Silence))),
+            is_ended: self.call.is_ended(),
+            speaking_before,
+            drafting_before,
+            speaking: self.call.speaking(),
+            drafting: self.call.drafting(),
+            caller_talks: self.talking.is_some(),
+        })
+    }
+
+    fn perform(&mut self, action: &Action) {
+        match action {
+            Action::Think { reply, .. } => self.thinking.push(*reply),
+            Action::CancelThink { reply } => self.thinking.retain(|r| r != reply),
+            Action::Say { reply, clause, .. } | Action::SayRecorded { reply, clause } => {
+                self.queue.push_back((*reply, *clause));
+            }
+            Action::EndSay { reply } => self.ended_reply = Some(*reply),
+            Action::Pause { reply } => self.pausing = Some(*reply),
+            Action::Drop { reply } => self.queue.retain(|(r, _)| r != reply),
+            Action::Prepare { .. }
+            | Action::Resume { .. }
+            | Action::Commit { .. }
+            | Action::Note(_)
+            | Action::HangUp { .. } => {}
+        }
+    }
+
+    fn event(&mut self) -> Event {
+        if !self.answered {
+            self.answered = true;
+            return Event::Answered;
+        }
+        if let Some(reply) = self.pausing.take_if(|_| true) {
+            let clause = self.queue.front().filter(|(r, _)| *r == reply).map_or(0, |(_, c)| *c);
+            let heard_ms = self.below(1_000) as u32;
+            return Event::Paused { reply, position: Position { clause, heard_ms, clause_ms: 1_000 } };
+        }
+        match self.below(100) {
+            0..=9 => self.caller(),
+            10..=34 => self.recogniser(),
+            35..=58 => self.mind(),
+            59..=93 => self.carrier(),
+            94..=97 => self.nonsense(),
+            98 => self.trouble(),
+            _ if self.chance(25) => Event::Key { key: b"0123456789*#"[self.below(12) as usize] as char },
+            _ => self.carrier(),
+        }
+    }
+
+    fn caller(&mut self) -> Event {
+        let talking = self.talking;
+        match talking {
+            None if self.chance(40) => self.carrier(),
+            None => {
+                let at = self.now.saturating_sub(self.below(120));
+                self.talking = Some(at);
+                Event::SpeechStarted { at: At::from_ms(at) }
+            }
+            Some(from) => {
+                let at = from.max(self.now.saturating_sub(200));
+                self.talking = None;
+                self.owed.push_back(at);
+                Event::SpeechStopped { at: At::from_ms(at) }
+            }
+        }
+    }
+
+    fn recogniser(&mut self) -> Event {
+        if let Some(from) = self.talking.filter(|_| self.now % 3 == 0) {
+            let text = ["mm-hm", "I would", "I would like to know", ""][self.below(4) as usize];
+            return Event::Partial { until: At::from_ms(from.max(self.now)), text: text.into() };
+        }
+        let Some(until) = self.owed.pop_front().map(At::from_ms) else {
+            if self.chance(90) {
+                return self.mind();
+            }
+            // A verdict nobody asked for, or a second one.
+            return Event::TurnScored { until: At::from_ms(self.now), complete: 0.9 };
+        };
+        match self.below(40) {
+            0..=8 => Event::Final { until, text: String::new(), confidence: 0.0 },
+            9..=11 => Event::Final { until, text: "Mm-hm.".into(), confidence: 0.3 },
+            12 => Event::Final { until, text: "Are you a robot?".into(), confidence: 0.9 },
+            13 => Event::Final { until, text: "Please don't record the call.".into(), confidence: 0.9 },
+            14 if self.chance(20) => Event::HearFailed { until, fatal: false },
+            15 => {
+                // Comes later, or never.
+                if self.chance(70) {
+                    self.owed.push_back(until.ms());
+                }
+                Event::TurnScored { until, complete: 0.97 }
+            }
+            16..=21 => {
+                self.owed.push_front(until.ms());
+                Event::TurnScored { until, complete: self.below(100) as f32 / 100.0 }
+            }
+            _ => {
+                self.sentences += 1;
+                Event::Final { until, text: sentence(self.sentences), confidence: 0.95 }
+            }
+        }
+    }
+
+    fn mind(&mut self) -> Event {
+        if self.thinking.is_empty() {
+            return self.carrier();
+        }
+        let at = self.below(self.thinking.len() as u64) as usize;
+        let reply = self.thinking[at];
+        match self.below(12) {
+            0..=1 => Event::MindStarted { reply },
+            // An empty answer is a failure; most minds have something to say.
+            2..=7 | 9..=11 if !self.worded.contains(&reply) || self.chance(30) => {
+                self.worded.push(reply);
+                Event::MindSaid { reply, text: "Here is one clause.".into() }
+            }
+            8 if self.chance(5) => {
+                self.thinking.swap_remove(at);
+                Event::MindFailed { reply }
+            }
+            _ => {
+                self.thinking.swap_remove(at);
+                let after = if self.chance(2) { After::HangUp } else { After::Listen };
+                let expects = if self.chance(20) { Expects::Digits } else { Expects::Words };
+                Event::MindDone { reply, after, expects }
+            }
+        }
+    }
+
+    fn carrier(&mut self) -> Event {
+        let Some((reply, clause)) = self.queue.front().copied() else {
+            return match self.ended_reply.take() {
+                Some(reply) => Event::Played { reply },
+                None => Event::TurnScored { until: At::from_ms(self.now), complete: 0.5 },
+            };
+        };
+        match self.below(10) {
+            0..=2 => Event::PlaybackStarted { reply },
+            3..=5 => {
+                let heard_ms = self.below(1_000) as u32;
+                Event::Heard { reply, position: Position { clause, heard_ms, clause_ms: 1_000 } }
+            }
+            6 if self.chance(1) => {
+                self.queue.pop_front();
+                Event::VoiceFailed { reply, clause }
+            }
+            _ => {
+                self.queue.pop_front();
+                Event::Heard { reply, position: Position { clause, heard_ms: 1_000, clause_ms: 1_000 } }
+            }
+        }
+    }
+
+    /// Events of replies that are over or never were, and things told twice.
+    fn nonsense(&mut self) -> Event {
+        let reply = ReplyId(self.below(40) as u32);
+        let live = [self.call.speaking(), self.call.drafting()];
+        if live.contains(&Some(reply)) {
+            return Event::Key { key: 'x' };
+        }
+        let position = Position { clause: self.below(4) as u16, heard_ms: self.below(9) as u32, clause_ms: 5 };
+        match self.below(9) {
+            0 => Event::MindSaid { reply, text: "Stale words.".into() },
+            1 => Event::MindDone { reply, after: After::HangUp, expects: Expects::Words },
+            2 => Event::MindFailed { reply },
+            3 => Event::VoiceFailed { reply, clause: 0 },
+            4 => Event::PlaybackStarted { reply },
+            5 => Event::Heard { reply, position },
+            6 => Event::Paused { reply, position },
+            7 => Event::Played { reply },
+            _ => Event::Answered,
+        }
+    }
+
+    fn trouble(&mut self) -> Event {
+        match self.below(150) {
+            0 => Event::LineClosed { reason: EndReason::CallerHungUp },
+            1 => Event::EndAsked { reason: EndReason::Draining },
+            2 => {
+                Event::Final { until: At::from_ms(self.now), text: "Don't call me again.".into(), confidence: 0.9 }
+            }
+            3 => Event::HearFailed { until: At::from_ms(self.now), fatal: true },
+            _ => self.carrier(),
+        }
+    }
+}
+
+/// Whether a text puts sentence `number` to the mind.
+pub(super) fn asks(ask: &Ask, number: u32) -> bool {
+    matches!(ask, Ask::Answer { text, .. } if text.contains(&sentence(number)))
+}
