@@ -1,1 +1,3 @@
 //! Pure heart.
+
+pub mod commands;
