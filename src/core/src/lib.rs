@@ -1,3 +1,9 @@
 //! Pure heart.
 
 pub mod commands;
+pub mod phone;
+pub mod token;
+pub mod wire;
+
+#[cfg(test)]
+mod seeded;
