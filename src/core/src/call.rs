@@ -161,7 +161,9 @@ impl Call {
 
     fn fire_due(&mut self, now: At, out: &mut Vec<Action>) {
         while self.phase != Phase::Ended {
-            let Some((at, _)) = self.timers.earliest().filter(|(at, _)| *at <= now) else { return };
+            let Some((at, _)) = self.timers.earliest().filter(|(at, _)| *at <= now) else {
+                return;
+            };
             self.now = self.now.max(at);
             if let Some(timer) = self.timers.pop_due(now) {
                 self.fire(timer, out);
@@ -174,17 +176,27 @@ impl Call {
         match event {
             Event::Answered => self.answered(out),
             Event::LineClosed { reason } => self.line_closed(reason, out),
-            Event::EndAsked { reason } => self.end_with(self.settings.notices.closing.clone(), reason, out),
+            Event::EndAsked { reason } => {
+                self.end_with(self.settings.notices.closing.clone(), reason, out)
+            }
             Event::SpeechStarted { at } => self.speech_started(at),
             Event::SpeechStopped { at } => self.speech_stopped(at),
             Event::Partial { until, text } => self.partial(until, text, out),
-            Event::Final { until, text, confidence } => self.final_text(until, &text, confidence, out),
+            Event::Final {
+                until,
+                text,
+                confidence,
+            } => self.final_text(until, &text, confidence, out),
             Event::TurnScored { until, complete } => self.turn_scored(until, complete),
             Event::HearFailed { until, fatal } => self.hear_failed(until, fatal, out),
             Event::Key { key } => self.key(key, out),
             Event::MindStarted { reply } => self.mind_started(reply),
             Event::MindSaid { reply, text } => self.mind_said(reply, text, out),
-            Event::MindDone { reply, after, expects } => self.mind_done(reply, after, expects, out),
+            Event::MindDone {
+                reply,
+                after,
+                expects,
+            } => self.mind_done(reply, after, expects, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
             Event::PlaybackStarted { reply } => self.playback_started(reply, out),
@@ -227,13 +239,24 @@ impl Call {
         let limits = &self.settings.limits;
         let overlap = self.overlap_deadline();
         let verdict = self.verdict_deadline();
-        let transcript = self.caller.missing_since().map(|at| at.plus(limits.transcript_ms));
+        let transcript = self
+            .caller
+            .missing_since()
+            .map(|at| at.plus(limits.transcript_ms));
         let long_speech = self.caller.talking.map(|from| from.plus(limits.speech_ms));
-        let thinking = [&self.drafting, &self.speaking].into_iter().flatten().filter(|r| r.mind == Mind::Asked);
+        let thinking = [&self.drafting, &self.speaking]
+            .into_iter()
+            .flatten()
+            .filter(|r| r.mind == Mind::Asked);
         let mind = thinking.map(|r| r.mind_progress.plus(limits.mind_ms)).min();
-        let playback =
-            self.speaking.as_ref().filter(|r| r.playback != Playback::Halted).map(|r| r.progress.plus(limits.playback_ms));
-        let silence = self.is_idle().then(|| self.idle_since.plus(limits.silence_ms));
+        let playback = self
+            .speaking
+            .as_ref()
+            .filter(|r| r.playback != Playback::Halted)
+            .map(|r| r.progress.plus(limits.playback_ms));
+        let silence = self
+            .is_idle()
+            .then(|| self.idle_since.plus(limits.silence_ms));
         let end_of_turn = self.turn_due().filter(|_| self.may_think());
         for (timer, at) in [
             (Timer::Overlap, overlap),
@@ -261,7 +284,10 @@ impl Call {
     }
 
     fn reply(&mut self, id: ReplyId) -> Option<&mut Reply> {
-        [&mut self.speaking, &mut self.drafting].into_iter().flatten().find(|r| r.id == id)
+        [&mut self.speaking, &mut self.drafting]
+            .into_iter()
+            .flatten()
+            .find(|r| r.id == id)
     }
 
     fn new_reply(&mut self, origin: Origin, mind: Mind) -> Reply {
@@ -298,7 +324,10 @@ impl Call {
     fn over(&mut self, reason: EndReason, out: &mut Vec<Action>) {
         self.phase = Phase::Ended;
         self.timers.clear();
-        out.push(Action::Note(Note::Ended { reason, at: self.now }));
+        out.push(Action::Note(Note::Ended {
+            reason,
+            at: self.now,
+        }));
     }
 
     fn hang_up(&mut self, reason: EndReason, out: &mut Vec<Action>) {

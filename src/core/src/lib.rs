@@ -7,4 +7,10 @@
 
 pub mod call;
 pub mod commands;
+pub mod phone;
 pub mod time;
+pub mod token;
+pub mod wire;
+
+#[cfg(test)]
+mod seeded;

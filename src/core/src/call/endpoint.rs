@@ -6,23 +6,41 @@ use super::settings::TurnSettings;
 /// Silence, in milliseconds from the end of the voice, after which a turn of these words is over.
 ///
 /// `score` is the turn model's probability that the caller has finished, when there is one.
-pub fn silence_ms(text: &str, score: Option<f32>, expects: Expects, settings: &TurnSettings) -> u32 {
+pub fn silence_ms(
+    text: &str,
+    score: Option<f32>,
+    expects: Expects,
+    settings: &TurnSettings,
+) -> u32 {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let Some(last) = words.last() else { return settings.unscored_ms };
+    let Some(last) = words.last() else {
+        return settings.unscored_ms;
+    };
     let digits = trailing_digits(&words);
     if digits >= 3 || (digits > 0 && expects == Expects::Digits) {
         return settings.dictation_ms;
     }
-    if text.trim_end().ends_with(['…', ',', '-']) || text.trim_end().ends_with("...") || is_dangling(last) {
+    if text.trim_end().ends_with(['…', ',', '-'])
+        || text.trim_end().ends_with("...")
+        || is_dangling(last)
+    {
         return settings.incomplete_ms;
     }
     if digits > 0 {
-        return settings.number_ms.max(if score.is_some_and(|s| s < settings.complete_score) { settings.unscored_ms } else { 0 });
+        return settings
+            .number_ms
+            .max(if score.is_some_and(|s| s < settings.complete_score) {
+                settings.unscored_ms
+            } else {
+                0
+            });
     }
     match score {
         Some(score) if score >= settings.complete_score => settings.complete_ms,
         // A turn model knows sentences; of one or two words it knows little.
-        Some(_) if words.len() <= 2 && text.trim_end().ends_with(['.', '!', '?']) => settings.unscored_ms,
+        Some(_) if words.len() <= 2 && text.trim_end().ends_with(['.', '!', '?']) => {
+            settings.unscored_ms
+        }
         Some(_) => settings.incomplete_ms,
         None => settings.unscored_ms,
     }
@@ -34,7 +52,11 @@ fn trailing_digits(words: &[&str]) -> usize {
     for word in words.iter().rev() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let digits = bare.chars().filter(char::is_ascii_digit).count();
-        if digits > 0 && bare.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.' | ',' | ':')) {
+        if digits > 0
+            && bare
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '-' | '.' | ',' | ':'))
+        {
             count += digits;
         } else if NUMBER_WORDS.iter().any(|n| n.eq_ignore_ascii_case(bare)) {
             count += 1;
@@ -45,20 +67,24 @@ fn trailing_digits(words: &[&str]) -> usize {
     count
 }
 
-const NUMBER_WORDS: [&str; 13] =
-    ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double", "triple"];
+const NUMBER_WORDS: [&str; 13] = [
+    "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double",
+    "triple",
+];
 
 /// Words after which English goes on.
 fn is_dangling(word: &str) -> bool {
     const DANGLING: [&str; 36] = [
-        "and", "or", "but", "for", "to", "the", "a", "an", "my", "your", "our", "of", "in", "at", "on", "with",
-        "from", "because", "so", "if", "when", "that", "um", "uh", "er", "is", "are", "was", "than", "about", "like",
-        "then", "by", "whether", "into", "as",
+        "and", "or", "but", "for", "to", "the", "a", "an", "my", "your", "our", "of", "in", "at",
+        "on", "with", "from", "because", "so", "if", "when", "that", "um", "uh", "er", "is", "are",
+        "was", "than", "about", "like", "then", "by", "whether", "into", "as",
     ];
     let ends_a_sentence = word.ends_with(['.', '!', '?']);
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
     // "What is it for?" is a whole sentence: a recogniser's full stop outweighs the word, except for the plainest ones.
-    let plain = ["and", "or", "but", "because", "the", "a", "an", "my", "um", "uh", "er"];
+    let plain = [
+        "and", "or", "but", "because", "the", "a", "an", "my", "um", "uh", "er",
+    ];
     if ends_a_sentence {
         plain.iter().any(|d| d.eq_ignore_ascii_case(bare))
     } else {
@@ -80,20 +106,39 @@ mod tests {
             ("I need an appointment.", None, words, s.unscored_ms),
             ("Yes.", Some(0.4), words, s.unscored_ms),
             ("Yes.", Some(0.9), words, s.complete_ms),
-            ("I would like to come on Monday and", Some(0.9), words, s.incomplete_ms),
+            (
+                "I would like to come on Monday and",
+                Some(0.9),
+                words,
+                s.incomplete_ms,
+            ),
             ("I am calling because.", Some(0.9), words, s.incomplete_ms),
             ("What is it for?", Some(0.9), words, s.complete_ms),
             ("Well...", Some(0.9), words, s.incomplete_ms),
             ("It's at three.", Some(0.9), words, s.number_ms),
             ("It's at 3.", Some(0.2), words, s.unscored_ms),
-            ("My number is five five five", Some(0.99), words, s.dictation_ms),
+            (
+                "My number is five five five",
+                Some(0.99),
+                words,
+                s.dictation_ms,
+            ),
             ("My number is 555-01.", Some(0.99), words, s.dictation_ms),
             ("Seven.", Some(0.99), Expects::Digits, s.dictation_ms),
-            ("I have no number.", Some(0.99), Expects::Digits, s.complete_ms),
+            (
+                "I have no number.",
+                Some(0.99),
+                Expects::Digits,
+                s.complete_ms,
+            ),
             ("", None, words, s.unscored_ms),
         ];
         for (text, score, expects, ms) in table {
-            assert_eq!(silence_ms(text, score, expects, &s), ms, "{text:?} {score:?}");
+            assert_eq!(
+                silence_ms(text, score, expects, &s),
+                ms,
+                "{text:?} {score:?}"
+            );
         }
     }
 }

@@ -102,12 +102,17 @@ impl Call {
         self.caller.talking = Some(at);
         self.caller.score = None;
         if self.speaking.as_ref().is_some_and(|r| !r.is_protected()) {
-            self.overlap = Some(Overlap { from: at, ended: None });
+            self.overlap = Some(Overlap {
+                from: at,
+                ended: None,
+            });
         }
     }
 
     pub(super) fn speech_stopped(&mut self, at: At) {
-        let Some(from) = self.caller.talking.take() else { return };
+        let Some(from) = self.caller.talking.take() else {
+            return;
+        };
         let at = at.clamp(from, self.now);
         self.caller.stopped = Some(at);
         self.idle_since = self.now;
@@ -117,7 +122,10 @@ impl Call {
     }
 
     pub(super) fn turn_scored(&mut self, until: At, complete: f32) {
-        let is_current = self.caller.stopped.is_some_and(|s| s.since(until).max(until.since(s)) <= VERDICT_SLACK_MS);
+        let is_current = self
+            .caller
+            .stopped
+            .is_some_and(|s| s.since(until).max(until.since(s)) <= VERDICT_SLACK_MS);
         if is_current && self.caller.talking.is_none() && complete.is_finite() {
             self.caller.score = Some(complete);
         }
@@ -137,7 +145,13 @@ impl Call {
         }
     }
 
-    pub(super) fn final_text(&mut self, until: At, text: &str, confidence: f32, out: &mut Vec<Action>) {
+    pub(super) fn final_text(
+        &mut self,
+        until: At,
+        text: &str,
+        confidence: f32,
+        out: &mut Vec<Action>,
+    ) {
         let from = self.caller.from;
         let to = until.clamp(from, self.now.max(from));
         self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
@@ -149,10 +163,19 @@ impl Call {
         if text.is_empty() {
             return;
         }
-        let confidence = if confidence.is_finite() { confidence.clamp(0.0, 1.0) } else { 0.0 };
+        let confidence = if confidence.is_finite() {
+            confidence.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         self.strikes.ears = 0;
         self.nudges = 0;
-        out.push(Action::Note(Note::CallerSaid { from, to, text: text.to_owned(), confidence }));
+        out.push(Action::Note(Note::CallerSaid {
+            from,
+            to,
+            text: text.to_owned(),
+            confidence,
+        }));
         let handled = self.command_in(text, confidence, to, out);
         self.caller.last = Some((to, text.to_owned()));
         if !handled {
@@ -228,7 +251,11 @@ impl Call {
         self.nudges = 0;
         self.idle_since = self.now;
         let after_star = std::mem::replace(&mut self.caller.star, key == '*');
-        let bound = self.settings.keys.command(key).filter(|_| after_star || self.expects == Expects::Words);
+        let bound = self
+            .settings
+            .keys
+            .command(key)
+            .filter(|_| after_star || self.expects == Expects::Words);
         if let Some(command) = bound {
             return self.command(command, Means::Key, out);
         }
@@ -244,7 +271,11 @@ impl Call {
 
     /// Obeys a command. No mind is asked.
     fn command(&mut self, command: Command, means: Means, out: &mut Vec<Action>) {
-        out.push(Action::Note(Note::Commanded { command, means, at: self.now }));
+        out.push(Action::Note(Note::Commanded {
+            command,
+            means,
+            at: self.now,
+        }));
         self.overlap = None;
         let notices = &self.settings.notices;
         let words = match command {
@@ -259,7 +290,11 @@ impl Call {
         if !self.notices.contains(&words) {
             self.notices.push(words);
         }
-        if let Some(reply) = self.speaking.as_mut().filter(|r| r.fate == Fate::GoOn && !r.is_ending()) {
+        if let Some(reply) = self
+            .speaking
+            .as_mut()
+            .filter(|r| r.fate == Fate::GoOn && !r.is_ending())
+        {
             reply.fate = Fate::Insert;
         }
     }
@@ -270,7 +305,10 @@ impl Call {
             return;
         };
         if self.overlap.is_none() && self.caller.talking.is_some() && !reply.is_protected() {
-            self.overlap = Some(Overlap { from: self.now, ended: None });
+            self.overlap = Some(Overlap {
+                from: self.now,
+                ended: None,
+            });
         }
         let has_verdict = self.caller.talking.is_none() && self.caller.missing_since().is_none();
         if has_verdict {
@@ -282,7 +320,10 @@ impl Call {
             reply.playback = Playback::Halting;
             reply.progress = self.now;
             out.push(Action::Pause { reply: reply.id });
-            out.push(Action::Note(Note::Interrupted { reply: reply.id, at: self.now }));
+            out.push(Action::Note(Note::Interrupted {
+                reply: reply.id,
+                at: self.now,
+            }));
         }
     }
 
@@ -300,7 +341,11 @@ impl Call {
         let ended = overlap.ended?;
         let settings = &self.settings.overlap;
         let is_short = ended.since(overlap.from) < u64::from(settings.backchannel_ms);
-        let wait = if is_short { settings.verdict_ms } else { self.settings.limits.transcript_ms };
+        let wait = if is_short {
+            settings.verdict_ms
+        } else {
+            self.settings.limits.transcript_ms
+        };
         Some(ended.plus(wait).max(self.now.plus(1)))
     }
 
@@ -311,16 +356,29 @@ impl Call {
             && self.ending.is_none()
             && self.caller.talking.is_none()
             && self.caller.missing_since().is_none()
-            && self.speaking.as_ref().is_none_or(|r| r.origin == Origin::Notice && r.mind == Mind::None)
+            && self
+                .speaking
+                .as_ref()
+                .is_none_or(|r| r.origin == Origin::Notice && r.mind == Mind::None)
     }
 
     /// When the open turn is over.
     pub(super) fn turn_due(&self) -> Option<At> {
         let turn = &self.settings.turn;
-        let words = (!self.open.text.is_empty())
-            .then(|| self.open.spoken.plus(silence_ms(&self.open.text, self.caller.score, self.expects, turn)));
+        let words = (!self.open.text.is_empty()).then(|| {
+            self.open.spoken.plus(silence_ms(
+                &self.open.text,
+                self.caller.score,
+                self.expects,
+                turn,
+            ))
+        });
         let keys = (!self.open.keys.is_empty()).then(|| {
-            let wait = if self.open.keys.ends_with('#') { 0 } else { turn.keys_ms };
+            let wait = if self.open.keys.ends_with('#') {
+                0
+            } else {
+                turn.keys_ms
+            };
             self.open.pressed.plus(wait)
         });
         words.max(keys)
@@ -328,7 +386,9 @@ impl Call {
 
     /// The recogniser owes a verdict and will not give it.
     pub(super) fn transcript_missing(&mut self, out: &mut Vec<Action>) {
-        let Some(stopped) = self.caller.missing_since() else { return };
+        let Some(stopped) = self.caller.missing_since() else {
+            return;
+        };
         let partial = std::mem::take(&mut self.caller.partial);
         if !partial.is_empty() {
             return self.final_text(stopped, &partial, 0.5, out);
@@ -337,11 +397,18 @@ impl Call {
     }
 
     pub(super) fn hear_failed(&mut self, until: At, fatal: bool, out: &mut Vec<Action>) {
-        out.push(Action::Note(Note::StageFailed { stage: Stage::Ears, at: self.now }));
+        out.push(Action::Note(Note::StageFailed {
+            stage: Stage::Ears,
+            at: self.now,
+        }));
         if fatal {
             return self.give_up(Stage::Ears, out);
         }
-        if self.caller.missing_since().is_some_and(|stopped| until.ms() + VERDICT_SLACK_MS >= stopped.ms()) {
+        if self
+            .caller
+            .missing_since()
+            .is_some_and(|stopped| until.ms() + VERDICT_SLACK_MS >= stopped.ms())
+        {
             self.transcript_missing(out);
         }
     }
@@ -376,5 +443,7 @@ impl Call {
 
 fn bounded(text: &str) -> &str {
     let text = text.trim();
-    text.char_indices().nth(TEXT_CHARS_MAX).map_or(text, |(at, _)| &text[..at])
+    text.char_indices()
+        .nth(TEXT_CHARS_MAX)
+        .map_or(text, |(at, _)| &text[..at])
 }

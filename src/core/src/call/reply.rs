@@ -104,7 +104,10 @@ impl Reply {
             expects: Expects::Words,
             playback: Playback::On,
             fate: Fate::GoOn,
-            timing: Timing { decided: now, ..Timing::default() },
+            timing: Timing {
+                decided: now,
+                ..Timing::default()
+            },
             answers: (0, 0),
             committed: false,
             ended: false,
@@ -116,7 +119,13 @@ impl Reply {
     }
 
     pub(super) fn push(&mut self, text: Arc<str>, protected: bool) {
-        self.clauses.push(Clause { text, protected, said: false, over: false, heard: 0 });
+        self.clauses.push(Clause {
+            text,
+            protected,
+            said: false,
+            over: false,
+            heard: 0,
+        });
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -136,22 +145,31 @@ impl Reply {
         self.mind != Mind::Asked && self.clauses.iter().all(|c| c.over)
     }
 
-    /// Takes the carrier's word for how far the caller has listened. Returns whether anything was heard.
+    /// Takes the carrier's word for how far the caller has listened. Returns whether anything of the reply itself was
+    /// heard, notices not counted.
     pub(super) fn heard(&mut self, position: Position, now: At) -> bool {
         let at = usize::from(position.clause);
-        let Some(clause) = self.clauses.get_mut(at) else { return false };
+        let Some(clause) = self.clauses.get_mut(at) else {
+            return false;
+        };
         if clause.over || !clause.said {
             return false;
         }
         self.progress = now;
+        let is_notice = clause.protected;
         let whole = position.clause_ms > 0 && position.heard_ms >= position.clause_ms;
         clause.heard = clause.heard.max(words_heard(&clause.text, position));
         clause.over = whole;
-        for earlier in self.clauses.iter_mut().take(at).filter(|c| c.said && !c.over) {
+        for earlier in self
+            .clauses
+            .iter_mut()
+            .take(at)
+            .filter(|c| c.said && !c.over)
+        {
             earlier.heard = earlier.text.split_whitespace().count();
             earlier.over = true;
         }
-        position.heard_ms > 0
+        position.heard_ms > 0 && !is_notice
     }
 
     /// All that was said has been heard.
@@ -179,8 +197,16 @@ impl Reply {
 
     /// Puts `notices` where the reply was halted: what follows is said again from the start of the cut clause.
     pub(super) fn insert(&mut self, notices: impl IntoIterator<Item = Arc<str>>) {
-        let rest: Vec<Clause> =
-            self.clauses.iter().filter(|c| !c.over).map(|c| Clause { said: false, heard: 0, ..c.clone() }).collect();
+        let rest: Vec<Clause> = self
+            .clauses
+            .iter()
+            .filter(|c| !c.over)
+            .map(|c| Clause {
+                said: false,
+                heard: 0,
+                ..c.clone()
+            })
+            .collect();
         for clause in &mut self.clauses {
             clause.over = true;
         }
@@ -204,7 +230,8 @@ fn words_heard(text: &str, position: Position) -> usize {
         return text.split_whitespace().count();
     }
     let letters: usize = text.split_whitespace().map(|w| w.chars().count()).sum();
-    let spoken = letters as u64 * u64::from(position.heard_ms) / u64::from(position.clause_ms.max(1));
+    let spoken =
+        letters as u64 * u64::from(position.heard_ms) / u64::from(position.clause_ms.max(1));
     let mut sum = 0;
     text.split_whitespace()
         .take_while(|word| {
@@ -220,9 +247,17 @@ mod tests {
 
     #[test]
     fn words_are_heard_by_their_letters() {
-        let at = |heard_ms| Position { clause: 0, heard_ms, clause_ms: 1000 };
+        let at = |heard_ms| Position {
+            clause: 0,
+            heard_ms,
+            clause_ms: 1000,
+        };
         for (heard_ms, words) in [(0, 0), (499, 1), (500, 2), (999, 3), (1000, 4), (2000, 4)] {
-            assert_eq!(words_heard("ab cd ef gh", at(heard_ms)), words, "{heard_ms}");
+            assert_eq!(
+                words_heard("ab cd ef gh", at(heard_ms)),
+                words,
+                "{heard_ms}"
+            );
         }
     }
 }

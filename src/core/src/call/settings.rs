@@ -74,7 +74,12 @@ pub struct OverlapSettings {
 
 impl Default for OverlapSettings {
     fn default() -> Self {
-        Self { pause_ms: 200, verdict_ms: 450, backchannel_ms: 900, confidence: 0.6 }
+        Self {
+            pause_ms: 200,
+            verdict_ms: 450,
+            backchannel_ms: 900,
+            confidence: 0.6,
+        }
     }
 }
 
@@ -128,7 +133,12 @@ pub struct Keys {
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { opt_out: Some('9'), dont_record: Some('8'), robot: Some('7'), stop: Some('0') }
+        Self {
+            opt_out: Some('9'),
+            dont_record: Some('8'),
+            robot: Some('7'),
+            stop: Some('0'),
+        }
     }
 }
 
@@ -141,7 +151,10 @@ impl Keys {
             (self.robot, Command::Robot),
             (self.stop, Command::Stop),
         ];
-        bound.into_iter().find(|(k, _)| *k == Some(key)).map(|(_, command)| command)
+        bound
+            .into_iter()
+            .find(|(k, _)| *k == Some(key))
+            .map(|(_, command)| command)
     }
 }
 
@@ -181,15 +194,22 @@ impl Notices {
     /// an AI assistant, since that is the law or about to be in most places.
     pub fn english(agent: &str, business: &str) -> Self {
         Self {
-            opening: vec![format!("Hello, this is {agent}, the AI assistant of {business}.").into()],
+            opening: vec![
+                format!("Hello, this is {agent}, the AI assistant of {business}.").into(),
+            ],
             robot: format!("Yes, I am an AI assistant of {business}, not a person.").into(),
             dont_record: "All right, no recording of this call is kept.".into(),
             opt_out: format!("Understood. {business} will not call you again. Goodbye.").into(),
             unheard: "Sorry, I didn't catch that. Could you say it again?".into(),
             moment: "Sorry, one moment please.".into(),
             lost: "Sorry, something went wrong there. Could you say that again?".into(),
-            giving_up: "I am sorry, something is not working on our side. Please try again later. Goodbye.".into(),
-            nudges: vec!["Are you still there?".into(), "I can't hear you. Are you still there?".into()],
+            giving_up:
+                "I am sorry, something is not working on our side. Please try again later. Goodbye."
+                    .into(),
+            nudges: vec![
+                "Are you still there?".into(),
+                "I can't hear you. Are you still there?".into(),
+            ],
             silence_end: "I can't hear anyone, so I will end the call now. Goodbye.".into(),
             too_long: "I am sorry, I have to end this call now. Goodbye.".into(),
             farewell: "Goodbye.".into(),

@@ -32,10 +32,16 @@ impl Call {
             draft.answers = (self.open.text.len(), self.open.keys.len());
             draft.timing.speech_end = self.open.spoken;
             if !keys.is_empty() {
-                out.push(Action::Note(Note::CallerPressed { at: self.now, keys: keys.clone() }));
+                out.push(Action::Note(Note::CallerPressed {
+                    at: self.now,
+                    keys: keys.clone(),
+                }));
             }
         }
-        out.push(Action::Think { reply: draft.id, ask });
+        out.push(Action::Think {
+            reply: draft.id,
+            ask,
+        });
         self.drafting = Some(draft);
     }
 
@@ -52,20 +58,33 @@ impl Call {
     pub(super) fn mind_said(&mut self, id: ReplyId, text: String, out: &mut Vec<Action>) {
         self.mind_started(id);
         let is_draft = self.drafting.as_ref().is_some_and(|r| r.id == id);
-        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
+            return;
+        };
         if text.trim().is_empty() || reply.clauses.len() >= CLAUSES_MAX {
             return;
         }
         let text: Arc<str> = text.into();
         if is_draft && reply.clauses.len() < PREPARED_MAX {
-            out.push(Action::Prepare { reply: id, text: Arc::clone(&text) });
+            out.push(Action::Prepare {
+                reply: id,
+                text: Arc::clone(&text),
+            });
         }
         reply.push(text, false);
     }
 
-    pub(super) fn mind_done(&mut self, id: ReplyId, after: After, expects: Expects, out: &mut Vec<Action>) {
+    pub(super) fn mind_done(
+        &mut self,
+        id: ReplyId,
+        after: After,
+        expects: Expects,
+        out: &mut Vec<Action>,
+    ) {
         let farewell = self.settings.notices.farewell.clone();
-        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
+            return;
+        };
         if reply.clauses.is_empty() {
             if after == After::Listen {
                 return self.mind_failed(id, out);
@@ -80,18 +99,25 @@ impl Call {
 
     pub(super) fn playback_started(&mut self, id: ReplyId, out: &mut Vec<Action>) {
         let now = self.now;
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
+            return;
+        };
         reply.progress = now;
         reply.first_audio.get_or_insert(now);
         if reply.answers != (0, 0) && reply.timing.first_audio == super::At::START {
             reply.timing.first_audio = now;
-            out.push(Action::Note(Note::Answered { reply: id, timing: reply.timing }));
+            out.push(Action::Note(Note::Answered {
+                reply: id,
+                timing: reply.timing,
+            }));
         }
     }
 
     pub(super) fn heard(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
         let now = self.now;
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
+            return;
+        };
         if reply.heard(position, now) {
             self.commit(out);
         }
@@ -99,7 +125,13 @@ impl Call {
 
     /// The caller has begun to hear a reply of the mind's: what it answers is answered.
     fn commit(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.mind != Mind::None && !r.committed) else { return };
+        let Some(reply) = self
+            .speaking
+            .as_mut()
+            .filter(|r| r.mind != Mind::None && !r.committed)
+        else {
+            return;
+        };
         reply.committed = true;
         self.owes_opening = false;
         self.open.answered(reply.answers);
@@ -108,7 +140,11 @@ impl Call {
 
     pub(super) fn paused(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
         let now = self.now;
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id && r.playback == Playback::Halting) else {
+        let Some(reply) = self
+            .speaking
+            .as_mut()
+            .filter(|r| r.id == id && r.playback == Playback::Halting)
+        else {
             return;
         };
         reply.playback = Playback::Halted;
@@ -118,7 +154,11 @@ impl Call {
     }
 
     pub(super) fn played(&mut self, id: ReplyId, out: &mut Vec<Action>) {
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id && r.ended && r.playback == Playback::On) else {
+        let Some(reply) = self
+            .speaking
+            .as_mut()
+            .filter(|r| r.id == id && r.ended && r.playback == Playback::On)
+        else {
             return;
         };
         reply.heard_whole();
@@ -126,7 +166,9 @@ impl Call {
     }
 
     pub(super) fn settle_speaking(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = &mut self.speaking else { return };
+        let Some(reply) = &mut self.speaking else {
+            return;
+        };
         if reply.fate != Fate::GoOn && reply.playback == Playback::On {
             reply.playback = Playback::Halting;
             reply.progress = self.now;
@@ -135,7 +177,13 @@ impl Call {
         if reply.playback == Playback::Halted {
             self.settle_halted(out);
         }
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.playback == Playback::On) else { return };
+        let Some(reply) = self
+            .speaking
+            .as_mut()
+            .filter(|r| r.playback == Playback::On)
+        else {
+            return;
+        };
         say_rest(reply, out);
         if reply.is_over() {
             self.finish(out);
@@ -144,7 +192,9 @@ impl Call {
 
     fn settle_halted(&mut self, out: &mut Vec<Action>) {
         let is_quiet = self.overlap.is_none() && self.caller.talking.is_none();
-        let Some(mut reply) = self.speaking.take() else { return };
+        let Some(mut reply) = self.speaking.take() else {
+            return;
+        };
         match reply.fate {
             Fate::Drop => {
                 if reply.mind == Mind::Asked {
@@ -165,7 +215,10 @@ impl Call {
             Fate::GoOn if is_quiet && reply.is_over() => reply.playback = Playback::On,
             Fate::GoOn if is_quiet => {
                 out.push(Action::Resume { reply: reply.id });
-                out.push(Action::Note(Note::Resumed { reply: reply.id, at: self.now }));
+                out.push(Action::Note(Note::Resumed {
+                    reply: reply.id,
+                    at: self.now,
+                }));
                 reply.playback = Playback::On;
                 reply.progress = self.now;
             }
@@ -176,7 +229,9 @@ impl Call {
 
     /// A reply has been heard to its end.
     fn finish(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.speaking.take() else { return };
+        let Some(reply) = self.speaking.take() else {
+            return;
+        };
         self.idle_since = self.now;
         let after = match (reply.after, reply.origin) {
             (_, Origin::Ending(reason)) => Some(reason),
@@ -188,7 +243,12 @@ impl Call {
             self.expects = reply.expects;
         }
         if matches!(reply.origin, Origin::Turn) {
-            self.last_said = reply.clauses.iter().rev().find(|c| !c.protected).map(|c| Arc::clone(&c.text));
+            self.last_said = reply
+                .clauses
+                .iter()
+                .rev()
+                .find(|c| !c.protected)
+                .map(|c| Arc::clone(&c.text));
         }
         self.note_heard(reply, false, out);
         if let Some(reason) = after {
@@ -204,7 +264,13 @@ impl Call {
         let text = reply.take_heard();
         if !text.is_empty() {
             let from = reply.first_audio.take().unwrap_or(self.now);
-            out.push(Action::Note(Note::AgentSaid { reply: reply.id, from, to: self.now, text, cut }));
+            out.push(Action::Note(Note::AgentSaid {
+                reply: reply.id,
+                from,
+                to: self.now,
+                text,
+                cut,
+            }));
         }
     }
 
@@ -225,7 +291,9 @@ impl Call {
         if self.owes_opening && self.drafting.is_none() && self.open.is_empty() && opening_is_said {
             self.think(Ask::Open, out);
         }
-        let is_free = self.speaking.is_none() && self.caller.talking.is_none() && self.caller.missing_since().is_none();
+        let is_free = self.speaking.is_none()
+            && self.caller.talking.is_none()
+            && self.caller.missing_since().is_none();
         if is_free {
             self.take_floor(out);
         }
@@ -237,12 +305,19 @@ impl Call {
             for notice in self.notices.drain(..) {
                 reply.push(notice, true);
             }
-            if let Some(last) = self.last_said.clone().filter(|_| self.drafting.is_none() && self.open.is_empty()) {
+            if let Some(last) = self
+                .last_said
+                .clone()
+                .filter(|_| self.drafting.is_none() && self.open.is_empty())
+            {
                 reply.push(last, false);
             }
             return self.speak(reply, out);
         }
-        let is_ready = self.drafting.as_ref().is_some_and(|r| !r.clauses.is_empty());
+        let is_ready = self
+            .drafting
+            .as_ref()
+            .is_some_and(|r| !r.clauses.is_empty());
         if let Some(draft) = self.drafting.take_if(|_| is_ready) {
             self.speak(draft, out);
         }
@@ -253,8 +328,12 @@ impl Call {
         if self.speaking.is_some() {
             return;
         }
-        let Some(ending) = &mut self.ending else { return };
-        let Some(words) = ending.words.take() else { return };
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        let Some(words) = ending.words.take() else {
+            return;
+        };
         let reason = ending.reason;
         let mut reply = self.new_reply(Origin::Ending(reason), Mind::None);
         match words {
@@ -268,7 +347,10 @@ impl Call {
                     clause.said = true;
                 }
                 reply.ended = true;
-                out.push(Action::SayRecorded { reply: reply.id, clause: 0 });
+                out.push(Action::SayRecorded {
+                    reply: reply.id,
+                    clause: 0,
+                });
                 out.push(Action::EndSay { reply: reply.id });
                 self.speaking = Some(reply);
             }
@@ -277,11 +359,20 @@ impl Call {
 
     pub(super) fn voice_failed(&mut self, id: ReplyId, clause: u16, out: &mut Vec<Action>) {
         let moment = self.settings.notices.moment.clone();
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else { return };
-        if reply.clauses.get(usize::from(clause)).is_none_or(|c| c.over) {
+        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
+            return;
+        };
+        if reply
+            .clauses
+            .get(usize::from(clause))
+            .is_none_or(|c| c.over)
+        {
             return;
         }
-        out.push(Action::Note(Note::StageFailed { stage: Stage::Voice, at: self.now }));
+        out.push(Action::Note(Note::StageFailed {
+            stage: Stage::Voice,
+            at: self.now,
+        }));
         self.strikes.voice += 1;
         if reply.is_ending() || self.strikes.voice >= 2 {
             return self.end_without_voice(out);
@@ -298,9 +389,18 @@ impl Call {
 
 /// Hands to the voice what it does not have yet.
 fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
-    for (at, clause) in reply.clauses.iter_mut().enumerate().filter(|(_, c)| !c.said && !c.over) {
+    for (at, clause) in reply
+        .clauses
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, c)| !c.said && !c.over)
+    {
         clause.said = true;
-        out.push(Action::Say { reply: reply.id, clause: at as u16, text: Arc::clone(&clause.text) });
+        out.push(Action::Say {
+            reply: reply.id,
+            clause: at as u16,
+            text: Arc::clone(&clause.text),
+        });
     }
     if reply.mind != Mind::Asked && !reply.ended {
         reply.ended = true;

@@ -54,7 +54,11 @@ impl Timers {
 
     /// The earliest deadline; of two at the same moment, the first in the order of [`Timer`].
     pub(super) fn earliest(&self) -> Option<(At, Timer)> {
-        Timer::ALL.iter().zip(self.0).filter_map(|(timer, at)| Some((at?, *timer))).min_by_key(|(at, _)| *at)
+        Timer::ALL
+            .iter()
+            .zip(self.0)
+            .filter_map(|(timer, at)| Some((at?, *timer)))
+            .min_by_key(|(at, _)| *at)
     }
 
     /// Spends the earliest timer that is due.

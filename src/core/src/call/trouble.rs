@@ -12,13 +12,18 @@ impl Call {
     pub(super) fn mind_failed(&mut self, id: ReplyId, out: &mut Vec<Action>) {
         let lost = self.settings.notices.lost.clone();
         let moment = self.settings.notices.moment.clone();
-        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else { return };
+        let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
+            return;
+        };
         let has_words = !reply.clauses.is_empty();
         if has_words {
             reply.mind = Mind::Done;
             reply.push(lost, false);
         }
-        out.push(Action::Note(Note::StageFailed { stage: Stage::Mind, at: self.now }));
+        out.push(Action::Note(Note::StageFailed {
+            stage: Stage::Mind,
+            at: self.now,
+        }));
         out.push(Action::CancelThink { reply: id });
         self.strikes.mind += 1;
         if has_words {
@@ -35,9 +40,15 @@ impl Call {
     }
 
     pub(super) fn mind_silent(&mut self, out: &mut Vec<Action>) {
-        let late = [&self.drafting, &self.speaking].into_iter().flatten().filter(|r| r.mind == Mind::Asked);
+        let late = [&self.drafting, &self.speaking]
+            .into_iter()
+            .flatten()
+            .filter(|r| r.mind == Mind::Asked);
         let due = |at: super::At| at.plus(self.settings.limits.mind_ms) <= self.now;
-        let late: Vec<ReplyId> = late.filter(|r| due(r.mind_progress)).map(|r| r.id).collect();
+        let late: Vec<ReplyId> = late
+            .filter(|r| due(r.mind_progress))
+            .map(|r| r.id)
+            .collect();
         for id in late {
             self.mind_failed(id, out);
         }
@@ -45,7 +56,9 @@ impl Call {
 
     /// No word of the carrier's for longer than any clause lasts: what was sent counts as heard.
     pub(super) fn playback_stuck(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = &mut self.speaking else { return };
+        let Some(reply) = &mut self.speaking else {
+            return;
+        };
         reply.heard_whole();
         let id = reply.id;
         let has_more = reply.mind == Mind::Asked;
@@ -82,13 +95,21 @@ impl Call {
     pub(super) fn too_long(&mut self, out: &mut Vec<Action>) {
         match self.phase {
             super::Phase::Waiting => self.hang_up(EndReason::TooLong, out),
-            super::Phase::Live => self.end_with(self.settings.notices.too_long.clone(), EndReason::TooLong, out),
+            super::Phase::Live => self.end_with(
+                self.settings.notices.too_long.clone(),
+                EndReason::TooLong,
+                out,
+            ),
             super::Phase::Ended => {}
         }
     }
 
     pub(super) fn give_up(&mut self, stage: Stage, out: &mut Vec<Action>) {
-        self.end_with(self.settings.notices.giving_up.clone(), EndReason::Failed(stage), out);
+        self.end_with(
+            self.settings.notices.giving_up.clone(),
+            EndReason::Failed(stage),
+            out,
+        );
     }
 
     /// Ends the call with these words, whatever is going on. The first reason stays.
@@ -103,18 +124,27 @@ impl Call {
 
     /// The voice is gone. Even the last words come from a recording then.
     pub(super) fn end_without_voice(&mut self, out: &mut Vec<Action>) {
-        let reason = self.ending.as_ref().map_or(EndReason::Failed(Stage::Voice), |e| e.reason);
+        let reason = self
+            .ending
+            .as_ref()
+            .map_or(EndReason::Failed(Stage::Voice), |e| e.reason);
         self.begin_ending(Words::Recorded, reason, out);
     }
 
     fn begin_ending(&mut self, words: Words, reason: EndReason, out: &mut Vec<Action>) {
-        self.ending = Some(Ending { reason, words: Some(words) });
+        self.ending = Some(Ending {
+            reason,
+            words: Some(words),
+        });
         self.notices.clear();
         self.overlap = None;
         self.owes_opening = false;
         self.cancel_draft(out);
         self.timers.set(Timer::TooLong, None);
-        self.timers.set(Timer::Ending, Some(self.now.plus(self.settings.limits.ending_ms)));
+        self.timers.set(
+            Timer::Ending,
+            Some(self.now.plus(self.settings.limits.ending_ms)),
+        );
         if let Some(reply) = &mut self.speaking {
             reply.fate = Fate::Drop;
         }
@@ -122,7 +152,9 @@ impl Call {
 
     /// The last words did not get through in time.
     pub(super) fn ending_overdue(&mut self, out: &mut Vec<Action>) {
-        let Some(reason) = self.ending.as_ref().map(|e| e.reason) else { return };
+        let Some(reason) = self.ending.as_ref().map(|e| e.reason) else {
+            return;
+        };
         if let Some(reply) = self.speaking.take() {
             if reply.mind == Mind::Asked {
                 out.push(Action::CancelThink { reply: reply.id });
@@ -137,7 +169,11 @@ impl super::Reply {
     /// Only its last clause is left, and that is a question: a "yes" spoken into it is the answer.
     pub(super) fn asks_last(&self) -> bool {
         let mut left = self.clauses.iter().filter(|c| !c.over);
-        let last = left.next().is_some_and(|c| c.text.trim_end().ends_with('?'));
-        last && left.next().is_none() && self.mind == Mind::Done && matches!(self.origin, Origin::Turn)
+        let last = left
+            .next()
+            .is_some_and(|c| c.text.trim_end().ends_with('?'));
+        last && left.next().is_none()
+            && self.mind == Mind::Done
+            && matches!(self.origin, Origin::Turn)
     }
 }

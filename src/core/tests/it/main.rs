@@ -1,4 +1,8 @@
 //! The conversation, played from screenplays and at random.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 mod scenario;
 mod walk;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Note, Notices, Position, ReplyId, Settings, Stage,
+    Action, After, Ask, Call, EndReason, Event, Expects, Note, Notices, Position, ReplyId,
+    Settings, Stage,
 };
 use trunkline_core::time::At;
 
@@ -17,17 +18,31 @@ use trunkline_core::time::At;
 pub(crate) fn settings() -> Settings {
     let mut notices = Notices::english("Robin", "Oak Dental");
     notices.nudges = vec!["Are you still there?".into(), "Hello?".into()];
-    Settings { notices, ..Settings::default() }
+    Settings {
+        notices,
+        ..Settings::default()
+    }
 }
 
 #[test]
 fn every_scenario_plays_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     files.sort();
     files.retain(|f| f.extension().is_some_and(|e| e == "txt"));
-    assert!(files.len() >= 30, "{} scenarios in {}", files.len(), folder.display());
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the product")]
+    assert!(
+        files.len() >= 30,
+        "{} scenarios in {}",
+        files.len(),
+        folder.display()
+    );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a switch of the test run, not of the product"
+    )]
     let bless = std::env::var("BLESS").is_ok();
     let mut wrong = Vec::new();
     for file in files {
@@ -39,19 +54,36 @@ fn every_scenario_plays_as_written() {
             wrong.push(difference(&file, &written, &played));
         }
     }
-    assert!(wrong.is_empty(), "{} scenarios differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} scenarios differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 fn difference(file: &Path, written: &str, played: &str) -> String {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
-    let at = written.lines().zip(played.lines()).take_while(|(a, b)| a == b).count();
+    let at = written
+        .lines()
+        .zip(played.lines())
+        .take_while(|(a, b)| a == b)
+        .count();
     let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
-    format!("{name}:{}\n  written: {}\n  played:  {}", at + 1, line(written), line(played))
+    format!(
+        "{name}:{}\n  written: {}\n  played:  {}",
+        at + 1,
+        line(written),
+        line(played)
+    )
 }
 
 fn play(script: &str) -> Result<String, String> {
     let mut settings = settings();
-    for (name, ms) in script.lines().filter_map(|l| l.strip_prefix("= ")?.split_once(' ')) {
+    for (name, ms) in script
+        .lines()
+        .filter_map(|l| l.strip_prefix("= ")?.split_once(' '))
+    {
         let ms = ms.parse().map_err(|e| format!("= {name}: {e}"))?;
         match name {
             "call_ms" => settings.limits.call_ms = ms,
@@ -73,8 +105,13 @@ fn play(script: &str) -> Result<String, String> {
             played.push('\n');
             continue;
         };
-        let (ms, fact) = fact.split_once(' ').ok_or(format!("line {}: `> MS FACT`", number + 1))?;
-        let now = At::from_ms(ms.parse().map_err(|e| format!("line {}: {e}", number + 1))?);
+        let (ms, fact) = fact
+            .split_once(' ')
+            .ok_or(format!("line {}: `> MS FACT`", number + 1))?;
+        let now = At::from_ms(
+            ms.parse()
+                .map_err(|e| format!("line {}: {e}", number + 1))?,
+        );
         while let Some((at, timer)) = call.deadline().filter(|(at, _)| *at < now) {
             call.tick(at, &mut actions);
             // A timer that changed nothing is not worth a line.
@@ -118,36 +155,77 @@ fn event(line: &str) -> Option<Event> {
     let clause = |i: usize| word(i)?.split('.').nth(1)?.parse().ok();
     let position = || {
         let (heard, of) = word(2)?.split_once('/')?;
-        Some(Position { clause: clause(1)?, heard_ms: heard.parse().ok()?, clause_ms: of.parse().ok()? })
+        Some(Position {
+            clause: clause(1)?,
+            heard_ms: heard.parse().ok()?,
+            clause_ms: of.parse().ok()?,
+        })
     };
     Some(match word(0)? {
         "answered" => Event::Answered,
-        "hung-up" => Event::LineClosed { reason: EndReason::CallerHungUp },
-        "line-lost" => Event::LineClosed { reason: EndReason::LineLost },
-        "drain" => Event::EndAsked { reason: EndReason::Draining },
+        "hung-up" => Event::LineClosed {
+            reason: EndReason::CallerHungUp,
+        },
+        "line-lost" => Event::LineClosed {
+            reason: EndReason::LineLost,
+        },
+        "drain" => Event::EndAsked {
+            reason: EndReason::Draining,
+        },
         "speech" => Event::SpeechStarted { at: at(1)? },
         "quiet" => Event::SpeechStopped { at: at(1)? },
-        "partial" => Event::Partial { until: at(1)?, text: word(2)?.to_owned() },
+        "partial" => Event::Partial {
+            until: at(1)?,
+            text: word(2)?.to_owned(),
+        },
         "final" => Event::Final {
             until: at(1)?,
             text: word(2)?.to_owned(),
             confidence: word(3).map_or(Some(0.9), |c| c.parse().ok())?,
         },
-        "score" => Event::TurnScored { until: at(1)?, complete: word(2)?.parse().ok()? },
-        "deaf" => Event::HearFailed { until: at(1)?, fatal: word(2) == Some("fatal") },
-        "key" => Event::Key { key: word(1)?.chars().next()? },
+        "score" => Event::TurnScored {
+            until: at(1)?,
+            complete: word(2)?.parse().ok()?,
+        },
+        "deaf" => Event::HearFailed {
+            until: at(1)?,
+            fatal: word(2) == Some("fatal"),
+        },
+        "key" => Event::Key {
+            key: word(1)?.chars().next()?,
+        },
         "mind-started" => Event::MindStarted { reply: reply(1)? },
-        "mind" => Event::MindSaid { reply: reply(1)?, text: word(2)?.to_owned() },
+        "mind" => Event::MindSaid {
+            reply: reply(1)?,
+            text: word(2)?.to_owned(),
+        },
         "mind-done" => Event::MindDone {
             reply: reply(1)?,
-            after: if word(2) == Some("hang-up") { After::HangUp } else { After::Listen },
-            expects: if word(2) == Some("digits") { Expects::Digits } else { Expects::Words },
+            after: if word(2) == Some("hang-up") {
+                After::HangUp
+            } else {
+                After::Listen
+            },
+            expects: if word(2) == Some("digits") {
+                Expects::Digits
+            } else {
+                Expects::Words
+            },
         },
         "mind-failed" => Event::MindFailed { reply: reply(1)? },
-        "voice-failed" => Event::VoiceFailed { reply: reply(1)?, clause: clause(1)? },
+        "voice-failed" => Event::VoiceFailed {
+            reply: reply(1)?,
+            clause: clause(1)?,
+        },
         "playing" => Event::PlaybackStarted { reply: reply(1)? },
-        "heard" => Event::Heard { reply: reply(1)?, position: position()? },
-        "paused" => Event::Paused { reply: reply(1)?, position: position()? },
+        "heard" => Event::Heard {
+            reply: reply(1)?,
+            position: position()?,
+        },
+        "paused" => Event::Paused {
+            reply: reply(1)?,
+            position: position()?,
+        },
         "played" => Event::Played { reply: reply(1)? },
         _ => return None,
     })
@@ -155,16 +233,29 @@ fn event(line: &str) -> Option<Event> {
 
 fn show(action: &Action) -> String {
     match action {
-        Action::Think { reply, ask: Ask::Open } => format!("think {} open", reply.0),
-        Action::Think { reply, ask: Ask::Answer { text, keys } } if keys.is_empty() => {
+        Action::Think {
+            reply,
+            ask: Ask::Open,
+        } => format!("think {} open", reply.0),
+        Action::Think {
+            reply,
+            ask: Ask::Answer { text, keys },
+        } if keys.is_empty() => {
             format!("think {} \"{text}\"", reply.0)
         }
-        Action::Think { reply, ask: Ask::Answer { text, keys } } => {
+        Action::Think {
+            reply,
+            ask: Ask::Answer { text, keys },
+        } => {
             format!("think {} \"{text}\" keys {keys}", reply.0)
         }
         Action::CancelThink { reply } => format!("cancel-think {}", reply.0),
         Action::Prepare { reply, text } => format!("prepare {} \"{text}\"", reply.0),
-        Action::Say { reply, clause, text } => format!("say {}.{clause} \"{text}\"", reply.0),
+        Action::Say {
+            reply,
+            clause,
+            text,
+        } => format!("say {}.{clause} \"{text}\"", reply.0),
         Action::SayRecorded { reply, clause } => format!("say-recorded {}.{clause}", reply.0),
         Action::EndSay { reply } => format!("end-say {}", reply.0),
         Action::Pause { reply } => format!("pause {}", reply.0),
@@ -178,10 +269,18 @@ fn show(action: &Action) -> String {
 
 fn show_note(note: &Note) -> String {
     match note {
-        Note::CallerSaid { from, to, text, .. } => format!("caller {}-{} \"{text}\"", from.ms(), to.ms()),
+        Note::CallerSaid { from, to, text, .. } => {
+            format!("caller {}-{} \"{text}\"", from.ms(), to.ms())
+        }
         Note::CallerPressed { keys, .. } => format!("caller pressed {keys}"),
-        Note::AgentSaid { reply, text, cut, .. } => {
-            format!("agent {} \"{text}\"{}", reply.0, if *cut { " cut" } else { "" })
+        Note::AgentSaid {
+            reply, text, cut, ..
+        } => {
+            format!(
+                "agent {} \"{text}\"{}",
+                reply.0,
+                if *cut { " cut" } else { "" }
+            )
         }
         Note::Interrupted { reply, .. } => format!("interrupted {}", reply.0),
         Note::Resumed { reply, .. } => format!("resumed {}", reply.0),
@@ -194,9 +293,16 @@ fn show_note(note: &Note) -> String {
             t.first_token.ms(),
             t.first_audio.ms()
         ),
-        Note::StageFailed { stage: Stage::Ears, .. } => "ears failed".into(),
-        Note::StageFailed { stage: Stage::Mind, .. } => "mind failed".into(),
-        Note::StageFailed { stage: Stage::Voice, .. } => "voice failed".into(),
+        Note::StageFailed {
+            stage: Stage::Ears, ..
+        } => "ears failed".into(),
+        Note::StageFailed {
+            stage: Stage::Mind, ..
+        } => "mind failed".into(),
+        Note::StageFailed {
+            stage: Stage::Voice,
+            ..
+        } => "voice failed".into(),
         Note::Ended { reason, .. } => format!("ended {reason:?}"),
     }
 }

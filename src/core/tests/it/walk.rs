@@ -16,8 +16,14 @@ use world::World;
 const SHOWN: usize = 25;
 
 fn events() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the product")]
-    std::env::var("WALK_EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(400_000)
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a switch of the test run, not of the product"
+    )]
+    std::env::var("WALK_EVENTS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(400_000)
 }
 
 /// Walks `events` events over as many calls as that takes, and counts what came out of them. `spoil` may falsify what
@@ -49,7 +55,9 @@ fn walk(seed: u64, events: u64, mut spoil: impl FnMut(&mut Step)) -> Result<Tall
                 return Err(format!("seed {seed}: {broken}\n{}", history.join("\n")));
             }
         }
-        observer.finish().map_err(|broken| format!("seed {seed}: {broken}"))?;
+        observer
+            .finish()
+            .map_err(|broken| format!("seed {seed}: {broken}"))?;
         calls += 1;
     }
     tally.insert("calls", calls);
@@ -74,8 +82,14 @@ fn kind(action: &Action) -> &'static str {
         Action::HangUp { .. } => "hang-up",
         Action::Note(Note::Commanded { .. }) => "command",
         Action::Note(Note::AgentSaid { cut: true, .. }) => "cut",
-        Action::Note(Note::Ended { reason: EndReason::Failed(_), .. }) => "failed",
-        Action::Note(Note::Ended { reason: EndReason::TooLong, .. }) => "too-long",
+        Action::Note(Note::Ended {
+            reason: EndReason::Failed(_),
+            ..
+        }) => "failed",
+        Action::Note(Note::Ended {
+            reason: EndReason::TooLong,
+            ..
+        }) => "too-long",
         Action::Note(Note::Ended { .. }) => "ended",
         Action::Note(_) => "note",
     }
@@ -87,8 +101,23 @@ fn nothing_that_happens_breaks_an_invariant() {
     let tally = walk(1, events, |_| {}).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{events} events: {tally:?}");
     // A walk that never comes by a place proves nothing about it.
-    for what in ["calls", "think", "cancel-think", "pause", "resume", "drop", "commit", "hang-up", "command", "cut", "idle"] {
-        assert!(tally.get(what).is_some_and(|n| *n > events / 4_000), "{what} in {tally:?}");
+    for what in [
+        "calls",
+        "think",
+        "cancel-think",
+        "pause",
+        "resume",
+        "drop",
+        "commit",
+        "hang-up",
+        "command",
+        "cut",
+        "idle",
+    ] {
+        assert!(
+            tally.get(what).is_some_and(|n| *n > events / 4_000),
+            "{what} in {tally:?}"
+        );
     }
 }
 
@@ -96,9 +125,13 @@ fn nothing_that_happens_breaks_an_invariant() {
 #[test]
 fn the_observer_finds_what_is_broken_on_purpose() {
     type Spoil = Box<dyn FnMut(&mut Step)>;
-    let drop_actions = |what: fn(&Action) -> bool| -> Spoil { Box::new(move |s| s.actions.retain(|a| !what(a))) };
+    let drop_actions =
+        |what: fn(&Action) -> bool| -> Spoil { Box::new(move |s| s.actions.retain(|a| !what(a))) };
     let spoils: Vec<(&str, Spoil)> = vec![
-        ("a live call has a deadline", Box::new(|s| s.deadline = None)),
+        (
+            "a live call has a deadline",
+            Box::new(|s| s.deadline = None),
+        ),
         ("a due timer is spent", {
             let mut n = 0;
             Box::new(move |s| {
@@ -108,11 +141,17 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                 }
             })
         }),
-        ("nothing heard goes unanswered", drop_actions(|a| matches!(a, Action::Think { .. }))),
+        (
+            "nothing heard goes unanswered",
+            drop_actions(|a| matches!(a, Action::Think { .. })),
+        ),
         ("no action after the end", {
             Box::new(move |s| {
                 if s.speaking_before.is_none() && s.is_ended {
-                    s.actions.push(Action::Note(Note::CallerPressed { at: s.now, keys: "1".into() }));
+                    s.actions.push(Action::Note(Note::CallerPressed {
+                        at: s.now,
+                        keys: "1".into(),
+                    }));
                 }
             })
         }),
@@ -141,12 +180,25 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                 }
             })
         }),
-        ("what is cancelled was asked for", drop_actions(|a| matches!(a, Action::CancelThink { .. }))),
-        ("the opening comes first", drop_actions(|a| matches!(a, Action::Say { .. }))),
+        (
+            "what is cancelled was asked for",
+            drop_actions(|a| matches!(a, Action::CancelThink { .. })),
+        ),
+        (
+            "the opening comes first",
+            drop_actions(|a| matches!(a, Action::Say { .. })),
+        ),
         ("the call ends once", {
             Box::new(|s| {
-                if s.actions.iter().any(|a| matches!(a, Action::Note(Note::Ended { .. }))) {
-                    let note = s.actions.iter().find(|a| matches!(a, Action::Note(Note::Ended { .. }))).cloned();
+                if s.actions
+                    .iter()
+                    .any(|a| matches!(a, Action::Note(Note::Ended { .. })))
+                {
+                    let note = s
+                        .actions
+                        .iter()
+                        .find(|a| matches!(a, Action::Note(Note::Ended { .. })))
+                        .cloned();
                     s.actions.insert(0, note.unwrap());
                 }
             })
@@ -155,6 +207,10 @@ fn the_observer_finds_what_is_broken_on_purpose() {
     for (what, spoil) in spoils {
         let found = walk(7, 200_000, spoil);
         let broken = found.expect_err(what);
-        assert!(broken.contains(what), "{what}: found something else: {}", broken.lines().next().unwrap());
+        assert!(
+            broken.contains(what),
+            "{what}: found something else: {}",
+            broken.lines().next().unwrap()
+        );
     }
 }

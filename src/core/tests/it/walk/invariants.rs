@@ -69,15 +69,30 @@ impl Observer {
         for (at, action) in step.actions.iter().enumerate() {
             self.act(step, action, at + 1 == step.actions.len())?;
         }
-        if let Cause::Event(Event::MindDone { reply, .. } | Event::MindFailed { reply }) = &step.cause {
+        if let Cause::Event(Event::MindDone { reply, .. } | Event::MindFailed { reply }) =
+            &step.cause
+        {
             self.thinking.remove(reply);
         }
-        let live: BTreeSet<ReplyId> = [step.speaking, step.drafting].into_iter().flatten().collect();
-        if let Some(lost) = self.thinking.iter().find(|r| !live.contains(r)).filter(|_| !step.is_ended) {
-            return Err(format!("what is cancelled was asked for: the mind still works on {lost:?}"));
+        let live: BTreeSet<ReplyId> = [step.speaking, step.drafting]
+            .into_iter()
+            .flatten()
+            .collect();
+        if let Some(lost) = self
+            .thinking
+            .iter()
+            .find(|r| !live.contains(r))
+            .filter(|_| !step.is_ended)
+        {
+            return Err(format!(
+                "what is cancelled was asked for: the mind still works on {lost:?}"
+            ));
         }
         if step.is_idle && !self.unanswered.is_empty() {
-            return Err(format!("nothing heard goes unanswered: {:?}", self.unanswered));
+            return Err(format!(
+                "nothing heard goes unanswered: {:?}",
+                self.unanswered
+            ));
         }
         self.ended = step.is_ended;
         Ok(())
@@ -91,9 +106,14 @@ impl Observer {
     }
 
     fn hear(&mut self, text: &str, step: &Step) {
-        let number = text.strip_prefix("I would like to know about item ").and_then(|t| t.split(' ').next()?.parse().ok());
+        let number = text
+            .strip_prefix("I would like to know about item ")
+            .and_then(|t| t.split(' ').next()?.parse().ok());
         if let Some(number) = number
-            && step.actions.iter().any(|a| matches!(a, Action::Note(Note::CallerSaid { .. })))
+            && step
+                .actions
+                .iter()
+                .any(|a| matches!(a, Action::Note(Note::CallerSaid { .. })))
         {
             self.unanswered.insert(number);
         }
@@ -101,12 +121,19 @@ impl Observer {
 
     /// An event of a reply that is neither speaking nor drafting changes nothing.
     fn stale(&self, step: &Step) -> Result<(), String> {
-        let Cause::Event(event) = &step.cause else { return Ok(()) };
-        let Some(reply) = reply_of(event) else { return Ok(()) };
+        let Cause::Event(event) = &step.cause else {
+            return Ok(());
+        };
+        let Some(reply) = reply_of(event) else {
+            return Ok(());
+        };
         let live = [step.speaking_before, step.drafting_before];
         // Timers that were due may have fired first; their actions are not the event's.
         if !live.contains(&Some(reply)) && !step.actions.is_empty() {
-            return Err(format!("nothing of a dead reply: {event:?} led to {:?}", step.actions));
+            return Err(format!(
+                "nothing of a dead reply: {event:?} led to {:?}",
+                step.actions
+            ));
         }
         Ok(())
     }
@@ -114,7 +141,11 @@ impl Observer {
     fn act(&mut self, step: &Step, action: &Action, is_last: bool) -> Result<(), String> {
         match action {
             Action::Think { reply, ask } => {
-                if step.drafting != Some(*reply) && !step.actions.contains(&Action::CancelThink { reply: *reply }) {
+                if step.drafting != Some(*reply)
+                    && !step
+                        .actions
+                        .contains(&Action::CancelThink { reply: *reply })
+                {
                     return Err(format!("one reply drafts: {reply:?} does not"));
                 }
                 self.thinking.insert(*reply);
@@ -137,20 +168,24 @@ impl Observer {
                     return Err("the opening comes first".into());
                 }
                 if is_new && step.caller_talks && !is_opening && !self.is_ending(step) {
-                    return Err(format!("never speak over a talking caller: {reply:?} begins"));
+                    return Err(format!(
+                        "never speak over a talking caller: {reply:?} begins"
+                    ));
                 }
             }
             Action::EndSay { reply } => {
-                self.speaks(step, *reply)?;
                 if !self.said_anything {
                     return Err("the opening comes first".into());
                 }
+                self.speaks(step, *reply)?;
             }
             Action::Pause { reply } => self.speaks(step, *reply)?,
             Action::Resume { reply } => {
                 self.speaks(step, *reply)?;
                 if step.caller_talks {
-                    return Err(format!("never speak over a talking caller: {reply:?} resumes"));
+                    return Err(format!(
+                        "never speak over a talking caller: {reply:?} resumes"
+                    ));
                 }
             }
             Action::Drop { reply } => {
@@ -201,14 +236,22 @@ impl Observer {
     }
 
     fn asked(&mut self, reply: ReplyId, ask: &Ask) {
-        let numbers = self.unanswered.iter().copied().filter(|n| world::asks(ask, *n)).collect();
+        let numbers = self
+            .unanswered
+            .iter()
+            .copied()
+            .filter(|n| world::asks(ask, *n))
+            .collect();
         self.asked.push((reply, numbers));
     }
 
     /// The last words of a call may be said over anybody.
     fn is_ending(&self, step: &Step) -> bool {
         self.ending
-            || step.actions.iter().any(|a| matches!(a, Action::Say { text, .. } if text.contains("Goodbye")))
+            || step
+                .actions
+                .iter()
+                .any(|a| matches!(a, Action::Say { text, .. } if text.contains("Goodbye")))
     }
 }
 

@@ -80,7 +80,11 @@ impl World {
         self.steps += 1;
         let (speaking_before, drafting_before) = (self.call.speaking(), self.call.drafting());
         let mut actions = Vec::new();
-        self.now += if self.chance(15) { self.below(1_200) } else { self.below(60) };
+        self.now += if self.chance(15) {
+            self.below(1_200)
+        } else {
+            self.below(60)
+        };
         let due = self.call.deadline().filter(|(at, _)| at.ms() <= self.now);
         let (now, cause) = match due {
             Some((at, timer)) => {
@@ -104,7 +108,10 @@ impl World {
             cause,
             actions,
             deadline: self.call.deadline().map(|(at, _)| at),
-            is_idle: matches!(self.call.deadline(), Some((_, trunkline_core::call::Timer::Silence))),
+            is_idle: matches!(
+                self.call.deadline(),
+                Some((_, trunkline_core::call::Timer::Silence))
+            ),
             is_ended: self.call.is_ended(),
             speaking_before,
             drafting_before,
@@ -138,9 +145,20 @@ impl World {
             return Event::Answered;
         }
         if let Some(reply) = self.pausing.take_if(|_| true) {
-            let clause = self.queue.front().filter(|(r, _)| *r == reply).map_or(0, |(_, c)| *c);
+            let clause = self
+                .queue
+                .front()
+                .filter(|(r, _)| *r == reply)
+                .map_or(0, |(_, c)| *c);
             let heard_ms = self.below(1_000) as u32;
-            return Event::Paused { reply, position: Position { clause, heard_ms, clause_ms: 1_000 } };
+            return Event::Paused {
+                reply,
+                position: Position {
+                    clause,
+                    heard_ms,
+                    clause_ms: 1_000,
+                },
+            };
         }
         match self.below(100) {
             0..=9 => self.caller(),
@@ -149,7 +167,9 @@ impl World {
             59..=93 => self.carrier(),
             94..=97 => self.nonsense(),
             98 => self.trouble(),
-            _ if self.chance(25) => Event::Key { key: b"0123456789*#"[self.below(12) as usize] as char },
+            _ if self.chance(25) => Event::Key {
+                key: b"0123456789*#"[self.below(12) as usize] as char,
+            },
             _ => self.carrier(),
         }
     }
@@ -161,13 +181,17 @@ impl World {
             None => {
                 let at = self.now.saturating_sub(self.below(120));
                 self.talking = Some(at);
-                Event::SpeechStarted { at: At::from_ms(at) }
+                Event::SpeechStarted {
+                    at: At::from_ms(at),
+                }
             }
             Some(from) => {
                 let at = from.max(self.now.saturating_sub(200));
                 self.talking = None;
                 self.owed.push_back(at);
-                Event::SpeechStopped { at: At::from_ms(at) }
+                Event::SpeechStopped {
+                    at: At::from_ms(at),
+                }
             }
         }
     }
@@ -175,35 +199,70 @@ impl World {
     fn recogniser(&mut self) -> Event {
         if let Some(from) = self.talking.filter(|_| self.now % 3 == 0) {
             let text = ["mm-hm", "I would", "I would like to know", ""][self.below(4) as usize];
-            return Event::Partial { until: At::from_ms(from.max(self.now)), text: text.into() };
+            return Event::Partial {
+                until: At::from_ms(from.max(self.now)),
+                text: text.into(),
+            };
         }
         let Some(until) = self.owed.pop_front().map(At::from_ms) else {
             if self.chance(90) {
                 return self.mind();
             }
             // A verdict nobody asked for, or a second one.
-            return Event::TurnScored { until: At::from_ms(self.now), complete: 0.9 };
+            return Event::TurnScored {
+                until: At::from_ms(self.now),
+                complete: 0.9,
+            };
         };
         match self.below(40) {
-            0..=8 => Event::Final { until, text: String::new(), confidence: 0.0 },
-            9..=11 => Event::Final { until, text: "Mm-hm.".into(), confidence: 0.3 },
-            12 => Event::Final { until, text: "Are you a robot?".into(), confidence: 0.9 },
-            13 => Event::Final { until, text: "Please don't record the call.".into(), confidence: 0.9 },
-            14 if self.chance(20) => Event::HearFailed { until, fatal: false },
+            0..=8 => Event::Final {
+                until,
+                text: String::new(),
+                confidence: 0.0,
+            },
+            9..=11 => Event::Final {
+                until,
+                text: "Mm-hm.".into(),
+                confidence: 0.3,
+            },
+            12 => Event::Final {
+                until,
+                text: "Are you a robot?".into(),
+                confidence: 0.9,
+            },
+            13 => Event::Final {
+                until,
+                text: "Please don't record the call.".into(),
+                confidence: 0.9,
+            },
+            14 if self.chance(20) => Event::HearFailed {
+                until,
+                fatal: false,
+            },
             15 => {
                 // Comes later, or never.
                 if self.chance(70) {
                     self.owed.push_back(until.ms());
                 }
-                Event::TurnScored { until, complete: 0.97 }
+                Event::TurnScored {
+                    until,
+                    complete: 0.97,
+                }
             }
             16..=21 => {
                 self.owed.push_front(until.ms());
-                Event::TurnScored { until, complete: self.below(100) as f32 / 100.0 }
+                Event::TurnScored {
+                    until,
+                    complete: self.below(100) as f32 / 100.0,
+                }
             }
             _ => {
                 self.sentences += 1;
-                Event::Final { until, text: sentence(self.sentences), confidence: 0.95 }
+                Event::Final {
+                    until,
+                    text: sentence(self.sentences),
+                    confidence: 0.95,
+                }
             }
         }
     }
@@ -219,7 +278,10 @@ impl World {
             // An empty answer is a failure; most minds have something to say.
             2..=7 | 9..=11 if !self.worded.contains(&reply) || self.chance(30) => {
                 self.worded.push(reply);
-                Event::MindSaid { reply, text: "Here is one clause.".into() }
+                Event::MindSaid {
+                    reply,
+                    text: "Here is one clause.".into(),
+                }
             }
             8 if self.chance(5) => {
                 self.thinking.swap_remove(at);
@@ -227,9 +289,21 @@ impl World {
             }
             _ => {
                 self.thinking.swap_remove(at);
-                let after = if self.chance(2) { After::HangUp } else { After::Listen };
-                let expects = if self.chance(20) { Expects::Digits } else { Expects::Words };
-                Event::MindDone { reply, after, expects }
+                let after = if self.chance(2) {
+                    After::HangUp
+                } else {
+                    After::Listen
+                };
+                let expects = if self.chance(20) {
+                    Expects::Digits
+                } else {
+                    Expects::Words
+                };
+                Event::MindDone {
+                    reply,
+                    after,
+                    expects,
+                }
             }
         }
     }
@@ -238,14 +312,24 @@ impl World {
         let Some((reply, clause)) = self.queue.front().copied() else {
             return match self.ended_reply.take() {
                 Some(reply) => Event::Played { reply },
-                None => Event::TurnScored { until: At::from_ms(self.now), complete: 0.5 },
+                None => Event::TurnScored {
+                    until: At::from_ms(self.now),
+                    complete: 0.5,
+                },
             };
         };
         match self.below(10) {
             0..=2 => Event::PlaybackStarted { reply },
             3..=5 => {
                 let heard_ms = self.below(1_000) as u32;
-                Event::Heard { reply, position: Position { clause, heard_ms, clause_ms: 1_000 } }
+                Event::Heard {
+                    reply,
+                    position: Position {
+                        clause,
+                        heard_ms,
+                        clause_ms: 1_000,
+                    },
+                }
             }
             6 if self.chance(1) => {
                 self.queue.pop_front();
@@ -253,7 +337,14 @@ impl World {
             }
             _ => {
                 self.queue.pop_front();
-                Event::Heard { reply, position: Position { clause, heard_ms: 1_000, clause_ms: 1_000 } }
+                Event::Heard {
+                    reply,
+                    position: Position {
+                        clause,
+                        heard_ms: 1_000,
+                        clause_ms: 1_000,
+                    },
+                }
             }
         }
     }
@@ -265,10 +356,21 @@ impl World {
         if live.contains(&Some(reply)) {
             return Event::Key { key: 'x' };
         }
-        let position = Position { clause: self.below(4) as u16, heard_ms: self.below(9) as u32, clause_ms: 5 };
+        let position = Position {
+            clause: self.below(4) as u16,
+            heard_ms: self.below(9) as u32,
+            clause_ms: 5,
+        };
         match self.below(9) {
-            0 => Event::MindSaid { reply, text: "Stale words.".into() },
-            1 => Event::MindDone { reply, after: After::HangUp, expects: Expects::Words },
+            0 => Event::MindSaid {
+                reply,
+                text: "Stale words.".into(),
+            },
+            1 => Event::MindDone {
+                reply,
+                after: After::HangUp,
+                expects: Expects::Words,
+            },
             2 => Event::MindFailed { reply },
             3 => Event::VoiceFailed { reply, clause: 0 },
             4 => Event::PlaybackStarted { reply },
@@ -281,12 +383,21 @@ impl World {
 
     fn trouble(&mut self) -> Event {
         match self.below(150) {
-            0 => Event::LineClosed { reason: EndReason::CallerHungUp },
-            1 => Event::EndAsked { reason: EndReason::Draining },
-            2 => {
-                Event::Final { until: At::from_ms(self.now), text: "Don't call me again.".into(), confidence: 0.9 }
-            }
-            3 => Event::HearFailed { until: At::from_ms(self.now), fatal: true },
+            0 => Event::LineClosed {
+                reason: EndReason::CallerHungUp,
+            },
+            1 => Event::EndAsked {
+                reason: EndReason::Draining,
+            },
+            2 => Event::Final {
+                until: At::from_ms(self.now),
+                text: "Don't call me again.".into(),
+                confidence: 0.9,
+            },
+            3 => Event::HearFailed {
+                until: At::from_ms(self.now),
+                fatal: true,
+            },
             _ => self.carrier(),
         }
     }

@@ -1,0 +1,310 @@
+//! Commands that a caller may give at any moment, found in what the recogniser heard.
+//!
+//! Four commands bind the server whatever the agent is doing: *do not call me again*, *do not
+//! record this*, *are you a robot?* and *stop talking*. Two questions are answered here as well:
+//! did the caller say yes or no, and was a sound only a sign of listening.
+//!
+//! A small recogniser on a telephone line mishears short phrases, so a detector has two tables
+//! per command: what people say, looked for anywhere in the utterance (with one letter in a long
+//! word forgiven), and what the recogniser was measured to make of it, which must be nearly the
+//! whole utterance. The measurements are in `fixtures/commands`.
+//!
+//! All functions are pure, look at the first 400 words only, and never fail.
+
+mod english;
+mod language;
+mod pattern;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use language::{CompiledCommand, Language};
+use pattern::{Pattern, Utterance};
+use words::{Pause, Word};
+
+/// What a caller may ask for at any moment of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Command {
+    /// Never call this number again.
+    OptOut,
+    /// Do not record this call, or stop recording it.
+    DontRecord,
+    /// Is this a machine? The agent must say so.
+    Robot,
+    /// Stop talking; wait.
+    Stop,
+}
+
+/// A command found in an utterance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detected {
+    /// What was asked for.
+    pub command: Command,
+    /// Share of the utterance's words that the match covers, 0 to 1; fillers ("um", "please")
+    /// outside the match do not count. Near 1 the caller said nothing else.
+    pub covers: f32,
+    /// Bytes of the text from the first word matched to the last.
+    pub span: Range<usize>,
+}
+
+/// An answer to a question of yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Agreed.
+    Yes,
+    /// Refused.
+    No,
+}
+
+/// Share that a match of misheard words must cover.
+const HEARD_COVERS_MIN: f32 = 0.75;
+/// Share that an exact match must cover when words of other sentences surround it.
+const NEAR_COVERS_MIN: f32 = 0.5;
+/// Below this confidence only words that are exactly those of the tables count.
+const CONFIDENCE_FOR_NEAR_MIN: f32 = 0.3;
+/// Words that may follow a "yes" for it to be one.
+const WORDS_AFTER_YES_MAX: usize = 7;
+
+#[expect(
+    clippy::expect_used,
+    reason = "the tables are constants, compiled by the tests"
+)]
+static ENGLISH: LazyLock<Language> =
+    LazyLock::new(|| Language::new(&english::TABLES).expect("the English tables compile"));
+
+/// The most binding command in `text`: [`Command::OptOut`] before [`Command::DontRecord`] before
+/// [`Command::Robot`] before [`Command::Stop`].
+///
+/// `confidence` is the recogniser's, 0 to 1; what is not a number counts as 0. Of a text that it
+/// is unsure of, only exact words count.
+pub fn detect(text: &str, confidence: f32) -> Option<Detected> {
+    detect_all(text, confidence).into_iter().next()
+}
+
+/// Every command in `text`, each at most once, the most binding first.
+///
+/// A caller may say two at once: "stop recording, and don't call me again".
+pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let near_allowed = confidence >= CONFIDENCE_FOR_NEAR_MIN;
+    language
+        .commands
+        .iter()
+        .filter_map(|c| find(language, c, &words, near_allowed))
+        .collect()
+}
+
+/// Whether `text` is a yes or a no.
+///
+/// Built for consent: a doubt, a condition or both at once is neither, so that the question is
+/// asked again; what may be a refusal is one.
+pub fn yes_no(text: &str) -> Option<Answer> {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words, false);
+    let matches = |patterns: &[Pattern]| -> Vec<Range<usize>> {
+        let at = |at: usize| {
+            patterns
+                .iter()
+                .filter_map(|p| p.match_at(&heard, at))
+                .max()
+                .map(|end| at..end)
+        };
+        (0..words.len()).filter_map(at).collect()
+    };
+    if !matches(&language.unclear).is_empty() {
+        return None;
+    }
+    let noes = matches(&language.no);
+    let first = (0..words.len())
+        .find(|at| !heard.is_filler(*at))
+        .unwrap_or(0);
+    let yes = [0, first].into_iter().filter_map(|at| {
+        language
+            .yes
+            .iter()
+            .filter_map(|p| p.match_at(&heard, at))
+            .max()
+    });
+    // "I do not" begins as "I do" does.
+    let yes = yes
+        .max()
+        .filter(|end| !noes.iter().any(|no| no.start < *end && *end < no.end));
+    let Some(end) = yes else {
+        let refused = !noes.is_empty() || language.no_alone.iter().any(|p| is_whole(&heard, p));
+        return refused.then_some(Answer::No);
+    };
+    let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
+    let unsure = after(&noes) || after(&matches(&language.doubts));
+    (!unsure && words.len() - end <= WORDS_AFTER_YES_MAX).then_some(Answer::Yes)
+}
+
+/// Whether `text` is only a sign of listening: "mm-hm", "okay", "I see, yeah".
+///
+/// "Yeah" and "okay" are answers too: ask [`yes_no`] first where a question is open.
+pub fn is_backchannel(text: &str) -> bool {
+    is_made_of(text, |l| &l.backchannels)
+}
+
+/// Whether `text` is only a greeting: "hello?", "hi there".
+pub fn is_greeting(text: &str) -> bool {
+    is_made_of(text, |l| &l.greetings)
+}
+
+/// Whether `text` is only a goodbye: "okay, thank you, bye".
+pub fn is_farewell(text: &str) -> bool {
+    is_made_of(text, |l| &l.farewells)
+}
+
+/// Words of a sign of listening or of a greeting; what is longer says something.
+const WORDS_OF_A_SIGN_MAX: usize = 8;
+
+/// Whether the whole of `text` is matches of these patterns, one after the other.
+fn is_made_of(text: &str, patterns: fn(&Language) -> &Vec<Pattern>) -> bool {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words, false);
+    if words.is_empty() || words.len() > WORDS_OF_A_SIGN_MAX {
+        return false;
+    }
+    let mut at = 0;
+    let mut found = false;
+    while at < words.len() {
+        match patterns(language)
+            .iter()
+            .filter_map(|p| p.match_at(&heard, at))
+            .max()
+        {
+            Some(end) => {
+                at = end;
+                found = true;
+            }
+            None if heard.is_filler(at) => at += 1,
+            None => return false,
+        }
+    }
+    found
+}
+
+fn utterance<'a>(language: &Language, words: &'a [Word], near_allowed: bool) -> Utterance<'a> {
+    Utterance {
+        words,
+        fillers: language.tables.fillers,
+        clause_starts: language.tables.clause_starts,
+        near_allowed,
+    }
+}
+
+/// Whether `pattern` matches all words but fillers around it.
+fn is_whole(heard: &Utterance<'_>, pattern: &Pattern) -> bool {
+    let count = heard.words.len();
+    (0..count)
+        .take_while(|at| *at == 0 || heard.is_filler(at - 1))
+        .any(|at| {
+            pattern
+                .match_at(heard, at)
+                .is_some_and(|end| (end..count).all(|i| heard.is_filler(i)))
+        })
+}
+
+/// Matches of one command, taken together.
+#[derive(Default)]
+struct Found {
+    words: usize,
+    span: Option<Range<usize>>,
+}
+
+fn find(
+    language: &Language,
+    command: &CompiledCommand,
+    words: &[Word],
+    near_allowed: bool,
+) -> Option<Detected> {
+    let exact = utterance(language, words, false);
+    let near = utterance(language, words, near_allowed);
+    let by = |heard: &Utterance<'_>, patterns: &[Pattern], covers_min: f32| {
+        let found = collect(heard, command, patterns);
+        let covers = share(heard, &found);
+        let span = found
+            .span
+            .filter(|_| covers >= covers_min.max(command.covers_min))?;
+        Some(Detected {
+            command: command.command,
+            covers,
+            span,
+        })
+    };
+    by(&exact, &command.said, 0.0)
+        .or_else(|| by(&near, &command.said, NEAR_COVERS_MIN))
+        .or_else(|| by(&near, &command.heard, HEARD_COVERS_MIN))
+}
+
+fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &[Pattern]) -> Found {
+    let mut found = Found::default();
+    let mut at = 0;
+    while at < heard.words.len() {
+        let Some(end) = patterns.iter().filter_map(|p| p.match_at(heard, at)).max() else {
+            at += 1;
+            continue;
+        };
+        if is_voided(heard, command, at, end) {
+            at = end;
+            continue;
+        }
+        found.words += end - at;
+        let start = found
+            .span
+            .as_ref()
+            .map_or(heard.words[at].place.start, |s| s.start);
+        found.span = Some(start..heard.words[end - 1].place.end);
+        at = end;
+    }
+    found
+}
+
+/// Words before a match that may void it.
+const WORDS_BEFORE_MAX: usize = 6;
+
+fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end: usize) -> bool {
+    let before = (start.saturating_sub(WORDS_BEFORE_MAX)..start).any(|at| {
+        command
+            .not_after
+            .iter()
+            .filter_map(|p| p.match_at(heard, at))
+            .any(|stop| {
+                stop <= start
+                    && (stop..start).all(|i| heard.is_filler(i))
+                    && (at..start).all(|i| heard.words[i].pause != Pause::Full)
+            })
+    });
+    let spoken_on = heard.words[end - 1].pause != Pause::Full;
+    let within = (0..end).any(|at| {
+        command
+            .not_within
+            .iter()
+            .filter_map(|p| p.match_at(heard, at))
+            .any(|stop| stop > start)
+    });
+    before
+        || within
+        || spoken_on
+            && command
+                .not_before
+                .iter()
+                .any(|p| p.match_at(heard, end).is_some())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of at most 400 words")]
+fn share(heard: &Utterance<'_>, found: &Found) -> f32 {
+    let Some(span) = &found.span else { return 0.0 };
+    let outside = |w: &Word| w.place.end <= span.start || w.place.start >= span.end;
+    let fillers =
+        (0..heard.words.len()).filter(|i| heard.is_filler(*i) && outside(&heard.words[*i]));
+    let all = heard.words.len() - fillers.count();
+    (found.words as f32 / all.max(1) as f32).min(1.0)
+}

@@ -1,0 +1,335 @@
+//! Patterns over words, and the search for one in an utterance.
+//!
+//! | written | matches |
+//! |---|---|
+//! | `call` | the word, or (within the allowance) one that is near it |
+//! | `(a b\|c)` | one of the sequences |
+//! | `[a b\|c]` | one of them or nothing |
+//! | `<name>` | a class of the language |
+//! | `*` | any one word |
+//! | `^` | the start of the utterance or of a sentence |
+//! | `$` | the end of a clause |
+//!
+//! Fillers between words are passed over. No match runs past the end of a sentence.
+
+use super::words::{Pause, Word, is_near};
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(super) struct Pattern(Vec<Node>);
+
+#[derive(Debug)]
+enum Node {
+    Word(String),
+    Any,
+    Choice(Vec<Vec<Node>>),
+    Maybe(Vec<Vec<Node>>),
+    Start,
+    End,
+}
+
+/// What the search knows of the utterance.
+pub(super) struct Utterance<'a> {
+    pub(super) words: &'a [Word],
+    /// Words that carry nothing ("um", "please"), passed over.
+    pub(super) fillers: &'a [&'a str],
+    /// Words that begin a new clause, before which `$` holds.
+    pub(super) clause_starts: &'a [&'a str],
+    /// Whether words that are merely near count.
+    pub(super) near_allowed: bool,
+}
+
+/// Where a search has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reached {
+    /// Index of the next word.
+    at: usize,
+    /// Words matched so far, and how many of them were merely near.
+    matched: usize,
+    near: usize,
+}
+
+/// Why a pattern does not compile. Tables are tested, so this is seen by who writes one.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("pattern {pattern:?}: {what}")]
+pub(super) struct BadPattern {
+    pattern: String,
+    what: &'static str,
+}
+
+impl Pattern {
+    /// Compiles `pattern`; `classes` are pairs of a name and its alternatives (`a b|c`).
+    pub(super) fn new(pattern: &str, classes: &[(&str, &str)]) -> Result<Self, BadPattern> {
+        let bad = |what| BadPattern {
+            pattern: pattern.to_owned(),
+            what,
+        };
+        let mut tokens = split(pattern).into_iter();
+        let mut all = alternatives(&mut tokens, None, classes, 0).map_err(bad)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(one), true) if !one.is_empty() => Ok(Self(one)),
+            _ => Err(bad("not one sequence")),
+        }
+    }
+
+    /// The longest match that begins at word `from`: the index after its last word.
+    pub(super) fn match_at(&self, utterance: &Utterance<'_>, from: usize) -> Option<usize> {
+        let first = vec![Reached {
+            at: from,
+            matched: 0,
+            near: 0,
+        }];
+        let reached = utterance.run(&self.0, first, from);
+        let fits = reached
+            .iter()
+            .filter(|r| r.matched > 0 && r.near <= allowance(r.matched));
+        fits.map(|r| r.at).max()
+    }
+}
+
+/// Near words allowed among `matched`.
+fn allowance(matched: usize) -> usize {
+    match matched {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    }
+}
+
+impl Utterance<'_> {
+    pub(super) fn is_filler(&self, at: usize) -> bool {
+        self.words
+            .get(at)
+            .is_some_and(|w| self.fillers.contains(&w.text.as_str()))
+    }
+
+    /// Moves every place reached over `nodes`. Places are merged, so the work is bounded by
+    /// words times nodes.
+    fn run(&self, nodes: &[Node], mut reached: Vec<Reached>, from: usize) -> Vec<Reached> {
+        for node in nodes {
+            let mut next: Vec<Reached> = Vec::new();
+            for r in &reached {
+                match node {
+                    Node::Word(word) => self.read(*r, Some(word), from, &mut next),
+                    Node::Any => self.read(*r, None, from, &mut next),
+                    Node::Start => {
+                        if self.is_start(r.at) {
+                            merge(&mut next, *r);
+                        }
+                    }
+                    Node::End => {
+                        if self.is_end(r.at) {
+                            merge(&mut next, *r);
+                        }
+                    }
+                    Node::Choice(all) | Node::Maybe(all) => {
+                        if matches!(node, Node::Maybe(_)) {
+                            merge(&mut next, *r);
+                        }
+                        for one in all {
+                            for r in self.run(one, vec![*r], from) {
+                                merge(&mut next, r);
+                            }
+                        }
+                    }
+                }
+            }
+            reached = next;
+            if reached.is_empty() {
+                break;
+            }
+        }
+        reached
+    }
+
+    /// Reads one word at `r`, or after fillers that follow it.
+    fn read(&self, r: Reached, word: Option<&String>, from: usize, next: &mut Vec<Reached>) {
+        let mut at = r.at;
+        while let Some(heard) = self.words.get(at) {
+            if at > from && self.words[at - 1].pause == Pause::Full {
+                return;
+            }
+            let near = match word {
+                None => Some(0),
+                Some(word) if *word == heard.text => Some(0),
+                Some(word) if self.near_allowed && is_near(&heard.text, word) => Some(1),
+                Some(_) => None,
+            };
+            if let Some(near) = near {
+                merge(
+                    next,
+                    Reached {
+                        at: at + 1,
+                        matched: r.matched + 1,
+                        near: r.near + near,
+                    },
+                );
+            }
+            // A match begins at a word of its own, never at a filler before it.
+            if r.matched == 0 || !self.is_filler(at) {
+                return;
+            }
+            at += 1;
+        }
+    }
+
+    fn is_start(&self, at: usize) -> bool {
+        let before = (0..at)
+            .rev()
+            .find(|i| !self.is_filler(*i) || self.words[*i].pause == Pause::Full);
+        before.is_none_or(|i| self.words[i].pause == Pause::Full)
+    }
+
+    fn is_end(&self, at: usize) -> bool {
+        if at > 0
+            && self
+                .words
+                .get(at - 1)
+                .is_some_and(|w| w.pause != Pause::None)
+        {
+            return true;
+        }
+        let next = (at..self.words.len()).find(|i| !self.is_filler(*i));
+        next.is_none_or(|i| self.clause_starts.contains(&self.words[i].text.as_str()))
+    }
+}
+
+/// Adds `r` unless a place as good is there.
+fn merge(reached: &mut Vec<Reached>, r: Reached) {
+    match reached.iter_mut().find(|k| k.at == r.at) {
+        Some(k)
+            if allowance(k.matched) as isize - k.near as isize
+                >= allowance(r.matched) as isize - r.near as isize => {}
+        Some(k) => *k = r,
+        None => reached.push(r),
+    }
+}
+
+fn split(pattern: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut word = String::new();
+    for c in pattern.chars() {
+        let alone = matches!(c, '(' | ')' | '[' | ']' | '|' | '*' | '^' | '$');
+        if (alone || c == ' ') && !word.is_empty() {
+            out.push(std::mem::take(&mut word));
+        }
+        if alone {
+            out.push(c.to_string());
+        } else if c != ' ' {
+            word.push(c);
+        }
+    }
+    if !word.is_empty() {
+        out.push(word);
+    }
+    out
+}
+
+/// Reads sequences parted by `|` up to `close`.
+fn alternatives(
+    tokens: &mut std::vec::IntoIter<String>,
+    close: Option<&str>,
+    classes: &[(&str, &str)],
+    depth: usize,
+) -> Result<Vec<Vec<Node>>, &'static str> {
+    if depth > 8 {
+        return Err("nested too deeply");
+    }
+    let mut all = vec![Vec::new()];
+    loop {
+        let Some(token) = tokens.next() else {
+            return if close.is_none() {
+                Ok(all)
+            } else {
+                Err("a bracket stays open")
+            };
+        };
+        if Some(token.as_str()) == close {
+            return Ok(all);
+        }
+        let node = match token.as_str() {
+            "|" => {
+                all.push(Vec::new());
+                continue;
+            }
+            "(" => Node::Choice(alternatives(tokens, Some(")"), classes, depth + 1)?),
+            "[" => Node::Maybe(alternatives(tokens, Some("]"), classes, depth + 1)?),
+            ")" | "]" => return Err("a bracket closes what was not open"),
+            "*" => Node::Any,
+            "^" => Node::Start,
+            "$" => Node::End,
+            name if name.starts_with('<') => {
+                let name = name.trim_matches(['<', '>']);
+                let (_, body) = classes
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .ok_or("unknown class")?;
+                let mut inner = split(body).into_iter();
+                Node::Choice(alternatives(&mut inner, None, classes, depth + 1)?)
+            }
+            word => Node::Word(word.to_owned()),
+        };
+        if let Some(last) = all.last_mut() {
+            last.push(node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::words;
+    use super::*;
+
+    fn find(pattern: &str, text: &str) -> Option<(usize, usize)> {
+        let p = Pattern::new(pattern, &[("who", "me|my mother")]).unwrap();
+        let words = words(text, &[]);
+        let u = Utterance {
+            words: &words,
+            fillers: &["um", "please"],
+            clause_starts: &["and"],
+            near_allowed: true,
+        };
+        (0..words.len()).find_map(|i| p.match_at(&u, i).map(|end| (i, end)))
+    }
+
+    #[test]
+    fn patterns_match() {
+        for (pattern, text, want) in [
+            ("call <who>", "do call my mother now", Some((1, 4))),
+            ("call <who>", "call um please me", Some((0, 4))),
+            ("call <who>", "call. Me", None),
+            ("call <who>", "call, me", Some((0, 2))),
+            ("call [him|her] now", "call now", Some((0, 2))),
+            ("call [him|her] now", "call her now", Some((0, 3))),
+            ("call * now", "call anyone now", Some((0, 3))),
+            ("^ stop $", "um stop", Some((1, 2))),
+            ("^ stop $", "now stop", None),
+            ("^ stop $", "No. Stop, now", Some((1, 2))),
+            ("^ stop $", "stop now", None),
+            ("stop $", "stop and go", Some((0, 1))),
+            ("take me off", "take me of", None),
+            ("remove my number", "remove my numbers", Some((0, 3))),
+            ("remove number", "remove numbers", None),
+            ("a [b [c]]", "a b c", Some((0, 3))),
+        ] {
+            assert_eq!(find(pattern, text), want, "{pattern} in {text}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_named() {
+        for (pattern, what) in [
+            ("(a", "a bracket stays open"),
+            ("a)", "a bracket closes what was not open"),
+            ("<nobody>", "unknown class"),
+            ("", "not one sequence"),
+            ("a|b", "not one sequence"),
+        ] {
+            assert_eq!(
+                Pattern::new(pattern, &[]).unwrap_err().what,
+                what,
+                "{pattern}"
+            );
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Words of an utterance, brought to one form so that tables can name them.
+
+use std::ops::Range;
+
+/// Words looked at, after contractions are opened. What follows is not read.
+pub(super) const WORDS_MAX: usize = 400;
+/// Bytes looked at: 400 words of a generous length.
+const BYTES_MAX: usize = 8_192;
+/// Letters kept of one word; no word in a table is as long.
+const LETTERS_MAX: usize = 32;
+
+/// How a word is set off from the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pause {
+    /// Spoken on.
+    None,
+    /// A comma, a dash, a colon.
+    Short,
+    /// The end of a sentence.
+    Full,
+}
+
+/// One word in lower case without punctuation, with its place in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) text: String,
+    /// Bytes of the utterance. Both halves of a contraction have the place of the whole.
+    pub(super) place: Range<usize>,
+    pub(super) pause: Pause,
+}
+
+/// The words of `text`: lower case, contractions opened ("don't" is "do not"), small numbers
+/// written out, hyphens parting words. At most [`WORDS_MAX`].
+pub(super) fn words(text: &str, contractions: &[(&str, &str)]) -> Vec<Word> {
+    let text = &text[..text.floor_char_boundary(BYTES_MAX)];
+    let mut out: Vec<Word> = Vec::new();
+    let mut raw = String::new();
+    let mut letters = 0;
+    let mut start = 0;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if c.is_alphanumeric() || is_apostrophe(c) {
+            if raw.is_empty() {
+                start = at;
+                letters = 0;
+            }
+            if letters < LETTERS_MAX {
+                let plain = if is_apostrophe(c) { '\'' } else { c };
+                raw.extend(plain.to_lowercase());
+            }
+            letters += 1;
+            continue;
+        }
+        if !raw.is_empty() {
+            push(&mut out, raw.trim_matches('\''), start..at, contractions);
+            raw.clear();
+            if out.len() >= WORDS_MAX {
+                out.truncate(WORDS_MAX);
+                return out;
+            }
+        }
+        let pause = match c {
+            '.' | '?' | '!' | '…' => Pause::Full,
+            ',' | ';' | ':' | '—' | '–' => Pause::Short,
+            _ => Pause::None,
+        };
+        if let Some(last) = out.last_mut() {
+            last.pause = last.pause.max(pause);
+        }
+    }
+    out
+}
+
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '’' | '‘' | '`')
+}
+
+fn push(out: &mut Vec<Word>, raw: &str, place: Range<usize>, contractions: &[(&str, &str)]) {
+    if raw.is_empty() {
+        return;
+    }
+    let whole = contractions.iter().find(|(short, _)| *short == raw);
+    let suffix = || {
+        let (stem, tail) = raw.split_once('\'')?;
+        let tail = match tail {
+            "s" => "is",
+            "m" => "am",
+            "re" => "are",
+            "ll" => "will",
+            "ve" => "have",
+            "d" => "would",
+            _ => return None,
+        };
+        Some((stem, tail))
+    };
+    let mut add = |text: &str| {
+        out.push(Word {
+            text: text.to_owned(),
+            place: place.clone(),
+            pause: Pause::None,
+        });
+    };
+    if let Some((_, long)) = whole {
+        long.split(' ').for_each(add);
+    } else if let Some((stem, tail)) = suffix() {
+        add(stem);
+        add(tail);
+    } else {
+        add(&raw.replace('\'', ""));
+    }
+}
+
+/// Whether `heard` may be `meant`: long enough to be told from others, beginning alike, and one
+/// letter apart, or two where the consonants agree.
+pub(super) fn is_near(heard: &str, meant: &str) -> bool {
+    let (h, m) = (heard.as_bytes(), meant.as_bytes());
+    let short = h.len().min(m.len());
+    if short < 4 || h.len().abs_diff(m.len()) > 2 || !heard.is_ascii() || !meant.is_ascii() {
+        return false;
+    }
+    if consonant(h[0]) != consonant(m[0]) {
+        return false;
+    }
+    match distance(h, m) {
+        0 | 1 => true,
+        2 => short >= 6 && key(h) == key(m),
+        _ => false,
+    }
+}
+
+/// A class for consonants that a telephone line mixes up; 0 for vowels and silent letters.
+fn consonant(letter: u8) -> u8 {
+    match letter {
+        b'b' | b'p' => 1,
+        b'd' | b't' => 2,
+        b'g' | b'k' | b'c' | b'q' => 3,
+        b'f' | b'v' => 4,
+        b's' | b'z' | b'x' | b'j' => 5,
+        b'm' | b'n' => 6,
+        b'l' => 7,
+        b'r' => 8,
+        b'w' | b'u' => 9,
+        _ => 0,
+    }
+}
+
+fn key(word: &[u8]) -> Vec<u8> {
+    let mut key: Vec<u8> = word
+        .iter()
+        .map(|l| consonant(*l))
+        .filter(|c| *c != 0 && *c != 9)
+        .collect();
+    key.dedup();
+    key
+}
+
+/// Letters to insert, delete or change; words are at most [`LETTERS_MAX`] long.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != y))
+                .min(above + 1)
+                .min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        let table = [("don't", "do not"), ("dont", "do not"), ("2", "two")];
+        words(text, &table)
+            .iter()
+            .map(|w| w.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn words_have_one_form() {
+        for (text, want) in [
+            ("Don’t CALL me!", "do not call me"),
+            (
+                "I'd say it's fine, we'll see",
+                "i would say it is fine we will see",
+            ),
+            ("opt-out", "opt out"),
+            ("'quoted' o'clock", "quoted oclock"),
+            ("2 o’clocks", "two oclocks"),
+            ("...!?", ""),
+            ("", ""),
+            ("Éire ÀÉ", "éire àé"),
+        ] {
+            assert_eq!(plain(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn places_and_pauses_point_into_the_text() {
+        let w = words("Stop. Don't, now", &[("don't", "do not")]);
+        let seen: Vec<_> = w.iter().map(|w| (w.place.clone(), w.pause)).collect();
+        assert_eq!(
+            seen,
+            [
+                (0..4, Pause::Full),
+                (6..11, Pause::None),
+                (6..11, Pause::Short),
+                (13..16, Pause::None)
+            ]
+        );
+    }
+
+    #[test]
+    fn long_input_is_cut() {
+        assert_eq!(words(&"a ".repeat(5_000), &[]).len(), WORDS_MAX);
+        assert_eq!(
+            words(&"don't ".repeat(5_000), &[("don't", "do not")]).len(),
+            WORDS_MAX
+        );
+        let one = words(&"é".repeat(100_000), &[]);
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].text.chars().count(), LETTERS_MAX);
+    }
+
+    #[test]
+    fn near_words() {
+        for (heard, meant, want) in [
+            ("recorded", "record", true),
+            ("recoded", "recorded", true),
+            ("recorder", "recorded", true),
+            ("really", "real", false),
+            ("call", "cold", false),
+            ("calm", "call", true),
+            ("stop", "shop", true),
+            ("top", "stop", false),
+            ("number", "numbers", true),
+            ("unsubscribed", "unsubscribe", true),
+            ("not", "now", false),
+            ("robust", "robot", false),
+        ] {
+            assert_eq!(is_near(heard, meant), want, "{heard} {meant}");
+        }
+    }
+}
