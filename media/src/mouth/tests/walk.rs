@@ -142,6 +142,7 @@ struct Walk {
     sent: Vec<(u64, u64)>,
     may_begin: Option<(u64, u64)>,
     honest: bool,
+    cancels: bool,
     chunk: u64,
 }
 
@@ -164,6 +165,7 @@ impl Walk {
             now: 1_000,
             mouth: Mouth::new(&settings),
             honest: carrier.loses == 0,
+            cancels: seed.is_multiple_of(2),
             carrier,
             said: Said::default(),
             facts: Vec::new(),
@@ -206,7 +208,8 @@ impl Walk {
     }
 
     fn act(&mut self) {
-        match self.rng.below(12) {
+        // Half of the walks cancel nothing, so that positions can be compared to the end.
+        match self.rng.below(if self.cancels { 12 } else { 10 }) {
             0..=4 => self.say(),
             5 | 6 => {
                 if let Some(&reply) = self.open.keys().next() {
@@ -297,7 +300,8 @@ impl Walk {
 
     /// What is at the carrier may be taken back: the next chunk may begin anywhere from what was heard on.
     fn take_back(&mut self) {
-        let floor = self.mouth_heard_floor();
+        // A resume may be saying again what was heard before it.
+        let floor = self.mouth_heard_floor().min(self.sent_to);
         let (from, _) = self.may_begin.unwrap_or((floor, floor));
         self.may_begin = Some((from.min(floor), u64::MAX));
     }
@@ -463,7 +467,14 @@ impl Walk {
     }
 
     fn check_heard(&self) {
-        let Some(heard) = self.heard() else { return };
+        let Some(position) = self
+            .mouth
+            .heard(self.now)
+            .filter(|position| position.heard_ms > 0)
+        else {
+            return;
+        };
+        let heard = self.absolute(position);
         let really = self.really_played();
         assert!(
             heard <= really + self.slack(),
@@ -472,9 +483,9 @@ impl Walk {
         );
         let playing = self.said.reply_at(really.saturating_sub(1));
         let behind = self.chunk + self.carrier.down + self.carrier.up + 100 * SAMPLES_PER_MS;
-        let current =
-            !self.mouth.paused() && self.carrier.loses == 0 && !self.cancelled.contains(&playing);
-        if current && self.mouth.counters().clears == 0 {
+        let over = !self.cancelled.is_empty() || self.played.contains(&playing);
+        let current = !self.mouth.paused() && self.carrier.loses == 0 && !over;
+        if current {
             assert!(
                 heard + behind >= really,
                 "heard only {heard} of {really} at {}",
@@ -502,7 +513,7 @@ impl Walk {
 
 #[test]
 fn random_conversations() {
-    for seed in 1..=150 {
+    for seed in 1..=60 {
         let outcome = std::panic::catch_unwind(|| Walk::new(seed).run());
         assert!(outcome.is_ok(), "seed {seed}");
     }
