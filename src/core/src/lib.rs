@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod commands;
+pub mod flow;
 pub mod phone;
 pub mod time;
 pub mod token;
