@@ -11,6 +11,8 @@ use crate::time::At;
 pub enum Ask {
     /// To open the conversation; the notices are being said already.
     Open,
+    /// To say something to a caller who is silent.
+    Silence,
     /// To answer the caller.
     Answer {
         /// All words that no reply has answered yet. A reply that nobody heard did not answer them.

@@ -24,6 +24,8 @@ pub enum After {
     /// Listen to the caller.
     #[default]
     Listen,
+    /// Listen, and do not mind that nothing was said: the caller is in the middle of something.
+    Wait,
     /// End the call.
     HangUp,
 }

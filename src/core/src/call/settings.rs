@@ -17,6 +17,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Keys bound to commands.
     pub keys: Keys,
+    /// The mind has words of its own for a caller who is silent, and decides when that is enough. Otherwise the
+    /// notices' nudges are said.
+    pub mind_nudges: bool,
     /// Sentences that are said whatever the mind thinks.
     pub notices: Notices,
 }

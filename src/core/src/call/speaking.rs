@@ -26,7 +26,7 @@ impl Call {
         }
     }
 
-    fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
+    pub(super) fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
         if let Ask::Answer { keys, .. } = &ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
@@ -86,15 +86,29 @@ impl Call {
             return;
         };
         if reply.clauses.is_empty() {
-            if after == After::Listen {
-                return self.mind_failed(id, out);
+            match after {
+                After::Listen => return self.mind_failed(id, out),
+                After::Wait => return self.take_silently(id, expects, out),
+                After::HangUp => reply.push(farewell, false),
             }
-            reply.push(farewell, false);
         }
         reply.mind = Mind::Done;
         reply.after = after;
         reply.expects = expects;
         self.strikes.mind = 0;
+    }
+
+    /// The mind took the caller's words and has nothing to say to them yet.
+    fn take_silently(&mut self, id: ReplyId, expects: Expects, out: &mut Vec<Action>) {
+        let Some(draft) = self.drafting.take_if(|r| r.id == id) else {
+            return;
+        };
+        self.owes_opening = false;
+        self.open.answered(draft.answers);
+        self.expects = expects;
+        self.idle_since = self.now;
+        self.strikes.mind = 0;
+        out.push(Action::Commit { reply: id });
     }
 
     pub(super) fn playback_started(&mut self, id: ReplyId, out: &mut Vec<Action>) {
@@ -236,7 +250,7 @@ impl Call {
         let after = match (reply.after, reply.origin) {
             (_, Origin::Ending(reason)) => Some(reason),
             (After::HangUp, _) => Some(EndReason::AgentHungUp),
-            (After::Listen, _) => None,
+            (After::Listen | After::Wait, _) => None,
         };
         if reply.mind == Mind::Done {
             self.strikes.voice = 0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Note};
+use super::action::{Action, Ask, Note};
 use super::event::{EndReason, ReplyId, Stage};
 use super::reply::{Fate, Mind, Origin};
 use super::{Call, Ending, Timer, Words};
@@ -81,6 +81,9 @@ impl Call {
     pub(super) fn silence(&mut self, out: &mut Vec<Action>) {
         if !self.is_idle() {
             return;
+        }
+        if self.settings.mind_nudges {
+            return self.think(Ask::Silence, out);
         }
         let Some(words) = self.settings.notices.nudges.get(self.nudges).cloned() else {
             let words = self.settings.notices.silence_end.clone();

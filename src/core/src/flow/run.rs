@@ -68,6 +68,12 @@ impl Flow {
         (state, step)
     }
 
+    /// Whether the answer awaited is made of digits, said or pressed.
+    pub fn expects_digits(&self, state: &FlowState) -> bool {
+        let then = self.states.get(state.at).map(|state| &state.then);
+        matches!(then, Some(Then::Ask(ask)) if matches!(ask.kind, Kind::Digits { .. }))
+    }
+
     /// The name of the state where a conversation stands.
     pub fn state_name(&self, state: &FlowState) -> &str {
         self.states.get(state.at).map_or("", |state| &state.name)

@@ -87,6 +87,7 @@ fn play(script: &str) -> Result<String, String> {
         let ms = ms.parse().map_err(|e| format!("= {name}: {e}"))?;
         match name {
             "call_ms" => settings.limits.call_ms = ms,
+            "mind_nudges" => settings.mind_nudges = ms > 0,
             _ => return Err(format!("no setting {name}")),
         }
     }
@@ -201,12 +202,12 @@ fn event(line: &str) -> Option<Event> {
         },
         "mind-done" => Event::MindDone {
             reply: reply(1)?,
-            after: if word(2) == Some("hang-up") {
-                After::HangUp
-            } else {
-                After::Listen
+            after: match word(2) {
+                Some("hang-up") => After::HangUp,
+                Some("wait") => After::Wait,
+                _ => After::Listen,
             },
-            expects: if word(2) == Some("digits") {
+            expects: if words.iter().any(|w| w == "digits") {
                 Expects::Digits
             } else {
                 Expects::Words
@@ -237,6 +238,10 @@ fn show(action: &Action) -> String {
             reply,
             ask: Ask::Open,
         } => format!("think {} open", reply.0),
+        Action::Think {
+            reply,
+            ask: Ask::Silence,
+        } => format!("think {} silence", reply.0),
         Action::Think {
             reply,
             ask: Ask::Answer { text, keys },

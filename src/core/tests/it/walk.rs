@@ -157,9 +157,12 @@ fn the_observer_finds_what_is_broken_on_purpose() {
         }),
         ("nothing of a dead reply", {
             Box::new(|s| {
-                let dropped = s.actions.iter().find_map(|a| match a {
-                    Action::Drop { reply } => Some(*reply),
-                    _ => None,
+                let dropped = s.actions.iter().find_map(|a| {
+                    if let Action::Drop { reply } = a {
+                        Some(*reply)
+                    } else {
+                        None
+                    }
                 });
                 if let Some(reply) = dropped.filter(|r| s.speaking != Some(*r) && !s.caller_talks) {
                     s.actions.push(Action::Resume { reply });

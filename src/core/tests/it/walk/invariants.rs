@@ -266,6 +266,15 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Heard { reply, .. }
         | Event::Paused { reply, .. }
         | Event::Played { reply } => Some(*reply),
-        _ => None,
+        Event::Answered
+        | Event::LineClosed { .. }
+        | Event::EndAsked { .. }
+        | Event::SpeechStarted { .. }
+        | Event::SpeechStopped { .. }
+        | Event::Partial { .. }
+        | Event::Final { .. }
+        | Event::TurnScored { .. }
+        | Event::HearFailed { .. }
+        | Event::Key { .. } => None,
     }
 }

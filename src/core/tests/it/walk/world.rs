@@ -40,6 +40,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut settings = crate::scenario::settings();
         settings.limits.call_ms = 180_000;
+        settings.mind_nudges = seed.is_multiple_of(4);
         Self {
             call: Call::new(Arc::new(settings), At::START),
             now: 0,
@@ -197,7 +198,7 @@ impl World {
     }
 
     fn recogniser(&mut self) -> Event {
-        if let Some(from) = self.talking.filter(|_| self.now % 3 == 0) {
+        if let Some(from) = self.talking.filter(|_| self.now.is_multiple_of(3)) {
             let text = ["mm-hm", "I would", "I would like to know", ""][self.below(4) as usize];
             return Event::Partial {
                 until: At::from_ms(from.max(self.now)),
@@ -289,10 +290,10 @@ impl World {
             }
             _ => {
                 self.thinking.swap_remove(at);
-                let after = if self.chance(2) {
-                    After::HangUp
-                } else {
-                    After::Listen
+                let after = match self.below(100) {
+                    0..2 => After::HangUp,
+                    2..6 => After::Wait,
+                    _ => After::Listen,
                 };
                 let expects = if self.chance(20) {
                     Expects::Digits
