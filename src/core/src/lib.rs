@@ -1,5 +1,6 @@
 //! Pure heart.
 
+pub mod clause;
 pub mod flow;
 pub mod phone;
 pub mod token;
