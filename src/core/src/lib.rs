@@ -3,9 +3,18 @@
 //! Everything here is a function of what it is given: no clock, no I/O, no async. Its `Cargo.toml` holds none of the
 //! crates that could do otherwise, so the compiler keeps it that way.
 //!
-//! [`call`] is the conversation: facts go in with the time, actions come out.
+//! | module | what it is |
+//! |---|---|
+//! | [`call`] | the conversation: facts go in with the time, actions come out |
+//! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
+//! | [`flow`] | scripted conversations: a mind without a model |
+//! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
+//! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
+//! | [`token`] | the signed ticket that ends every media URL |
+//! | [`phone`], [`time`] | numbers and moments |
 
 pub mod call;
+pub mod clause;
 pub mod commands;
 pub mod flow;
 pub mod phone;

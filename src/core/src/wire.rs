@@ -3,6 +3,7 @@
 //! Everything here treats the other side as hostile: sizes are bounded, unknown keys are ignored, and no error carries
 //! what a caller said, dialled or is called.
 
+pub mod openai;
 pub mod twilio;
 
 use std::fmt::Write as _;

@@ -59,6 +59,22 @@ fn play(flow: &Flow, caller: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn the_documented_flow_is_one() {
+    let documentation = include_str!("../flow.rs");
+    let (_, rest) = documentation.split_once("```toml").unwrap();
+    let (toml, _) = rest.split_once("```").unwrap();
+    let toml: String = toml
+        .lines()
+        .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + "\n")
+        .collect();
+    let flow = Flow::parse(&toml).unwrap();
+    assert_eq!(
+        play(&flow, &["repeat", "yes"]).last().unwrap(),
+        "[Finished]"
+    );
+}
+
+#[test]
 fn an_appointment_is_booked() {
     let lines = play(
         &example("front_desk.toml"),

@@ -49,7 +49,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Message<'a> {
     /// The stream it speaks of (`MZ…`); absent in `connected`.
     pub stream_id: Option<Cow<'a, str>>,
-    /// Its place in the stream: 1 for `start`, one more for each later message; absent in `connected`.
+    /// Its place in the stream: 1 for `start`, one more for each later message; absent in `connected`, and from carriers
+    /// that do not count.
     pub sequence: Option<u64>,
     /// What it says.
     pub inbound: Inbound,
@@ -280,7 +281,7 @@ pub fn decode<'a>(message: &'a str, audio: &mut Vec<u8>) -> Result<Message<'a>, 
 }
 
 fn placed<'a>(envelope: Envelope<'a>, inbound: Inbound) -> Result<Message<'a>, WireError> {
-    let sequence = Some(number(&envelope.sequence, "sequenceNumber")?);
+    let sequence = optional_number(&envelope.sequence)?;
     Ok(Message {
         stream_id: Some(id(envelope.stream_id, "streamSid")?),
         sequence,

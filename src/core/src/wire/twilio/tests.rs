@@ -163,6 +163,11 @@ fn what_is_let_pass() {
             timestamp_ms: 5
         })
     );
+    assert_eq!(
+        read(&changed("\"sequenceNumber\":\"2\",", "")),
+        media,
+        "a carrier that does not count"
+    );
     let unpadded = changed("fn5+/v7+fn5+", "fn8");
     assert_eq!(read(&unpadded).unwrap().1, [0x7e, 0x7f]);
     for (digit, want) in [
