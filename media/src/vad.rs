@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn table() {
-        let cases: &[(&str, &str, &[(char, u64, u64)])] = &[
+        type Case = (&'static str, &'static str, &'static [(char, u64, u64)]);
+        let cases: &[Case] = &[
             ("a click is not speech", "..#....#....", &[]),
             ("two windows are", "..##", &[('>', 3, 2)]),
             ("a middling window keeps it rising", "..#+", &[('>', 3, 2)]),
