@@ -1,1 +1,4 @@
 //! Trunkline.
+
+pub mod clock;
+pub mod models;
