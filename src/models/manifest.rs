@@ -67,13 +67,19 @@ impl ModelSet {
 }
 
 const DEFAULT: &[&Package] = &[
-    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     &ONNX_RUNTIME,
     &MOONSHINE_TINY,
     &PIPER_JOE,
     &SILERO,
     &SMART_TURN,
-    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     &ESPEAK_NG,
 ];
 
@@ -233,7 +239,10 @@ const SMART_TURN: Package = Package {
     }],
 };
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 const ESPEAK_NG: Package = Package {
     role: "turns words into phonemes (run as a process of its own)",
     name: "espeakng-loader",
@@ -247,7 +256,10 @@ const ESPEAK_NG: Package = Package {
 };
 
 /// English only: another language needs its `_dict` and its file under `lang/` here.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 const ESPEAK_FILES: &[ModelFile] = &[
     #[cfg(target_arch = "x86_64")]
     espeak(
@@ -263,37 +275,180 @@ const ESPEAK_FILES: &[ModelFile] = &[
         605_456,
         "fe3022609ec80d5f740e046ceb8a0039225fd3de177d99f918858059095b8729",
     ),
-    espeak("espeakng_loader/espeak-ng-data/phontab", "espeak/espeak-ng-data/phontab", 58_652, "1b40690667e1e9aa1ba5e5234773c799e7e72ea751426e5150423d53c3f24fa2"),
-    espeak("espeakng_loader/espeak-ng-data/phonindex", "espeak/espeak-ng-data/phonindex", 43_316, "384e5fa6f714ba5356c58008249b78699c31c1ad044b243068d263fb806b7d73"),
-    espeak("espeakng_loader/espeak-ng-data/phondata", "espeak/espeak-ng-data/phondata", 554_740, "a0b643b155cb6b12628d9e7865b57d9fca0d35844614f2594a5e009c80c80bb4"),
-    espeak("espeakng_loader/espeak-ng-data/intonations", "espeak/espeak-ng-data/intonations", 2_312, "031a105bf6bb2ebcd73a2c579ccfb42469b27266db0078af65ae298fd3588b21"),
-    espeak("espeakng_loader/espeak-ng-data/en_dict", "espeak/espeak-ng-data/en_dict", 168_204, "1053f74a34af38abb6fbd64b7838dacbc655a687c48ce1bb663d364a127b05de"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en", "espeak/espeak-ng-data/lang/gmw/en", 140, "4605d5330801de3641c6e366d15f129ea1f5ffbce8722642aba01ace07ab9c83"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-029", "espeak/espeak-ng-data/lang/gmw/en-029", 335, "faeb8cb201056775f733acbd908c66555fe57bf01cb063920f178f389cbf85d3"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-GB-scotland", "espeak/espeak-ng-data/lang/gmw/en-GB-scotland", 295, "1ce4282c1f4385dbaf0035e799b2ab1ee9e9a3ab4829100594a3047727b52353"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-gbclan", "espeak/espeak-ng-data/lang/gmw/en-GB-x-gbclan", 238, "2040e176f1f7f27bdce81c32d7e2b1662449d54d264afd3c0ed871b8e42b6e46"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-gbcwmd", "espeak/espeak-ng-data/lang/gmw/en-GB-x-gbcwmd", 188, "927a5ab891c65b30b4426b151d1623a01024f6b773a38497ba1c90cd77a95747"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-rp", "espeak/espeak-ng-data/lang/gmw/en-GB-x-rp", 249, "d0625af7f58561b1b8cf96fd7f93eee6553bcb3eadb9020ae0757bf96e5115e5"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-Shaw", "espeak/espeak-ng-data/lang/gmw/en-Shaw", 119, "3eb1fa02a32633cc8fc66823b8bc9235a9f10dff71d7d78f380f15fc0f0e7df5"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-US", "espeak/espeak-ng-data/lang/gmw/en-US", 257, "41534c2a22df5dd4f1052ff9e1a33a3ea7bff5a26b5c02bdad5ba8ddb7524704"),
-    espeak("espeakng_loader/espeak-ng-data/lang/gmw/en-US-nyc", "espeak/espeak-ng-data/lang/gmw/en-US-nyc", 271, "e8ee9168376d1f7d9e7dcda7c4644c36c529a8bea816e6380895364db46ea2e3"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/f1", "espeak/espeak-ng-data/voices/!v/f1", 324, "7cdef453c6b0391d50a02b8f35392e6f41249cea65df1021affd68a64917b85f"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/f2", "espeak/espeak-ng-data/voices/!v/f2", 357, "62b17f6c8f94add0310db032f5e463c13510c5ff83ef1f21e8894ccbf00b00e3"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/f3", "espeak/espeak-ng-data/voices/!v/f3", 375, "d0342ee8ceebe3047831774634d234e90281ec73ce2aed8dd0bdd915ccf500fc"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/f4", "espeak/espeak-ng-data/voices/!v/f4", 350, "ff9e2907a818920e3b976232c90eabaf270fff0de0b8a479af9a3633e9b7921f"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/f5", "espeak/espeak-ng-data/voices/!v/f5", 432, "6c76406d94540d59dee16de11520c37124a1f6dfc236981e483877075f0271b3"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m1", "espeak/espeak-ng-data/voices/!v/m1", 335, "7f2de023bdfe18651d2d0453d2e7ff5e8ade9f094912a79247336ddc90fd7783"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m2", "espeak/espeak-ng-data/voices/!v/m2", 264, "6eb925eb6691621a6de66c87596c6ed879c80a04215a9a8437dffc28fcfa14dd"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m3", "espeak/espeak-ng-data/voices/!v/m3", 300, "7a4ac872387439814ddd65f5e1ff73017122975911df6b5dc62c5709e6fdb611"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m4", "espeak/espeak-ng-data/voices/!v/m4", 290, "6bef82cea3538da1246b7a2c203206e90155cbb4af86faa8ef03366c3119ceee"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m5", "espeak/espeak-ng-data/voices/!v/m5", 262, "08590ef7ce37630a6875d9cbe200dc473a9054b4184287808a4fd1c8e27dd02a"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m6", "espeak/espeak-ng-data/voices/!v/m6", 188, "fc0e01af458a96d43f55878010d3abcbbda85e846922b25361a78d27c3a9ca00"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m7", "espeak/espeak-ng-data/voices/!v/m7", 254, "bdfc54a3558ca98f9ca082479c5211034a824d8721db91804f9d77867db6fab3"),
-    espeak("espeakng_loader/espeak-ng-data/voices/!v/m8", "espeak/espeak-ng-data/voices/!v/m8", 284, "060130540e2fae5f8acfb19bcd4ef3dc5dc8f8d2134c502bb57af277fd4cc491"),
+    espeak(
+        "espeakng_loader/espeak-ng-data/phontab",
+        "espeak/espeak-ng-data/phontab",
+        58_652,
+        "1b40690667e1e9aa1ba5e5234773c799e7e72ea751426e5150423d53c3f24fa2",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/phonindex",
+        "espeak/espeak-ng-data/phonindex",
+        43_316,
+        "384e5fa6f714ba5356c58008249b78699c31c1ad044b243068d263fb806b7d73",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/phondata",
+        "espeak/espeak-ng-data/phondata",
+        554_740,
+        "a0b643b155cb6b12628d9e7865b57d9fca0d35844614f2594a5e009c80c80bb4",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/intonations",
+        "espeak/espeak-ng-data/intonations",
+        2_312,
+        "031a105bf6bb2ebcd73a2c579ccfb42469b27266db0078af65ae298fd3588b21",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/en_dict",
+        "espeak/espeak-ng-data/en_dict",
+        168_204,
+        "1053f74a34af38abb6fbd64b7838dacbc655a687c48ce1bb663d364a127b05de",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en",
+        "espeak/espeak-ng-data/lang/gmw/en",
+        140,
+        "4605d5330801de3641c6e366d15f129ea1f5ffbce8722642aba01ace07ab9c83",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-029",
+        "espeak/espeak-ng-data/lang/gmw/en-029",
+        335,
+        "faeb8cb201056775f733acbd908c66555fe57bf01cb063920f178f389cbf85d3",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-GB-scotland",
+        "espeak/espeak-ng-data/lang/gmw/en-GB-scotland",
+        295,
+        "1ce4282c1f4385dbaf0035e799b2ab1ee9e9a3ab4829100594a3047727b52353",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-gbclan",
+        "espeak/espeak-ng-data/lang/gmw/en-GB-x-gbclan",
+        238,
+        "2040e176f1f7f27bdce81c32d7e2b1662449d54d264afd3c0ed871b8e42b6e46",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-gbcwmd",
+        "espeak/espeak-ng-data/lang/gmw/en-GB-x-gbcwmd",
+        188,
+        "927a5ab891c65b30b4426b151d1623a01024f6b773a38497ba1c90cd77a95747",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-GB-x-rp",
+        "espeak/espeak-ng-data/lang/gmw/en-GB-x-rp",
+        249,
+        "d0625af7f58561b1b8cf96fd7f93eee6553bcb3eadb9020ae0757bf96e5115e5",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-Shaw",
+        "espeak/espeak-ng-data/lang/gmw/en-Shaw",
+        119,
+        "3eb1fa02a32633cc8fc66823b8bc9235a9f10dff71d7d78f380f15fc0f0e7df5",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-US",
+        "espeak/espeak-ng-data/lang/gmw/en-US",
+        257,
+        "41534c2a22df5dd4f1052ff9e1a33a3ea7bff5a26b5c02bdad5ba8ddb7524704",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/lang/gmw/en-US-nyc",
+        "espeak/espeak-ng-data/lang/gmw/en-US-nyc",
+        271,
+        "e8ee9168376d1f7d9e7dcda7c4644c36c529a8bea816e6380895364db46ea2e3",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/f1",
+        "espeak/espeak-ng-data/voices/!v/f1",
+        324,
+        "7cdef453c6b0391d50a02b8f35392e6f41249cea65df1021affd68a64917b85f",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/f2",
+        "espeak/espeak-ng-data/voices/!v/f2",
+        357,
+        "62b17f6c8f94add0310db032f5e463c13510c5ff83ef1f21e8894ccbf00b00e3",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/f3",
+        "espeak/espeak-ng-data/voices/!v/f3",
+        375,
+        "d0342ee8ceebe3047831774634d234e90281ec73ce2aed8dd0bdd915ccf500fc",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/f4",
+        "espeak/espeak-ng-data/voices/!v/f4",
+        350,
+        "ff9e2907a818920e3b976232c90eabaf270fff0de0b8a479af9a3633e9b7921f",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/f5",
+        "espeak/espeak-ng-data/voices/!v/f5",
+        432,
+        "6c76406d94540d59dee16de11520c37124a1f6dfc236981e483877075f0271b3",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m1",
+        "espeak/espeak-ng-data/voices/!v/m1",
+        335,
+        "7f2de023bdfe18651d2d0453d2e7ff5e8ade9f094912a79247336ddc90fd7783",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m2",
+        "espeak/espeak-ng-data/voices/!v/m2",
+        264,
+        "6eb925eb6691621a6de66c87596c6ed879c80a04215a9a8437dffc28fcfa14dd",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m3",
+        "espeak/espeak-ng-data/voices/!v/m3",
+        300,
+        "7a4ac872387439814ddd65f5e1ff73017122975911df6b5dc62c5709e6fdb611",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m4",
+        "espeak/espeak-ng-data/voices/!v/m4",
+        290,
+        "6bef82cea3538da1246b7a2c203206e90155cbb4af86faa8ef03366c3119ceee",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m5",
+        "espeak/espeak-ng-data/voices/!v/m5",
+        262,
+        "08590ef7ce37630a6875d9cbe200dc473a9054b4184287808a4fd1c8e27dd02a",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m6",
+        "espeak/espeak-ng-data/voices/!v/m6",
+        188,
+        "fc0e01af458a96d43f55878010d3abcbbda85e846922b25361a78d27c3a9ca00",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m7",
+        "espeak/espeak-ng-data/voices/!v/m7",
+        254,
+        "bdfc54a3558ca98f9ca082479c5211034a824d8721db91804f9d77867db6fab3",
+    ),
+    espeak(
+        "espeakng_loader/espeak-ng-data/voices/!v/m8",
+        "espeak/espeak-ng-data/voices/!v/m8",
+        284,
+        "060130540e2fae5f8acfb19bcd4ef3dc5dc8f8d2134c502bb57af277fd4cc491",
+    ),
 ];
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-const fn espeak(inside: &'static str, path: &'static str, bytes: u64, sha256: &'static str) -> ModelFile {
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+const fn espeak(
+    inside: &'static str,
+    path: &'static str,
+    bytes: u64,
+    sha256: &'static str,
+) -> ModelFile {
     ModelFile {
         inside,
         path,
