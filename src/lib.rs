@@ -1,1 +1,5 @@
 //! Trunkline.
+
+pub mod clock;
+pub mod models;
+pub mod speech;
