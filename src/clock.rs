@@ -24,3 +24,13 @@ pub fn unix_ms() -> i64 {
         .unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+/// The moment by the clock of timers, which tests can hold still.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the timers' clock"
+)]
+pub fn timer_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}

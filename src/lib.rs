@@ -1,5 +1,13 @@
-//! Trunkline.
+//! Trunkline: one server that holds phone calls for businesses.
 
+pub mod agent;
+pub mod app;
 pub mod clock;
+pub mod config;
+pub mod egress;
 pub mod models;
+pub mod provider;
+pub mod session;
 pub mod speech;
+pub mod telephony;
+pub mod think;

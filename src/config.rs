@@ -1,0 +1,315 @@
+//! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::models::ModelsDir;
+use crate::think::ChatSettings;
+
+/// The file that is read when none is named, if it exists.
+pub const FILE_USUAL: &str = "trunkline.toml";
+/// The environment's name for the language model's key.
+pub const LLM_KEY_VARIABLE: &str = "TRUNKLINE_LLM_API_KEY";
+
+/// Everything an operator may choose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// How carriers reach it, as `wss://voice.example.com`; from `listen` if absent.
+    pub public_url: Option<String>,
+    /// Where the server keeps what is its own: keys now, calls later.
+    pub data: PathBuf,
+    /// A folder of agents, one TOML file each, beside those that ship with the server.
+    pub agents: Option<PathBuf>,
+    /// Where the speech models are; the cache folder of the user if absent.
+    pub models: Option<PathBuf>,
+    /// The embedded speech.
+    pub speech: SpeechConfig,
+    /// The language model of agents that have a prompt instead of a flow.
+    pub llm: LlmConfig,
+}
+
+/// The embedded speech.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeechConfig {
+    /// Inference workers; one less than the machine's cores if absent.
+    pub workers: Option<usize>,
+    /// Final transcripts by the larger recogniser: fewer errors, about nine times the time.
+    pub better_ears: bool,
+}
+
+/// Any OpenAI-compatible chat endpoint.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmConfig {
+    /// As `http://127.0.0.1:11434/v1`.
+    pub base_url: Option<String>,
+    /// The endpoint's name for the model.
+    pub model: Option<String>,
+    /// The key, if it wants one; the environment's `TRUNKLINE_LLM_API_KEY` comes first.
+    pub api_key: Option<String>,
+    /// How freely it chooses words.
+    pub temperature: Option<f32>,
+    /// Longest reply, in tokens.
+    pub max_tokens: Option<u32>,
+}
+
+impl fmt::Debug for LlmConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmConfig")
+            .field("base_url", &self.base_url)
+            .field("model", &self.model)
+            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            data: PathBuf::from("data"),
+            agents: None,
+            models: None,
+            speech: SpeechConfig::default(),
+            llm: LlmConfig::default(),
+        }
+    }
+}
+
+/// The configuration cannot be used. Says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}; name another file with --config, or create it", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not the TOML it should be.
+    #[error("{}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("{key}: {problem}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads `path`, or the usual file where there is one, or takes the defaults.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.is_some();
+        let path = path.unwrap_or(Path::new(FILE_USUAL));
+        let mut config = match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text)?,
+            Err(source) if !named && source.kind() == std::io::ErrorKind::NotFound => {
+                Self::default()
+            }
+            Err(source) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        if let Some(key) = environment(LLM_KEY_VARIABLE).and_then(|key| key.into_string().ok()) {
+            config.llm.api_key = Some(key);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::Invalid {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        // Paths in a file are relative to the file.
+        let base = path.parent().unwrap_or(Path::new(""));
+        config.data = base.join(&config.data);
+        config.agents = config.agents.map(|agents| base.join(agents));
+        config.models = config.models.map(|models| base.join(models));
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some(url) = &self.public_url {
+            let rest = url
+                .strip_prefix("wss://")
+                .or_else(|| url.strip_prefix("ws://"));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['?', '#', ' '])) {
+                let problem =
+                    format!("{url:?} is no WebSocket address; write it as wss://voice.example.com");
+                return Err(ConfigError::Value {
+                    key: "public_url",
+                    problem,
+                });
+            }
+        }
+        if self.speech.workers.is_some_and(|n| n == 0 || n > 256) {
+            let problem =
+                "must be between 1 and 256; leave it out for one less than the cores".into();
+            return Err(ConfigError::Value {
+                key: "speech.workers",
+                problem,
+            });
+        }
+        if let Some(url) = &self.llm.base_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            let problem = format!("{url:?} must begin with http:// or https://");
+            return Err(ConfigError::Value {
+                key: "llm.base_url",
+                problem,
+            });
+        }
+        if self.llm.base_url.is_some() != self.llm.model.is_some() {
+            let problem = "llm.base_url and llm.model belong together; set both or neither".into();
+            return Err(ConfigError::Value {
+                key: "llm",
+                problem,
+            });
+        }
+        if self
+            .llm
+            .temperature
+            .is_some_and(|t| !(0.0..=2.0).contains(&t))
+        {
+            return Err(ConfigError::Value {
+                key: "llm.temperature",
+                problem: "must be between 0 and 2".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The language model, if there is one.
+    pub fn chat(&self) -> Option<ChatSettings> {
+        Some(ChatSettings {
+            base_url: self.llm.base_url.clone()?,
+            model: self.llm.model.clone()?,
+            api_key: self.llm.api_key.clone(),
+            temperature: self.llm.temperature,
+            max_tokens: self.llm.max_tokens,
+        })
+    }
+
+    /// The models' folder.
+    pub fn models_root(&self) -> Result<PathBuf, ConfigError> {
+        let usual = || ModelsDir::usual_root(environment("XDG_CACHE_HOME"), environment("HOME"));
+        self.models
+            .clone()
+            .or_else(usual)
+            .ok_or(ConfigError::Value {
+                key: "models",
+                problem: "there is no HOME to keep the models in; name a folder".into(),
+            })
+    }
+
+    /// How carriers reach the server.
+    pub fn public_url(&self) -> String {
+        let url = self
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("ws://{}", self.listen));
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What the environment says about log levels, as `info` or `trunkline=debug`.
+pub fn log_filter() -> String {
+    environment("TRUNKLINE_LOG")
+        .and_then(|v| v.into_string().ok())
+        .unwrap_or_else(|| "info".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Config, String> {
+        let config = Config::parse(Path::new("/etc/trunkline/trunkline.toml"), text)
+            .map_err(|e| e.to_string())?;
+        config.check().map_err(|e| e.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn three_lines_are_a_language_model() {
+        let text = "[llm]\nbase_url = \"http://127.0.0.1:11434/v1\"\nmodel = \"llama3.2\"\n";
+        let chat = parsed(text).unwrap().chat().unwrap();
+        assert_eq!((chat.model.as_str(), chat.api_key), ("llama3.2", None));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        assert_eq!(
+            parsed("data = \"d\"").unwrap().data,
+            Path::new("/etc/trunkline/d")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (text, names) in [
+            (
+                "lisen = \"127.0.0.1:1\"",
+                vec!["trunkline.toml", "line 1", "lisen"],
+            ),
+            ("\n\nlisten = \"here\"", vec!["line 3", "listen"]),
+            ("public_url = \"https://x\"", vec!["public_url", "wss://"]),
+            ("public_url = \"wss://\"", vec!["public_url"]),
+            ("[speech]\nworkers = 0", vec!["speech.workers", "between 1"]),
+            ("[llm]\nbase_url = \"http://x/v1\"", vec!["llm", "both"]),
+            (
+                "[llm]\nbase_url = \"x\"\nmodel = \"y\"",
+                vec!["llm.base_url", "http://"],
+            ),
+            (
+                "[llm]\nbase_url = \"http://x\"\nmodel = \"y\"\ntemperature = 9.0",
+                vec!["llm.temperature"],
+            ),
+        ] {
+            let error = parsed(text).expect_err(text);
+            for name in names {
+                assert!(
+                    error.contains(name),
+                    "{text:?} gave {error:?}, which does not name {name:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let config =
+            parsed("[llm]\nbase_url = \"http://x\"\nmodel = \"y\"\napi_key = \"sekrit\"").unwrap();
+        assert!(!format!("{config:?} {:?}", config.chat()).contains("sekrit"));
+    }
+}

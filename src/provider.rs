@@ -1,0 +1,86 @@
+//! What a call needs of its recogniser, its turn model and its voice, whoever provides them.
+//!
+//! Each method returns a future that owns what it needs: a call keeps its unfinished work itself, and dropping a future
+//! takes the request back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::speech::VadState;
+
+/// A stage could not do what it was asked. The text names the stage and the cause, never what was said.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}")]
+pub struct StageError {
+    /// What went wrong.
+    pub what: String,
+    /// It will not work again in this call.
+    pub fatal: bool,
+}
+
+/// There is no room for another call.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the speech workers cannot take another call now; try again in a few seconds")]
+pub struct Busy;
+
+/// Words, and how sure the recogniser is of them.
+#[derive(Clone, Default)]
+pub struct Words {
+    /// The words; empty when nothing was said.
+    pub text: String,
+    /// 0 to 1.
+    pub confidence: f32,
+}
+
+/// Which transcript is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hear {
+    /// Of speech that goes on; may be skipped.
+    Partial,
+    /// Of speech that has ended.
+    Final,
+}
+
+/// The listening stages.
+pub trait Ears: Send + Sync {
+    /// Room for one call, held until dropped.
+    fn admit(&self) -> Result<Box<dyn Send>, Busy>;
+
+    /// Probability of voice in each window of 256 samples at 8 kHz.
+    fn activity(
+        &self,
+        state: VadState,
+        windows: Vec<i16>,
+    ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>>;
+
+    /// The words in 8 kHz audio.
+    fn hear(
+        &self,
+        audio: Vec<i16>,
+        kind: Hear,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<Words, StageError>>;
+
+    /// Probability that the speaker has finished, of audio that ends in the silence after the words.
+    fn turn_complete(
+        &self,
+        audio: Vec<i16>,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<f32, StageError>>;
+}
+
+/// The speaking stage.
+pub trait Voice: Send + Sync {
+    /// Mu-law audio, 8 kHz, of a sentence.
+    fn say(
+        &self,
+        text: Arc<str>,
+        speed: f32,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>>;
+
+    /// Makes a sentence that every caller may hear, and keeps it for good.
+    fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>>;
+}

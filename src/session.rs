@@ -1,0 +1,308 @@
+//! The shell of one live call: one task, one loop.
+//!
+//! Frames go through the ear and become facts; facts, timers and the answers of the stages go into the [`Call`]; the
+//! actions that come out are performed here. The session owns all its unfinished work, so the end of the task is the
+//! end of everything it asked for.
+
+mod listening;
+mod speaking;
+mod thinking;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, Sleep};
+use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
+use trunkline_core::time::At;
+use trunkline_core::wire::twilio::{Inbound, Track};
+
+use crate::clock;
+use crate::provider::{Ears, Voice};
+use crate::telephony::Line;
+use crate::think::Mind;
+use listening::{Heard, Listening};
+use speaking::{Speaking, Voiced};
+use thinking::Thinking;
+
+/// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
+const AHEAD_MS_MAX: u64 = 30_000;
+
+/// Everything a call needs that outlives it.
+pub struct Means {
+    /// The listening stages.
+    pub ears: Arc<dyn Ears>,
+    /// The speaking stage.
+    pub voice: Arc<dyn Voice>,
+    /// Voice's pace; 1 is its own.
+    pub speed: f32,
+    /// The call's settings.
+    pub settings: Arc<Settings>,
+    /// Who thinks.
+    pub mind: Mind,
+    /// Where notes go while the call lives.
+    pub feed: broadcast::Sender<LiveNote>,
+    /// Turns true when the server shuts down.
+    pub draining: watch::Receiver<bool>,
+}
+
+/// A note of a live call, for whoever watches.
+#[derive(Clone, Debug)]
+pub struct LiveNote {
+    /// The call.
+    pub call_id: Arc<str>,
+    /// What was noted.
+    pub note: Note,
+}
+
+/// Work of a stage that has been done.
+enum Done {
+    Heard(Heard),
+    Voiced(Voiced),
+    Nothing,
+}
+
+type Jobs = FuturesUnordered<BoxFuture<'static, Done>>;
+
+/// One live call.
+pub struct Session {
+    call_id: Arc<str>,
+    call: Call,
+    line: Line,
+    began: Instant,
+    jobs: Jobs,
+    listening: Listening,
+    speaking: Speaking,
+    thinking: Thinking,
+    feed: broadcast::Sender<LiveNote>,
+    draining: watch::Receiver<bool>,
+    /// Events that performing an action brought about.
+    follow_up: VecDeque<Event>,
+    /// Reused between events.
+    actions: Vec<Action>,
+    reason: Option<EndReason>,
+}
+
+impl Session {
+    /// A call on a line whose stream has started.
+    pub fn new(call_id: Arc<str>, line: Line, means: Means) -> Self {
+        Self {
+            call_id,
+            call: Call::new(means.settings, At::START),
+            line,
+            began: clock::timer_now(),
+            jobs: FuturesUnordered::new(),
+            listening: Listening::new(means.ears),
+            speaking: Speaking::new(means.voice, means.speed),
+            thinking: Thinking::new(means.mind),
+            feed: means.feed,
+            draining: means.draining,
+            follow_up: VecDeque::new(),
+            actions: Vec::new(),
+            reason: None,
+        }
+    }
+
+    /// Holds the call until it ends and says why it did.
+    pub async fn hold(mut self) -> EndReason {
+        self.drive(Some(Event::Answered));
+        let sleep = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(sleep);
+        while !self.call.is_ended() {
+            self.wake_at(sleep.as_mut());
+            tokio::select! {
+                biased;
+                () = sleep.as_mut() => self.drive(None),
+                Some(done) = self.jobs.next() => self.done(done),
+                Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
+                Ok(()) = self.draining.changed() => self.drain(),
+                inbound = self.line.receive() => self.inbound(inbound),
+            }
+        }
+        let reason = self.reason.unwrap_or(EndReason::LineLost);
+        tracing::info!(
+            ?reason,
+            length_ms = self.now().ms(),
+            mouth = ?self.speaking.counters(),
+            ear = ?self.listening.counters(),
+            line = ?self.line.counts(),
+            "call ended"
+        );
+        self.line.close().await;
+        reason
+    }
+
+    fn now(&self) -> At {
+        At::from_ms(clock::timer_now().duration_since(self.began).as_millis() as u64)
+    }
+
+    fn wake_at(&self, sleep: Pin<&mut Sleep>) {
+        let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
+        let next = [call, self.speaking.next_due()].into_iter().flatten().min();
+        let at = self.began + Duration::from_millis(next.unwrap_or(u64::from(u32::MAX)));
+        if sleep.deadline() != at {
+            sleep.reset(at);
+        }
+    }
+
+    fn drain(&mut self) {
+        if *self.draining.borrow_and_update() {
+            self.drive(Some(Event::EndAsked {
+                reason: EndReason::Draining,
+            }));
+        }
+    }
+
+    fn inbound(&mut self, inbound: Option<Inbound>) {
+        let event = match inbound {
+            None => Event::LineClosed {
+                reason: EndReason::LineLost,
+            },
+            Some(Inbound::Stop) => Event::LineClosed {
+                reason: EndReason::CallerHungUp,
+            },
+            Some(Inbound::Media {
+                track: Track::Inbound,
+                ..
+            }) => return self.media(),
+            Some(Inbound::Key { digit }) => Event::Key { key: digit },
+            Some(Inbound::Mark { name }) => {
+                let now = self.now().ms();
+                self.speaking.marked(now, &name);
+                return self.drive(None);
+            }
+            Some(
+                Inbound::Media {
+                    track: Track::Outbound,
+                    ..
+                }
+                | Inbound::Connected { .. }
+                | Inbound::Start(_)
+                | Inbound::Unknown,
+            ) => return,
+        };
+        self.drive(Some(event));
+    }
+
+    fn media(&mut self) {
+        let now = self.now();
+        if self.listening.audio_ms() > now.ms() + AHEAD_MS_MAX {
+            tracing::warn!("audio came far faster than real time; the line is closed");
+            return self.drive(Some(Event::LineClosed {
+                reason: EndReason::LineLost,
+            }));
+        }
+        self.listening.push(now, self.line.audio(), &self.jobs);
+        self.drive_listening();
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Heard(heard) => {
+                let now = self.now();
+                self.listening.done(now, heard, &self.jobs);
+                self.drive_listening();
+            }
+            Done::Voiced(voiced) => {
+                if let Some(failed) = self.speaking.voiced(voiced) {
+                    return self.drive(Some(failed));
+                }
+                self.drive(None);
+            }
+            Done::Nothing => {}
+        }
+    }
+
+    fn drive_listening(&mut self) {
+        while let Some(event) = self.listening.next_event() {
+            self.drive(Some(event));
+        }
+    }
+
+    /// Puts an event to the call, or only wakes it, and does what follows from that until nothing more does.
+    fn drive(&mut self, event: Option<Event>) {
+        let now = self.now();
+        match event {
+            Some(event) => self.call.handle(now, event, &mut self.actions),
+            None => self.call.tick(now, &mut self.actions),
+        }
+        self.perform_all();
+        loop {
+            self.speaking.poll(self.now().ms(), &mut self.line);
+            let Some(event) = self
+                .speaking
+                .next_event()
+                .or_else(|| self.follow_up.pop_front())
+            else {
+                break;
+            };
+            self.call.handle(self.now(), event, &mut self.actions);
+            self.perform_all();
+        }
+    }
+
+    fn perform_all(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.perform(action);
+        }
+        self.actions = actions;
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Think { reply, ask } => self.thinking.think(reply, ask),
+            Action::CancelThink { reply } => self.thinking.cancel(reply),
+            Action::Commit { reply } => self.thinking.commit(reply),
+            Action::Prepare { text, .. } => self.speaking.prepare(text, &self.jobs),
+            Action::Say {
+                reply,
+                clause,
+                text,
+            } => self.speaking.say(reply, clause, text, &self.jobs),
+            Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
+            Action::EndSay { reply } => self.speaking.end(reply),
+            Action::Pause { reply } => {
+                let position = self.speaking.pause(self.now().ms());
+                self.follow_up.push_back(Event::Paused { reply, position });
+            }
+            Action::Resume { .. } => self.speaking.resume(),
+            Action::Drop { .. } => self.speaking.drop_rest(self.now().ms()),
+            Action::Note(note) => self.note(note),
+            Action::HangUp { .. } => {}
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        match &note {
+            Note::Ended { reason, .. } => self.reason = Some(*reason),
+            Note::Commanded { command, means, .. } => tracing::info!(?command, ?means, "command"),
+            Note::StageFailed { stage, .. } => tracing::warn!(?stage, "stage failed"),
+            Note::Answered { timing, .. } => {
+                self.listening.turn_answered();
+                tracing::debug!(?timing, "answered");
+            }
+            Note::CallerSaid { .. }
+            | Note::CallerPressed { .. }
+            | Note::AgentSaid { .. }
+            | Note::Interrupted { .. }
+            | Note::Resumed { .. } => {}
+        }
+        self.thinking.note(&note);
+        // Nobody watching is no error.
+        let _ = self.feed.send(LiveNote {
+            call_id: Arc::clone(&self.call_id),
+            note,
+        });
+    }
+
+    fn thought(&mut self, reply: trunkline_core::call::ReplyId, thought: crate::think::Thought) {
+        let event = thinking::event(reply, thought);
+        self.drive(Some(event));
+    }
+}

@@ -1,0 +1,278 @@
+//! From frames to facts: the ear, and what it asks of the recogniser and the turn model.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_core::call::Event;
+use trunkline_core::time::At;
+use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
+
+use super::{Done, Jobs};
+use crate::provider::{Ears, Hear, StageError, Words};
+use crate::speech::VadState;
+
+/// Audio before the onset that the recogniser is given: the ear finds the onset a little late.
+const BEFORE: u64 = ms(300);
+/// Audio after the end that it is given.
+const AFTER: u64 = ms(200);
+/// Speech before a first partial; from less, the recogniser makes things up.
+const PARTIAL_FIRST: u64 = ms(1_200);
+/// Speech between partials.
+const PARTIAL_EVERY: u64 = ms(500);
+/// Speech without a pause is transcribed in pieces of this length.
+const PIECE_MAX: u64 = ms(20_000);
+/// What the turn model looks at.
+const TURN: u64 = ms(8_000);
+/// Speech that begins this long after the last is a turn of its own to the turn model.
+const TURN_GAP: u64 = ms(4_000);
+
+const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
+const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
+
+const fn ms(ms: u64) -> u64 {
+    ms * trunkline_media::SAMPLES_PER_MS
+}
+
+/// An answer of a listening stage.
+pub(super) enum Heard {
+    Activity {
+        batch: WindowBatch,
+        answer: Result<(VadState, Vec<f32>), StageError>,
+    },
+    Partial {
+        until: At,
+        answer: Result<Words, StageError>,
+    },
+    Final {
+        until: At,
+        answer: Result<Words, StageError>,
+    },
+    Score {
+        until: At,
+        answer: Result<f32, StageError>,
+    },
+}
+
+pub(super) struct Listening {
+    ears: Arc<dyn Ears>,
+    ear: Ear,
+    vad: VadState,
+    facts: Vec<Fact>,
+    windows: Vec<i16>,
+    /// First sample of the speech that goes on and has no final transcript yet.
+    speech_from: Option<u64>,
+    /// First sample of the caller's turn, for the turn model.
+    turn_from: Option<u64>,
+    speech_to: u64,
+    partial_at: u64,
+    partial_is_out: bool,
+    events: VecDeque<Event>,
+}
+
+impl Listening {
+    pub(super) fn new(ears: Arc<dyn Ears>) -> Self {
+        Self {
+            ears,
+            ear: Ear::new(EarSettings {
+                keys: false,
+                ..EarSettings::default()
+            }),
+            vad: VadState::default(),
+            facts: Vec::with_capacity(4),
+            windows: Vec::new(),
+            speech_from: None,
+            turn_from: None,
+            speech_to: 0,
+            partial_at: 0,
+            partial_is_out: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Milliseconds of audio received.
+    pub(super) fn audio_ms(&self) -> u64 {
+        position_ms(self.ear.position())
+    }
+
+    pub(super) fn counters(&self) -> EarCounters {
+        self.ear.counters()
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The caller's turn has been answered: the next speech begins another.
+    pub(super) fn turn_answered(&mut self) {
+        self.turn_from = None;
+    }
+
+    pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
+        self.ear.push(payload, &mut self.facts);
+        self.follow_facts(now, jobs);
+        self.ask_activity(jobs);
+        self.ask_partial(now, jobs);
+    }
+
+    pub(super) fn done(&mut self, now: At, heard: Heard, jobs: &Jobs) {
+        match heard {
+            Heard::Activity {
+                batch,
+                answer: Ok((state, probabilities)),
+            } => {
+                self.vad = state;
+                self.ear.scored(batch, &probabilities, &mut self.facts);
+            }
+            Heard::Activity {
+                batch,
+                answer: Err(error),
+            } => {
+                tracing::debug!(%error, "voice detection");
+                self.ear.unscored(batch, &mut self.facts);
+            }
+            Heard::Partial { until, answer } => {
+                self.partial_is_out = false;
+                if let Ok(words) = answer {
+                    self.events.push_back(Event::Partial {
+                        until,
+                        text: words.text,
+                    });
+                }
+            }
+            Heard::Final { until, answer } => self.events.push_back(match answer {
+                Ok(Words { text, confidence }) => Event::Final {
+                    until,
+                    text,
+                    confidence,
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "recogniser");
+                    Event::HearFailed {
+                        until,
+                        fatal: error.fatal,
+                    }
+                }
+            }),
+            Heard::Score { until, answer } => match answer {
+                Ok(complete) => self.events.push_back(Event::TurnScored { until, complete }),
+                Err(error) => tracing::debug!(%error, "turn model"),
+            },
+        }
+        self.follow_facts(now, jobs);
+        self.ask_activity(jobs);
+    }
+
+    fn follow_facts(&mut self, now: At, jobs: &Jobs) {
+        let mut facts = std::mem::take(&mut self.facts);
+        for fact in facts.drain(..) {
+            match fact {
+                Fact::Key(key) => self.events.push_back(Event::Key { key }),
+                Fact::SpeechStarted { at } => {
+                    if at > self.speech_to + TURN_GAP {
+                        self.turn_from = None;
+                    }
+                    self.turn_from.get_or_insert(at);
+                    self.speech_from = Some(at.saturating_sub(BEFORE).max(self.speech_to));
+                    self.partial_at = at + PARTIAL_FIRST;
+                    self.events.push_back(Event::SpeechStarted {
+                        at: self.moment(now, at),
+                    });
+                }
+                Fact::SpeechStopped { at } => {
+                    let until = self.moment(now, at);
+                    self.speech_to = at;
+                    self.events.push_back(Event::SpeechStopped { at: until });
+                    if let Some(from) = self.speech_from.take() {
+                        self.ask_final(from, at + AFTER, until, jobs);
+                        self.ask_score(at + AFTER, until, jobs);
+                    }
+                }
+            }
+        }
+        self.facts = facts;
+    }
+
+    /// When a sample was heard: its distance from the newest one, back from now.
+    fn moment(&self, now: At, sample: u64) -> At {
+        let ago = position_ms(self.ear.position().saturating_sub(sample));
+        At::from_ms(now.ms().saturating_sub(ago))
+    }
+
+    fn audio(&self, from: u64, to: u64) -> Vec<i16> {
+        let mut audio = Vec::with_capacity(to.saturating_sub(from) as usize);
+        self.ear.audio(from, to, &mut audio);
+        audio
+    }
+
+    fn ask_activity(&mut self, jobs: &Jobs) {
+        let Some(batch) = self.ear.take_windows(&mut self.windows) else {
+            return;
+        };
+        if batch.fresh {
+            self.vad = VadState::default();
+        }
+        let asked = self.ears.activity(self.vad.clone(), self.windows.clone());
+        jobs.push(Box::pin(async move {
+            Done::Heard(Heard::Activity {
+                batch,
+                answer: asked.await,
+            })
+        }));
+    }
+
+    fn ask_partial(&mut self, now: At, jobs: &Jobs) {
+        let Some(from) = self.speech_from.filter(|_| self.ear.speaking()) else {
+            return;
+        };
+        let position = self.ear.position();
+        if position - from > PIECE_MAX {
+            self.speech_from = Some(position);
+            return self.ask_final(from, position, self.moment(now, position), jobs);
+        }
+        if position < self.partial_at || self.partial_is_out {
+            return;
+        }
+        self.partial_at = position + PARTIAL_EVERY;
+        self.partial_is_out = true;
+        let until = self.moment(now, position);
+        let asked = self
+            .ears
+            .hear(self.audio(from, position), Hear::Partial, PARTIAL_WANTED_IN);
+        jobs.push(Box::pin(async move {
+            Done::Heard(Heard::Partial {
+                until,
+                answer: asked.await,
+            })
+        }));
+    }
+
+    fn ask_final(&mut self, from: u64, to: u64, until: At, jobs: &Jobs) {
+        let asked = self
+            .ears
+            .hear(self.audio(from, to), Hear::Final, FINAL_WANTED_IN);
+        jobs.push(Box::pin(async move {
+            Done::Heard(Heard::Final {
+                until,
+                answer: asked.await,
+            })
+        }));
+    }
+
+    fn ask_score(&mut self, to: u64, until: At, jobs: &Jobs) {
+        let from = self
+            .turn_from
+            .unwrap_or(to)
+            .saturating_sub(BEFORE)
+            .max(to.saturating_sub(TURN));
+        let asked = self
+            .ears
+            .turn_complete(self.audio(from, to), FINAL_WANTED_IN);
+        jobs.push(Box::pin(async move {
+            Done::Heard(Heard::Score {
+                until,
+                answer: asked.await,
+            })
+        }));
+    }
+}

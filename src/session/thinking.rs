@@ -1,0 +1,72 @@
+//! The mind at work on at most two replies, and what it is told of the conversation.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
+use trunkline_core::call::{Ask, Event, Note, ReplyId};
+
+use crate::think::{Mind, Thought};
+
+pub(super) struct Thinking {
+    mind: Mind,
+    thoughts: SelectAll<BoxStream<'static, (ReplyId, Thought)>>,
+    running: Vec<(ReplyId, AbortHandle)>,
+}
+
+impl Thinking {
+    pub(super) fn new(mind: Mind) -> Self {
+        Self {
+            mind,
+            thoughts: SelectAll::new(),
+            running: Vec::with_capacity(2),
+        }
+    }
+
+    pub(super) fn think(&mut self, reply: ReplyId, ask: Ask) {
+        let thoughts = self.mind.think(reply, ask);
+        let (handle, registration) = AbortHandle::new_pair();
+        self.running.push((reply, handle));
+        self.thoughts.push(
+            Abortable::new(thoughts.map(move |thought| (reply, thought)), registration).boxed(),
+        );
+    }
+
+    pub(super) fn cancel(&mut self, reply: ReplyId) {
+        self.running.retain(|(id, handle)| {
+            if *id == reply {
+                handle.abort();
+            }
+            *id != reply
+        });
+        self.mind.forget(reply);
+    }
+
+    pub(super) fn commit(&mut self, reply: ReplyId) {
+        self.mind.commit(reply);
+    }
+
+    pub(super) fn note(&mut self, note: &Note) {
+        self.mind.note(note);
+    }
+
+    /// The next thought; `None` while the mind has nothing to do.
+    pub(super) async fn next(&mut self) -> Option<(ReplyId, Thought)> {
+        let (reply, thought) = self.thoughts.next().await?;
+        if matches!(thought, Thought::Done { .. } | Thought::Failed) {
+            self.running.retain(|(id, _)| *id != reply);
+        }
+        Some((reply, thought))
+    }
+}
+
+pub(super) fn event(reply: ReplyId, thought: Thought) -> Event {
+    match thought {
+        Thought::Started => Event::MindStarted { reply },
+        Thought::Said(text) => Event::MindSaid { reply, text },
+        Thought::Done { after, expects } => Event::MindDone {
+            reply,
+            after,
+            expects,
+        },
+        Thought::Failed => Event::MindFailed { reply },
+    }
+}

@@ -1,0 +1,72 @@
+//! The embedded speech as the stages of a call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::{Hear, Speech, SpeechError, VadState, VoiceSettings};
+use crate::provider::{self, Busy, Ears, StageError, Voice, Words};
+
+/// A sentence that is made ahead of every call may wait for all that is more urgent.
+const AHEAD: Duration = Duration::from_secs(30);
+
+impl From<SpeechError> for StageError {
+    fn from(error: SpeechError) -> Self {
+        StageError { what: error.to_string(), fatal: false }
+    }
+}
+
+impl Ears for Speech {
+    fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+        match Speech::admit(self) {
+            Ok(admission) => Ok(Box::new(admission)),
+            Err(_) => Err(Busy),
+        }
+    }
+
+    fn activity(
+        &self,
+        state: VadState,
+        windows: Vec<i16>,
+    ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
+        let speech = self.clone();
+        async move { Ok(speech.voice_activity(state, windows).await?) }.boxed()
+    }
+
+    fn hear(
+        &self,
+        audio: Vec<i16>,
+        kind: provider::Hear,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<Words, StageError>> {
+        let speech = self.clone();
+        let kind = match kind {
+            provider::Hear::Partial => Hear::Partial,
+            provider::Hear::Final => Hear::Final,
+        };
+        async move {
+            let heard = speech.hear(audio, kind, wanted_in).await?;
+            Ok(Words { text: heard.text, confidence: heard.confidence })
+        }
+        .boxed()
+    }
+
+    fn turn_complete(&self, audio: Vec<i16>, wanted_in: Duration) -> BoxFuture<'static, Result<f32, StageError>> {
+        let speech = self.clone();
+        async move { Ok(Speech::turn_complete(&speech, audio, wanted_in).await?) }.boxed()
+    }
+}
+
+impl Voice for Speech {
+    fn say(&self, text: Arc<str>, speed: f32, wanted_in: Duration) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+        let speech = self.clone();
+        async move { Ok(Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in).await?.audio) }.boxed()
+    }
+
+    fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>> {
+        let speech = self.clone();
+        async move { Ok(speech.pin(&text, &VoiceSettings { speed }, AHEAD).await?) }.boxed()
+    }
+}

@@ -1,0 +1,117 @@
+//! The media socket: one WebSocket shell, and the route that lets a carrier in.
+
+mod line;
+mod tickets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+use trunkline_core::token::{Claims, TokenError};
+use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
+
+use crate::app::App;
+use crate::session::Session;
+
+pub use line::Line;
+pub use tickets::{Refused, Tickets};
+
+/// Where carriers open their media sockets; the token follows.
+pub const MEDIA_PATH: &str = "/media/twilio";
+/// How long a socket may be open without saying which call it is.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+/// A socket's read buffer is this large from its first byte to its last; the default is 128 KiB.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// `GET /media/twilio/{token}`: refused before the upgrade unless the token is ours, in time and unused, and there is
+/// room for the call.
+pub async fn media(
+    State(app): State<Arc<App>>,
+    Path(token): Path<String>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let claims = match app.tickets.admit(&token) {
+        Ok(claims) => claims,
+        Err(refused) => return refuse(&refused),
+    };
+    let Some(agent) = app.agents.find(&claims.agent) else {
+        tracing::warn!(agent = %claims.agent, "media socket for an agent that does not exist");
+        return (StatusCode::NOT_FOUND, "no such agent\n").into_response();
+    };
+    if *app.draining.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+    }
+    let room = match app.ears.admit() {
+        Ok(room) => room,
+        Err(busy) => {
+            tracing::warn!("call refused: {busy}");
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                [("retry-after", "5")],
+                "busy\n",
+            )
+                .into_response();
+        }
+    };
+    if let Err(refused) = app.tickets.spend(&claims) {
+        return refuse(&refused);
+    }
+    let call_id: Arc<str> = app.call_id(&claims).into();
+    let span = tracing::info_span!("call", call.id = %call_id);
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| {
+            let tasks = app.tasks.clone();
+            let call = async move {
+                hold(&app, call_id, &claims, &agent, socket).await;
+                drop(room);
+            };
+            tasks.track_future(call.instrument(span))
+        })
+}
+
+async fn hold(
+    app: &App,
+    call_id: Arc<str>,
+    claims: &Claims,
+    agent: &crate::agent::Agent,
+    socket: axum::extract::ws::WebSocket,
+) {
+    let mut line = Line::new(socket);
+    match tokio::time::timeout(START_PATIENCE, line.start()).await {
+        Ok(true) => {}
+        Ok(false) => {
+            return tracing::info!(line = ?line.counts(), "media socket closed before its start");
+        }
+        Err(_) => {
+            tracing::info!(line = ?line.counts(), "media socket never started");
+            return line.close().await;
+        }
+    }
+    let means = match app.means(agent, claims) {
+        Ok(means) => means,
+        Err(error) => {
+            tracing::error!(%error, "call not held");
+            return line.close().await;
+        }
+    };
+    tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
+    Session::new(call_id, line, means).hold().await;
+}
+
+fn refuse(refused: &Refused) -> Response {
+    tracing::warn!("media socket refused: {refused}");
+    let status = match refused {
+        Refused::Token(TokenError::Malformed | TokenError::BadSignature) => StatusCode::FORBIDDEN,
+        Refused::Token(TokenError::Expired { .. }) => StatusCode::GONE,
+        Refused::Used => StatusCode::CONFLICT,
+        Refused::Reusable => StatusCode::FORBIDDEN,
+    };
+    (status, format!("{refused}\n")).into_response()
+}

@@ -1,0 +1,70 @@
+//! Who thinks for an agent: a scripted flow, or a language model.
+
+mod chat;
+mod flow;
+
+use futures_util::stream::BoxStream;
+use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
+
+pub use chat::{ChatMind, ChatSettings};
+pub use flow::FlowMind;
+
+/// A piece of a reply in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Thought {
+    /// The first token came.
+    Started,
+    /// A clause is ready to be spoken.
+    Said(String),
+    /// The reply is complete.
+    Done {
+        /// What follows it.
+        after: After,
+        /// The kind of answer it hopes for.
+        expects: Expects,
+    },
+    /// No reply, or no more of it, will come. Retries are used up.
+    Failed,
+}
+
+/// The mind of one call.
+pub enum Mind {
+    /// A script.
+    Flow(FlowMind),
+    /// A language model.
+    Chat(ChatMind),
+}
+
+impl Mind {
+    /// Begins a reply. Dropping the stream ends the work for it; nothing it did holds before [`Mind::commit`].
+    pub fn think(&mut self, reply: ReplyId, ask: Ask) -> BoxStream<'static, Thought> {
+        match self {
+            Mind::Flow(mind) => mind.think(reply, ask),
+            Mind::Chat(mind) => mind.think(ask),
+        }
+    }
+
+    /// The caller has begun to hear this reply.
+    pub fn commit(&mut self, reply: ReplyId) {
+        match self {
+            Mind::Flow(mind) => mind.commit(reply),
+            Mind::Chat(_) => {}
+        }
+    }
+
+    /// The caller will never hear this reply.
+    pub fn forget(&mut self, reply: ReplyId) {
+        match self {
+            Mind::Flow(mind) => mind.forget(reply),
+            Mind::Chat(_) => {}
+        }
+    }
+
+    /// Something was said that belongs to the conversation.
+    pub fn note(&mut self, note: &Note) {
+        match self {
+            Mind::Flow(_) => {}
+            Mind::Chat(mind) => mind.note(note),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A language model behind any OpenAI-compatible chat endpoint. The wire itself is pure: `trunkline_core::wire::openai`.
+
+mod reading;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use serde_json::value::RawValue;
+use trunkline_core::call::{After, Ask, Expects, Note};
+use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec, request_body};
+
+use super::Thought;
+use reading::{Asking, Reading};
+
+/// Most of a conversation that the model is told, in bytes; the oldest is left out first.
+const HISTORY_BYTES_MAX: usize = 64 * 1024;
+
+/// Said to every model, after the agent's own prompt.
+const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
+without lists, headings, symbols or emoji. Ask one question at a time. You are an AI assistant: say so if asked, and \
+never claim to be a person. Your words may be cut off by the caller; what they did not hear is not in the conversation. \
+When the conversation is over, say goodbye and call end_call.";
+
+/// The tool by which a model ends the call.
+const END_CALL: &str = "end_call";
+
+/// Where the model is and how it is asked.
+#[derive(Clone)]
+pub struct ChatSettings {
+    /// The endpoint's base, as `https://api.openai.com/v1`.
+    pub base_url: String,
+    /// The model, by the endpoint's name for it.
+    pub model: String,
+    /// Sent as a bearer token, if there is one.
+    pub api_key: Option<String>,
+    /// How freely it chooses words.
+    pub temperature: Option<f32>,
+    /// Longest reply, in tokens.
+    pub max_tokens: Option<u32>,
+}
+
+impl std::fmt::Debug for ChatSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatSettings")
+            .field("base_url", &self.base_url)
+            .field("model", &self.model)
+            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A model and the conversation it has been told of: what the caller said and what the caller heard.
+pub struct ChatMind {
+    http: reqwest::Client,
+    settings: Arc<ChatSettings>,
+    system: String,
+    greeting: Option<String>,
+    history: VecDeque<ChatMessage>,
+}
+
+impl ChatMind {
+    /// A model with the agent's prompt. The greeting, if any, is said instead of asking the model to open.
+    pub fn new(
+        http: reqwest::Client,
+        settings: Arc<ChatSettings>,
+        prompt: &str,
+        greeting: Option<String>,
+    ) -> Self {
+        let system = format!("{prompt}\n\n{HOUSE_RULES}");
+        Self {
+            http,
+            settings,
+            system,
+            greeting,
+            history: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn think(&mut self, ask: Ask) -> BoxStream<'static, Thought> {
+        if let (Ask::Open, Some(greeting)) = (&ask, &self.greeting) {
+            let done = Thought::Done {
+                after: After::Listen,
+                expects: Expects::Words,
+            };
+            return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
+        }
+        let mut messages = vec![ChatMessage::System(self.system.clone())];
+        messages.extend(self.history.iter().cloned());
+        match ask {
+            Ask::Open => messages.push(ChatMessage::User(
+                "(The call begins. Greet the caller.)".into(),
+            )),
+            Ask::Silence => messages.push(ChatMessage::User("(The caller says nothing.)".into())),
+            // What the caller said is in the conversation already.
+            Ask::Answer { .. } => {}
+        }
+        let asking = Asking::new(
+            self.http.clone(),
+            Arc::clone(&self.settings),
+            self.body(&messages),
+        );
+        stream::unfold(Reading::new(asking), |mut reading| async move {
+            let thought = reading.next().await?;
+            Some((thought, reading))
+        })
+        .boxed()
+    }
+
+    fn body(&self, messages: &[ChatMessage]) -> String {
+        let tools = end_call().map(|tool| vec![tool]).unwrap_or_default();
+        request_body(&ChatRequest {
+            model: &self.settings.model,
+            messages,
+            temperature: self.settings.temperature,
+            limit: self
+                .settings
+                .max_tokens
+                .map_or(TokenLimit::None, TokenLimit::MaxTokens),
+            tools: &tools,
+            usage: false,
+        })
+    }
+
+    pub(super) fn note(&mut self, note: &Note) {
+        match note {
+            Note::CallerSaid { text, .. } => self.user(text),
+            Note::CallerPressed { keys, .. } => self.user(&format!("(pressed the keys {keys})")),
+            Note::AgentSaid { text, cut, .. } => {
+                let text = if *cut {
+                    format!("{text}…")
+                } else {
+                    text.clone()
+                };
+                self.history.push_back(ChatMessage::Assistant {
+                    text,
+                    tool_calls: Vec::new(),
+                });
+                self.forget_oldest();
+            }
+            Note::Interrupted { .. }
+            | Note::Resumed { .. }
+            | Note::Commanded { .. }
+            | Note::Answered { .. }
+            | Note::StageFailed { .. }
+            | Note::Ended { .. } => {}
+        }
+    }
+
+    fn user(&mut self, words: &str) {
+        if let Some(ChatMessage::User(text)) = self.history.back_mut() {
+            text.push(' ');
+            text.push_str(words);
+        } else {
+            self.history.push_back(ChatMessage::User(words.to_owned()));
+        }
+        self.forget_oldest();
+    }
+
+    fn forget_oldest(&mut self) {
+        let mut sum: usize = self.history.iter().map(bytes).sum();
+        while sum > HISTORY_BYTES_MAX && self.history.len() > 2 {
+            sum -= self.history.pop_front().as_ref().map_or(0, bytes);
+        }
+    }
+}
+
+fn bytes(message: &ChatMessage) -> usize {
+    match message {
+        ChatMessage::System(text)
+        | ChatMessage::User(text)
+        | ChatMessage::Assistant { text, .. }
+        | ChatMessage::Tool { text, .. } => text.len(),
+    }
+}
+
+fn end_call() -> Option<ToolSpec> {
+    let parameters = RawValue::from_string(r#"{"type":"object","properties":{}}"#.into()).ok()?;
+    let description = "Ends the phone call once your words have been heard.".into();
+    Some(ToolSpec {
+        name: END_CALL.into(),
+        description,
+        parameters,
+    })
+}
