@@ -5,6 +5,7 @@
 //! that a call has between requests ([`VadState`]) is a value that it keeps.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,10 @@ pub struct SpeechSettings {
     pub workers: Option<usize>,
     /// Final transcripts by Moonshine base, which must have been fetched: fewer errors, about nine times the time.
     pub better_ears: bool,
+    /// Another Piper voice, its `.onnx` with the `.onnx.json` beside it; none means the fetched one.
+    pub voice: Option<PathBuf>,
+    /// Another build of the ONNX runtime's library; none means the fetched one.
+    pub runtime_library: Option<PathBuf>,
     /// Bytes of spoken sentences that are kept to be said again.
     pub cache_bytes_max: usize,
 }
@@ -83,6 +88,8 @@ impl Default for SpeechSettings {
         SpeechSettings {
             workers: None,
             better_ears: false,
+            voice: None,
+            runtime_library: None,
             cache_bytes_max: 64 * 1024 * 1024,
         }
     }
@@ -195,10 +202,16 @@ struct Inner {
 impl Speech {
     /// Loads every model once for each worker and runs it once. Blocks for a few seconds: not for an executor's thread.
     pub fn load(models: &ModelsDir, settings: &SpeechSettings) -> Result<Self, SpeechError> {
-        let runtime = Runtime::load(&models.path(manifest::ONNX_RUNTIME_PATH))?;
+        let or_fetched = |chosen: &Option<PathBuf>, fetched: &str| {
+            let fetched = || models.path(fetched);
+            chosen.clone().unwrap_or_else(fetched)
+        };
+        let library = or_fetched(&settings.runtime_library, manifest::ONNX_RUNTIME_PATH);
+        let voice = or_fetched(&settings.voice, manifest::PIPER_PATH);
+        let runtime = Runtime::load(&library)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = settings.workers.unwrap_or(cores.saturating_sub(1)).max(1);
-        let engines = load_engines(&runtime, models, settings.better_ears, workers)?;
+        let engines = load_engines(&runtime, models, &voice, settings.better_ears, workers)?;
         let silero = Silero::load(&runtime, &models.path(manifest::SILERO_PATH))?;
         let capacity = workers * HEAVY_WAITING_MAX_PER_WORKER;
         let inner = Inner {
@@ -213,7 +226,7 @@ impl Speech {
                 &models.path(manifest::ESPEAK_LIBRARY_PATH),
                 &models.path(manifest::ESPEAK_DATA_FOLDER),
             )?,
-            phoneme_voice: piper::phoneme_voice(&models.path(manifest::PIPER_PATH))?,
+            phoneme_voice: piper::phoneme_voice(&voice)?,
             cache: Mutex::new(SpokenCache::new(settings.cache_bytes_max)),
             saying: Mutex::default(),
         };
@@ -456,11 +469,12 @@ impl Inner {
 fn load_engines(
     runtime: &Runtime,
     models: &ModelsDir,
+    voice: &Path,
     better_ears: bool,
     workers: usize,
 ) -> Result<Vec<Engines>, SpeechError> {
     let load = || {
-        let mut engines = Engines::load(runtime, models, better_ears)?;
+        let mut engines = Engines::load(runtime, models, voice, better_ears)?;
         engines.warm_up()?;
         Ok(engines)
     };

@@ -49,7 +49,7 @@ pub struct ModelFile {
 pub enum ModelSet {
     /// To hear (Moonshine tiny), to speak (Piper, eSpeak NG), to detect voice and the end of a turn. 149 MB on disk.
     Default,
-    /// The default and Moonshine base: better ears, about nine times the time for an utterance. 65 MB more.
+    /// The default and Moonshine base: better ears, about nine times the time for an utterance. 64 MB more.
     Base,
 }
 

@@ -1,5 +1,7 @@
 //! What one heavy worker owns: a session of every model, and the steps around them.
 
+use std::path::Path;
+
 use super::SpeechError;
 use super::moonshine::{self, Heard, Moonshine};
 use super::piper::Piper;
@@ -35,13 +37,14 @@ impl Engines {
     pub(super) fn load(
         runtime: &Runtime,
         models: &ModelsDir,
+        voice: &Path,
         better_ears: bool,
     ) -> Result<Self, SpeechError> {
         let path = |relative| models.path(relative);
         let base = better_ears
             .then(|| Moonshine::load(runtime, &path(manifest::MOONSHINE_BASE_FOLDER)))
             .transpose()?;
-        let piper = Piper::load(runtime, &path(manifest::PIPER_PATH))?;
+        let piper = Piper::load(runtime, voice)?;
         Ok(Engines {
             tiny: Moonshine::load(runtime, &path(manifest::MOONSHINE_TINY_FOLDER))?,
             base,

@@ -19,7 +19,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds, in the order of [`Kind::index`].
+    /// All kinds, in the order in which [`super::LaneStats`] lists them.
     pub const ALL: [Kind; 5] = [
         Kind::Final,
         Kind::TurnScore,

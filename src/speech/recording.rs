@@ -8,7 +8,7 @@ use super::rate::{ClipRate, to_samples};
 use super::voice::LINE_RATE;
 
 /// The largest file that is read.
-pub const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -302,19 +302,6 @@ async fn a_recording_is_transcribed_with_its_times() {
     assert_eq!(words(&first.text), words("How can I help you today"));
 }
 
-#[tokio::test]
-async fn calls_are_admitted_while_there_is_room() {
-    let speech = speech();
-    let mut calls = Vec::new();
-    while let Ok(call) = speech.admit() {
-        calls.push(call);
-        assert!(calls.len() < 10_000);
-    }
-    assert!(!calls.is_empty());
-    calls.pop();
-    assert!(speech.admit().is_ok());
-}
-
 /// 16-bit mono.
 fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
     let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
