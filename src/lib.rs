@@ -1,1 +1,3 @@
 //! Trunkline.
+
+pub mod carrier_double;
