@@ -1,0 +1,520 @@
+//! Random conversations against a simulated carrier that plays exactly, and whose lines take time both ways.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::*;
+use crate::mouth::script::REWIND;
+
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 16) % bound
+    }
+}
+
+enum Message {
+    Audio { from: u64, to: u64 },
+    Mark(String),
+    Clear,
+}
+
+/// Plays one sample after the other. Times in samples of the clock.
+#[derive(Default)]
+struct Carrier {
+    down: u64,
+    up: u64,
+    coming: VecDeque<(u64, Message)>,
+    queue: VecDeque<Message>,
+    echoes: VecDeque<(u64, String)>,
+    /// One mark of so many is lost; 0 loses none.
+    loses: u64,
+    /// Positions that really sounded, as ranges in order.
+    played: Vec<(u64, u64)>,
+    clock: u64,
+}
+
+impl Carrier {
+    fn run_to(&mut self, now: u64, rng: &mut Rng) {
+        while self.clock < now {
+            while self.coming.front().is_some_and(|(at, _)| *at <= self.clock) {
+                let Some((_, message)) = self.coming.pop_front() else {
+                    break;
+                };
+                match message {
+                    Message::Clear => {
+                        for message in std::mem::take(&mut self.queue) {
+                            if let Message::Mark(name) = message {
+                                self.echo(name, rng);
+                            }
+                        }
+                    }
+                    Message::Audio { .. } | Message::Mark(_) => self.queue.push_back(message),
+                }
+            }
+            while matches!(self.queue.front(), Some(Message::Mark(_))) {
+                if let Some(Message::Mark(name)) = self.queue.pop_front() {
+                    self.echo(name, rng);
+                }
+            }
+            let until = self.coming.front().map_or(now, |(at, _)| (*at).min(now));
+            let Some(Message::Audio { from, to }) = self.queue.front_mut() else {
+                self.clock = until;
+                continue;
+            };
+            let count = (until - self.clock).min(*to - *from);
+            match self.played.last_mut() {
+                Some(last) if last.1 == *from => last.1 += count,
+                _ => self.played.push((*from, *from + count)),
+            }
+            *from += count;
+            let over = *from == *to;
+            if over {
+                self.queue.pop_front();
+            }
+            self.clock += count;
+        }
+    }
+
+    fn echo(&mut self, name: String, rng: &mut Rng) {
+        if self.loses == 0 || rng.below(self.loses) != 0 {
+            self.echoes.push_back((self.clock + self.up, name));
+        }
+    }
+}
+
+/// All that was ever said, so that bytes can be found again by what they are.
+#[derive(Default)]
+struct Said {
+    audio: Vec<u8>,
+    places: HashMap<[u8; 8], u64>,
+    /// Start, end, reply, clause.
+    clauses: Vec<(u64, u64, u32, u16)>,
+}
+
+impl Said {
+    fn clause(&mut self, rng: &mut Rng, reply: u32, clause: u16, ms: u64) -> Arc<[u8]> {
+        let start = self.audio.len();
+        for _ in 0..ms * SAMPLES_PER_MS {
+            self.audio.push(rng.next() as u8);
+        }
+        for at in start.saturating_sub(7)..self.audio.len() - 7 {
+            let key: [u8; 8] = self.audio[at..at + 8].try_into().unwrap();
+            assert_eq!(
+                self.places.insert(key, at as u64),
+                None,
+                "noise repeats itself"
+            );
+        }
+        self.clauses
+            .push((start as u64, self.audio.len() as u64, reply, clause));
+        self.audio[start..].into()
+    }
+
+    fn reply_at(&self, position: u64) -> u32 {
+        let index = self
+            .clauses
+            .partition_point(|(_, end, ..)| *end <= position);
+        self.clauses[index].2
+    }
+}
+
+struct Walk {
+    rng: Rng,
+    now: u64,
+    mouth: Mouth,
+    carrier: Carrier,
+    said: Said,
+    facts: Vec<Fact>,
+    open: BTreeMap<u32, u16>,
+    ended: BTreeSet<u32>,
+    cancelled: BTreeSet<u32>,
+    played: BTreeSet<u32>,
+    /// Where the last chunk ended, and the span in which the next one may begin after something was taken back.
+    sent_to: u64,
+    sent: Vec<(u64, u64)>,
+    may_begin: Option<(u64, u64)>,
+    honest: bool,
+    cancels: bool,
+    chunk: u64,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let settings = MouthSettings {
+            chunk_ms: [20, 60, 100, 200][rng.below(4) as usize],
+            lead_ms: [100, 300, 500, 1_000][rng.below(4) as usize],
+            ..MouthSettings::default()
+        };
+        let carrier = Carrier {
+            down: rng.below(60) * SAMPLES_PER_MS,
+            up: rng.below(60) * SAMPLES_PER_MS,
+            loses: [0, 0, 3, 1][rng.below(4) as usize],
+            ..Carrier::default()
+        };
+        Self {
+            rng,
+            now: 1_000,
+            mouth: Mouth::new(&settings),
+            honest: carrier.loses == 0,
+            cancels: seed.is_multiple_of(2),
+            carrier,
+            said: Said::default(),
+            facts: Vec::new(),
+            open: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
+            played: BTreeSet::new(),
+            sent_to: 0,
+            sent: Vec::new(),
+            may_begin: None,
+            chunk: u64::from(settings.chunk_ms) * SAMPLES_PER_MS,
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..120 {
+            self.act();
+            let wait = self.rng.below(300);
+            self.wait(wait);
+        }
+        let open: Vec<u32> = self.open.keys().copied().collect();
+        for reply in open {
+            self.end(reply);
+        }
+        self.mouth.resume();
+        let mut patience = 2_000;
+        while !self.mouth.idle() || self.mouth.next_due().is_some() {
+            self.wait(50);
+            patience -= 1;
+            assert!(patience > 0, "it never ends");
+        }
+        for reply in self.ended.difference(&self.cancelled) {
+            assert!(
+                self.played.contains(reply),
+                "reply {reply} was never played"
+            );
+        }
+        self.check_everything_sounded();
+        assert_eq!(self.mouth.counters().marks_ignored, 0);
+    }
+
+    fn act(&mut self) {
+        // Half of the walks cancel nothing, so that positions can be compared to the end.
+        match self.rng.below(if self.cancels { 12 } else { 10 }) {
+            0..=4 => self.say(),
+            5 | 6 => {
+                if let Some(&reply) = self.open.keys().next() {
+                    self.end(reply);
+                }
+            }
+            7 | 8 => {
+                let before = self.mouth.counters().clears;
+                let cut = self.heard();
+                let position = self.mouth.pause(self.now);
+                assert_eq!(position.map(|position| self.absolute(position)), cut);
+                if self.mouth.counters().clears > before {
+                    let cut = cut.unwrap();
+                    self.may_begin = Some((cut.saturating_sub(REWIND), cut + SAMPLES_PER_MS));
+                }
+            }
+            9 => self.mouth.resume(),
+            10 => self.cancel(),
+            _ => {
+                if self.rng.below(3) == 0 {
+                    self.take_back();
+                    self.mouth.cancel_all(self.now);
+                    let known: Vec<u32> = self.unplayed();
+                    self.cancelled.extend(known);
+                    self.open.clear();
+                }
+            }
+        }
+        self.poll();
+    }
+
+    fn unplayed(&self) -> Vec<u32> {
+        let known: BTreeSet<u32> = self
+            .said
+            .clauses
+            .iter()
+            .map(|(_, _, reply, _)| *reply)
+            .collect();
+        known.difference(&self.played).copied().collect()
+    }
+
+    fn say(&mut self) {
+        let fresh = self
+            .said
+            .clauses
+            .last()
+            .map_or(1, |(_, _, reply, _)| reply + 1);
+        let reply = match self.open.keys().next_back() {
+            Some(&reply) if self.rng.below(4) != 0 && reply + 1 == fresh => reply,
+            _ => fresh,
+        };
+        let number = self.open.entry(reply).or_insert(0);
+        *number += 1;
+        let ms = 1 + self.rng.below(900);
+        let clause = *number;
+        let audio = self.said.clause(&mut self.rng, reply, clause, ms);
+        self.mouth.say(reply, clause, audio).unwrap();
+    }
+
+    fn end(&mut self, reply: u32) {
+        self.open.remove(&reply);
+        self.ended.insert(reply);
+        self.mouth.end(reply);
+        self.poll();
+    }
+
+    fn cancel(&mut self) {
+        let unplayed = self.unplayed();
+        if unplayed.is_empty() {
+            return;
+        }
+        let reply = unplayed[self.rng.below(unplayed.len() as u64) as usize];
+        self.take_back();
+        let really = self
+            .carrier
+            .played
+            .iter()
+            .map(|(_, to)| *to)
+            .max()
+            .unwrap_or(0);
+        if let Some(position) = self.mouth.cancel(self.now, reply) {
+            assert_eq!(position.reply, reply);
+            assert!(self.absolute(position) <= really || !self.honest);
+        }
+        self.open.remove(&reply);
+        self.cancelled.insert(reply);
+    }
+
+    /// What is at the carrier may be taken back: the next chunk may begin anywhere from what was heard on.
+    fn take_back(&mut self) {
+        // A resume may be saying again what was heard before it.
+        let floor = self.mouth_heard_floor().min(self.sent_to);
+        let (from, _) = self.may_begin.unwrap_or((floor, floor));
+        self.may_begin = Some((from.min(floor), u64::MAX));
+    }
+
+    fn mouth_heard_floor(&self) -> u64 {
+        self.heard().unwrap_or(0)
+    }
+
+    fn heard(&self) -> Option<u64> {
+        self.mouth
+            .heard(self.now)
+            .map(|position| self.absolute(position))
+    }
+
+    fn absolute(&self, position: Position) -> u64 {
+        let known = self
+            .said
+            .clauses
+            .iter()
+            .find(|(.., r, c)| (*r, *c) == (position.reply, position.clause));
+        let (start, end, ..) = known.unwrap();
+        assert!(u64::from(position.heard_ms) * SAMPLES_PER_MS <= end - start);
+        start + u64::from(position.heard_ms) * SAMPLES_PER_MS
+    }
+
+    /// Lets time pass, a few milliseconds at a time, polling only when due.
+    fn wait(&mut self, ms: u64) {
+        for _ in 0..ms {
+            self.now += 1;
+            let now = self.now * SAMPLES_PER_MS;
+            self.carrier.run_to(now, &mut self.rng);
+            while self
+                .carrier
+                .echoes
+                .front()
+                .is_some_and(|(at, _)| *at <= now)
+            {
+                let Some((_, name)) = self.carrier.echoes.pop_front() else {
+                    break;
+                };
+                self.mouth.marked(self.now, &name, &mut self.facts);
+                self.check_facts();
+            }
+            self.check_heard();
+            if self.mouth.next_due().is_some_and(|due| due <= self.now) {
+                self.poll();
+            }
+        }
+    }
+
+    fn poll(&mut self) {
+        let mut sent = Vec::new();
+        self.mouth.poll(self.now, &mut self.facts, &mut |out| {
+            sent.push(match out {
+                Out::Audio(bytes) => Err(bytes.to_vec()),
+                Out::Mark(name) => Ok(Message::Mark(name.into())),
+                Out::Clear => Ok(Message::Clear),
+            });
+        });
+        for message in sent {
+            let message = match message {
+                Ok(message) => message,
+                Err(bytes) => self.locate(&bytes),
+            };
+            self.carrier
+                .coming
+                .push_back((self.now * SAMPLES_PER_MS + self.carrier.down, message));
+        }
+        self.check_facts();
+        assert!(
+            self.mouth.next_due().is_none_or(|due| due > self.now),
+            "a poll leaves nothing due"
+        );
+    }
+
+    /// Which audio this is, and that it is the right one to follow.
+    fn locate(&mut self, bytes: &[u8]) -> Message {
+        assert!(bytes.len() as u64 <= self.chunk);
+        let from = match bytes.first_chunk::<8>() {
+            Some(key) => self.said.places[key],
+            None => self.sent_to,
+        };
+        let to = from + bytes.len() as u64;
+        assert_eq!(bytes, &self.said.audio[from as usize..to as usize]);
+        assert!(
+            !self.cancelled.contains(&self.said.reply_at(from)),
+            "a cancelled reply is heard no more"
+        );
+        let cancelled_between = |from: u64, to: u64| {
+            let inside = |(start, end, reply, _): &&(u64, u64, u32, u16)| {
+                *start < to && *end > from && !self.cancelled.contains(reply)
+            };
+            self.said.clauses.iter().find(inside).is_none()
+        };
+        match self.may_begin.take() {
+            Some((earliest, latest)) if from <= latest => {
+                assert!(from >= earliest, "{from} is before {earliest}")
+            }
+            Some((_, latest)) => assert!(cancelled_between(latest, from), "lost {latest}..{from}"),
+            None => assert!(
+                from == self.sent_to
+                    || (from > self.sent_to && cancelled_between(self.sent_to, from))
+            ),
+        }
+        self.sent_to = to;
+        self.sent.push((from, to));
+        Message::Audio { from, to }
+    }
+
+    fn check_facts(&mut self) {
+        let really = self.really_played();
+        for fact in std::mem::take(&mut self.facts) {
+            match fact {
+                Fact::Started { reply } => assert!(!self.played.contains(&reply)),
+                Fact::Heard {
+                    reply,
+                    clause,
+                    heard_ms,
+                    clause_ms,
+                } => {
+                    let at = self.absolute(Position {
+                        reply,
+                        clause,
+                        heard_ms,
+                        clause_ms,
+                    });
+                    assert!(
+                        at <= really || !self.honest,
+                        "{fact:?} but only {really} was played"
+                    );
+                }
+                Fact::Played { reply } => {
+                    assert!(self.ended.contains(&reply) && !self.cancelled.contains(&reply));
+                    assert!(self.played.insert(reply), "played twice");
+                    let end = self
+                        .said
+                        .clauses
+                        .iter()
+                        .rev()
+                        .find(|(_, _, r, _)| *r == reply)
+                        .map_or(0, |c| c.1);
+                    assert!(
+                        end <= really + self.slack(),
+                        "played before it sounded: {end} of {really}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn really_played(&self) -> u64 {
+        self.carrier
+            .played
+            .iter()
+            .map(|(_, to)| *to)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// A position that was told by the clock at a pause may end a reply a moment before its mark.
+    fn slack(&self) -> u64 {
+        if self.honest { 0 } else { self.chunk }
+    }
+
+    fn check_heard(&self) {
+        let Some(position) = self
+            .mouth
+            .heard(self.now)
+            .filter(|position| position.heard_ms > 0)
+        else {
+            return;
+        };
+        let heard = self.absolute(position);
+        let really = self.really_played();
+        assert!(
+            heard <= really + self.slack(),
+            "heard {heard} of {really} at {}",
+            self.now
+        );
+        let playing = self.said.reply_at(really.saturating_sub(1));
+        let behind = self.chunk + self.carrier.down + self.carrier.up + 100 * SAMPLES_PER_MS;
+        let over = !self.cancelled.is_empty() || self.played.contains(&playing);
+        let current = !self.mouth.paused() && self.carrier.loses == 0 && !over;
+        if current {
+            assert!(
+                heard + behind >= really,
+                "heard only {heard} of {really} at {}",
+                self.now
+            );
+        }
+    }
+
+    /// Every sample of a reply that was played has sounded, in order.
+    fn check_everything_sounded(&self) {
+        for (start, end, reply, _) in &self.said.clauses {
+            if self.cancelled.contains(reply) {
+                continue;
+            }
+            let mut reached = *start;
+            for (from, to) in &self.carrier.played {
+                if *from <= reached && reached < *to {
+                    reached = *to;
+                }
+            }
+            assert!(reached >= *end, "reply {reply} lost {reached}..{end}");
+        }
+    }
+}
+
+#[test]
+fn random_conversations() {
+    for seed in 1..=60 {
+        let outcome = std::panic::catch_unwind(|| Walk::new(seed).run());
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
