@@ -2,7 +2,9 @@
 
 use super::Event;
 use super::playout::SILENCE;
+use std::io::{Seek, Write};
 use trunkline_media::g711::mulaw_decode;
+use trunkline_media::wav::{Recording, WavError};
 
 /// Violations that are kept; more are counted.
 const VIOLATIONS_MAX: usize = 1_000;
@@ -90,6 +92,13 @@ impl CallRecord {
     /// Length of the call in milliseconds.
     pub fn duration_ms(&self) -> u64 {
         self.stereo.len() as u64 / 16
+    }
+
+    /// Writes the recording as WAV: stereo, 16 bit, 8 kHz; left the caller, right the agent.
+    pub fn write_wav(&self, writer: impl Write + Seek) -> Result<(), WavError> {
+        let mut recording = Recording::new(writer, 2)?;
+        recording.write(&self.stereo)?;
+        recording.finish()
     }
 
     /// What the caller sent, 8 kHz.
