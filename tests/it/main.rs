@@ -1,2 +1,4 @@
 //! The one integration binary.
-fn main() {}
+
+mod commands_recall;
+mod speech;

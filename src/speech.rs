@@ -1,0 +1,528 @@
+//! The embedded recogniser and voice: what a call hears and says without any service outside.
+//!
+//! [`Speech`] is the handle. Its work is done by threads of its own, `cores - 1` heavy ones that own a session of every
+//! model and a light one that only detects voice, from queues ordered by deadline. Nothing here knows of calls; state
+//! that a call has between requests ([`VadState`]) is a value that it keeps.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::models::{ModelsDir, manifest};
+
+mod cache;
+mod engines;
+mod error;
+pub mod espeak;
+mod load;
+mod mel;
+mod moonshine;
+mod pieces;
+mod piper;
+mod pool;
+mod queue;
+mod rate;
+pub mod recording;
+mod runtime;
+mod silero;
+mod smart_turn;
+pub mod spoken;
+mod tokens;
+mod transcribe;
+mod voice;
+
+pub use error::SpeechError;
+pub use espeak::Espeak;
+pub use pool::LaneStats;
+pub use queue::Kind;
+pub use silero::{VadState, WINDOW_SAMPLES};
+pub use transcribe::Segment;
+pub use voice::LINE_RATE;
+
+use cache::{Key, SpokenCache};
+use engines::Engines;
+use pool::Lane;
+use runtime::Runtime;
+use silero::Silero;
+
+/// The longest sound that is heard at once, in samples: two minutes.
+pub const HEAR_SAMPLES_MAX: usize = 120 * LINE_RATE;
+/// What counts for the end of a turn, in samples: eight seconds.
+pub const TURN_SAMPLES_MAX: usize = 8 * LINE_RATE;
+/// The most windows in one request for voice activity: ten seconds.
+pub const ACTIVITY_WINDOWS_MAX: usize = 320;
+const HEAVY_KINDS: [Kind; 4] = [Kind::Final, Kind::TurnScore, Kind::Voice, Kind::Partial];
+const HEAVY_WAITING_MAX_PER_WORKER: usize = 32;
+const LIGHT_WAITING_MAX: usize = 4_096;
+/// Windows are 32 ms apart: an answer later than this is behind the next question.
+const ACTIVITY_DEADLINE: Duration = Duration::from_millis(32);
+/// What does not expire is still waited for this long after its deadline.
+const PATIENCE: Duration = Duration::from_secs(20);
+const SENTENCE_PAUSE_MS: usize = 180;
+/// Each sentence of a text is needed about this long after the one before.
+const SENTENCE_SPACING: Duration = Duration::from_secs(1);
+
+/// How the workers are set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpeechSettings {
+    /// Heavy workers; none means one less than the machine's cores, at least one.
+    pub workers: Option<usize>,
+    /// Final transcripts by Moonshine base, which must have been fetched: fewer errors, about nine times the time.
+    pub better_ears: bool,
+    /// Bytes of spoken sentences that are kept to be said again.
+    pub cache_bytes_max: usize,
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        SpeechSettings {
+            workers: None,
+            better_ears: false,
+            cache_bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Which transcript is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hear {
+    /// Of an utterance that goes on; given up when there is more urgent work.
+    Partial,
+    /// Of a whole utterance; always made.
+    Final,
+}
+
+/// How the voice speaks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VoiceSettings {
+    /// 1 is the voice's own pace, 2 twice as fast; 0.5 to 2.
+    pub speed: f32,
+}
+
+impl Default for VoiceSettings {
+    fn default() -> Self {
+        VoiceSettings { speed: 1.0 }
+    }
+}
+
+/// What was heard. Its `Debug` shows no words.
+#[derive(Clone, PartialEq)]
+pub struct Transcript {
+    /// The words; empty when there was no speech.
+    pub text: String,
+    /// Mean probability of the tokens, 0 to 1; 0 when there was no speech.
+    pub confidence: f32,
+    /// Tokens the text was made of.
+    pub tokens: usize,
+    /// Milliseconds of sound.
+    pub audio_ms: usize,
+}
+
+impl std::fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transcript")
+            .field("text", &"[redacted]")
+            .field("confidence", &self.confidence)
+            .field("tokens", &self.tokens)
+            .field("audio_ms", &self.audio_ms)
+            .finish()
+    }
+}
+
+/// What is to be played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spoken {
+    /// Mu-law, 8 kHz, mono.
+    pub audio: Arc<[u8]>,
+    /// Whether it was made before.
+    pub from_cache: bool,
+}
+
+/// What the workers have done and have before them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpeechStats {
+    /// Transcripts, turn scores and speech.
+    pub heavy: LaneStats,
+    /// Voice activity.
+    pub light: LaneStats,
+    /// Spoken sentences that are kept.
+    pub cache_entries: usize,
+    /// Their bytes, pinned ones not counted.
+    pub cache_bytes: usize,
+}
+
+/// Room for one call. Dropped when the call ends.
+pub struct Admission {
+    inner: Arc<Inner>,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let now = clock::now();
+        self.inner.heavy.release(now);
+        self.inner.light.release(now);
+    }
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admission")
+    }
+}
+
+/// The handle of the recogniser and the voice. Clones share the workers, which end with the last of them.
+#[derive(Clone)]
+pub struct Speech {
+    inner: Arc<Inner>,
+}
+
+type Saying = BoxFuture<'static, Result<Arc<[u8]>, SpeechError>>;
+
+struct Inner {
+    heavy: Lane<Engines>,
+    light: Lane<Silero>,
+    espeak: Espeak,
+    phoneme_voice: String,
+    cache: Mutex<SpokenCache>,
+    saying: Mutex<HashMap<Key, WeakShared<Saying>>>,
+}
+
+impl Speech {
+    /// Loads every model once for each worker and runs it once. Blocks for a few seconds: not for an executor's thread.
+    pub fn load(models: &ModelsDir, settings: &SpeechSettings) -> Result<Self, SpeechError> {
+        let runtime = Runtime::load(&models.path(manifest::ONNX_RUNTIME_PATH))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = settings.workers.unwrap_or(cores.saturating_sub(1)).max(1);
+        let engines = load_engines(&runtime, models, settings.better_ears, workers)?;
+        let silero = Silero::load(&runtime, &models.path(manifest::SILERO_PATH))?;
+        let capacity = workers * HEAVY_WAITING_MAX_PER_WORKER;
+        let inner = Inner {
+            heavy: Lane::start("speech", engines, &HEAVY_KINDS, capacity)?,
+            light: Lane::start(
+                "speech-light",
+                vec![silero],
+                &[Kind::Activity],
+                LIGHT_WAITING_MAX,
+            )?,
+            espeak: Espeak::new(
+                &models.path(manifest::ESPEAK_LIBRARY_PATH),
+                &models.path(manifest::ESPEAK_DATA_FOLDER),
+            )?,
+            phoneme_voice: piper::phoneme_voice(&models.path(manifest::PIPER_PATH))?,
+            cache: Mutex::new(SpokenCache::new(settings.cache_bytes_max)),
+            saying: Mutex::default(),
+        };
+        Ok(Speech {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The words in `audio`, 16-bit at 8 kHz, at most [`HEAR_SAMPLES_MAX`]. `deadline` is when they are wanted: a partial
+    /// is given up then ([`SpeechError::Late`]), a final is still made. Dropping the future takes the request back.
+    pub async fn hear(
+        &self,
+        audio: Vec<i16>,
+        kind: Hear,
+        deadline: Duration,
+    ) -> Result<Transcript, SpeechError> {
+        check_length("sound in samples", audio.len(), HEAR_SAMPLES_MAX)?;
+        let audio_ms = audio.len() * 1_000 / LINE_RATE;
+        let best = kind == Hear::Final;
+        let kind = match kind {
+            Hear::Partial => Kind::Partial,
+            Hear::Final => Kind::Final,
+        };
+        let audio = Arc::new(audio);
+        let mut texts = Vec::new();
+        let (mut tokens, mut certain) = (0, 0.0);
+        for piece in pieces::pieces(&audio) {
+            let audio = Arc::clone(&audio);
+            let run = move |engines: &mut Engines| {
+                engines.hear(audio.get(piece).unwrap_or_default(), best)
+            };
+            let answer = self
+                .inner
+                .heavy
+                .submit((kind, 1), clock::now() + deadline, run)?;
+            let heard = answered(answer, kind, deadline).await?;
+            if !heard.text.is_empty() {
+                certain += heard.confidence * heard.tokens as f32;
+                tokens += heard.tokens;
+                texts.push(heard.text);
+            }
+        }
+        Ok(Transcript {
+            text: texts.join(" "),
+            confidence: certain / tokens.max(1) as f32,
+            tokens,
+            audio_ms,
+        })
+    }
+
+    /// How likely it is, 0 to 1, that the speaker is done. Of `audio`, 16-bit at 8 kHz, the last eight seconds count;
+    /// it should end with the first silence after the words. Too late is [`SpeechError::Late`].
+    pub async fn turn_complete(
+        &self,
+        mut audio: Vec<i16>,
+        deadline: Duration,
+    ) -> Result<f32, SpeechError> {
+        check_length("sound in samples", audio.len(), HEAR_SAMPLES_MAX)?;
+        audio.drain(..audio.len().saturating_sub(TURN_SAMPLES_MAX));
+        let run = move |engines: &mut Engines| engines.turn_complete(&audio);
+        let answer = self
+            .inner
+            .heavy
+            .submit((Kind::TurnScore, 1), clock::now() + deadline, run)?;
+        answered(answer, Kind::TurnScore, deadline).await
+    }
+
+    /// How likely each window of [`WINDOW_SAMPLES`] samples at 8 kHz is to hold a voice, and the state to go on with. A
+    /// call begins with `VadState::default()`. A rest shorter than a window is ignored.
+    pub async fn voice_activity(
+        &self,
+        mut state: VadState,
+        windows: Vec<i16>,
+    ) -> Result<(VadState, Vec<f32>), SpeechError> {
+        let count = windows.len() / WINDOW_SAMPLES;
+        check_length("sound in windows", count, ACTIVITY_WINDOWS_MAX)?;
+        let run = move |silero: &mut Silero| {
+            let probabilities = silero.run(&mut state, &windows)?;
+            Ok((state, probabilities))
+        };
+        let answer = self.inner.light.submit(
+            (Kind::Activity, count),
+            clock::now() + ACTIVITY_DEADLINE,
+            run,
+        )?;
+        answered(answer, Kind::Activity, ACTIVITY_DEADLINE).await
+    }
+
+    /// The text, at most [`spoken::TEXT_CHARS_MAX`] characters, as the voice says it. Markdown, emoji and tags are left
+    /// out. What was said before comes from the cache, and what is being made for someone else is waited for. Best given
+    /// a sentence at a time: nothing is returned before all of it is made.
+    pub async fn say(
+        &self,
+        text: &str,
+        voice: &VoiceSettings,
+        deadline: Duration,
+    ) -> Result<Spoken, SpeechError> {
+        let key = key(text, voice)?;
+        if let Some(audio) = lock(&self.inner.cache).find(&key) {
+            return Ok(Spoken {
+                audio,
+                from_cache: true,
+            });
+        }
+        let saying = self.join_or_begin(&key, voice.speed, deadline);
+        let made = tokio::time::timeout(deadline + PATIENCE, saying).await;
+        let audio = made.unwrap_or(Err(SpeechError::Late))?;
+        Ok(Spoken {
+            audio,
+            from_cache: false,
+        })
+    }
+
+    /// Makes the text now and keeps it for good: openings, apologies, what every caller hears.
+    pub async fn pin(
+        &self,
+        text: &str,
+        voice: &VoiceSettings,
+        deadline: Duration,
+    ) -> Result<(), SpeechError> {
+        self.say(text, voice, deadline).await?;
+        let pinned = lock(&self.inner.cache).pin(&key(text, voice)?);
+        if pinned {
+            Ok(())
+        } else {
+            Err(SpeechError::Busy)
+        }
+    }
+
+    /// Room for one call more, or [`SpeechError::Busy`] when the workers could not serve it in time.
+    pub fn admit(&self) -> Result<Admission, SpeechError> {
+        let now = clock::now();
+        self.inner.heavy.admit(now)?;
+        if let Err(busy) = self.inner.light.admit(now) {
+            self.inner.heavy.release(now);
+            return Err(busy);
+        }
+        Ok(Admission {
+            inner: Arc::clone(&self.inner),
+        })
+    }
+
+    /// eSpeak NG's process, which also has plain voices of its own.
+    #[must_use]
+    pub fn espeak(&self) -> &Espeak {
+        &self.inner.espeak
+    }
+
+    /// What the workers have done and have before them.
+    #[must_use]
+    pub fn stats(&self) -> SpeechStats {
+        let (cache_entries, cache_bytes) = {
+            let cache = lock(&self.inner.cache);
+            (cache.len(), cache.bytes())
+        };
+        SpeechStats {
+            heavy: self.inner.heavy.stats(),
+            light: self.inner.light.stats(),
+            cache_entries,
+            cache_bytes,
+        }
+    }
+
+    /// The future that makes the text, shared by everyone who wants it now. It ends when nobody does any more.
+    fn join_or_begin(&self, key: &Key, speed: f32, deadline: Duration) -> Shared<Saying> {
+        let mut saying = lock(&self.inner.saying);
+        if let Some(shared) = saying.get(key).and_then(WeakShared::upgrade) {
+            return shared;
+        }
+        saying.retain(|_, weak| weak.upgrade().is_some());
+        let inner = Arc::clone(&self.inner);
+        let of_future = key.clone();
+        let future: Saying = Box::pin(async move {
+            let audio = inner.make(&of_future.text, speed, deadline).await?;
+            lock(&inner.cache).keep(of_future, Arc::clone(&audio));
+            Ok(audio)
+        });
+        let shared = future.shared();
+        if let Some(weak) = shared.downgrade() {
+            saying.insert(key.clone(), weak);
+        }
+        shared
+    }
+}
+
+impl Inner {
+    /// Sentence by sentence, so that more urgent work can come between.
+    async fn make(
+        &self,
+        text: &str,
+        speed: f32,
+        deadline: Duration,
+    ) -> Result<Arc<[u8]>, SpeechError> {
+        let sentences = spoken::sentences(text);
+        let last = sentences.len().saturating_sub(1);
+        let mut answers = Vec::new();
+        let mut wanted = deadline;
+        for (number, sentence) in sentences.into_iter().enumerate() {
+            let phonemes = self.phonemes(&sentence, deadline + PATIENCE).await?;
+            let pause_ms = if number < last { SENTENCE_PAUSE_MS } else { 0 };
+            let run = move |engines: &mut Engines| engines.say(&phonemes, speed, pause_ms);
+            answers.push(
+                self.heavy
+                    .submit((Kind::Voice, 1), clock::now() + wanted, run)?,
+            );
+            wanted += SENTENCE_SPACING;
+        }
+        let mut audio = Vec::new();
+        for answer in answers {
+            audio.extend(answered(answer, Kind::Voice, wanted).await?);
+        }
+        if audio.is_empty() {
+            return Err(SpeechError::NothingToSay);
+        }
+        Ok(audio.into())
+    }
+
+    /// Of a sentence: of each clause, and the mark that ends it, which the voice was trained to hear.
+    async fn phonemes(
+        &self,
+        sentence: &[spoken::Clause],
+        deadline: Duration,
+    ) -> Result<String, SpeechError> {
+        let mut phonemes = String::new();
+        for clause in sentence {
+            if !phonemes.is_empty() {
+                phonemes.push(' ');
+            }
+            let of_clause = self
+                .espeak
+                .phonemes(&clause.text, &self.phoneme_voice, deadline)
+                .await?;
+            phonemes.push_str(&of_clause);
+            phonemes.push(clause.end);
+        }
+        Ok(phonemes)
+    }
+}
+
+fn load_engines(
+    runtime: &Runtime,
+    models: &ModelsDir,
+    better_ears: bool,
+    workers: usize,
+) -> Result<Vec<Engines>, SpeechError> {
+    let load = || {
+        let mut engines = Engines::load(runtime, models, better_ears)?;
+        engines.warm_up()?;
+        Ok(engines)
+    };
+    std::thread::scope(|scope| {
+        let loading: Vec<_> = (0..workers).map(|_| scope.spawn(load)).collect();
+        let joined = loading.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                Err(SpeechError::inference(
+                    "a speech worker",
+                    "it panicked while loading",
+                ))
+            })
+        });
+        joined.collect()
+    })
+}
+
+async fn answered<T>(
+    answer: oneshot::Receiver<Result<T, SpeechError>>,
+    kind: Kind,
+    deadline: Duration,
+) -> Result<T, SpeechError> {
+    let patience = if kind.expires() {
+        Duration::ZERO
+    } else {
+        PATIENCE
+    };
+    match tokio::time::timeout(deadline + patience, answer).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(SpeechError::Stopped),
+        Err(_) => Err(SpeechError::Late),
+    }
+}
+
+fn key(text: &str, voice: &VoiceSettings) -> Result<Key, SpeechError> {
+    check_length(
+        "a text in characters",
+        text.chars().count(),
+        spoken::TEXT_CHARS_MAX,
+    )?;
+    let text = spoken::spoken(text);
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err(SpeechError::NothingToSay);
+    }
+    let speed = if voice.speed.is_finite() {
+        voice.speed
+    } else {
+        1.0
+    };
+    Ok(Key {
+        speed: (speed.clamp(0.5, 2.0) * 1_000.0).round() as u32,
+        text,
+    })
+}
+
+fn check_length(what: &'static str, found: usize, limit: usize) -> Result<(), SpeechError> {
+    if found > limit {
+        return Err(SpeechError::TooLong { what, found, limit });
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
