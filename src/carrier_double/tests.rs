@@ -477,3 +477,33 @@ fn ids_follow_from_the_seed() {
         assert!(id.starts_with(prefix) && id.len() == 34, "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_call_goes_over_a_real_socket() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/media", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(socket).await.unwrap();
+        let mut stream = Stream::new();
+        let mut heard = Vec::new();
+        let mut frames = 0;
+        while frames < 3 {
+            let Some(Ok(Message::Text(text))) = socket.next().await else {
+                panic!("a text frame");
+            };
+            let inbound = stream.receive(text.as_str(), &mut heard).unwrap();
+            frames += usize::from(matches!(inbound, Inbound::Media { .. }));
+        }
+        socket.close(None).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    let mut carrier = Carrier::connect(&url, setup()).await.unwrap();
+    carrier.wait_until_over().await;
+    serving.await.unwrap();
+    let record = carrier.finish().await.unwrap();
+    assert!(matches!(record.ending, Ending::ServerClosed(_)));
+    assert_eq!(record.violations, []);
+    let nobody = Carrier::connect("ws://127.0.0.1:1/media", setup()).await;
+    assert!(matches!(nobody, Err(ConnectError::Unreachable(_))));
+}
