@@ -243,10 +243,8 @@ fn environment(name: &str) -> Option<std::ffi::OsString> {
 }
 
 /// What the environment says about log levels, as `info` or `trunkline=debug`.
-pub fn log_filter() -> String {
-    environment("TRUNKLINE_LOG")
-        .and_then(|v| v.into_string().ok())
-        .unwrap_or_else(|| "info".into())
+pub fn log_filter() -> Option<String> {
+    environment("TRUNKLINE_LOG").and_then(|v| v.into_string().ok())
 }
 
 #[cfg(test)]

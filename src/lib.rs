@@ -2,9 +2,13 @@
 
 pub mod agent;
 pub mod app;
+pub mod carrier_double;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod egress;
+pub mod media_key;
 pub mod models;
 pub mod provider;
 pub mod session;

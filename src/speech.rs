@@ -33,6 +33,7 @@ mod runtime;
 mod silero;
 mod smart_turn;
 pub mod spoken;
+mod stages;
 mod tokens;
 mod transcribe;
 mod voice;

@@ -14,7 +14,11 @@ const AHEAD: Duration = Duration::from_secs(30);
 
 impl From<SpeechError> for StageError {
     fn from(error: SpeechError) -> Self {
-        StageError { what: error.to_string(), fatal: false }
+        let fatal = matches!(error, SpeechError::Stopped);
+        StageError {
+            what: error.to_string(),
+            fatal,
+        }
     }
 }
 
@@ -47,22 +51,41 @@ impl Ears for Speech {
             provider::Hear::Final => Hear::Final,
         };
         async move {
-            let heard = speech.hear(audio, kind, wanted_in).await?;
-            Ok(Words { text: heard.text, confidence: heard.confidence })
+            let heard = Speech::hear(&speech, audio, kind, wanted_in).await?;
+            Ok(Words {
+                text: heard.text,
+                confidence: heard.confidence,
+            })
         }
         .boxed()
     }
 
-    fn turn_complete(&self, audio: Vec<i16>, wanted_in: Duration) -> BoxFuture<'static, Result<f32, StageError>> {
+    fn turn_complete(
+        &self,
+        audio: Vec<i16>,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<f32, StageError>> {
         let speech = self.clone();
         async move { Ok(Speech::turn_complete(&speech, audio, wanted_in).await?) }.boxed()
     }
 }
 
 impl Voice for Speech {
-    fn say(&self, text: Arc<str>, speed: f32, wanted_in: Duration) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    fn say(
+        &self,
+        text: Arc<str>,
+        speed: f32,
+        wanted_in: Duration,
+    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
         let speech = self.clone();
-        async move { Ok(Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in).await?.audio) }.boxed()
+        async move {
+            Ok(
+                Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in)
+                    .await?
+                    .audio,
+            )
+        }
+        .boxed()
     }
 
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>> {

@@ -17,6 +17,8 @@ mod pattern;
 mod words;
 
 #[cfg(test)]
+mod recall;
+#[cfg(test)]
 mod tests;
 
 use std::ops::Range;

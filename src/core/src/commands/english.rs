@@ -342,7 +342,7 @@ const STOP: CommandTables = CommandTables {
     heard: &[
         "^ (stop|stopped|stops|sharp|sut|stab|shop|top|sop|stob|stup|star up|stopp|stomp) $",
         "^ (stop|start|fast|type|dark|talk|top|stopped|sharp) (plugging|plotting|talk|target|docking|tucking|token) $",
-        "^ talk talking $",
+        "^ (talk|start) talking $",
         "^ (please|clean) (stop|chuck|stock|shop|stopped|stuff|top|up) $",
         "^ (talk|top|stuff|stopped|stock) it $",
         "^ [so|and] (hold|old|cold|whole) (on|in|don|down|done) [a|the] [second|minute|moment|pearl] $",

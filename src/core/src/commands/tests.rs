@@ -145,6 +145,7 @@ fn commands_are_found() {
                 "Can you stop talking for a minute",
                 // As the recogniser has it.
                 "Stab.",
+                "Please start talking.",
                 "So hold on a second",
             ],
         ),

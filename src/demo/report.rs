@@ -1,0 +1,138 @@
+//! What the demo shows: the conversation line by line, then a table of times.
+
+use std::fmt;
+
+use trunkline_core::call::{EndReason, Note, Timing};
+use trunkline_core::time::At;
+
+use crate::carrier_double::CallRecord;
+
+/// What is known of the call so far.
+#[derive(Default)]
+pub(super) struct Report {
+    turns: Vec<(String, Timing)>,
+    last_said: String,
+    interrupted: u32,
+    ended: Option<EndReason>,
+    line: Option<LineFigures>,
+}
+
+/// What the carrier's end of the line saw.
+struct LineFigures {
+    violations: usize,
+    greeting_ms: Option<u64>,
+    barge_in_ms: Option<u64>,
+}
+
+impl Report {
+    /// Takes a note and returns the line to show for it.
+    pub(super) fn note(&mut self, note: &Note) -> Option<String> {
+        match note {
+            Note::CallerSaid { to, text, .. } => {
+                self.last_said.clone_from(text);
+                Some(line(*to, "caller", text))
+            }
+            Note::CallerPressed { at, keys } => {
+                Some(line(*at, "caller", &format!("[keys {keys}]")))
+            }
+            Note::AgentSaid { to, text, cut, .. } => Some(line(
+                *to,
+                "agent",
+                &format!("{text}{}", if *cut { " — (interrupted)" } else { "" }),
+            )),
+            Note::Interrupted { .. } => {
+                self.interrupted += 1;
+                None
+            }
+            Note::Resumed { at, .. } => Some(line(*at, "", "(the agent goes on)")),
+            Note::Commanded { command, at, .. } => {
+                Some(line(*at, "", &format!("(heard the command {command:?})")))
+            }
+            Note::Answered { timing, .. } => {
+                self.turns.push((self.last_said.clone(), *timing));
+                None
+            }
+            Note::StageFailed { stage, at } => Some(line(*at, "", &format!("({stage:?} failed)"))),
+            Note::Ended { reason, at } => {
+                self.ended = Some(*reason);
+                Some(line(*at, "", &format!("(the call ended: {reason:?})")))
+            }
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Adds what the carrier saw.
+    pub(super) fn line(&mut self, record: &CallRecord) {
+        let agent = record.agent();
+        let greeting = agent
+            .iter()
+            .position(|s| s.unsigned_abs() > 200)
+            .map(|at| at as u64 / 8);
+        let barge_in = record
+            .turns
+            .iter()
+            .filter_map(|turn| turn.barge_in_ms())
+            .max();
+        self.line = Some(LineFigures {
+            violations: record.violations.len(),
+            greeting_ms: greeting,
+            barge_in_ms: barge_in,
+        });
+    }
+}
+
+fn line(at: At, who: &str, text: &str) -> String {
+    format!("{:6.1}s  {who:<7} {text}", at.ms() as f64 / 1_000.0)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "milliseconds after the caller's last sound:")?;
+        writeln!(
+            f,
+            "{:>9} {:>12} {:>12}   the caller said",
+            "decided", "first token", "first audio"
+        )?;
+        let mut answers = Vec::new();
+        for (said, t) in &self.turns {
+            let after = |at: At| at.since(t.speech_end);
+            answers.push(after(t.first_audio));
+            writeln!(
+                f,
+                "{:>9} {:>12} {:>12}   {}",
+                after(t.decided),
+                after(t.first_token),
+                after(t.first_audio),
+                said.chars().take(60).collect::<String>()
+            )?;
+        }
+        answers.sort_unstable();
+        if let Some(median) = answers.get(answers.len() / 2) {
+            writeln!(f, "median of {} answers: {median} ms", answers.len())?;
+        }
+        if let Some(line) = &self.line {
+            if let Some(ms) = line.greeting_ms {
+                writeln!(f, "first words after pick-up: {ms} ms")?;
+            }
+            if let Some(ms) = line.barge_in_ms {
+                writeln!(
+                    f,
+                    "interruption to silence: {ms} ms, {} halts",
+                    self.interrupted
+                )?;
+            }
+            writeln!(
+                f,
+                "protocol violations seen by the carrier: {}",
+                line.violations
+            )?;
+        }
+        if let Some(reason) = self.ended {
+            write!(f, "ended: {reason:?}")?;
+        }
+        Ok(())
+    }
+}
