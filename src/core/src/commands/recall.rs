@@ -135,10 +135,10 @@ fn a_clear_voice_is_understood() {
     let clear = |r: &Row| (r.held_out && r.clear && r.voice == "piper").then_some(r.meant);
     let scores = scores(&JUDGED, clear);
     for (meant, percent_min) in [
-        ("optout", 80),
-        ("dontrecord", 95),
-        ("robot", 95),
-        ("stop", 85),
+        ("optout", 82),
+        ("dontrecord", 92),
+        ("robot", 90),
+        ("stop", 82),
         ("yes", 95),
         ("no", 95),
         ("none", 100),
@@ -194,9 +194,8 @@ fn other_talk_raises_no_alarm() {
         consents += u32::from(refusal && row.answer == Some(Answer::Yes));
     }
     assert!(talk >= 1_500, "{talk} rows");
-    // "Is the robot vacuum available?", heard as "It's a robot, Mercury, …".
-    assert_eq!(alarms, 1, "of {talk}");
-    // "Got it" heard as "Stop it".
-    assert_eq!(others, 3);
+    assert_eq!(alarms, 0, "of {talk}");
+    // "Got it" heard as "Stop it", "Please stop calling" as "Please stop talking".
+    assert_eq!(others, 2);
     assert_eq!(consents, 0, "a refusal is never taken for a yes");
 }
