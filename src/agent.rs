@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use trunkline_core::call::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
+use trunkline_core::clause::Clauses;
 use trunkline_core::flow::{Flow, Vars};
 use trunkline_core::token::Direction;
 
@@ -146,6 +147,20 @@ impl Agent {
             all.push(greeting.as_str().into());
         }
         all
+    }
+
+    /// Sentences that any call may need in its course: what a flow says whatever it is told.
+    pub fn likely_sentences(&self) -> Vec<Arc<str>> {
+        let MindSpec::Flow(flow) = &self.mind else {
+            return Vec::new();
+        };
+        let mut clauses = Vec::new();
+        let mut cut = Clauses::new();
+        for text in flow.standing_texts(&self.vars) {
+            cut.push(&text, &mut clauses);
+            cut.finish(&mut clauses);
+        }
+        clauses.into_iter().map(Arc::from).collect()
     }
 
     fn parse(

@@ -95,6 +95,18 @@ impl App {
         Ok(())
     }
 
+    /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice.
+    pub async fn prepare(&self) {
+        for agent in self.agents.iter() {
+            for sentence in agent.likely_sentences() {
+                if let Err(error) = self.voice.keep(sentence, agent.speed).await {
+                    // It will be tried again when it is to be said.
+                    tracing::warn!(%error, agent = %agent.id, "sentence not made ahead");
+                }
+            }
+        }
+    }
+
     /// Our id of the call that a token opens: its own, or a new one for each socket of a reusable token.
     pub fn call_id(&self, claims: &Claims) -> String {
         if claims.reusable {

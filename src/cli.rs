@@ -11,12 +11,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::net::TcpListener;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, sign};
+use trunkline_media::g711::mulaw_decode;
+use trunkline_media::wav::Recording;
 
 use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts, new_call_id};
@@ -24,7 +27,7 @@ use crate::config::{self, Config};
 use crate::demo;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
-use crate::speech::{Speech, SpeechSettings};
+use crate::speech::{Speech, SpeechSettings, VoiceSettings};
 use crate::{clock, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
@@ -52,6 +55,8 @@ enum What {
     /// The agents
     #[command(subcommand)]
     Agents(AgentsWhat),
+    /// Say a text with the agents' voice into a file
+    Say(SayArgs),
     /// Print what the embedded recogniser hears in a recording
     Transcribe(TranscribeArgs),
 }
@@ -140,6 +145,18 @@ struct TranscribeArgs {
     ears: EarsChoice,
 }
 
+#[derive(Args)]
+struct SayArgs {
+    /// The text
+    text: String,
+    /// Where it goes: a WAV, or, if it ends in .ulaw, raw mu-law at 8 kHz
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// 1 is the voice's own pace
+    #[arg(long, default_value_t = 1.0)]
+    speed: f32,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum EarsChoice {
     /// Fast
@@ -200,6 +217,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
             println!("agent {} is fine", agent.id);
             Ok(())
         }
+        What::Say(args) => say(&config, &args),
         What::Transcribe(args) => transcribe(&config, &args),
     }
 }
@@ -257,6 +275,10 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let app = build(&config, &config.data, &speech, args.allow_reusable_tokens)?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
+        tokio::spawn({
+            let app = Arc::clone(&app);
+            async move { app.prepare().await }
+        });
         Ok(app.serve(listener, stopped()).await?)
     })
 }
@@ -318,6 +340,31 @@ fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn say(config: &Config, args: &SayArgs) -> anyhow::Result<()> {
+    if !(0.5..=2.0).contains(&args.speed) {
+        return Err(anyhow!(
+            "--speed is {}; it must be between 0.5 and 2",
+            args.speed
+        ));
+    }
+    let speech = load_speech(config, false)?;
+    let voice = VoiceSettings { speed: args.speed };
+    let spoken = runtime()?.block_on(speech.say(&args.text, &voice, Duration::from_secs(30)))?;
+    let out = args.out.display().to_string();
+    if args.out.extension().is_some_and(|ending| ending == "ulaw") {
+        return std::fs::write(&args.out, &spoken.audio).context(out);
+    }
+    let file = std::fs::File::create(&args.out).context(out)?;
+    let mut recording = Recording::new(std::io::BufWriter::new(file), 1)?;
+    let samples: Vec<i16> = spoken
+        .audio
+        .iter()
+        .map(|byte| mulaw_decode(*byte))
+        .collect();
+    recording.write(&samples)?;
+    Ok(recording.finish()?)
+}
+
 fn transcribe(config: &Config, args: &TranscribeArgs) -> anyhow::Result<()> {
     let audio = read_wav(&args.file, args.channel)?;
     let speech = load_speech(config, args.ears == EarsChoice::Base)?;
@@ -346,7 +393,7 @@ fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
             out: args.out,
             keep: args.keep,
         };
-        demo.run(app, &speech, &key, stopped()).await
+        demo.run(app, &key, stopped()).await
     });
     // What was there for the demo alone goes with it.
     let _ = std::fs::remove_dir_all(&data);

@@ -22,7 +22,6 @@ use crate::app::{App, new_call_id};
 use crate::carrier_double::{CallSetup, Carrier};
 use crate::clock;
 use crate::session::LiveNote;
-use crate::speech::Speech;
 use crate::telephony::MEDIA_PATH;
 use caller::Line;
 use report::Report;
@@ -49,7 +48,6 @@ impl Demo {
     pub async fn run(
         self,
         app: Arc<App>,
-        speech: &Speech,
         key: &Key,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
@@ -65,8 +63,9 @@ impl Demo {
         let address = listener.local_addr()?;
         println!("making the agent's standing sentences …");
         app.warm().await.context("the voice does not work")?;
+        app.prepare().await;
         let lines = if self.caller.is_empty() {
-            caller::built_in(speech).await?
+            caller::built_in()?
         } else {
             caller::from_files(&self.caller)?
         };

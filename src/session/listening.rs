@@ -155,7 +155,10 @@ impl Listening {
                 }
             }),
             Heard::Score { until, answer } => match answer {
-                Ok(complete) => self.events.push_back(Event::TurnScored { until, complete }),
+                Ok(complete) => {
+                    tracing::debug!(complete, "turn model");
+                    self.events.push_back(Event::TurnScored { until, complete });
+                }
                 Err(error) => tracing::debug!(%error, "turn model"),
             },
         }

@@ -68,6 +68,33 @@ impl Flow {
         (state, step)
     }
 
+    /// The texts that do not depend on any answer, filled in: what a voice can make ahead of the call.
+    pub fn standing_texts(&self, vars: &Vars) -> Vec<String> {
+        let asks = || {
+            self.states.iter().filter_map(|state| {
+                if let Then::Ask(ask) = &state.then {
+                    Some(ask)
+                } else {
+                    None
+                }
+            })
+        };
+        let is_slot = |name: &str| asks().any(|ask| ask.slot == name);
+        let says = self.states.iter().map(|state| &state.say);
+        let asked = asks().flat_map(|ask| [&ask.retry, &ask.nudge]).flatten();
+        says.chain(asked)
+            .chain(&self.gave_up)
+            .filter(|template| template.variables().all(|(name, _)| !is_slot(name)))
+            .map(|template| {
+                template.fill(|name| {
+                    let value = vars.value(name).map(str::to_owned);
+                    value.or_else(|| self.defaults.get(name).cloned())
+                })
+            })
+            .filter(|text| !text.is_empty())
+            .collect()
+    }
+
     /// Whether the answer awaited is made of digits, said or pressed.
     pub fn expects_digits(&self, state: &FlowState) -> bool {
         let then = self.states.get(state.at).map(|state| &state.then);

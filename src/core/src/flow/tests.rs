@@ -690,3 +690,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn standing_texts_depend_on_no_answer() {
+    let flow = Flow::parse(
+        "start = \"a\"\n[variables]\nwho = \"Oak\"\n[states.a]\nsay = \"Welcome to {{who}}. Which day?\"\nslot = \"day\"\ntype = \"day\"\n\
+         retry = \"Which day, please?\"\nnext = \"b\"\nelse = \"b\"\n[states.b]\nsay = \"See you {{day|or:soon}}.\"\nend = true\n",
+    )
+    .unwrap();
+    assert_eq!(
+        flow.standing_texts(&Vars::new()),
+        ["Welcome to Oak. Which day?", "Which day, please?"]
+    );
+}
