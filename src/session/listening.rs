@@ -28,6 +28,8 @@ const TURN: u64 = ms(8_000);
 const TURN_GAP: u64 = ms(4_000);
 
 const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
+/// A late score is still worth having: without one the turn waits longer.
+const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
 
 const fn ms(ms: u64) -> u64 {
@@ -270,7 +272,7 @@ impl Listening {
             .max(to.saturating_sub(TURN));
         let asked = self
             .ears
-            .turn_complete(self.audio(from, to), FINAL_WANTED_IN);
+            .turn_complete(self.audio(from, to), SCORE_WANTED_IN);
         jobs.push(Box::pin(async move {
             Done::Heard(Heard::Score {
                 until,

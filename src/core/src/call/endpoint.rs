@@ -35,14 +35,19 @@ pub fn silence_ms(
                 0
             });
     }
-    match score {
-        Some(score) if score >= settings.complete_score => settings.complete_ms,
+    let Some(score) = score else {
+        return settings.unscored_ms;
+    };
+    if score >= settings.complete_score {
+        return settings.complete_ms;
+    }
+    let looks_finished = text.trim_end().ends_with(['.', '!', '?']);
+    match looks_finished {
+        true if score >= settings.likely_score => settings.likely_ms,
         // A turn model knows sentences; of one or two words it knows little.
-        Some(_) if words.len() <= 2 && text.trim_end().ends_with(['.', '!', '?']) => {
-            settings.unscored_ms
-        }
-        Some(_) => settings.incomplete_ms,
-        None => settings.unscored_ms,
+        true if words.len() <= 2 => settings.unscored_ms,
+        true if score >= settings.unfinished_score => settings.doubted_ms,
+        true | false => settings.incomplete_ms,
     }
 }
 
@@ -100,9 +105,12 @@ mod tests {
     fn silence_follows_the_words_and_the_score() {
         let s = TurnSettings::default();
         let words = Expects::Words;
-        let table: [(&str, Option<f32>, Expects, u32); 16] = [
+        let table: [(&str, Option<f32>, Expects, u32); 19] = [
             ("I need an appointment.", Some(0.97), words, s.complete_ms),
-            ("I need an appointment.", Some(0.30), words, s.incomplete_ms),
+            ("I need an appointment.", Some(0.60), words, s.likely_ms),
+            ("I need an appointment.", Some(0.30), words, s.doubted_ms),
+            ("I need an appointment.", Some(0.10), words, s.incomplete_ms),
+            ("I need an appointment", Some(0.60), words, s.incomplete_ms),
             ("I need an appointment.", None, words, s.unscored_ms),
             ("Yes.", Some(0.4), words, s.unscored_ms),
             ("Yes.", Some(0.9), words, s.complete_ms),

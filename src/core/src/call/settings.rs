@@ -27,12 +27,17 @@ pub struct Settings {
 /// When the caller's turn is over. Silences count from the end of the voice.
 ///
 /// The sources of the figures: 200 ms of silence before a turn model is asked and 0.5 s after a number are the
-/// practice of Pipecat and Vapi; a complete utterance scores above 0.95 with Smart Turn v3.2 and a cut one below 0.7.
+/// practice of Pipecat and Vapi. Smart Turn v3.2 scores most complete utterances above 0.95 and most cut ones below 0.2,
+/// but over a telephone some complete ones fall to 0.3, so between the two the words have a say.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
     /// Silence after speech that the turn model holds to be complete.
     pub complete_ms: u32,
+    /// Silence after a sentence that looks finished and that the turn model finds likely to be.
+    pub likely_ms: u32,
+    /// Silence after a sentence that looks finished and that the turn model doubts.
+    pub doubted_ms: u32,
     /// Silence after speech that looks finished but has no score.
     pub unscored_ms: u32,
     /// Silence after a number in passing ("at three").
@@ -43,6 +48,10 @@ pub struct TurnSettings {
     pub incomplete_ms: u32,
     /// Score from which speech counts as complete.
     pub complete_score: f32,
+    /// Score from which it counts as likely to be.
+    pub likely_score: f32,
+    /// Score below which it is unfinished, whatever the words.
+    pub unfinished_score: f32,
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     pub keys_ms: u32,
 }
@@ -51,11 +60,15 @@ impl Default for TurnSettings {
     fn default() -> Self {
         Self {
             complete_ms: 200,
+            likely_ms: 450,
+            doubted_ms: 900,
             unscored_ms: 700,
             number_ms: 500,
             dictation_ms: 1_600,
             incomplete_ms: 1_400,
             complete_score: 0.8,
+            likely_score: 0.5,
+            unfinished_score: 0.2,
             keys_ms: 1_800,
         }
     }
