@@ -1,0 +1,50 @@
+#!/bin/sh
+# Takes one guard at a time out of the conversation and shows which tests notice. A mutant that nobody notices is a test
+# that is missing: the script then fails. Works on a copy; about a minute.
+set -eu
+cd "$(dirname "$0")/.."
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z Cargo.toml Cargo.lock src/core media tests/scenarios tests/fuzz fixtures | xargs -0 cp --parents -t "$copy"
+mkdir -p "$copy/src" && echo 'fn main() {}' >"$copy/src/main.rs"
+# The copy is the pure crates alone.
+sed -i -e 's/^members = .*/members = ["src\/core"]/' -e '/^\[package\]/,/^\[profile/{/^\[profile/!d}' "$copy/Cargo.toml"
+CARGO_TARGET_DIR=${MUTANTS_TARGET:-$copy/target}
+export CARGO_TARGET_DIR WALK_EVENTS=200000
+missed=0
+
+# mutant NAME FILE PERL-SUBSTITUTION
+mutant() {
+    file=$copy/src/core/src/call/$2
+    cp "$file" "$copy/kept"
+    perl -0pi -e "$3" "$file"
+    if cmp -s "$file" "$copy/kept"; then
+        echo "mutant '$1' changes nothing: mend its pattern"
+        exit 2
+    fi
+    by=
+    log=$copy/log
+    (cd "$copy" && cargo test -q -p trunkline-core --test conversations every_scenario >"$log" 2>&1) || {
+        grep -q 'scenarios differ' "$log" || { cat "$log"; echo "mutant '$1' does not build"; exit 2; }
+        by="$(grep -c 'written:' "$log") scenarios"
+    }
+    (cd "$copy" && cargo test -q -p trunkline-core --test conversations nothing_that_happens >"$log" 2>&1) ||
+        by="$by walk ($(sed -n 's/^seed [0-9]*: //p' "$log" | head -n 1 | cut -c1-70))"
+    [ -n "$by" ] || missed=$((missed + 1))
+    printf '%-60s %s\n' "$1" "${by:-NOT NOTICED}"
+    cp "$copy/kept" "$file"
+}
+
+mutant 'talking cuts the AI notice' listening.rs 's/\.speaking\.as_mut\(\)\.filter\(\|r\| !r\.is_protected\(\)\) \{\n            reply\.fate = Fate::Drop/.speaking.as_mut() {\n            reply.fate = Fate::Drop/'
+mutant 'short unsure words count as words' listening.rs 's/let is_backchannel = is_unsure \|\| /let is_backchannel = /'
+mutant 'events of dead replies live' speaking.rs 's/let Some\(reply\) = self\.speaking\.as_mut\(\)\.filter\(\|r\| r\.id == id\) else \{\n            return;\n        \};\n        if reply\.heard/let Some(reply) = self.speaking.as_mut() else {\n            return;\n        };\n        let _ = id;\n        if reply.heard/'
+mutant 'a reply begins over a talking caller' speaking.rs 's/&& self\.caller\.talking\.is_none\(\)\n            && self\.caller\.missing_since\(\)\.is_none\(\);/\&\& self.caller.missing_since().is_none();/'
+mutant 'a halted reply resumes while the caller talks' speaking.rs 's/let is_quiet = self\.overlap\.is_none\(\) && self\.caller\.talking\.is_none\(\);/let is_quiet = true;/'
+mutant 'an empty answer is an answer' speaking.rs 's/After::Listen => return self\.mind_failed\(id, out\),/After::Listen => {}/'
+mutant 'a reply answers without being heard' speaking.rs 's/self\.open\.answered\(reply\.answers\);\n        out/out/'
+mutant 'the draft of a caller who goes on is said' listening.rs 's/self\.cancel_draft\(out\);\n        self\.owes_opening = false;\n        self\.open\.add\(text, to\);/self.owes_opening = false;\n        self.open.add(text, to);/'
+mutant 'dictated digits do not wait' endpoint.rs 's/if digits >= 3 \|\| \(digits > 0 && expects == Expects::Digits\)/if digits >= 300 \&\& expects == Expects::Digits/'
+mutant 'a lost transcript is not missed' listening.rs 's/\(stopped\.since\(self\.transcribed\) > VERDICT_SLACK_MS\)\.then_some\(stopped\)/None.filter(|_: \&At| stopped.since(self.transcribed) > VERDICT_SLACK_MS)/'
+mutant 'nudges never end' trouble.rs 's/self\.nudges \+= 1;//'
+mutant 'the first ending does not stay' trouble.rs 's/if self\.ending\.is_none\(\) \{\n            self\.begin_ending/if true {\n            self.begin_ending/'
+exit $missed
