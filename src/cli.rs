@@ -28,6 +28,7 @@ use crate::demo;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
+use crate::wer::WordErrors;
 use crate::{clock, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
@@ -143,6 +144,9 @@ struct TranscribeArgs {
     /// Which recogniser
     #[arg(long, value_enum, default_value_t = EarsChoice::Tiny)]
     ears: EarsChoice,
+    /// A text of what was said: counts the words that were heard wrong
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -369,13 +373,24 @@ fn transcribe(config: &Config, args: &TranscribeArgs) -> anyhow::Result<()> {
     let audio = read_wav(&args.file, args.channel)?;
     let speech = load_speech(config, args.ears == EarsChoice::Base)?;
     let segments = runtime()?.block_on(speech.transcribe(&audio))?;
-    for segment in segments {
+    for segment in &segments {
         let seconds = |ms: usize| ms as f64 / 1_000.0;
         println!(
             "{:8.2} {:8.2}  {}",
             seconds(segment.start_ms),
             seconds(segment.end_ms),
             segment.text
+        );
+    }
+    if let Some(file) = &args.against {
+        let said = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let heard: Vec<&str> = segments
+            .iter()
+            .map(|segment| segment.text.as_str())
+            .collect();
+        println!(
+            "heard wrong: {}",
+            WordErrors::between(&said, &heard.join(" "))
         );
     }
     Ok(())

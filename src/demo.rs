@@ -85,6 +85,9 @@ impl Demo {
             .await
             .context("the call did not end")??;
         report.line(&record);
+        if self.caller.is_empty() {
+            report.said(caller::SCRIPT);
+        }
         let file =
             std::fs::File::create(&self.out).with_context(|| self.out.display().to_string())?;
         record.write_wav(BufWriter::new(file))?;

@@ -15,3 +15,4 @@ pub mod session;
 pub mod speech;
 pub mod telephony;
 pub mod think;
+pub mod wer;

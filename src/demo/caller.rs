@@ -22,6 +22,13 @@ const SCRIPTED: [&[u8]; 6] = [
     include_bytes!("../../fixtures/speech/caller/6.wav"),
 ];
 
+/// What the built-in caller says, line by line.
+pub(super) const SCRIPT: &str = concat!(
+    include_str!("../../fixtures/speech/recorded/forward.txt"),
+    "\n",
+    include_str!("../../fixtures/speech/caller/script.txt")
+);
+
 /// When a caller begins to speak.
 enum When {
     /// The agent has finished.

@@ -6,12 +6,15 @@ use trunkline_core::call::{EndReason, Note, Timing};
 use trunkline_core::time::At;
 
 use crate::carrier_double::CallRecord;
+use crate::wer::WordErrors;
 
 /// What is known of the call so far.
 #[derive(Default)]
 pub(super) struct Report {
     turns: Vec<(String, Timing)>,
     last_said: String,
+    heard: String,
+    word_errors: Option<WordErrors>,
     interrupted: u32,
     ended: Option<EndReason>,
     line: Option<LineFigures>,
@@ -30,6 +33,8 @@ impl Report {
         match note {
             Note::CallerSaid { to, text, .. } => {
                 self.last_said.clone_from(text);
+                self.heard.push(' ');
+                self.heard.push_str(text);
                 Some(line(*to, "caller", text))
             }
             Note::CallerPressed { at, keys } => {
@@ -62,6 +67,11 @@ impl Report {
 
     pub(super) fn is_over(&self) -> bool {
         self.ended.is_some()
+    }
+
+    /// Compares what was heard with what was said.
+    pub(super) fn said(&mut self, script: &str) {
+        self.word_errors = Some(WordErrors::between(script, &self.heard));
     }
 
     /// Adds what the carrier saw.
@@ -112,6 +122,9 @@ impl fmt::Display for Report {
         answers.sort_unstable();
         if let Some(median) = answers.get(answers.len() / 2) {
             writeln!(f, "median of {} answers: {median} ms", answers.len())?;
+        }
+        if let Some(errors) = &self.word_errors {
+            writeln!(f, "the caller's words heard wrong: {errors}")?;
         }
         if let Some(line) = &self.line {
             if let Some(ms) = line.greeting_ms {

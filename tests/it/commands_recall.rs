@@ -1,15 +1,14 @@
 //! Commands spoken to the embedded recogniser: what is said must be what is detected.
 //!
-//! The models must have been fetched. The phrases are those of `fixtures/commands/heard.tsv`; the voices here are the
+//! The phrases are those of `fixtures/commands/heard.tsv`; the voices here are the
 //! product's own (which never say a phrase twice alike, so the shares asked for leave room), so a change of a model, of the recogniser's settings or of the detectors' tables shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use trunkline::models::{ModelSet, ModelsDir};
-use trunkline::speech::{Hear, Speech, SpeechSettings, VoiceSettings};
+use crate::stack::speech;
+use trunkline::speech::{Hear, VoiceSettings};
 use trunkline_core::commands::{Answer, Command, detect, yes_no};
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 use trunkline_media::resample::resample_i16;
@@ -20,19 +19,6 @@ const PATIENT: Duration = Duration::from_secs(60);
 const SPEEDS: [f32; 2] = [1.0, 0.85];
 /// Voices of eSpeak that every notice is tried with.
 const ESPEAK_VOICES: [&str; 2] = ["en-us", "en-us+f3"];
-
-/// Loaded once for all tests of this file.
-fn speech() -> Speech {
-    static SPEECH: OnceLock<Speech> = OnceLock::new();
-    let load = || {
-        let root =
-            ModelsDir::usual_root(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
-                .expect("HOME or XDG_CACHE_HOME names where the models are");
-        let models = ModelsDir::open(&root, ModelSet::Base).expect("the models have been fetched");
-        Speech::load(&models, &SpeechSettings::default()).unwrap()
-    };
-    SPEECH.get_or_init(load).clone()
-}
 
 /// What is meant, and the words for it.
 fn phrases() -> BTreeSet<(&'static str, &'static str)> {

@@ -3,8 +3,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test fails by panicking, in its helpers too"
 )]
 
 mod commands_recall;
 mod speech;
+mod stack;

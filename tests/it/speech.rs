@@ -1,11 +1,11 @@
-//! The embedded recogniser and voice with their real models, which must have been fetched: these tests fail without
-//! them, they are never skipped.
+//! The embedded recogniser and voice with their real models: without them these tests fail, they are never skipped.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline::models::{ModelSet, ModelsDir};
+use crate::stack::speech;
+use trunkline::models::ModelSet;
 use trunkline::speech::{
     Hear, LINE_RATE, Speech, SpeechError, SpeechSettings, VadState, VoiceSettings, WINDOW_SAMPLES,
     recording,
@@ -14,23 +14,13 @@ use trunkline::speech::{
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn load(set: ModelSet) -> Speech {
-    let root = ModelsDir::usual_root(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
-        .expect("HOME or XDG_CACHE_HOME names where the models are");
-    let models = match ModelsDir::open(&root, set) {
-        Ok(models) => models,
-        Err(error) => panic!("{error} (the {set:?} set)"),
-    };
+    let models = crate::stack::models(set);
     let settings = SpeechSettings {
         better_ears: set == ModelSet::Base,
         workers: Some(1),
         ..SpeechSettings::default()
     };
     Speech::load(&models, &settings).unwrap()
-}
-
-fn speech() -> Speech {
-    static SPEECH: OnceLock<Speech> = OnceLock::new();
-    SPEECH.get_or_init(|| load(ModelSet::Default)).clone()
 }
 
 /// ITU-T G.711.
