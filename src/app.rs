@@ -1,12 +1,7 @@
 //! The handles that a request or a call may use.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::token::{Claims, Key};
@@ -14,13 +9,11 @@ use trunkline_core::token::{Claims, Key};
 use crate::agent::{Agent, Agents, MindSpec};
 use crate::provider::{Ears, StageError, Voice};
 use crate::session::{LiveNote, Means};
-use crate::telephony::{self, Tickets};
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
+use crate::tickets::Tickets;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
 const FEED_NOTES_MAX: usize = 1_024;
-/// How long live calls may take to end when the server does: their last words, and a little.
-pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// One server.
 pub struct App {
@@ -141,62 +134,6 @@ impl App {
             feed: self.feed.clone(),
             draining: self.draining.subscribe(),
         })
-    }
-
-    /// The routes.
-    pub fn router(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route(
-                &format!("{}/{{token}}", telephony::MEDIA_PATH),
-                get(telephony::media),
-            )
-            .route("/healthz", get(async || "ok\n"))
-            .route("/readyz", get(ready))
-            .with_state(Arc::clone(self))
-    }
-
-    /// Serves until `stop`, then lets live calls say goodbye.
-    pub async fn serve(
-        self: Arc<Self>,
-        listener: TcpListener,
-        stop: impl Future<Output = ()>,
-    ) -> std::io::Result<()> {
-        let mut closed = self.draining.subscribe();
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // Small messages at a steady beat: nothing is gained by holding them back.
-            let _ = stream.set_nodelay(true);
-        });
-        let server = axum::serve(listener, self.router()).with_graceful_shutdown(async move {
-            let _ = closed.wait_for(|draining| *draining).await;
-        });
-        let serving = tokio::spawn(server.into_future());
-        stop.await;
-        tracing::info!(
-            calls = self.tasks.len(),
-            "shutting down: live calls say goodbye"
-        );
-        self.draining.send_replace(true);
-        self.tasks.close();
-        if tokio::time::timeout(DRAIN_PATIENCE, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(calls = self.tasks.len(), "calls were cut off");
-        }
-        serving.abort();
-        Ok(())
-    }
-}
-
-async fn ready(
-    axum::extract::State(app): axum::extract::State<Arc<App>>,
-) -> (StatusCode, &'static str) {
-    if *app.draining.borrow() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
-    }
-    match app.ears.admit() {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy\n"),
     }
 }
 

@@ -18,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::net::TcpListener;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, sign};
+use trunkline_core::wer::WordErrors;
 use trunkline_media::g711::mulaw_decode;
 use trunkline_media::wav::Recording;
 
@@ -28,8 +29,7 @@ use crate::demo;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::wer::WordErrors;
-use crate::{clock, media_key, telephony};
+use crate::{api, clock, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -283,7 +283,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
             let app = Arc::clone(&app);
             async move { app.prepare().await }
         });
-        Ok(app.serve(listener, stopped()).await?)
+        Ok(api::serve(app, listener, stopped()).await?)
     })
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, oneshot};
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key, sign};
 
+use crate::api;
 use crate::app::{App, new_call_id};
 use crate::carrier_double::{CallSetup, Carrier};
 use crate::clock;
@@ -70,7 +71,7 @@ impl Demo {
             caller::from_files(&self.caller)?
         };
         let (enough, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(Arc::clone(&app).serve(listener, async move {
+        let serving = tokio::spawn(api::serve(Arc::clone(&app), listener, async move {
             tokio::select! {
                 () = stop => {}
                 _ = stopped => {}

@@ -1,6 +1,7 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
 pub mod agent;
+pub mod api;
 pub mod app;
 pub mod carrier_double;
 pub mod cli;
@@ -8,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod egress;
+pub mod line;
 pub mod media_key;
 pub mod models;
 pub mod provider;
@@ -15,4 +17,4 @@ pub mod session;
 pub mod speech;
 pub mod telephony;
 pub mod think;
-pub mod wer;
+pub mod tickets;

@@ -23,8 +23,8 @@ use trunkline_core::time::At;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
 use crate::clock;
+use crate::line::Line;
 use crate::provider::{Ears, Voice};
-use crate::telephony::Line;
 use crate::think::Mind;
 use listening::{Heard, Listening};
 use speaking::{Speaking, Voiced};

@@ -1,7 +1,4 @@
-//! The media socket: one WebSocket shell, and the route that lets a carrier in.
-
-mod line;
-mod tickets;
+//! The route that lets a carrier in: every refusal happens before the upgrade, and what comes after it is a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +12,9 @@ use trunkline_core::token::{Claims, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
 use crate::app::App;
+use crate::line::Line;
 use crate::session::Session;
-
-pub use line::Line;
-pub use tickets::{Refused, Tickets};
+use crate::tickets::Refused;
 
 /// Where carriers open their media sockets; the token follows.
 pub const MEDIA_PATH: &str = "/media/twilio";

@@ -4,9 +4,9 @@ use std::fmt;
 
 use trunkline_core::call::{EndReason, Note, Timing};
 use trunkline_core::time::At;
+use trunkline_core::wer::WordErrors;
 
 use crate::carrier_double::CallRecord;
-use crate::wer::WordErrors;
 
 /// What is known of the call so far.
 #[derive(Default)]

@@ -9,8 +9,8 @@ use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{Fact, Mouth, MouthCounters, MouthSettings, Out};
 
 use super::{Done, Jobs};
+use crate::line::Line;
 use crate::provider::{StageError, Voice};
-use crate::telephony::Line;
 
 /// Said when no voice can be had: "I am sorry, something is not working on our side. Please try again later. Goodbye."
 /// Mu-law, 8 kHz. Its source stands in `fixtures/speech/README.md`.

@@ -38,7 +38,7 @@ mod check;
 mod clock;
 mod error;
 mod hear;
-mod number;
+pub(crate) mod number;
 mod parse;
 mod run;
 mod template;

@@ -11,6 +11,7 @@
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
 //! | [`token`] | the signed ticket that ends every media URL |
+//! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
 
 pub mod call;
@@ -20,6 +21,7 @@ pub mod flow;
 pub mod phone;
 pub mod time;
 pub mod token;
+pub mod wer;
 pub mod wire;
 
 #[cfg(test)]

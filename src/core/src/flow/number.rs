@@ -3,7 +3,8 @@
 /// Largest number that is understood.
 const NUMBER_MAX: i64 = 1_000_000_000_000;
 
-const UNITS: [&str; 20] = [
+/// The names of 0 to 19.
+pub(crate) const UNITS: [&str; 20] = [
     "zero",
     "one",
     "two",
@@ -25,7 +26,8 @@ const UNITS: [&str; 20] = [
     "eighteen",
     "nineteen",
 ];
-const TENS: [&str; 8] = [
+/// The names of 20, 30, … 90.
+pub(crate) const TENS: [&str; 8] = [
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
 ];
 const ORDINALS: [&str; 19] = [

@@ -1,5 +1,7 @@
 //! How much of a script a recogniser got wrong.
 
+use crate::flow::number::{TENS, UNITS};
+
 /// Word errors of a text against a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordErrors {
@@ -38,32 +40,6 @@ impl std::fmt::Display for WordErrors {
     }
 }
 
-const ONES: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = [
-    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-];
-
 fn words(text: &str) -> Vec<String> {
     let lower = text.to_lowercase().replace(['\'', '’'], "");
     let mut words = Vec::new();
@@ -85,13 +61,13 @@ fn read_digits(digits: &str, words: &mut Vec<String>) {
     if digits.len() > 2 || digits.starts_with('0') {
         digits
             .bytes()
-            .for_each(|b| push(ONES.get(usize::from(b - b'0')).unwrap_or(&"")));
-    } else if let Some(word) = ONES.get(number) {
+            .for_each(|b| push(UNITS.get(usize::from(b - b'0')).unwrap_or(&"")));
+    } else if let Some(word) = UNITS.get(number) {
         push(word);
     } else {
-        push(TENS.get(number / 10).unwrap_or(&""));
+        push(TENS.get(number / 10 - 2).unwrap_or(&""));
         if !number.is_multiple_of(10) {
-            push(ONES.get(number % 10).unwrap_or(&""));
+            push(UNITS.get(number % 10).unwrap_or(&""));
         }
     }
 }
