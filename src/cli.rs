@@ -279,11 +279,13 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let app = build(&config, &config.data, &speech, args.allow_reusable_tokens)?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
-        tokio::spawn({
+        let preparing = tokio::spawn({
             let app = Arc::clone(&app);
             async move { app.prepare().await }
         });
-        Ok(api::serve(app, listener, stopped()).await?)
+        let served = api::serve(app, listener, stopped()).await;
+        preparing.abort();
+        Ok(served?)
     })
 }
 

@@ -12,6 +12,8 @@ use super::{Done, Jobs};
 use crate::provider::{Ears, Hear, StageError, Words};
 use crate::speech::VadState;
 
+/// How much of the caller is kept: the longest piece that is transcribed at once, and what comes before and after it.
+const KEPT_MS: u32 = 22_000;
 /// Audio before the onset that the recogniser is given: the ear finds the onset a little late.
 const BEFORE: u64 = ms(300);
 /// Audio after the end that it is given.
@@ -78,6 +80,7 @@ impl Listening {
             ears,
             ear: Ear::new(EarSettings {
                 keys: false,
+                kept_ms: KEPT_MS,
                 ..EarSettings::default()
             }),
             vad: VadState::default(),

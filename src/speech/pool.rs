@@ -24,6 +24,7 @@ type Task<E> = Box<dyn FnOnce(Fate<'_, E>) -> bool + Send>;
 /// A queue and the threads that serve it, each with an `E` of its own.
 pub(super) struct Lane<E> {
     shared: Arc<Shared<E>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 struct Shared<E> {
@@ -85,13 +86,17 @@ impl<E: Send + 'static> Lane<E> {
             wake: Condvar::new(),
             workers,
         });
-        let lane = Lane { shared };
+        let mut lane = Lane {
+            shared,
+            threads: Vec::new(),
+        };
         for (number, engine) in engines.into_iter().enumerate() {
             let shared = Arc::clone(&lane.shared);
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .spawn(move || work(&shared, engine))
                 .map_err(|error| SpeechError::inference("a worker thread", error))?;
+            lane.threads.push(thread);
         }
         Ok(lane)
     }
@@ -193,13 +198,18 @@ impl<E> State<E> {
 }
 
 impl<E> Drop for Lane<E> {
-    /// The threads end after the work in their hands; what waits is told by its receiver that nobody will answer.
+    /// Waits for the threads, which end after the work in their hands: a process that exits under a running inference
+    /// takes the runtime away from it. What waits is told by its receiver that nobody will answer.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.stopping = true;
         state.queue.clear();
         drop(state);
         self.shared.wake.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has ended too.
+            let _ = thread.join();
+        }
     }
 }
 
