@@ -20,6 +20,8 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
+/// A clause that is this much later than wanted counts as failed: an apology is better than more silence.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A clause has been voiced, or not.
 pub(super) struct Voiced {
@@ -49,6 +51,13 @@ pub(super) struct Speaking {
     waiting: VecDeque<Waiting>,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
+}
+
+fn too_late() -> StageError {
+    StageError {
+        what: "the voice did not answer in time".into(),
+        fatal: false,
+    }
 }
 
 impl Speaking {
@@ -104,12 +113,13 @@ impl Speaking {
             work,
         });
         let take = self.take;
+        let asked = tokio::time::timeout(wanted_in + PATIENCE, asked);
         jobs.push(Box::pin(async move {
             match Abortable::new(asked, registration).await {
                 Ok(answer) => Done::Voiced(Voiced {
                     take,
                     clause,
-                    answer,
+                    answer: answer.unwrap_or_else(|_| Err(too_late())),
                 }),
                 Err(_) => Done::Nothing,
             }
