@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use trunkline_core::call::{Event, Position, ReplyId};
-use trunkline_media::mouth::{Fact, Mouth, MouthCounters, MouthSettings, Out};
+use trunkline_media::mouth::{self, Fact, Mouth, MouthCounters, MouthSettings, Out};
 
 use super::{Done, Jobs};
 use crate::provider::{StageError, Voice};
@@ -51,6 +51,14 @@ pub(super) struct Speaking {
     waiting: VecDeque<Waiting>,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
+}
+
+fn position(at: mouth::Position) -> Position {
+    Position {
+        clause: at.clause,
+        heard_ms: at.heard_ms,
+        clause_ms: at.clause_ms,
+    }
 }
 
 fn too_late() -> StageError {
@@ -198,11 +206,22 @@ impl Speaking {
     }
 
     pub(super) fn pause(&mut self, now_ms: u64) -> Position {
-        let position = self.mouth.pause(now_ms).filter(|p| p.reply == self.take);
-        position.map_or_else(Position::default, |p| Position {
-            clause: p.clause,
-            heard_ms: p.heard_ms,
-            clause_ms: p.clause_ms,
+        let paused = self.mouth.pause(now_ms);
+        paused
+            .filter(|at| at.reply == self.take)
+            .map_or_else(Position::default, position)
+    }
+
+    /// How far the caller has heard the reply in play, to the moment.
+    pub(super) fn heard(&self, now_ms: u64) -> Option<Event> {
+        let reply = self.reply?;
+        let heard = self
+            .mouth
+            .heard(now_ms)
+            .filter(|at| at.reply == self.take)?;
+        Some(Event::Heard {
+            reply,
+            position: position(heard),
         })
     }
 
