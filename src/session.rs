@@ -111,6 +111,8 @@ impl Session {
     /// Holds the call until it ends and says why it did.
     pub async fn hold(mut self) -> EndReason {
         self.drive(Some(Event::Answered));
+        // The server may have begun to shut down before there was anybody to tell.
+        self.drain();
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
