@@ -256,13 +256,14 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn build(
     config: &Config,
     data: &Path,
+    agents: Agents,
     speech: &Speech,
     allow_reusable: bool,
 ) -> anyhow::Result<Arc<App>> {
     Ok(App::new(Parts {
         ears: Arc::new(speech.clone()),
         voice: Arc::new(speech.clone()),
-        agents: Agents::load(config.agents.as_deref())?,
+        agents,
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable,
         chat: config.chat(),
@@ -274,9 +275,12 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         config.listen = listen;
     }
     runtime()?.block_on(async {
+        // What an operator may have to correct comes before the models, which take their time.
+        let agents = Agents::load(config.agents.as_deref())?;
         let listener = listen(config.listen).await?;
         let speech = load_speech(&config, config.speech.better_ears)?;
-        let app = build(&config, &config.data, &speech, args.allow_reusable_tokens)?;
+        let reusable = args.allow_reusable_tokens;
+        let app = build(&config, &config.data, agents, &speech, reusable)?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let preparing = tokio::spawn({
@@ -399,10 +403,11 @@ fn transcribe(config: &Config, args: &TranscribeArgs) -> anyhow::Result<()> {
 }
 
 fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
+    let agents = Agents::load(config.agents.as_deref())?;
     let speech = load_speech(config, config.speech.better_ears)?;
     let data = std::env::temp_dir().join(format!("trunkline-demo-{}", ulid::Ulid::new()));
     let held = runtime()?.block_on(async {
-        let app = build(config, &data, &speech, false)?;
+        let app = build(config, &data, agents, &speech, false)?;
         let key = media_key::open_or_make(&data)?;
         let demo = demo::Demo {
             agent: args.agent,

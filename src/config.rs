@@ -88,12 +88,12 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {source}; name another file with --config, or create it", path.display())]
+    #[error("{}: {cause}; name another file with --config, or create it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is not the TOML it should be.
     #[error("{}: {message}", path.display())]
@@ -120,13 +120,11 @@ impl Config {
         let path = path.unwrap_or(Path::new(FILE_USUAL));
         let mut config = match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path, &text)?,
-            Err(source) if !named && source.kind() == std::io::ErrorKind::NotFound => {
-                Self::default()
-            }
-            Err(source) => {
+            Err(cause) if !named && cause.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(cause) => {
                 return Err(ConfigError::Unreadable {
                     path: path.to_owned(),
-                    source,
+                    cause,
                 });
             }
         };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use futures_util::{Sink as _, SinkExt as _, Stream as _};
+use futures_util::{Sink as _, SinkExt as _, Stream as _, StreamExt as _};
 use trunkline_core::wire::twilio::{self, Counts, Fault, FaultKind, Inbound, Stream};
 
 /// Most messages that wait for a carrier that does not read: half a minute of speech and its marks.
@@ -170,7 +170,8 @@ impl Line {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends what waits and closes in order: the carrier goes on with what its instructions say next.
+    /// Sends what waits and closes in order: the carrier goes on with what its instructions say next. Its answer is
+    /// waited for, since a socket dropped with something unread in it is reset, and the goodbye lost.
     pub async fn close(mut self) {
         let farewell = async {
             while let Some(message) = self.outbox.pop_front() {
@@ -180,7 +181,9 @@ impl Line {
                 code: close_code::NORMAL,
                 reason: "".into(),
             };
-            self.socket.send(Message::Close(Some(frame))).await
+            self.socket.send(Message::Close(Some(frame))).await?;
+            while let Some(Ok(_)) = self.socket.next().await {}
+            Ok::<(), axum::Error>(())
         };
         // A carrier that hung up first cannot be told goodbye.
         let _ = tokio::time::timeout(CLOSE_PATIENCE, farewell).await;

@@ -111,6 +111,8 @@ impl Session {
     /// Holds the call until it ends and says why it did.
     pub async fn hold(mut self) -> EndReason {
         self.drive(Some(Event::Answered));
+        // The server may have begun to shut down before there was anybody to tell.
+        self.drain();
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
@@ -160,12 +162,8 @@ impl Session {
 
     fn inbound(&mut self, inbound: Option<Inbound>) {
         let event = match inbound {
-            None => Event::LineClosed {
-                reason: EndReason::LineLost,
-            },
-            Some(Inbound::Stop) => Event::LineClosed {
-                reason: EndReason::CallerHungUp,
-            },
+            None => return self.line_closed(EndReason::LineLost),
+            Some(Inbound::Stop) => return self.line_closed(EndReason::CallerHungUp),
             Some(Inbound::Media {
                 track: Track::Inbound,
                 ..
@@ -189,13 +187,19 @@ impl Session {
         self.drive(Some(event));
     }
 
+    /// No mark will come any more: what the caller heard of the sentence in play is known by the clock alone.
+    fn line_closed(&mut self, reason: EndReason) {
+        if let Some(heard) = self.speaking.heard(self.now().ms()) {
+            self.drive(Some(heard));
+        }
+        self.drive(Some(Event::LineClosed { reason }));
+    }
+
     fn media(&mut self) {
         let now = self.now();
         if self.listening.audio_ms() > now.ms() + AHEAD_MS_MAX {
             tracing::warn!("audio came far faster than real time; the line is closed");
-            return self.drive(Some(Event::LineClosed {
-                reason: EndReason::LineLost,
-            }));
+            return self.line_closed(EndReason::LineLost);
         }
         self.listening.push(now, self.line.audio(), &self.jobs);
         self.drive_listening();

@@ -13,7 +13,7 @@ use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
 use crate::app::App;
 use crate::line::Line;
-use crate::session::Session;
+use crate::session::{Means, Session};
 use crate::tickets::Refused;
 
 /// Where carriers open their media sockets; the token follows.
@@ -37,6 +37,13 @@ pub async fn media(
     let Some(agent) = app.agents.find(&claims.agent) else {
         tracing::warn!(agent = %claims.agent, "media socket for an agent that does not exist");
         return (StatusCode::NOT_FOUND, "no such agent\n").into_response();
+    };
+    let means = match app.means(&agent, &claims) {
+        Ok(means) => means,
+        Err(error) => {
+            tracing::error!(%error, "call not held");
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+        }
     };
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
@@ -65,7 +72,7 @@ pub async fn media(
         .on_upgrade(move |socket| {
             let tasks = app.tasks.clone();
             let call = async move {
-                hold(&app, call_id, &claims, &agent, socket).await;
+                hold(call_id, &claims, means, socket).await;
                 drop(room);
             };
             tasks.track_future(call.instrument(span))
@@ -73,10 +80,9 @@ pub async fn media(
 }
 
 async fn hold(
-    app: &App,
     call_id: Arc<str>,
     claims: &Claims,
-    agent: &crate::agent::Agent,
+    means: Means,
     socket: axum::extract::ws::WebSocket,
 ) {
     let mut line = Line::new(socket);
@@ -90,13 +96,6 @@ async fn hold(
             return line.close().await;
         }
     }
-    let means = match app.means(agent, claims) {
-        Ok(means) => means,
-        Err(error) => {
-            tracing::error!(%error, "call not held");
-            return line.close().await;
-        }
-    };
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
     Session::new(call_id, line, means).hold().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use trunkline_core::call::{Event, Position, ReplyId};
-use trunkline_media::mouth::{Fact, Mouth, MouthCounters, MouthSettings, Out};
+use trunkline_media::mouth::{self, Fact, Mouth, MouthCounters, MouthSettings, Out};
 
 use super::{Done, Jobs};
 use crate::line::Line;
@@ -20,6 +20,8 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
+/// A clause that is this much later than wanted counts as failed: an apology is better than more silence.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A clause has been voiced, or not.
 pub(super) struct Voiced {
@@ -49,6 +51,21 @@ pub(super) struct Speaking {
     waiting: VecDeque<Waiting>,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
+}
+
+fn position(at: mouth::Position) -> Position {
+    Position {
+        clause: at.clause,
+        heard_ms: at.heard_ms,
+        clause_ms: at.clause_ms,
+    }
+}
+
+fn too_late() -> StageError {
+    StageError {
+        what: "the voice did not answer in time".into(),
+        fatal: false,
+    }
 }
 
 impl Speaking {
@@ -104,12 +121,13 @@ impl Speaking {
             work,
         });
         let take = self.take;
+        let asked = tokio::time::timeout(wanted_in + PATIENCE, asked);
         jobs.push(Box::pin(async move {
             match Abortable::new(asked, registration).await {
                 Ok(answer) => Done::Voiced(Voiced {
                     take,
                     clause,
-                    answer,
+                    answer: answer.unwrap_or_else(|_| Err(too_late())),
                 }),
                 Err(_) => Done::Nothing,
             }
@@ -188,11 +206,22 @@ impl Speaking {
     }
 
     pub(super) fn pause(&mut self, now_ms: u64) -> Position {
-        let position = self.mouth.pause(now_ms).filter(|p| p.reply == self.take);
-        position.map_or_else(Position::default, |p| Position {
-            clause: p.clause,
-            heard_ms: p.heard_ms,
-            clause_ms: p.clause_ms,
+        let paused = self.mouth.pause(now_ms);
+        paused
+            .filter(|at| at.reply == self.take)
+            .map_or_else(Position::default, position)
+    }
+
+    /// How far the caller has heard the reply in play, to the moment.
+    pub(super) fn heard(&self, now_ms: u64) -> Option<Event> {
+        let reply = self.reply?;
+        let heard = self
+            .mouth
+            .heard(now_ms)
+            .filter(|at| at.reply == self.take)?;
+        Some(Event::Heard {
+            reply,
+            position: position(heard),
         })
     }
 

@@ -7,6 +7,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod cli;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment says where the models are"
+)]
 mod commands_recall;
+mod doorway;
+mod session;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment says where the models are"
+)]
 mod speech;
 mod stack;

@@ -1,0 +1,15 @@
+//! The shell of a call, from the doorway to the goodbye: the real router and session on scripted stages, over memory and
+//! a paused clock. Only the language model is spoken to over a loopback socket.
+
+mod barge_in;
+mod chat;
+mod conversation;
+mod drain;
+mod hostile;
+mod logs;
+pub(crate) mod model;
+pub(crate) mod raw;
+pub(crate) mod rig;
+mod stages;
+pub(crate) mod stand_in;
+pub(crate) mod tongue;

@@ -1,0 +1,216 @@
+//! Stand-ins for the recogniser and the voice, which hear and say the language of tones and fail as they are told to.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
+use trunkline::speech::{VadState, WINDOW_SAMPLES};
+
+use super::tongue;
+
+/// What a stage does with a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Does {
+    /// Answers after so many milliseconds.
+    Answers(u64),
+    Fails,
+    /// Fails, and says that it always will.
+    Dies,
+    /// Neither.
+    Hangs,
+}
+
+impl Does {
+    async fn work(self) -> Result<(), StageError> {
+        let failed = |fatal| StageError {
+            what: "the stand-in was told to fail".into(),
+            fatal,
+        };
+        match self {
+            Does::Answers(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(())
+            }
+            Does::Fails => Err(failed(false)),
+            Does::Dies => Err(failed(true)),
+            Does::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+/// What a stage does with its next requests, and then with all others.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    next: Mutex<VecDeque<Does>>,
+    usual: Mutex<Does>,
+}
+
+impl Plan {
+    fn new(usual: Does) -> Self {
+        Self {
+            next: Mutex::default(),
+            usual: Mutex::new(usual),
+        }
+    }
+
+    pub(crate) fn next(&self, does: impl IntoIterator<Item = Does>) {
+        self.next.lock().unwrap().extend(does);
+    }
+
+    pub(crate) fn always(&self, does: Does) {
+        *self.usual.lock().unwrap() = does;
+    }
+
+    fn take(&self) -> Does {
+        let next = self.next.lock().unwrap().pop_front();
+        next.unwrap_or(*self.usual.lock().unwrap())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct StandInEars {
+    pub(crate) activity: Plan,
+    pub(crate) partial: Plan,
+    pub(crate) last: Plan,
+    pub(crate) turn: Plan,
+    rooms: Arc<AtomicUsize>,
+}
+
+impl StandInEars {
+    pub(crate) fn new(rooms: usize) -> Self {
+        Self {
+            activity: Plan::new(Does::Answers(2)),
+            partial: Plan::new(Does::Answers(80)),
+            last: Plan::new(Does::Answers(100)),
+            turn: Plan::new(Does::Answers(30)),
+            rooms: Arc::new(AtomicUsize::new(rooms)),
+        }
+    }
+
+    /// Calls that there is still room for.
+    pub(crate) fn rooms(&self) -> usize {
+        self.rooms.load(Ordering::Relaxed)
+    }
+}
+
+struct Room(Arc<AtomicUsize>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Ears for StandInEars {
+    fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+        let taken = self
+            .rooms
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        match taken {
+            Ok(_) => Ok(Box::new(Room(Arc::clone(&self.rooms)))),
+            Err(_) => Err(Busy),
+        }
+    }
+
+    fn activity(
+        &self,
+        state: VadState,
+        windows: Vec<i16>,
+    ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
+        let does = self.activity.take();
+        async move {
+            does.work().await?;
+            let probability = |w: &[i16]| if tongue::is_voice(w) { 0.95 } else { 0.02 };
+            Ok((
+                state,
+                windows
+                    .chunks_exact(WINDOW_SAMPLES)
+                    .map(probability)
+                    .collect(),
+            ))
+        }
+        .boxed()
+    }
+
+    fn hear(
+        &self,
+        audio: Vec<i16>,
+        kind: Hear,
+        _: Duration,
+    ) -> BoxFuture<'static, Result<Words, StageError>> {
+        let does = match kind {
+            Hear::Partial => self.partial.take(),
+            Hear::Final => self.last.take(),
+        };
+        async move {
+            does.work().await?;
+            let text = tongue::words(&audio);
+            let confidence = if text.is_empty() { 0.0 } else { 0.9 };
+            Ok(Words { text, confidence })
+        }
+        .boxed()
+    }
+
+    fn turn_complete(
+        &self,
+        _: Vec<i16>,
+        _: Duration,
+    ) -> BoxFuture<'static, Result<f32, StageError>> {
+        let does = self.turn.take();
+        async move { does.work().await.map(|()| 0.97) }.boxed()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct StandInVoice {
+    /// Of sentences that are not kept.
+    pub(crate) plan: Plan,
+    kept: Arc<Mutex<HashSet<Arc<str>>>>,
+}
+
+impl StandInVoice {
+    pub(crate) fn new() -> Self {
+        Self {
+            plan: Plan::new(Does::Answers(150)),
+            kept: Arc::default(),
+        }
+    }
+
+    /// As if nothing had been made ahead.
+    pub(crate) fn forget_all(&self) {
+        self.kept.lock().unwrap().clear();
+    }
+}
+
+impl Voice for StandInVoice {
+    fn say(
+        &self,
+        text: Arc<str>,
+        _: f32,
+        _: Duration,
+    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+        let kept = Arc::clone(&self.kept);
+        let is_kept = kept.lock().unwrap().contains(&text);
+        let does = if is_kept {
+            Does::Answers(0)
+        } else {
+            self.plan.take()
+        };
+        async move {
+            does.work().await?;
+            let audio = tongue::voiced(&text).into();
+            kept.lock().unwrap().insert(text);
+            Ok(audio)
+        }
+        .boxed()
+    }
+
+    fn keep(&self, text: Arc<str>, _: f32) -> BoxFuture<'static, Result<(), StageError>> {
+        self.kept.lock().unwrap().insert(text);
+        async { Ok(()) }.boxed()
+    }
+}

@@ -1,0 +1,92 @@
+//! A language of tones: text becomes audio of which every letter can be read back, so that a recording proves which
+//! words were played and a stand-in for a recogniser hears exactly what was said.
+//!
+//! Each letter lasts 60 ms and is one level of a square wave. The last letter of a word ends in 40 ms of silence. Text of
+//! a given length is always equally long, as the call assumes of speech.
+
+use trunkline_media::g711::{mulaw_decode, mulaw_encode};
+
+/// Samples of a letter: 60 ms.
+pub(crate) const LETTER: usize = 480;
+/// Silence at the end of a word: 40 ms.
+const GAP: usize = 320;
+/// mu-law of silence.
+pub(crate) const SILENCE: u8 = 0xff;
+/// The loudest come first: common letters are well above any noise.
+const LETTERS: &str =
+    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.,?!':;-()&/\"+*";
+/// A level that is no letter.
+const NOISE: u8 = 0xdf;
+
+/// How the text sounds: mu-law, 8 kHz.
+pub(crate) fn voiced(text: &str) -> Vec<u8> {
+    let mut audio = Vec::new();
+    for word in text.split_whitespace() {
+        for letter in word.chars() {
+            let place = LETTERS
+                .chars()
+                .position(|l| l == letter)
+                .unwrap_or_else(|| panic!("{letter:?} of {text:?} is no letter of this language"));
+            square(0x80 + place as u8, LETTER, &mut audio);
+        }
+        let end = audio.len();
+        audio[end - GAP..].fill(SILENCE);
+    }
+    audio
+}
+
+/// A cough: as loud as a word, and none.
+pub(crate) fn cough(ms: usize) -> Vec<u8> {
+    let mut audio = Vec::new();
+    square(NOISE, ms * 8, &mut audio);
+    audio
+}
+
+fn square(level: u8, samples: usize, audio: &mut Vec<u8>) {
+    audio.extend((0..samples).map(|at| if at % 2 == 0 { level } else { level & 0x7f }));
+}
+
+/// The words in a recording. A letter of which only a part was played counts as a letter.
+pub(crate) fn words(samples: &[i16]) -> String {
+    let (mut words, mut word): (Vec<String>, String) = Default::default();
+    for run in samples.chunk_by(|a, b| letter(*a) == letter(*b)) {
+        match letter(run[0]) {
+            Some(Some(letter)) => {
+                word.extend(std::iter::repeat_n(letter, run.len().div_ceil(LETTER)))
+            }
+            // Noise is no letter, and a moment of silence is no end of a word.
+            Some(None) => {}
+            None if run.len() < GAP / 2 => {}
+            None => words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty())),
+        }
+    }
+    words.extend(Some(word).filter(|w| !w.is_empty()));
+    words.join(" ")
+}
+
+/// `None` for silence, `Some(None)` for noise.
+fn letter(sample: i16) -> Option<Option<char>> {
+    let loud = i16::try_from(sample.unsigned_abs()).unwrap_or(i16::MAX);
+    (loud >= 200).then(|| LETTERS.chars().nth(usize::from(mulaw_encode(loud) - 0x80)))
+}
+
+/// Whether samples hold a voice.
+pub(crate) fn is_voice(samples: &[i16]) -> bool {
+    let loud = samples.iter().filter(|s| s.unsigned_abs() >= 200).count();
+    loud * 2 > samples.len()
+}
+
+/// mu-law as samples.
+pub(crate) fn samples(mulaw: &[u8]) -> Vec<i16> {
+    mulaw.iter().map(|byte| mulaw_decode(*byte)).collect()
+}
+
+#[test]
+fn what_is_voiced_reads_back() {
+    let text = "Hello, see you on Monday at 8:15 all right?";
+    assert_eq!(words(&samples(&voiced(text))), text);
+    let letters = text.chars().filter(|c| !c.is_whitespace()).count();
+    assert_eq!(voiced(text).len(), letters * LETTER);
+    assert_eq!(words(&samples(&cough(300))), "");
+    assert!(is_voice(&samples(&cough(300))) && !is_voice(&samples(&[SILENCE; 256])));
+}
