@@ -27,7 +27,6 @@ mod pieces;
 mod piper;
 mod pool;
 mod queue;
-mod rate;
 pub mod recording;
 mod runtime;
 mod silero;

@@ -1,10 +1,12 @@
-//! WAV files of linear samples: reading one from bytes, and writing a recording as the call goes.
+//! WAV files: reading one from bytes, and writing a recording as the call goes.
 
-use std::io::{Cursor, Seek, Write};
+use std::io::{Seek, Write};
 
-use hound::{SampleFormat, WavReader, WavSpec};
+use hound::{SampleFormat, WavSpec};
 
 use crate::RATE_HZ;
+
+pub(crate) mod chunks;
 
 /// The largest file written: a WAV counts its bytes in 32 bits.
 const DATA_BYTES_MAX: u64 = 0xFFFF_0000;
@@ -12,15 +14,20 @@ const DATA_BYTES_MAX: u64 = 0xFFFF_0000;
 /// What went wrong with a WAV.
 #[derive(Debug, thiserror::Error)]
 pub enum WavError {
-    /// Not a WAV of linear samples, or a broken one.
-    #[error("not a readable WAV file of linear samples: {0}")]
-    Unreadable(hound::Error),
-    /// Neither mono nor stereo.
-    #[error("a recording has one or two channels, not {0}")]
+    /// Not a WAV, or a broken one.
+    #[error("not a readable WAV file: {0}")]
+    Unreadable(&'static str),
+    /// None, or more than a recording has.
+    #[error("a recording cannot have {0} channels")]
     Channels(u16),
-    /// Samples of a size nobody uses.
-    #[error("samples of {0} bits are not supported")]
-    Bits(u16),
+    /// Samples that nobody uses.
+    #[error("samples of coding {tag} and {bits} bits are not supported")]
+    Coding {
+        /// The format's number for the coding.
+        tag: u16,
+        /// Bits of a sample.
+        bits: u16,
+    },
     /// The file would exceed 4 GiB.
     #[error("a WAV file cannot grow beyond 4 GiB")]
     Full,
@@ -34,67 +41,58 @@ pub enum WavError {
 pub struct Wav {
     /// Sample rate, Hz, as the file states it.
     pub rate_hz: u32,
-    /// 1 or 2.
+    /// At least 1.
     pub channels: u16,
-    /// Samples, left and right in turn when there are two channels.
+    /// Samples, the channels in turn.
     pub samples: Vec<i16>,
 }
 
 impl Wav {
-    /// One channel: itself, or the mean of two.
+    /// One channel: itself, or the mean of all.
     pub fn into_mono(self) -> Vec<i16> {
         if self.channels == 1 {
             return self.samples;
         }
-        let mean = |pair: &[i16; 2]| ((i32::from(pair[0]) + i32::from(pair[1])) / 2) as i16;
-        self.samples.as_chunks::<2>().0.iter().map(mean).collect()
+        let channels = usize::from(self.channels.max(1));
+        let mean = |frame: &[i16]| {
+            (frame.iter().map(|&s| i32::from(s)).sum::<i32>() / channels as i32) as i16
+        };
+        self.samples.chunks_exact(channels).map(mean).collect()
+    }
+
+    /// The samples of one channel, counted from 0; `None` if there are not so many.
+    pub fn into_channel(self, channel: u16) -> Option<Vec<i16>> {
+        if channel >= self.channels {
+            return None;
+        }
+        if self.channels == 1 {
+            return Some(self.samples);
+        }
+        let step = usize::from(self.channels);
+        let of_channel = self.samples.into_iter().skip(channel.into()).step_by(step);
+        Some(of_channel.collect())
     }
 }
 
-/// Reads a WAV of 8, 16, 24 or 32-bit integers or 32-bit floats, mono or stereo. A file cut short gives what is whole.
+/// Reads a WAV of 8, 16, 24 or 32-bit integers, 32-bit floats, A-law or mu-law. A file cut short, or one whose sizes
+/// were never written, gives what is whole.
 ///
 /// # Errors
-/// [`WavError`] when it is not one. (For mu-law WAVs see [`crate::decode`].)
+/// [`WavError`] when it is not one.
 pub fn read(bytes: &[u8]) -> Result<Wav, WavError> {
-    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(WavError::Unreadable)?;
-    let WavSpec {
-        channels,
-        sample_rate,
-        bits_per_sample,
-        sample_format,
-    } = reader.spec();
-    if !(1..=2).contains(&channels) {
-        return Err(WavError::Channels(channels));
+    let (format, data) = chunks::parse(bytes)?;
+    if format.channels == 0 {
+        return Err(WavError::Channels(0));
     }
-    let mut samples = match (sample_format, bits_per_sample) {
-        (SampleFormat::Int, 8) => collect(reader.samples::<i32>(), |sample| (sample << 8) as i16),
-        (SampleFormat::Int, 16) => collect(reader.samples::<i16>(), |sample| sample),
-        (SampleFormat::Int, 24) => collect(reader.samples::<i32>(), |sample| (sample >> 8) as i16),
-        (SampleFormat::Int, 32) => collect(reader.samples::<i32>(), |sample| (sample >> 16) as i16),
-        // The cast saturates.
-        (SampleFormat::Float, 32) => collect(reader.samples::<f32>(), |sample| {
-            (sample * 32_768.0).round() as i16
-        }),
-        (_, bits) => return Err(WavError::Bits(bits)),
-    };
-    samples.truncate(samples.len() / usize::from(channels) * usize::from(channels));
+    let width = format.coding.bytes();
+    let frame = width * usize::from(format.channels);
+    let whole = &data[..data.len() / frame * frame];
+    let samples = whole.chunks_exact(width);
     Ok(Wav {
-        rate_hz: sample_rate,
-        channels,
-        samples,
+        rate_hz: format.rate_hz,
+        channels: format.channels,
+        samples: samples.map(|sample| format.coding.sample(sample)).collect(),
     })
-}
-
-fn collect<S>(
-    samples: impl Iterator<Item = hound::Result<S>>,
-    narrow: impl Fn(S) -> i16,
-) -> Vec<i16> {
-    // A file may claim more than it holds, so nothing is reserved by its word.
-    let mut out = Vec::new();
-    for sample in samples.map_while(Result::ok) {
-        out.push(narrow(sample));
-    }
-    out
 }
 
 /// Writes a recording of 8 kHz as it grows.
@@ -178,6 +176,7 @@ impl<W: Write + Seek> Recording<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
 
     fn written(channels: u16, samples: &[i16]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -251,6 +250,67 @@ mod tests {
                     samples: vec![16_384]
                 }
             );
+        }
+    }
+
+    /// By hand, with a chunk before the format and sizes that are wrong, for what hound does not write.
+    fn by_hand(tag: u16, channels: u16, bits: u16, data: &[u8]) -> Vec<u8> {
+        let mut file = b"RIFF\0\0\0\0WAVELIST\x03\0\0\0abc\0fmt \x10\0\0\0".to_vec();
+        for number in [tag, channels] {
+            file.extend(number.to_le_bytes());
+        }
+        file.extend(8_000_u32.to_le_bytes());
+        file.extend([0; 6]);
+        file.extend(bits.to_le_bytes());
+        file.extend(b"data\xff\xff\xff\x7f");
+        file.extend(data);
+        file
+    }
+
+    #[test]
+    fn every_coding_gives_the_same_values() {
+        let float = 0.5_f32.to_le_bytes();
+        let cases: &[(u16, u16, &[u8], &[i16])] = &[
+            (1, 8, &[128, 192, 64], &[0, 16_384, -16_384]),
+            (1, 16, &[0, 0, 0, 0x40, 0, 0xC0], &[0, 16_384, -16_384]),
+            (1, 24, &[0, 0, 0x40, 0, 0, 0xC0], &[16_384, -16_384]),
+            (1, 32, &[0, 0, 0, 0x40], &[16_384]),
+            (3, 32, &float, &[16_384]),
+            (3, 32, &f32::NAN.to_le_bytes(), &[0]),
+            (7, 8, &[0xFF, 0x80, 0x00], &[0, 32_124, -32_124]),
+            (6, 8, &[0xD5, 0xAA, 0x2A], &[8, 32_256, -32_256]),
+        ];
+        for (tag, bits, data, expected) in cases {
+            let found = read(&by_hand(*tag, 1, *bits, data)).unwrap().samples;
+            assert_eq!(found, *expected, "{tag}/{bits}");
+        }
+    }
+
+    #[test]
+    fn one_channel_of_many() {
+        let three = by_hand(1, 3, 16, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7]);
+        let read = || read(&three).unwrap();
+        assert_eq!(read().into_channel(0).unwrap(), [1, 4]);
+        assert_eq!(read().into_channel(2).unwrap(), [3, 6]);
+        assert_eq!(read().into_channel(3), None);
+        assert_eq!(read().into_mono(), [2, 5]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        for (file, why) in [
+            (&b"RIFF\0\0\0\0WAVE"[..], "no samples"),
+            (
+                b"RIFF\0\0\0\0WAVEdata\xff\xff\xff\xff",
+                "before their format",
+            ),
+            (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0\x01\0", "cut short"),
+            (&by_hand(2, 1, 4, &[]), "coding 2 and 4 bits"),
+            (&by_hand(1, 0, 16, &[]), "0 channels"),
+            (&by_hand(1, 65, 16, &[]), "65 channels"),
+        ] {
+            let error = read(file).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 

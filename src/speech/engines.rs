@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use trunkline_media::resample::Resampler;
+
 use super::SpeechError;
 use super::moonshine::{self, Heard, Moonshine};
 use super::piper::Piper;
-use super::rate::{ClipRate, to_floats};
 use super::runtime::Runtime;
 use super::silero::{Silero, VadState};
 use super::smart_turn::SmartTurn;
@@ -29,8 +30,8 @@ pub(super) struct Engines {
     piper: Piper,
     smart_turn: SmartTurn,
     silero: Silero,
-    up: ClipRate,
-    down: ClipRate,
+    up: Resampler,
+    down: Resampler,
 }
 
 impl Engines {
@@ -50,8 +51,8 @@ impl Engines {
             base,
             smart_turn: SmartTurn::load(runtime, &path(manifest::SMART_TURN_PATH))?,
             silero: Silero::load(runtime, &path(manifest::SILERO_PATH))?,
-            up: ClipRate::new(LINE_RATE, moonshine::RATE)?,
-            down: ClipRate::new(piper.rate(), LINE_RATE)?,
+            up: voice::resampler(LINE_RATE, moonshine::RATE)?,
+            down: voice::resampler(piper.rate(), LINE_RATE)?,
             piper,
         })
     }
@@ -86,7 +87,7 @@ impl Engines {
         padded.extend(sound);
         padded.resize(padded.len() + PADDING_SAMPLES, 0.0);
         let seconds = piece.len() as f32 / LINE_RATE as f32;
-        let padded = self.up.run(&padded)?;
+        let padded = self.up.clip(&padded);
         let heard = match self.base.as_mut().filter(|_| best) {
             Some(base) => base.hear(padded, seconds)?,
             None => self.tiny.hear(padded, seconds)?,
@@ -100,7 +101,7 @@ impl Engines {
 
     /// The probability that the turn is complete, of the last eight seconds at 8 kHz.
     pub(super) fn turn_complete(&mut self, sound: &[i16]) -> Result<f32, SpeechError> {
-        let sound = self.up.run(&to_floats(sound))?;
+        let sound = self.up.clip(&to_floats(sound));
         self.smart_turn.score(&sound)
     }
 
@@ -113,7 +114,7 @@ impl Engines {
     ) -> Result<Vec<u8>, SpeechError> {
         let rate = self.piper.rate();
         let sound = voice::shaped(self.piper.say(phonemes, speed)?, rate);
-        voice::for_line(&mut self.down, &sound, pause_ms)
+        Ok(voice::for_line(&mut self.down, &sound, pause_ms))
     }
 
     fn holds_voice(&mut self, piece: &[i16]) -> Result<bool, SpeechError> {
@@ -124,4 +125,12 @@ impl Engines {
             .into_iter()
             .any(|probability| probability >= VOICE_MIN))
     }
+}
+
+/// 16-bit samples as numbers in -1..1.
+fn to_floats(samples: &[i16]) -> Vec<f32> {
+    samples
+        .iter()
+        .map(|sample| f32::from(*sample) / 32_768.0)
+        .collect()
 }

@@ -1,7 +1,9 @@
 //! From what the voice model makes to what a telephone carries: silence off the ends, an even level, 8 kHz mu-law.
 
+use trunkline_media::g711::{MULAW_SILENCE, mulaw_encode};
+use trunkline_media::resample::Resampler;
+
 use super::SpeechError;
-use super::rate::{ClipRate, to_mulaw, to_samples};
 
 /// Samples per second on the line.
 pub const LINE_RATE: usize = 8_000;
@@ -15,8 +17,6 @@ const LEVEL: f32 = 0.112;
 /// No sample beyond this: -1 dB.
 const PEAK: f32 = 0.89;
 const GAIN_MAX: f32 = 8.0;
-/// Mu-law of silence.
-const MULAW_SILENCE: u8 = 0xff;
 
 /// Without long silence at its ends, at the usual level. Silent sound becomes empty.
 pub(super) fn shaped(mut sound: Vec<f32>, rate: usize) -> Vec<f32> {
@@ -52,15 +52,20 @@ pub(super) fn shaped(mut sound: Vec<f32>, rate: usize) -> Vec<f32> {
     sound
 }
 
+/// A resampler of whole clips, between rates in samples per second.
+pub(super) fn resampler(from: usize, to: usize) -> Result<Resampler, SpeechError> {
+    let hz = |rate: usize| u32::try_from(rate).unwrap_or(u32::MAX);
+    Resampler::of_clips(hz(from), hz(to))
+        .map_err(|error| SpeechError::inference("the resampler", error))
+}
+
 /// The sound for the line, followed by `pause_ms` of silence.
-pub(super) fn for_line(
-    down: &mut ClipRate,
-    sound: &[f32],
-    pause_ms: usize,
-) -> Result<Vec<u8>, SpeechError> {
-    let samples = to_samples(&down.run(sound)?);
+pub(super) fn for_line(down: &mut Resampler, sound: &[f32], pause_ms: usize) -> Vec<u8> {
+    // The cast saturates.
+    let sample = |value: f32| (value * 32_767.0).round() as i16;
     let pause = std::iter::repeat_n(MULAW_SILENCE, pause_ms * LINE_RATE / 1_000);
-    Ok(samples.into_iter().map(to_mulaw).chain(pause).collect())
+    let spoken = down.clip(sound).into_iter().map(sample).map(mulaw_encode);
+    spoken.chain(pause).collect()
 }
 
 /// Root mean square.
@@ -100,8 +105,8 @@ mod tests {
 
     #[test]
     fn the_line_gets_a_byte_a_sample_and_the_pause() {
-        let mut down = ClipRate::new(22_050, LINE_RATE).unwrap();
-        let bytes = for_line(&mut down, &[0.0; 22_050], 200).unwrap();
+        let mut down = resampler(22_050, LINE_RATE).unwrap();
+        let bytes = for_line(&mut down, &[0.0; 22_050], 200);
         assert_eq!(bytes.len(), 8_000 + 1_600);
         assert!(bytes.iter().all(|byte| *byte == MULAW_SILENCE));
     }

@@ -8,16 +8,8 @@
 )]
 
 mod cli;
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the environment says where the models are"
-)]
 mod commands_recall;
 mod doorway;
 mod session;
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the environment says where the models are"
-)]
 mod speech;
 mod stack;

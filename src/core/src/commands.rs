@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use language::{CompiledCommand, Language};
-use pattern::{Pattern, Utterance};
+use pattern::{Pattern, Patterns, Utterance};
 use words::{Pause, Word};
 
 /// What a caller may ask for at any moment of a call.
@@ -93,11 +93,12 @@ pub fn detect(text: &str, confidence: f32) -> Option<Detected> {
 pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
-    let near_allowed = confidence >= CONFIDENCE_FOR_NEAR_MIN;
+    let exact = utterance(language, &words);
+    let near = exact.with_near(confidence >= CONFIDENCE_FOR_NEAR_MIN);
     language
         .commands
         .iter()
-        .filter_map(|c| find(language, c, &words, near_allowed))
+        .filter_map(|c| find(c, &exact, &near))
         .collect()
 }
 
@@ -108,7 +109,7 @@ pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
 pub fn yes_no(text: &str) -> Option<Answer> {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words, false);
+    let heard = utterance(language, &words);
     let matches = |patterns: &[Pattern]| -> Vec<Range<usize>> {
         let at = |at: usize| {
             patterns
@@ -170,7 +171,7 @@ const WORDS_OF_A_SIGN_MAX: usize = 8;
 fn is_made_of(text: &str, patterns: fn(&Language) -> &Vec<Pattern>) -> bool {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words, false);
+    let heard = utterance(language, &words);
     if words.is_empty() || words.len() > WORDS_OF_A_SIGN_MAX {
         return false;
     }
@@ -193,13 +194,12 @@ fn is_made_of(text: &str, patterns: fn(&Language) -> &Vec<Pattern>) -> bool {
     found
 }
 
-fn utterance<'a>(language: &Language, words: &'a [Word], near_allowed: bool) -> Utterance<'a> {
-    Utterance {
+fn utterance<'a>(language: &Language, words: &'a [Word]) -> Utterance<'a> {
+    Utterance::new(
         words,
-        fillers: language.tables.fillers,
-        clause_starts: language.tables.clause_starts,
-        near_allowed,
-    }
+        language.tables.fillers,
+        language.tables.clause_starts,
+    )
 }
 
 /// Whether `pattern` matches all words but fillers around it.
@@ -222,14 +222,11 @@ struct Found {
 }
 
 fn find(
-    language: &Language,
     command: &CompiledCommand,
-    words: &[Word],
-    near_allowed: bool,
+    exact: &Utterance<'_>,
+    near: &Utterance<'_>,
 ) -> Option<Detected> {
-    let exact = utterance(language, words, false);
-    let near = utterance(language, words, near_allowed);
-    let by = |heard: &Utterance<'_>, patterns: &[Pattern], covers_min: f32| {
+    let by = |heard: &Utterance<'_>, patterns: &Patterns, covers_min: f32| {
         let found = collect(heard, command, patterns);
         let covers = share(heard, &found);
         let span = found
@@ -241,16 +238,16 @@ fn find(
             span,
         })
     };
-    by(&exact, &command.said, 0.0)
-        .or_else(|| by(&near, &command.said, NEAR_COVERS_MIN))
-        .or_else(|| by(&near, &command.heard, HEARD_COVERS_MIN))
+    by(exact, &command.said, 0.0)
+        .or_else(|| by(near, &command.said, NEAR_COVERS_MIN))
+        .or_else(|| by(near, &command.heard, HEARD_COVERS_MIN))
 }
 
-fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &[Pattern]) -> Found {
+fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns) -> Found {
     let mut found = Found::default();
     let mut at = 0;
     while at < heard.words.len() {
-        let Some(end) = patterns.iter().filter_map(|p| p.match_at(heard, at)).max() else {
+        let Some(end) = patterns.match_at(heard, at) else {
             at += 1;
             continue;
         };

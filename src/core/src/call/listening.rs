@@ -421,7 +421,7 @@ impl Call {
         if spoken_ms < u64::from(self.settings.overlap.backchannel_ms) / 2 || is_busy {
             return;
         }
-        self.strikes.ears += 1;
+        self.strikes.ears = self.strikes.ears.saturating_add(1);
         if self.strikes.ears >= 3 {
             return self.give_up(Stage::Ears, out);
         }

@@ -387,7 +387,7 @@ impl Call {
             stage: Stage::Voice,
             at: self.now,
         }));
-        self.strikes.voice += 1;
+        self.strikes.voice = self.strikes.voice.saturating_add(1);
         if reply.is_ending() || self.strikes.voice >= 2 {
             return self.end_without_voice(out);
         }

@@ -25,7 +25,7 @@ impl Call {
             at: self.now,
         }));
         out.push(Action::CancelThink { reply: id });
-        self.strikes.mind += 1;
+        self.strikes.mind = self.strikes.mind.saturating_add(1);
         if has_words {
             return;
         }

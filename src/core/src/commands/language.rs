@@ -1,7 +1,7 @@
 //! What the detectors know of one language: tables, and their compiled form.
 
 use super::Command;
-use super::pattern::{BadPattern, Pattern};
+use super::pattern::{BadPattern, Pattern, Patterns};
 
 /// The tables of one language. Patterns are written as in [`super::pattern`].
 pub(super) struct Tables {
@@ -69,8 +69,8 @@ pub(super) struct Language {
 pub(super) struct CompiledCommand {
     pub(super) command: Command,
     pub(super) covers_min: f32,
-    pub(super) said: Vec<Pattern>,
-    pub(super) heard: Vec<Pattern>,
+    pub(super) said: Patterns,
+    pub(super) heard: Patterns,
     pub(super) not_after: Vec<Pattern>,
     pub(super) not_before: Vec<Pattern>,
     pub(super) not_within: Vec<Pattern>,
@@ -87,8 +87,8 @@ impl Language {
             Ok(CompiledCommand {
                 command: c.command,
                 covers_min: c.covers_min,
-                said: all(c.said)?,
-                heard: all(c.heard)?,
+                said: Patterns::new(all(c.said)?),
+                heard: Patterns::new(all(c.heard)?),
                 not_after: all(c.not_after)?,
                 not_before: all(c.not_before)?,
                 not_within: all(c.not_within)?,

@@ -12,7 +12,9 @@
 //!
 //! Fillers between words are passed over. No match runs past the end of a sentence.
 
-use super::words::{Pause, Word, is_near};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{Pause, Word, first_class, is_near};
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -29,14 +31,15 @@ enum Node {
 }
 
 /// What the search knows of the utterance.
+#[derive(Clone)]
 pub(super) struct Utterance<'a> {
     pub(super) words: &'a [Word],
-    /// Words that carry nothing ("um", "please"), passed over.
-    pub(super) fillers: &'a [&'a str],
+    /// Which words carry nothing ("um", "please") and are passed over.
+    fillers: Vec<bool>,
     /// Words that begin a new clause, before which `$` holds.
-    pub(super) clause_starts: &'a [&'a str],
+    clause_starts: &'a [&'a str],
     /// Whether words that are merely near count.
-    pub(super) near_allowed: bool,
+    near_allowed: bool,
 }
 
 /// Where a search has come to.
@@ -74,16 +77,111 @@ impl Pattern {
 
     /// The longest match that begins at word `from`: the index after its last word.
     pub(super) fn match_at(&self, utterance: &Utterance<'_>, from: usize) -> Option<usize> {
-        let first = vec![Reached {
+        let first = Reached {
             at: from,
             matched: 0,
             near: 0,
-        }];
+        };
         let reached = utterance.run(&self.0, first, from);
         let fits = reached
             .iter()
             .filter(|r| r.matched > 0 && r.near <= allowance(r.matched));
         fits.map(|r| r.at).max()
+    }
+}
+
+/// Many patterns, found by the words that they may begin with: an utterance is searched for hundreds, and few begin with
+/// any word that is in it.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    all: Vec<Pattern>,
+    by_first: BTreeMap<String, Vec<usize>>,
+    /// The same by the class of the first letter, which words that are near have in common.
+    by_class: BTreeMap<u8, Vec<(String, Vec<usize>)>>,
+    /// Those that may begin with any word.
+    by_any: Vec<usize>,
+}
+
+impl Patterns {
+    pub(super) fn new(all: Vec<Pattern>) -> Self {
+        let mut by_first: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut by_any = Vec::new();
+        for (number, pattern) in all.iter().enumerate() {
+            let mut firsts = Firsts::default();
+            firsts.add(&pattern.0);
+            if firsts.any {
+                by_any.push(number);
+                continue;
+            }
+            for word in firsts.words {
+                by_first.entry(word.to_owned()).or_default().push(number);
+            }
+        }
+        let mut by_class: BTreeMap<u8, Vec<(String, Vec<usize>)>> = BTreeMap::new();
+        for (first, numbers) in &by_first {
+            let of_class = by_class.entry(first_class(first)).or_default();
+            of_class.push((first.clone(), numbers.clone()));
+        }
+        Self {
+            all,
+            by_first,
+            by_class,
+            by_any,
+        }
+    }
+
+    /// The longest match of any of them that begins at word `from`: the index after its last word.
+    pub(super) fn match_at(&self, utterance: &Utterance<'_>, from: usize) -> Option<usize> {
+        // A match begins with the very word at `from`; fillers are passed over between words only.
+        let heard = utterance.words.get(from)?.text.as_str();
+        let exact = self.by_first.get(heard).into_iter();
+        let class = utterance.near_allowed.then(|| first_class(heard));
+        let near = class
+            .and_then(|class| self.by_class.get(&class))
+            .into_iter()
+            .flatten()
+            .filter(|(first, _)| first != heard && is_near(heard, first));
+        exact
+            .chain(near.map(|(_, numbers)| numbers))
+            .chain([&self.by_any])
+            .flatten()
+            .filter_map(|number| self.all.get(*number)?.match_at(utterance, from))
+            .max()
+    }
+}
+
+/// The words that a match may begin with.
+#[derive(Default)]
+struct Firsts<'a> {
+    words: BTreeSet<&'a str>,
+    any: bool,
+}
+
+impl<'a> Firsts<'a> {
+    /// Adds those of a sequence. True when the sequence may match without reading a word.
+    fn add(&mut self, nodes: &'a [Node]) -> bool {
+        nodes.iter().all(|node| match node {
+            Node::Word(word) => {
+                self.words.insert(word);
+                false
+            }
+            Node::Any => {
+                self.any = true;
+                false
+            }
+            Node::Choice(all) => {
+                // Every alternative is looked at.
+                let may_be_empty = all.iter().filter(|one| self.add(one)).count();
+                may_be_empty > 0
+            }
+            Node::Maybe(all) => {
+                for one in all {
+                    self.add(one);
+                }
+                true
+            }
+            Node::Start | Node::End => true,
+        })
     }
 }
 
@@ -96,18 +194,36 @@ fn allowance(matched: usize) -> usize {
     }
 }
 
-impl Utterance<'_> {
+impl<'a> Utterance<'a> {
+    /// Of which only exact words count.
+    pub(super) fn new(words: &'a [Word], fillers: &[&str], clause_starts: &'a [&'a str]) -> Self {
+        let is_filler = |word: &Word| fillers.contains(&word.text.as_str());
+        Self {
+            words,
+            fillers: words.iter().map(is_filler).collect(),
+            clause_starts,
+            near_allowed: false,
+        }
+    }
+
+    /// The same where words that are merely near count too, if `allowed`.
+    pub(super) fn with_near(&self, allowed: bool) -> Self {
+        Self {
+            near_allowed: allowed,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn is_filler(&self, at: usize) -> bool {
-        self.words
-            .get(at)
-            .is_some_and(|w| self.fillers.contains(&w.text.as_str()))
+        self.fillers.get(at).copied().unwrap_or(false)
     }
 
     /// Moves every place reached over `nodes`. Places are merged, so the work is bounded by
     /// words times nodes.
-    fn run(&self, nodes: &[Node], mut reached: Vec<Reached>, from: usize) -> Vec<Reached> {
+    fn run(&self, nodes: &[Node], first: Reached, from: usize) -> Vec<Reached> {
+        let (mut reached, mut next) = (vec![first], Vec::new());
         for node in nodes {
-            let mut next: Vec<Reached> = Vec::new();
+            next.clear();
             for r in &reached {
                 match node {
                     Node::Word(word) => self.read(*r, Some(word), from, &mut next),
@@ -127,14 +243,18 @@ impl Utterance<'_> {
                             merge(&mut next, *r);
                         }
                         for one in all {
-                            for r in self.run(one, vec![*r], from) {
+                            if let [Node::Word(word)] = one.as_slice() {
+                                self.read(*r, Some(word), from, &mut next);
+                                continue;
+                            }
+                            for r in self.run(one, *r, from) {
                                 merge(&mut next, r);
                             }
                         }
                     }
                 }
             }
-            reached = next;
+            std::mem::swap(&mut reached, &mut next);
             if reached.is_empty() {
                 break;
             }
@@ -283,12 +403,7 @@ mod tests {
     fn find(pattern: &str, text: &str) -> Option<(usize, usize)> {
         let p = Pattern::new(pattern, &[("who", "me|my mother")]).unwrap();
         let words = words(text, &[]);
-        let u = Utterance {
-            words: &words,
-            fillers: &["um", "please"],
-            clause_starts: &["and"],
-            near_allowed: true,
-        };
+        let u = Utterance::new(&words, &["um", "please"], &["and"]).with_near(true);
         (0..words.len()).find_map(|i| p.match_at(&u, i).map(|end| (i, end)))
     }
 
@@ -313,6 +428,40 @@ mod tests {
             ("a [b [c]]", "a b c", Some((0, 3))),
         ] {
             assert_eq!(find(pattern, text), want, "{pattern} in {text}");
+        }
+    }
+
+    #[test]
+    fn many_patterns_match_what_each_of_them_does() {
+        let patterns = [
+            "call <who>",
+            "^ [do] not [ever] call",
+            "[um] $ stop",
+            "* off",
+            "(a|the|) number",
+            "[^] [please] remove [my] numbers",
+            "^ $",
+        ];
+        let compiled = || {
+            let one = |p: &&str| Pattern::new(p, &[("who", "me|my mother")]).unwrap();
+            patterns.iter().map(one).collect::<Vec<_>>()
+        };
+        let (each, all) = (compiled(), Patterns::new(compiled()));
+        for text in [
+            "do not call my mother, um, please stop. Switch it off now",
+            "never call me. Remove number",
+            "please remoove my number, the number",
+            "collect calls? kall me, off off",
+            "",
+        ] {
+            let words = words(text, &[]);
+            for near_allowed in [false, true] {
+                let u = Utterance::new(&words, &["um", "please"], &["and"]).with_near(near_allowed);
+                for at in 0..=words.len() {
+                    let longest = each.iter().filter_map(|p| p.match_at(&u, at)).max();
+                    assert_eq!(all.match_at(&u, at), longest, "word {at} of {text}");
+                }
+            }
         }
     }
 

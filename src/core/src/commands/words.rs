@@ -114,10 +114,10 @@ fn push(out: &mut Vec<Word>, raw: &str, place: Range<usize>, contractions: &[(&s
 pub(super) fn is_near(heard: &str, meant: &str) -> bool {
     let (h, m) = (heard.as_bytes(), meant.as_bytes());
     let short = h.len().min(m.len());
-    if short < 4 || h.len().abs_diff(m.len()) > 2 || !heard.is_ascii() || !meant.is_ascii() {
+    if short < 4 || h.len().abs_diff(m.len()) > 2 || consonant(h[0]) != consonant(m[0]) {
         return false;
     }
-    if consonant(h[0]) != consonant(m[0]) {
+    if !heard.is_ascii() || !meant.is_ascii() {
         return false;
     }
     match distance(h, m) {
@@ -125,6 +125,11 @@ pub(super) fn is_near(heard: &str, meant: &str) -> bool {
         2 => short >= 6 && key(h) == key(m),
         _ => false,
     }
+}
+
+/// What words that are near have in common: the class of the first letter.
+pub(super) fn first_class(word: &str) -> u8 {
+    word.bytes().next().map_or(0, consonant)
 }
 
 /// A class for consonants that a telephone line mixes up; 0 for vowels and silent letters.
@@ -153,9 +158,11 @@ fn key(word: &[u8]) -> Vec<u8> {
     key
 }
 
-/// Letters to insert, delete or change; words are at most [`LETTERS_MAX`] long.
+/// Letters to insert, delete or change; of words longer than those of any table only the first letters are compared.
 fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    const LETTERS: usize = LETTERS_MAX + 2;
+    let (a, b) = (&a[..a.len().min(LETTERS)], &b[..b.len().min(LETTERS)]);
+    let mut row: [usize; LETTERS + 1] = std::array::from_fn(|n| n);
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;

@@ -4,5 +4,6 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod fuzz;
 mod scenario;
 mod walk;
