@@ -10,6 +10,8 @@ use trunkline_core::clause::Clauses;
 use trunkline_core::flow::{Flow, Vars};
 use trunkline_core::token::Direction;
 
+use crate::place::toml_problem;
+
 /// Agents that ship with the server.
 const SHIPPED: [(&str, &str); 2] = [
     ("front-desk", include_str!("agents/front-desk.toml")),
@@ -173,7 +175,9 @@ impl Agent {
             path: path.to_owned(),
             problem,
         };
-        let file: AgentFile = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let file: AgentFile =
+            toml::from_str(text).map_err(|error| wrong(toml_problem(text, &error)))?;
+        check_limits(&file.limits).map_err(&wrong)?;
         if file.name.trim().is_empty() || file.business.trim().is_empty() {
             return Err(wrong(
                 "`name` and `business` are said in every call and must not be empty".into(),
@@ -289,6 +293,26 @@ impl NoticesFile {
             notices.nudges = nudges.iter().map(|text| text.as_str().into()).collect();
         }
     }
+}
+
+/// A limit of next to nothing, or a longer farewell than a server that shuts down waits for, makes no conversation.
+fn check_limits(limits: &Limits) -> Result<(), String> {
+    for (name, ms, least, most) in [
+        ("call_ms", limits.call_ms, 10_000, 4 * 3_600_000),
+        ("silence_ms", limits.silence_ms, 1_000, 120_000),
+        ("transcript_ms", limits.transcript_ms, 500, 20_000),
+        ("mind_ms", limits.mind_ms, 500, 60_000),
+        ("playback_ms", limits.playback_ms, 2_000, 120_000),
+        ("speech_ms", limits.speech_ms, 5_000, 300_000),
+        ("ending_ms", limits.ending_ms, 3_000, 18_000),
+    ] {
+        if !(least..=most).contains(&ms) {
+            return Err(format!(
+                "limits.{name} is {ms}; it must be between {least} and {most}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a sentence says that an AI speaks.
@@ -428,6 +452,10 @@ mod tests {
             ),
             ("prompt = \"x\"\n[voice]\nspeed = 9.0", "voice.speed is 9"),
             ("promt = \"x\"", "line 3"),
+            (
+                "prompt = \"x\"\n[limits]\nplayback_ms = 0",
+                "limits.playback_ms is 0; it must be between",
+            ),
         ] {
             let error = parse(&format!("{base}{more}")).expect_err(more);
             assert!(

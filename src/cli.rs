@@ -326,6 +326,12 @@ fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
             known.join(", ")
         ));
     }
+    if config.public_url.is_none() && config.listen.ip().is_unspecified() {
+        return Err(anyhow!(
+            "nobody can call {}; set public_url to the address carriers reach",
+            config.listen
+        ));
+    }
     let key = media_key::open_or_make(&config.data)?;
     let now_s = u64::try_from(clock::unix_ms() / 1_000)?;
     let claims = Claims {

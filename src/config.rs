@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::models::ModelsDir;
+use crate::place::toml_problem;
 use crate::think::ChatSettings;
 
 /// The file that is read when none is named, if it exists.
@@ -138,7 +139,7 @@ impl Config {
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| ConfigError::Invalid {
             path: path.to_owned(),
-            message: error.to_string(),
+            message: toml_problem(text, &error),
         })?;
         // Paths in a file are relative to the file.
         let base = path.parent().unwrap_or(Path::new(""));

@@ -12,6 +12,7 @@ pub mod egress;
 pub mod line;
 pub mod media_key;
 pub mod models;
+pub mod place;
 pub mod provider;
 pub mod session;
 pub mod speech;

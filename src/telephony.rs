@@ -64,18 +64,19 @@ pub async fn media(
         return refuse(&refused);
     }
     let call_id: Arc<str> = app.call_id(&claims).into();
+    // From here on the server does not end without this call, upgraded or not.
+    let live = app.tasks.token();
     let span = tracing::info_span!("call", call.id = %call_id);
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
-            let tasks = app.tasks.clone();
             let call = async move {
                 hold(call_id, &claims, means, socket).await;
-                drop(room);
+                drop((room, live));
             };
-            tasks.track_future(call.instrument(span))
+            call.instrument(span)
         })
 }
 

@@ -29,6 +29,8 @@ const TURN: u64 = ms(8_000);
 /// Speech that begins this long after the last is a turn of its own to the turn model.
 const TURN_GAP: u64 = ms(4_000);
 
+/// A verdict later than this is none: those after it wait for it.
+const FINAL_PATIENCE: Duration = Duration::from_secs(6);
 const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
 /// A late score is still worth having: without one the turn waits longer.
 const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
@@ -49,6 +51,7 @@ pub(super) enum Heard {
         answer: Result<Words, StageError>,
     },
     Final {
+        number: u64,
         until: At,
         answer: Result<Words, StageError>,
     },
@@ -71,6 +74,7 @@ pub(super) struct Listening {
     speech_to: u64,
     partial_at: u64,
     partial_is_out: bool,
+    finals: InOrder,
     events: VecDeque<Event>,
 }
 
@@ -91,6 +95,7 @@ impl Listening {
             speech_to: 0,
             partial_at: 0,
             partial_is_out: false,
+            finals: InOrder::default(),
             events: VecDeque::new(),
         }
     }
@@ -110,7 +115,7 @@ impl Listening {
 
     /// The caller's turn has been answered: the next speech begins another.
     pub(super) fn turn_answered(&mut self) {
-        self.turn_from = None;
+        self.turn_from = self.speech_from.filter(|_| self.ear.speaking());
     }
 
     pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
@@ -145,20 +150,27 @@ impl Listening {
                     });
                 }
             }
-            Heard::Final { until, answer } => self.events.push_back(match answer {
-                Ok(Words { text, confidence }) => Event::Final {
-                    until,
-                    text,
-                    confidence,
-                },
-                Err(error) => {
-                    tracing::warn!(%error, "recogniser");
-                    Event::HearFailed {
+            Heard::Final {
+                number,
+                until,
+                answer,
+            } => {
+                let event = match answer {
+                    Ok(Words { text, confidence }) => Event::Final {
                         until,
-                        fatal: error.fatal,
+                        text,
+                        confidence,
+                    },
+                    Err(error) => {
+                        tracing::warn!(%error, "recogniser");
+                        Event::HearFailed {
+                            until,
+                            fatal: error.fatal,
+                        }
                     }
-                }
-            }),
+                };
+                self.finals.answered(number, event, &mut self.events);
+            }
             Heard::Score { until, answer } => match answer {
                 Ok(complete) => {
                     tracing::debug!(complete, "turn model");
@@ -259,10 +271,19 @@ impl Listening {
         let asked = self
             .ears
             .hear(self.audio(from, to), Hear::Final, FINAL_WANTED_IN);
+        let number = self.finals.asked();
         jobs.push(Box::pin(async move {
+            let answer = tokio::time::timeout(FINAL_PATIENCE, asked).await;
+            let answer = answer.unwrap_or_else(|_| {
+                Err(StageError {
+                    what: "the recogniser did not answer".into(),
+                    fatal: false,
+                })
+            });
             Done::Heard(Heard::Final {
+                number,
                 until,
-                answer: asked.await,
+                answer,
             })
         }));
     }
@@ -282,5 +303,57 @@ impl Listening {
                 answer: asked.await,
             })
         }));
+    }
+}
+
+/// Verdicts in the order in which they were asked for, whichever worker was quicker: each says that all before it is
+/// transcribed.
+#[derive(Default)]
+struct InOrder {
+    next: u64,
+    first: u64,
+    waiting: VecDeque<Option<Event>>,
+}
+
+impl InOrder {
+    fn asked(&mut self) -> u64 {
+        self.waiting.push_back(None);
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn answered(&mut self, number: u64, event: Event, out: &mut VecDeque<Event>) {
+        let at = number
+            .checked_sub(self.first)
+            .and_then(|at| usize::try_from(at).ok());
+        if let Some(place) = at.and_then(|at| self.waiting.get_mut(at)) {
+            *place = Some(event);
+        }
+        while let Some(event) = self.waiting.front_mut().and_then(Option::take) {
+            self.waiting.pop_front();
+            self.first += 1;
+            out.push_back(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_verdict_waits_for_a_slow_one() {
+        let key = |key| Event::Key { key };
+        let (mut order, mut out) = (InOrder::default(), VecDeque::new());
+        let numbers = [order.asked(), order.asked(), order.asked()];
+        order.answered(numbers[1], key('b'), &mut out);
+        assert!(out.is_empty());
+        order.answered(numbers[0], key('a'), &mut out);
+        assert_eq!(out, [key('a'), key('b')]);
+        order.answered(numbers[2], key('c'), &mut out);
+        assert_eq!(out.len(), 3);
+        let late = order.asked();
+        order.answered(late, key('d'), &mut out);
+        assert_eq!(out.back(), Some(&key('d')));
     }
 }

@@ -154,6 +154,9 @@ impl Speaking {
 
     fn begin(&mut self, reply: ReplyId) {
         if self.reply != Some(reply) {
+            // Whatever the last reply left behind must not hold this one back.
+            self.forget_waiting();
+            self.mouth.resume();
             self.reply = Some(reply);
             self.take += 1;
         }
@@ -230,14 +233,18 @@ impl Speaking {
     }
 
     pub(super) fn drop_rest(&mut self, now_ms: u64) {
+        self.forget_waiting();
+        self.mouth.cancel_all(now_ms);
+        self.mouth.resume();
+        self.take += 1;
+    }
+
+    fn forget_waiting(&mut self) {
         for waiting in self.waiting.drain(..) {
             if let Waiting::Clause { work, .. } = waiting {
                 work.abort();
             }
         }
-        self.mouth.cancel_all(now_ms);
-        self.mouth.resume();
-        self.take += 1;
     }
 
     pub(super) fn marked(&mut self, now_ms: u64, name: &str) {

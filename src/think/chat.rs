@@ -1,8 +1,8 @@
 //! A language model behind any OpenAI-compatible chat endpoint. The wire itself is pure: `trunkline_core::wire::openai`.
 
+mod history;
 mod reading;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -12,10 +12,8 @@ use trunkline_core::call::{After, Ask, Expects, Note};
 use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec, request_body};
 
 use super::Thought;
+use history::History;
 use reading::{Asking, Reading};
-
-/// Most of a conversation that the model is told, in bytes; the oldest is left out first.
-const HISTORY_BYTES_MAX: usize = 64 * 1024;
 
 /// Said to every model, after the agent's own prompt.
 const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
@@ -57,7 +55,7 @@ pub struct ChatMind {
     settings: Arc<ChatSettings>,
     system: String,
     greeting: Option<String>,
-    history: VecDeque<ChatMessage>,
+    history: History,
 }
 
 impl ChatMind {
@@ -74,7 +72,7 @@ impl ChatMind {
             settings,
             system,
             greeting,
-            history: VecDeque::new(),
+            history: History::default(),
         }
     }
 
@@ -87,7 +85,7 @@ impl ChatMind {
             return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
         }
         let mut messages = vec![ChatMessage::System(self.system.clone())];
-        messages.extend(self.history.iter().cloned());
+        messages.extend(self.history.messages());
         match ask {
             Ask::Open => messages.push(ChatMessage::User(
                 "(The call begins. Greet the caller.)".into(),
@@ -124,54 +122,7 @@ impl ChatMind {
     }
 
     pub(super) fn note(&mut self, note: &Note) {
-        match note {
-            Note::CallerSaid { text, .. } => self.user(text),
-            Note::CallerPressed { keys, .. } => self.user(&format!("(pressed the keys {keys})")),
-            Note::AgentSaid { text, cut, .. } => {
-                let text = if *cut {
-                    format!("{text}…")
-                } else {
-                    text.clone()
-                };
-                self.history.push_back(ChatMessage::Assistant {
-                    text,
-                    tool_calls: Vec::new(),
-                });
-                self.forget_oldest();
-            }
-            Note::Interrupted { .. }
-            | Note::Resumed { .. }
-            | Note::Commanded { .. }
-            | Note::Answered { .. }
-            | Note::StageFailed { .. }
-            | Note::Ended { .. } => {}
-        }
-    }
-
-    fn user(&mut self, words: &str) {
-        if let Some(ChatMessage::User(text)) = self.history.back_mut() {
-            text.push(' ');
-            text.push_str(words);
-        } else {
-            self.history.push_back(ChatMessage::User(words.to_owned()));
-        }
-        self.forget_oldest();
-    }
-
-    fn forget_oldest(&mut self) {
-        let mut sum: usize = self.history.iter().map(bytes).sum();
-        while sum > HISTORY_BYTES_MAX && self.history.len() > 2 {
-            sum -= self.history.pop_front().as_ref().map_or(0, bytes);
-        }
-    }
-}
-
-fn bytes(message: &ChatMessage) -> usize {
-    match message {
-        ChatMessage::System(text)
-        | ChatMessage::User(text)
-        | ChatMessage::Assistant { text, .. }
-        | ChatMessage::Tool { text, .. } => text.len(),
+        self.history.note(note);
     }
 }
 

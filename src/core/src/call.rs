@@ -74,6 +74,8 @@ enum Phase {
 #[derive(Clone, Debug)]
 struct Ending {
     reason: EndReason,
+    /// They come from the recording: nothing is left to fall back on.
+    recorded: bool,
     /// `None` once they are being said.
     words: Option<Words>,
 }
@@ -268,7 +270,9 @@ impl Call {
             (Timer::Silence, silence),
             (Timer::EndOfTurn, end_of_turn),
         ] {
-            self.timers.set(timer, at);
+            // What was due has been seen to just now; a limit of nothing at all must not hold time still.
+            self.timers
+                .set(timer, at.map(|at| at.max(self.now.plus(1))));
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Caller {
     /// The last verdict with words, for commands that a pause cut in two.
     last: Option<(At, String)>,
     star: bool,
+    /// A partial has stood in for the verdict on everything up to here; should that come after all, it says nothing new.
+    stood_in: Option<At>,
 }
 
 impl Caller {
@@ -52,6 +54,8 @@ impl Caller {
 pub(super) struct OpenTurn {
     pub(super) text: String,
     pub(super) keys: String,
+    /// Keys that are written down.
+    pub(super) noted_keys: usize,
     /// End of the last speech in it.
     pub(super) spoken: At,
     /// The last key in it.
@@ -67,6 +71,7 @@ impl OpenTurn {
     pub(super) fn answered(&mut self, (text, keys): (usize, usize)) {
         self.text.drain(..text.min(self.text.len()));
         self.keys.drain(..keys.min(self.keys.len()));
+        self.noted_keys = self.noted_keys.saturating_sub(keys);
         if self.text.trim().is_empty() {
             self.text.clear();
         }
@@ -110,10 +115,13 @@ impl Call {
     }
 
     pub(super) fn speech_stopped(&mut self, at: At) {
-        let Some(from) = self.caller.talking.take() else {
+        if self.caller.talking.take().is_none() {
             return;
-        };
-        let at = at.clamp(from, self.now);
+        }
+        // The ear's clock and ours may drift while a line stalls: the end is what the verdict will be about, so the start
+        // gives way.
+        let at = at.min(self.now);
+        self.caller.from = self.caller.from.min(at);
         self.caller.stopped = Some(at);
         self.idle_since = self.now;
         if let Some(overlap) = &mut self.overlap {
@@ -132,7 +140,9 @@ impl Call {
     }
 
     pub(super) fn partial(&mut self, until: At, text: String, out: &mut Vec<Action>) {
-        if until <= self.caller.transcribed {
+        if until <= self.caller.transcribed
+            || (self.caller.talking.is_none() && self.caller.missing_since().is_none())
+        {
             return;
         }
         self.caller.partial = bounded(&text).to_owned();
@@ -152,11 +162,14 @@ impl Call {
         confidence: f32,
         out: &mut Vec<Action>,
     ) {
+        if self.caller.stood_in.is_some_and(|at| until <= at) {
+            return;
+        }
         let from = self.caller.from;
         let to = until.clamp(from, self.now.max(from));
         self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
         if self.caller.talking.is_some() {
-            self.caller.from = to;
+            self.caller.from = self.caller.talking.map_or(to, |talking| talking.max(to));
         }
         self.caller.partial.clear();
         let text = bounded(text);
@@ -250,6 +263,9 @@ impl Call {
         }
         self.nudges = 0;
         self.idle_since = self.now;
+        if let Some(reply) = self.speaking.as_ref().filter(|r| r.mind == Mind::Done) {
+            self.expects = reply.expects;
+        }
         let after_star = std::mem::replace(&mut self.caller.star, key == '*');
         let bound = self
             .settings
@@ -391,7 +407,9 @@ impl Call {
         };
         let partial = std::mem::take(&mut self.caller.partial);
         if !partial.is_empty() {
-            return self.final_text(stopped, &partial, 0.5, out);
+            self.final_text(stopped, &partial, 0.5, out);
+            self.caller.stood_in = Some(stopped);
+            return;
         }
         self.unheard(stopped, out);
     }
@@ -403,6 +421,11 @@ impl Call {
         }));
         if fatal {
             return self.give_up(Stage::Ears, out);
+        }
+        let partial_is_of_it = self.caller.talking.is_some() && !self.caller.partial.is_empty();
+        if partial_is_of_it {
+            let partial = std::mem::take(&mut self.caller.partial);
+            return self.final_text(until, &partial, 0.5, out);
         }
         if self
             .caller

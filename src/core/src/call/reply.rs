@@ -155,7 +155,7 @@ impl Reply {
         if clause.over || !clause.said {
             return false;
         }
-        self.progress = now;
+        self.progress = now.plus(position.clause_ms.saturating_sub(position.heard_ms));
         let is_notice = clause.protected;
         let whole = position.clause_ms > 0 && position.heard_ms >= position.clause_ms;
         clause.heard = clause.heard.max(words_heard(&clause.text, position));

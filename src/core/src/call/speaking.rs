@@ -31,10 +31,12 @@ impl Call {
         if let Ask::Answer { keys, .. } = &ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
             draft.timing.speech_end = self.open.spoken;
-            if !keys.is_empty() {
+            let new = keys.get(self.open.noted_keys..).unwrap_or_default();
+            self.open.noted_keys = keys.len();
+            if !new.is_empty() {
                 out.push(Action::Note(Note::CallerPressed {
                     at: self.now,
-                    keys: keys.clone(),
+                    keys: new.to_owned(),
                 }));
             }
         }
@@ -138,7 +140,7 @@ impl Call {
     }
 
     /// The caller has begun to hear a reply of the mind's: what it answers is answered.
-    fn commit(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn commit(&mut self, out: &mut Vec<Action>) {
         let Some(reply) = self
             .speaking
             .as_mut()
@@ -214,6 +216,9 @@ impl Call {
                 if reply.mind == Mind::Asked {
                     out.push(Action::CancelThink { reply: reply.id });
                 }
+                if reply.committed && reply.mind == Mind::Done {
+                    self.expects = reply.expects;
+                }
                 out.push(Action::Drop { reply: reply.id });
                 self.idle_since = self.now;
                 self.note_heard(reply, true, out);
@@ -226,7 +231,14 @@ impl Call {
                 reply.progress = self.now;
             }
             // Its last marks came while it was halted.
-            Fate::GoOn if is_quiet && reply.is_over() => reply.playback = Playback::On,
+            Fate::GoOn
+                if reply.is_over()
+                    && (is_quiet || reply.after != After::HangUp && !reply.is_ending()) =>
+            {
+                out.push(Action::Drop { reply: reply.id });
+                reply.ended = true;
+                reply.playback = Playback::On;
+            }
             Fate::GoOn if is_quiet => {
                 out.push(Action::Resume { reply: reply.id });
                 out.push(Action::Note(Note::Resumed {
@@ -387,16 +399,19 @@ impl Call {
             stage: Stage::Voice,
             at: self.now,
         }));
+        let is_ending = reply.is_ending();
+        // What is to be dropped, or said again anyway, costs nothing more by failing too.
+        if reply.fate != Fate::GoOn && !is_ending {
+            return;
+        }
+        reply.fate = Fate::Insert;
         self.strikes.voice = self.strikes.voice.saturating_add(1);
-        if reply.is_ending() || self.strikes.voice >= 2 {
+        if is_ending || self.strikes.voice >= 2 {
             return self.end_without_voice(out);
         }
-        if reply.fate == Fate::GoOn {
-            reply.fate = Fate::Insert;
-            self.overlap = None;
-            if !self.notices.contains(&moment) {
-                self.notices.push(moment);
-            }
+        self.overlap = None;
+        if !self.notices.contains(&moment) {
+            self.notices.push(moment);
         }
     }
 }

@@ -54,12 +54,21 @@ impl Call {
         }
     }
 
-    /// No word of the carrier's for longer than any clause lasts: what was sent counts as heard.
+    /// No word of the carrier's for longer than any clause lasts: what was sent counts as heard, what was not sent as not
+    /// said. A call whose AI notice was not even sent does not go on.
     pub(super) fn playback_stuck(&mut self, out: &mut Vec<Action>) {
         let Some(reply) = &mut self.speaking else {
             return;
         };
-        reply.heard_whole();
+        if reply.first_audio.is_some() {
+            reply.heard_whole();
+            self.commit(out);
+        } else if reply.origin == Origin::Opening {
+            self.end_without_voice(out);
+        }
+        let Some(reply) = &mut self.speaking else {
+            return;
+        };
         let id = reply.id;
         let has_more = reply.mind == Mind::Asked;
         reply.progress = self.now;
@@ -127,6 +136,9 @@ impl Call {
 
     /// The voice is gone. Even the last words come from a recording then.
     pub(super) fn end_without_voice(&mut self, out: &mut Vec<Action>) {
+        if self.ending.as_ref().is_some_and(|e| e.recorded) {
+            return;
+        }
         let reason = self
             .ending
             .as_ref()
@@ -137,6 +149,7 @@ impl Call {
     fn begin_ending(&mut self, words: Words, reason: EndReason, out: &mut Vec<Action>) {
         self.ending = Some(Ending {
             reason,
+            recorded: matches!(words, Words::Recorded),
             words: Some(words),
         });
         self.notices.clear();

@@ -1,0 +1,189 @@
+//! What a model is told of the conversation: what the caller said and what the caller heard, in the order of the telephone.
+
+use std::collections::VecDeque;
+
+use trunkline_core::call::Note;
+use trunkline_core::time::At;
+use trunkline_core::wire::openai::ChatMessage;
+
+/// Most of a conversation that the model is told, in bytes; the oldest is left out first.
+const HISTORY_BYTES_MAX: usize = 64 * 1024;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    Caller,
+    Agent,
+}
+
+struct Entry {
+    from: At,
+    speaker: Speaker,
+    text: String,
+}
+
+/// The conversation so far, bounded.
+#[derive(Default)]
+pub(super) struct History {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl History {
+    /// Takes in what a note says of the conversation.
+    pub(super) fn note(&mut self, note: &Note) {
+        match note {
+            Note::CallerSaid { from, text, .. } => self.add(*from, Speaker::Caller, text.clone()),
+            Note::CallerPressed { at, keys } => {
+                self.add(*at, Speaker::Caller, format!("(pressed the keys {keys})"));
+            }
+            Note::AgentSaid {
+                from, text, cut, ..
+            } => {
+                let end = if *cut { "…" } else { "" };
+                self.add(*from, Speaker::Agent, format!("{text}{end}"));
+            }
+            Note::Interrupted { .. }
+            | Note::Resumed { .. }
+            | Note::Commanded { .. }
+            | Note::Answered { .. }
+            | Note::StageFailed { .. }
+            | Note::Ended { .. } => {}
+        }
+    }
+
+    /// What was heard of the agent is known only once it has ended: it belongs before what the caller said into it.
+    fn add(&mut self, from: At, speaker: Speaker, text: String) {
+        let later = self
+            .entries
+            .iter()
+            .rev()
+            .take_while(|e| e.speaker != speaker && e.from > from);
+        let at = self.entries.len() - later.count();
+        self.bytes += text.len();
+        self.entries.insert(
+            at,
+            Entry {
+                from,
+                speaker,
+                text,
+            },
+        );
+        while self.bytes > HISTORY_BYTES_MAX && self.entries.len() > 2 {
+            self.bytes -= self.entries.pop_front().map_or(0, |e| e.text.len());
+        }
+    }
+
+    /// The messages for a model: what one side said in a row is one message.
+    pub(super) fn messages(&self) -> Vec<ChatMessage> {
+        let mut messages: Vec<ChatMessage> = Vec::with_capacity(self.entries.len() + 2);
+        for Entry { speaker, text, .. } in &self.entries {
+            match (messages.last_mut(), speaker) {
+                (Some(ChatMessage::User(before)), Speaker::Caller)
+                | (Some(ChatMessage::Assistant { text: before, .. }), Speaker::Agent) => {
+                    before.push(' ');
+                    before.push_str(text);
+                }
+                (_, Speaker::Caller) => messages.push(ChatMessage::User(text.clone())),
+                (_, Speaker::Agent) => {
+                    messages.push(ChatMessage::Assistant {
+                        text: text.clone(),
+                        tool_calls: Vec::new(),
+                    });
+                }
+            }
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline_core::call::ReplyId;
+
+    use super::*;
+
+    fn caller(from: u64, text: &str) -> Note {
+        let (from, to) = (At::from_ms(from), At::from_ms(from + 500));
+        Note::CallerSaid {
+            from,
+            to,
+            text: text.into(),
+            confidence: 0.9,
+        }
+    }
+
+    fn agent(from: u64, to: u64, text: &str, cut: bool) -> Note {
+        let (from, to) = (At::from_ms(from), At::from_ms(to));
+        Note::AgentSaid {
+            reply: ReplyId(1),
+            from,
+            to,
+            text: text.into(),
+            cut,
+        }
+    }
+
+    fn told(notes: &[Note]) -> Vec<String> {
+        let mut history = History::default();
+        for note in notes {
+            history.note(note);
+        }
+        let show = |message: ChatMessage| match message {
+            ChatMessage::User(text) => format!("caller: {text}"),
+            ChatMessage::Assistant { text, .. } => format!("agent: {text}"),
+            ChatMessage::System(_) | ChatMessage::Tool { .. } => "?".into(),
+        };
+        history.messages().into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn an_interruption_follows_what_it_interrupted() {
+        let notes = [
+            caller(6_000, "I need an appointment."),
+            caller(9_000, "No, on Friday."),
+            agent(8_200, 9_200, "We have time on", true),
+        ];
+        assert_eq!(
+            told(&notes),
+            [
+                "caller: I need an appointment.",
+                "agent: We have time on…",
+                "caller: No, on Friday."
+            ]
+        );
+    }
+
+    #[test]
+    fn what_one_side_says_in_a_row_is_one_message() {
+        let notes = [
+            agent(0, 900, "Hello.", false),
+            agent(1_000, 1_900, "How can I help you?", false),
+            caller(2_000, "I am"),
+            caller(3_000, "not sure."),
+        ];
+        assert_eq!(
+            told(&notes),
+            [
+                "agent: Hello. How can I help you?",
+                "caller: I am not sure."
+            ]
+        );
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_first() {
+        let mut history = History::default();
+        for n in 0..100 {
+            history.note(&caller(n * 1_000, &"x".repeat(4_000)));
+            history.note(&agent(
+                n * 1_000 + 600,
+                n * 1_000 + 700,
+                &n.to_string(),
+                false,
+            ));
+        }
+        assert!(history.bytes <= HISTORY_BYTES_MAX);
+        let last = history.messages().pop();
+        assert!(matches!(last, Some(ChatMessage::Assistant { text, .. }) if text == "99"));
+    }
+}
