@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use trunkline::config::Config;
 use trunkline::models::{ModelSet, ModelsDir};
 use trunkline::speech::{Hear, Speech, SpeechSettings, VoiceSettings};
 use trunkline_core::commands::{Answer, Command, detect, yes_no};
@@ -25,9 +26,7 @@ const ESPEAK_VOICES: [&str; 2] = ["en-us", "en-us+f3"];
 fn speech() -> Speech {
     static SPEECH: OnceLock<Speech> = OnceLock::new();
     let load = || {
-        let root =
-            ModelsDir::usual_root(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
-                .expect("HOME or XDG_CACHE_HOME names where the models are");
+        let root = Config::load(None).unwrap().models_root().unwrap();
         let models = ModelsDir::open(&root, ModelSet::Base).expect("the models have been fetched");
         Speech::load(&models, &SpeechSettings::default()).unwrap()
     };

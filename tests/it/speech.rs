@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use trunkline::config::Config;
 use trunkline::models::{ModelSet, ModelsDir};
 use trunkline::speech::{
     Hear, LINE_RATE, Speech, SpeechError, SpeechSettings, VadState, VoiceSettings, WINDOW_SAMPLES,
@@ -15,8 +16,7 @@ use trunkline_media::g711::mulaw_decode;
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn load(set: ModelSet) -> Speech {
-    let root = ModelsDir::usual_root(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
-        .expect("HOME or XDG_CACHE_HOME names where the models are");
+    let root = Config::load(None).unwrap().models_root().unwrap();
     let models = match ModelsDir::open(&root, set) {
         Ok(models) => models,
         Err(error) => panic!("{error} (the {set:?} set)"),
