@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the demo talks to its user")]
 
-mod caller;
+pub mod caller;
 mod report;
 
 use std::io::{BufWriter, Write as _};

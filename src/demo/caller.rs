@@ -38,13 +38,14 @@ enum When {
 }
 
 /// One thing the caller says.
-pub(super) struct Line {
+pub struct Line {
     when: When,
     sound: Sound,
 }
 
 impl Line {
-    pub(super) async fn perform(self, carrier: &mut Carrier) -> Result<(), CallOver> {
+    /// Waits for its moment and says it. An error if the call ends first.
+    pub async fn perform(self, carrier: &mut Carrier) -> Result<(), CallOver> {
         match self.when {
             When::AgentIsQuiet => {
                 carrier.wait_for_answer().await?;
@@ -57,7 +58,10 @@ impl Line {
 }
 
 /// A caller who books an appointment, off the script at first and once interrupting.
-pub(super) fn built_in() -> anyhow::Result<Vec<Line>> {
+///
+/// # Errors
+/// A recording that cannot be read, which the demo's own always can.
+pub fn built_in() -> anyhow::Result<Vec<Line>> {
     use When::{AgentIsQuiet, AgentSpeaks};
     let when = [
         AgentIsQuiet,

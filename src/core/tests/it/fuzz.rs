@@ -411,11 +411,13 @@ fn the_corpus_replays() {
     assert!(replayed >= 5, "{replayed} files in {}", folder.display());
 }
 
+type Flood = Box<dyn Fn(&Call) -> Event>;
+
 /// The same fact over and over, while the clock stands still or hardly moves, leaves a call no larger than it may be.
 #[test]
 fn a_flood_does_not_make_a_call_grow() {
     let long = "caf\u{e9} au lait ".repeat(500);
-    let floods: [(&str, Box<dyn Fn(&Call) -> Event>); 9] = [
+    let floods: [(&str, Flood); 9] = [
         ("finals", final_of(long.clone())),
         ("robot questions", final_of("Are you a robot?".into())),
         (
@@ -469,7 +471,7 @@ fn a_flood_does_not_make_a_call_grow() {
     assert!(large.is_empty(), "{}", large.join("\n"));
 }
 
-fn final_of(text: String) -> Box<dyn Fn(&Call) -> Event> {
+fn final_of(text: String) -> Flood {
     Box::new(move |_| Event::Final {
         until: At::from_ms(u64::MAX),
         text: text.clone(),
