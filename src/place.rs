@@ -1,4 +1,5 @@
-//! Where in a TOML file something is wrong. The file's own line is not quoted: it may hold a key.
+//! Where in a TOML file something is wrong. Of the file's own line only the name of the setting is quoted: what follows may
+//! be a secret.
 
 /// What is wrong, with its line and column counted from 1.
 pub fn toml_problem(text: &str, error: &toml::de::Error) -> String {
@@ -8,7 +9,12 @@ pub fn toml_problem(text: &str, error: &toml::de::Error) -> String {
     let before = text.get(..span.start).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    format!("line {line}, column {column}: {}", error.message())
+    let name = text
+        .lines()
+        .nth(line - 1)
+        .and_then(|line| Some(line.split_once('=')?.0.trim()));
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("line {line}, column {column}{name}: {}", error.message())
 }
 
 #[cfg(test)]

@@ -365,9 +365,11 @@ mod tests {
         let waiting = lane
             .submit((Kind::Final, 1), later(1_000), |_| Ok(()))
             .unwrap();
-        drop(lane);
+        // Dropping waits for the worker, which is held here.
+        let dropping = std::thread::spawn(move || drop(lane));
         assert!(waiting.await.is_err());
         drop(go);
+        dropping.join().unwrap();
     }
 
     #[test]

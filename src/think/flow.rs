@@ -38,7 +38,7 @@ impl FlowMind {
                 self.flow.step(&self.at, Heard { text, keys }, &self.vars)
             }
         };
-        let digits = self.flow.expects_digits(&state);
+        let digits = self.flow.digits_awaited(&state);
         self.tried.push((reply, state));
         stream::iter(thoughts(&step, digits)).boxed()
     }
@@ -54,7 +54,7 @@ impl FlowMind {
     }
 }
 
-fn thoughts(step: &Step, digits: bool) -> Vec<Thought> {
+fn thoughts(step: &Step, digits: Option<usize>) -> Vec<Thought> {
     let mut clauses = Vec::new();
     let mut cut = Clauses::new();
     for text in &step.say {
@@ -66,11 +66,9 @@ fn thoughts(step: &Step, digits: bool) -> Vec<Thought> {
         (None, true) => After::Wait,
         (None, false) => After::Listen,
     };
-    let expects = if digits {
-        Expects::Digits
-    } else {
-        Expects::Words
-    };
+    let expects = digits.map_or(Expects::Words, |enough| Expects::Digits {
+        enough: u8::try_from(enough).unwrap_or(u8::MAX),
+    });
     let said = clauses.into_iter().map(Thought::Said);
     std::iter::once(Thought::Started)
         .chain(said)

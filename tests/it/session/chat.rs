@@ -84,8 +84,7 @@ async fn an_answer_is_spoken_as_it_streams_and_the_model_is_told_what_was_heard(
     assert_eq!(
         told,
         [
-            ("assistant", OPENING),
-            ("assistant", "How can I help you?"),
+            ("assistant", &*format!("{OPENING} How can I help you?")),
             ("user", "When are you open?"),
             ("assistant", "We are open today. Anything else?"),
             ("user", "No thank you."),

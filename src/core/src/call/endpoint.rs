@@ -17,8 +17,17 @@ pub fn silence_ms(
         return settings.unscored_ms;
     };
     let digits = trailing_digits(&words);
-    if digits >= 3 || (digits > 0 && expects == Expects::Digits) {
-        return settings.dictation_ms;
+    let asked = match expects {
+        Expects::Digits { enough } => Some(usize::from(enough)),
+        Expects::Words => None,
+    };
+    if digits >= 3 || (digits > 0 && asked.is_some()) {
+        let sounds_final = score.is_some_and(|score| score >= settings.complete_score);
+        let is_enough = asked.is_some_and(|enough| digits >= enough);
+        return match is_enough && sounds_final {
+            true => settings.doubted_ms.min(settings.dictation_ms),
+            false => settings.dictation_ms,
+        };
     }
     if text.trim_end().ends_with(['…', ',', '-'])
         || text.trim_end().ends_with("...")
@@ -103,9 +112,10 @@ mod tests {
 
     #[test]
     fn silence_follows_the_words_and_the_score() {
+        const DIGITS: Expects = Expects::Digits { enough: 7 };
         let s = TurnSettings::default();
         let words = Expects::Words;
-        let table: [(&str, Option<f32>, Expects, u32); 19] = [
+        let table: [(&str, Option<f32>, Expects, u32); 22] = [
             ("I need an appointment.", Some(0.97), words, s.complete_ms),
             ("I need an appointment.", Some(0.60), words, s.likely_ms),
             ("I need an appointment.", Some(0.30), words, s.doubted_ms),
@@ -132,13 +142,11 @@ mod tests {
                 s.dictation_ms,
             ),
             ("My number is 555-01.", Some(0.99), words, s.dictation_ms),
-            ("Seven.", Some(0.99), Expects::Digits, s.dictation_ms),
-            (
-                "I have no number.",
-                Some(0.99),
-                Expects::Digits,
-                s.complete_ms,
-            ),
+            ("Seven.", Some(0.99), DIGITS, s.dictation_ms),
+            ("It is 555-0142.", Some(0.99), DIGITS, s.doubted_ms),
+            ("It is 555-0142.", Some(0.5), DIGITS, s.dictation_ms),
+            ("It is 555-01.", Some(0.99), DIGITS, s.dictation_ms),
+            ("I have no number.", Some(0.99), DIGITS, s.complete_ms),
             ("", None, words, s.unscored_ms),
         ];
         for (text, score, expects, ms) in table {

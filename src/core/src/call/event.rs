@@ -37,7 +37,10 @@ pub enum Expects {
     #[default]
     Words,
     /// Digits, spoken or pressed: pauses may be longer, and a command key counts only after a star.
-    Digits,
+    Digits {
+        /// So many would do: once they are there, a pause that sounds final need not be long.
+        enough: u8,
+    },
 }
 
 /// Which of the stages failed.

@@ -334,6 +334,7 @@ impl Call {
             && let Some(reply) = &mut self.speaking
         {
             reply.playback = Playback::Halting;
+            reply.halted = Some(self.now);
             reply.progress = self.now;
             out.push(Action::Pause { reply: reply.id });
             out.push(Action::Note(Note::Interrupted {

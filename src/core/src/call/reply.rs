@@ -87,6 +87,8 @@ pub(super) struct Reply {
     pub(super) first_audio: Option<At>,
     /// Playback last made progress.
     pub(super) progress: At,
+    /// Playback was told to halt.
+    pub(super) halted: Option<At>,
     /// The mind last made progress.
     pub(super) mind_progress: At,
     /// Clauses before this one are in the transcript.
@@ -113,6 +115,7 @@ impl Reply {
             ended: false,
             first_audio: None,
             progress: now,
+            halted: None,
             mind_progress: now,
             noted: 0,
         }

@@ -187,6 +187,7 @@ impl Call {
         };
         if reply.fate != Fate::GoOn && reply.playback == Playback::On {
             reply.playback = Playback::Halting;
+            reply.halted = Some(self.now);
             reply.progress = self.now;
             out.push(Action::Pause { reply: reply.id });
         }
@@ -246,6 +247,7 @@ impl Call {
                     at: self.now,
                 }));
                 reply.playback = Playback::On;
+                reply.halted = None;
                 reply.progress = self.now;
             }
             Fate::Insert | Fate::GoOn => {}
@@ -293,7 +295,7 @@ impl Call {
             out.push(Action::Note(Note::AgentSaid {
                 reply: reply.id,
                 from,
-                to: self.now,
+                to: reply.halted.take().unwrap_or(self.now),
                 text,
                 cut,
             }));

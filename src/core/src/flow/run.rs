@@ -95,10 +95,15 @@ impl Flow {
             .collect()
     }
 
-    /// Whether the answer awaited is made of digits, said or pressed.
-    pub fn expects_digits(&self, state: &FlowState) -> bool {
-        let then = self.states.get(state.at).map(|state| &state.then);
-        matches!(then, Some(Then::Ask(ask)) if matches!(ask.kind, Kind::Digits { .. }))
+    /// How many digits would do for the answer awaited, said or pressed; none if it is not made of digits.
+    pub fn digits_awaited(&self, state: &FlowState) -> Option<usize> {
+        let Some(Then::Ask(ask)) = self.states.get(state.at).map(|state| &state.then) else {
+            return None;
+        };
+        let Kind::Digits { min, .. } = ask.kind else {
+            return None;
+        };
+        Some(min.saturating_sub(state.pieces.len()))
     }
 
     /// The name of the state where a conversation stands.

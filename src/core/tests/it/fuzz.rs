@@ -182,7 +182,7 @@ impl Bytes<'_> {
             170..=183 => Event::MindDone {
                 reply: self.reply(call),
                 after: [After::Listen, After::Wait, After::Listen, After::HangUp][self.below(4)],
-                expects: [Expects::Words, Expects::Digits][self.below(2)],
+                expects: [Expects::Words, Expects::Digits { enough: 7 }][self.below(2)],
             },
             184 => Event::MindFailed {
                 reply: self.reply(call),

@@ -208,7 +208,7 @@ fn event(line: &str) -> Option<Event> {
                 _ => After::Listen,
             },
             expects: if words.iter().any(|w| w == "digits") {
-                Expects::Digits
+                Expects::Digits { enough: 7 }
             } else {
                 Expects::Words
             },

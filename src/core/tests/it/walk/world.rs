@@ -296,7 +296,7 @@ impl World {
                     _ => After::Listen,
                 };
                 let expects = if self.chance(20) {
-                    Expects::Digits
+                    Expects::Digits { enough: 4 }
                 } else {
                     Expects::Words
                 };
