@@ -13,7 +13,7 @@ const REPLIES_MAX: usize = 256;
 const CANCELLED_KEPT: usize = 8;
 
 /// How far back a resume may begin, in samples.
-pub(super) const REWIND: u64 = 400 * SAMPLES_PER_MS;
+const REWIND: u64 = 400 * SAMPLES_PER_MS;
 
 #[derive(Debug, Clone)]
 struct Clause {

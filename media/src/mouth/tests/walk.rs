@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::*;
-use crate::mouth::script::REWIND;
+
+/// What a resume may say again.
+const REWIND: u64 = 400 * SAMPLES_PER_MS;
 
 struct Rng(u64);
 
