@@ -167,7 +167,7 @@ const OPT_OUT: CommandTables = CommandTables {
         "(lose|forget|erase|delete|scratch|burn|destroy|wipe|drop) <number> $",
         "(lose|forget|erase|delete|scratch|burn|destroy|wipe|drop|remove) <number> (from|off) (your|the|this|all|any|every) [your|of your] <list>",
         // Off the list.
-        "<drop> (me|us|my name|our name|<number>|this one|my information|my data|my contact|my contacts|my details) (off|from|of|out of|off of) (your|the|this|that|these|any|all|all of|every) [your|the|of your] <list>",
+        "<drop> (me|us|my name|our name|<number>|this one|my information|my data|my contact|my contacts|my details) (off|from|of|out of|off of) (your|their|the|this|that|these|any|all|all of|every) [your|the|of your] <list>",
         "<drop> (me|us|my name|<number>) (off|from|of|out of|off of) (it|this|there|your company|everything) $",
         "(remove|delete|unlist|unregister|deregister) (me|us|<number>|my name) [<again>] $",
         "get (my number|me|us) off (your|the|this|that) <list>",
