@@ -1,5 +1,8 @@
 //! A prompted agent and its language model, well and unwell: whatever the model does, the caller hears words.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use trunkline::carrier_double::{CallRecord, Ending};
 use trunkline_core::call::{EndReason, Note, Stage};
 
@@ -18,6 +21,8 @@ struct Held {
     requests: Vec<String>,
     /// After the greeting.
     heard: String,
+    /// What the turn model was asked about.
+    judged: Vec<String>,
 }
 
 async fn house(model: &Model) -> House {
@@ -53,6 +58,7 @@ async fn hold(answers: Vec<Answer>, says: &[&str]) -> Held {
         record,
         notes: notes.take(),
         requests: model.requests(),
+        judged: house.ears.judged(),
     }
 }
 
@@ -72,6 +78,11 @@ async fn an_answer_is_spoken_as_it_streams_and_the_model_is_told_what_was_heard(
     );
     assert_eq!(held.record.ending, Ending::ServerClosed(Some(1000)));
     assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
+    assert_eq!(
+        held.judged,
+        ["When are you open?", "No thank you."],
+        "a turn is judged by itself"
+    );
     assert_eq!(held.requests.len(), 2);
     let body: serde_json::Value = serde_json::from_str(&held.requests[1]).unwrap();
     let told: Vec<(&str, &str)> = body["messages"]
@@ -254,7 +265,8 @@ async fn what_is_not_wanted_any_more_is_taken_back() {
         call.speak(speech("Never mind, thank you, goodbye then."))
             .await
             .unwrap();
-        let took_back = tokio::time::timeout(std::time::Duration::from_secs(2), model.given_up(1));
+        // Well before the call is over, which would take back everything.
+        let took_back = timeout(Duration::from_millis(700), model.given_up(1));
         assert!(
             took_back.await.is_ok(),
             "{name}: the connection is still open"
@@ -307,7 +319,7 @@ async fn a_caller_who_hangs_up_takes_the_question_back() {
     call.stay_silent(1_500).await.unwrap();
     assert_eq!(model.requests().len(), 1);
     call.hang_up().await.unwrap();
-    let took_back = tokio::time::timeout(std::time::Duration::from_secs(1), model.given_up(1));
+    let took_back = timeout(Duration::from_secs(1), model.given_up(1));
     assert!(took_back.await.is_ok(), "the connection is still open");
     assert!(house.is_empty_within(3_000).await);
     assert_eq!(rig::reason(&notes.take()), EndReason::CallerHungUp);

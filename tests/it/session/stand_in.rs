@@ -77,6 +77,8 @@ pub(crate) struct StandInEars {
     pub(crate) partial: Plan,
     pub(crate) last: Plan,
     pub(crate) turn: Plan,
+    /// What the turn model was given, in words.
+    judged: Mutex<Vec<String>>,
     rooms: Arc<AtomicUsize>,
 }
 
@@ -87,8 +89,14 @@ impl StandInEars {
             partial: Plan::new(Does::Answers(80)),
             last: Plan::new(Does::Answers(100)),
             turn: Plan::new(Does::Answers(30)),
+            judged: Mutex::default(),
             rooms: Arc::new(AtomicUsize::new(rooms)),
         }
+    }
+
+    /// The words in all that the turn model was asked about.
+    pub(crate) fn judged(&self) -> Vec<String> {
+        self.judged.lock().unwrap().clone()
     }
 
     /// Calls that there is still room for.
@@ -157,9 +165,10 @@ impl Ears for StandInEars {
 
     fn turn_complete(
         &self,
-        _: Vec<i16>,
+        audio: Vec<i16>,
         _: Duration,
     ) -> BoxFuture<'static, Result<f32, StageError>> {
+        self.judged.lock().unwrap().push(tongue::words(&audio));
         let does = self.turn.take();
         async move { does.work().await.map(|()| 0.97) }.boxed()
     }
