@@ -8,7 +8,7 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z Cargo.toml Cargo.lock src/core media tests/scenarios tests/fuzz fixtures | xargs -0 cp --parents -t "$copy"
 mkdir -p "$copy/src" && echo 'fn main() {}' >"$copy/src/main.rs"
 # The copy is the pure crates alone.
-sed -i -e 's/^members = .*/members = ["src\/core"]/' -e '/^\[package\]/,/^\[profile/{/^\[profile/!d}' "$copy/Cargo.toml"
+sed -i -e 's/^members = .*/members = ["src\/core"]/' -e '/^default-members/d' -e '/^\[package\]/,/^\[profile/{/^\[profile/!d}' "$copy/Cargo.toml"
 CARGO_TARGET_DIR=${MUTANTS_TARGET:-$copy/target}
 export CARGO_TARGET_DIR WALK_EVENTS=200000
 missed=0
@@ -43,7 +43,7 @@ mutant 'a halted reply resumes while the caller talks' speaking.rs 's/let is_qui
 mutant 'an empty answer is an answer' speaking.rs 's/After::Listen => return self\.mind_failed\(id, out\),/After::Listen => {}/'
 mutant 'a reply answers without being heard' speaking.rs 's/self\.open\.answered\(reply\.answers\);\n        out/out/'
 mutant 'the draft of a caller who goes on is said' listening.rs 's/self\.cancel_draft\(out\);\n        self\.owes_opening = false;\n        self\.open\.add\(text, to\);/self.owes_opening = false;\n        self.open.add(text, to);/'
-mutant 'dictated digits do not wait' endpoint.rs 's/if digits >= 3 \|\| \(digits > 0 && expects == Expects::Digits\)/if digits >= 300 \&\& expects == Expects::Digits/'
+mutant 'dictated digits do not wait' endpoint.rs 's/if digits >= 3 \|\| \(digits > 0 && asked\.is_some\(\)\)/if digits >= 300 \&\& asked.is_some()/'
 mutant 'a lost transcript is not missed' listening.rs 's/\(stopped\.since\(self\.transcribed\) > VERDICT_SLACK_MS\)\.then_some\(stopped\)/None.filter(|_: \&At| stopped.since(self.transcribed) > VERDICT_SLACK_MS)/'
 mutant 'nudges never end' trouble.rs 's/self\.nudges \+= 1;//'
 mutant 'the first ending does not stay' trouble.rs 's/if self\.ending\.is_none\(\) \{\n            self\.begin_ending/if true {\n            self.begin_ending/'
