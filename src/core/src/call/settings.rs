@@ -65,7 +65,7 @@ impl Default for TurnSettings {
             unscored_ms: 700,
             number_ms: 500,
             dictation_ms: 1_600,
-            incomplete_ms: 1_400,
+            incomplete_ms: 1_200,
             complete_score: 0.8,
             likely_score: 0.5,
             unfinished_score: 0.2,
