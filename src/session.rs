@@ -294,6 +294,8 @@ impl Session {
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
             | Note::AgentSaid { .. }
+            | Note::Consent { .. }
+            | Note::Guarded { .. }
             | Note::Interrupted { .. }
             | Note::Resumed { .. } => {}
         }

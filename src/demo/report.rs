@@ -57,6 +57,10 @@ impl Report {
                 self.turns.push((self.last_said.clone(), *timing));
                 None
             }
+            Note::Consent { step, at } => Some(line(*at, "", &format!("({step:?})"))),
+            Note::Guarded { at, .. } => {
+                Some(line(*at, "", "(a denial of being an AI was not said)"))
+            }
             Note::StageFailed { stage, at } => Some(line(*at, "", &format!("({stage:?} failed)"))),
             Note::Ended { reason, at } => {
                 self.ended = Some(*reason);

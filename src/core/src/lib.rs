@@ -10,6 +10,8 @@
 //! | [`flow`] | scripted conversations: a mind without a model |
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
+//! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
+//! | [`journal`] | what a call leaves behind, as entries |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
@@ -17,7 +19,9 @@
 pub mod call;
 pub mod clause;
 pub mod commands;
+pub mod consent;
 pub mod flow;
+pub mod journal;
 pub mod phone;
 pub mod time;
 pub mod token;

@@ -46,6 +46,8 @@ impl History {
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }
+            | Note::Consent { .. }
+            | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::Ended { .. } => {}
         }

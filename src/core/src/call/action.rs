@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::event::{EndReason, ReplyId, Stage};
 use crate::commands::Command;
+use crate::journal::Step;
 use crate::time::At;
 
 /// What the mind is asked for.
@@ -179,6 +180,20 @@ pub enum Note {
         reply: ReplyId,
         /// Its times.
         timing: Timing,
+    },
+    /// A step of consent.
+    Consent {
+        /// What happened.
+        step: Step,
+        /// When.
+        at: At,
+    },
+    /// The mind was about to deny being an AI; the truth was said in its place.
+    Guarded {
+        /// The reply.
+        reply: ReplyId,
+        /// When.
+        at: At,
     },
     /// A stage failed.
     StageFailed {

@@ -298,6 +298,8 @@ fn show_note(note: &Note) -> String {
             t.first_token.ms(),
             t.first_audio.ms()
         ),
+        Note::Consent { step, .. } => format!("consent {step:?}"),
+        Note::Guarded { reply, .. } => format!("guarded {}", reply.0),
         Note::StageFailed {
             stage: Stage::Ears, ..
         } => "ears failed".into(),

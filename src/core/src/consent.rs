@@ -1,0 +1,21 @@
+//! Consent to keep what a caller says: which rule holds for a call, and the gate that enforces it.
+
+pub mod gate;
+
+pub use gate::{Granted, Method, Refusal};
+
+use serde::{Deserialize, Serialize};
+
+/// How much a person must have agreed to before anything of them is stored; later variants are stricter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A notice is said; going on is agreement, an objection stops storing and deletes what was stored.
+    Announce,
+    /// The whole notice must have been heard before anything is stored; going on after it is agreement.
+    AnnounceContinue,
+    /// Storing needs a recognised yes.
+    Affirmative,
+    /// Nothing of the conversation is stored.
+    NoRecord,
+}

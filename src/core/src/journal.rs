@@ -1,0 +1,242 @@
+//! What a call leaves behind: the entries of its journal.
+//!
+//! Times are milliseconds of the call's own clock, which began with its media stream. One second of audio at a time
+//! holds both directions on one sample clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::consent::{Method, Mode, Refusal};
+use crate::token::Direction;
+
+/// One entry. Content is in [`Entry::Audio`], [`Entry::Turn`] and [`Entry::Second`]; everything else says nothing of
+/// what was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The first of every journal.
+    Began(Began),
+    /// Up to one second of both directions.
+    Audio(Audio),
+    /// Somebody said something, or pressed keys.
+    Turn(Turn),
+    /// A step of consent.
+    Consent(Consent),
+    /// The caller spoke or pressed keys, and it is not kept.
+    NotKept {
+        /// Start, ms.
+        from_ms: u64,
+        /// End, ms.
+        to_ms: u64,
+    },
+    /// Something happened.
+    Event(Event),
+    /// The second pass of a better recogniser over the whole recording.
+    Second {
+        /// Caller turns, in order.
+        turns: Vec<Turn>,
+        /// Which recogniser.
+        recogniser: String,
+    },
+    /// Content up to here was deleted, by the caller's wish or a rule.
+    Erased {
+        /// When, ms.
+        at_ms: u64,
+        /// Entries of content that went.
+        entries: u64,
+    },
+    /// The last of every journal whose call ended in order.
+    Ended(Ended),
+}
+
+/// What is known when a call begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Began {
+    /// Milliseconds since 1970, UTC.
+    pub unix_ms: i64,
+    /// Id or name of the agent.
+    pub agent: String,
+    /// Its version; 0 for one from a file of the operator's.
+    pub agent_version: u32,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The rule that holds for this call.
+    pub mode: Mode,
+    /// Id and checksum of the rule pack, as `id@sha256`.
+    pub rules: String,
+    /// Why that rule, for people: places and where each was known from.
+    pub because: Vec<String>,
+}
+
+/// Up to one second of audio, mu-law at 8 kHz.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Audio {
+    /// First sample of both channels, counted from the start of the call.
+    pub from: u64,
+    /// Samples that this entry covers, at most 8,000.
+    pub samples: u32,
+    /// What the caller said; `None` is silence, or not kept.
+    pub caller: Option<Vec<u8>>,
+    /// What the caller heard of the agent; `None` is silence.
+    pub agent: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Audio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audio")
+            .field("from", &self.from)
+            .field("samples", &self.samples)
+            .field("caller", &self.caller.is_some())
+            .field("agent", &self.agent.is_some())
+            .finish()
+    }
+}
+
+/// Who spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    /// The person on the line.
+    Caller,
+    /// The agent.
+    Agent,
+}
+
+/// One turn of the conversation.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who.
+    pub speaker: Speaker,
+    /// Start of the sound, ms.
+    pub from_ms: u64,
+    /// End of the sound, ms.
+    pub to_ms: u64,
+    /// The words; of the agent, those that were heard.
+    pub text: String,
+    /// Keys pressed, in place of words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// How sure the recogniser is, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// The caller cut it short.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// Moments at which it was halted and went on again, ms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub halts: Vec<Halt>,
+    /// How the answer came about in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// Words with their times, where the recogniser gives them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn")
+            .field("speaker", &self.speaker)
+            .field("from_ms", &self.from_ms)
+            .field("to_ms", &self.to_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The agent's speech was halted by the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// When it stopped, ms.
+    pub at_ms: u64,
+    /// When it went on; `None` if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_ms: Option<u64>,
+}
+
+/// The moments of one answer, ms of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The caller's voice ended.
+    pub speech_end_ms: u64,
+    /// The turn was decided to be over.
+    pub decided_ms: u64,
+    /// The mind's first token.
+    pub first_token_ms: u64,
+    /// The first audio went out.
+    pub first_audio_ms: u64,
+}
+
+/// One word.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    /// Start, ms.
+    pub from_ms: u64,
+    /// End, ms.
+    pub to_ms: u64,
+    /// The word.
+    pub text: String,
+}
+
+/// A step of consent, without a word of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// When, ms.
+    pub at_ms: u64,
+    /// What happened.
+    pub step: Step,
+}
+
+/// The steps of consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// The notice, and the question if there is one, was heard whole.
+    Announced {
+        /// Start of the notice, ms.
+        from_ms: u64,
+        /// A repetition after an unclear answer.
+        again: bool,
+    },
+    /// The caller's answer to the notice was not clear.
+    Unclear {
+        /// Start of that answer, ms.
+        from_ms: u64,
+    },
+    /// What follows may be stored.
+    Granted {
+        /// How it was given.
+        method: Method,
+    },
+    /// Nothing may be stored.
+    Refused {
+        /// Why.
+        class: Refusal,
+    },
+    /// Nothing more may be stored.
+    Withdrawn {
+        /// Why.
+        class: Refusal,
+        /// What was stored before goes too.
+        erase: bool,
+    },
+}
+
+/// Something that happened, without content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, ms.
+    pub at_ms: u64,
+    /// What, in stable snake_case: `opt_out`, `stage_failed`, `recording_stopped`, …
+    pub kind: String,
+    /// Particulars without personal data, as `stage=voice`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When, ms.
+    pub at_ms: u64,
+    /// Why, in stable snake_case.
+    pub reason: String,
+}
