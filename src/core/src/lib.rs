@@ -11,7 +11,7 @@
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
 //! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
-//! | [`journal`] | what a call leaves behind, as entries |
+//! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
