@@ -13,6 +13,7 @@
 //! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
 //! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
 //! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
+//! | [`transcript`] | what was said, for people and programs to read |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
@@ -27,6 +28,7 @@ pub mod phone;
 pub mod record;
 pub mod time;
 pub mod token;
+pub mod transcript;
 pub mod wer;
 pub mod wire;
 
