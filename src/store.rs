@@ -1,0 +1,3 @@
+//! Databases: the one place that speaks SQL.
+
+pub mod keys;
