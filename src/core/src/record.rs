@@ -336,9 +336,15 @@ impl Recorder {
         self.stop(Stop::Leaves(leaves));
     }
 
+    /// Never loosens what an earlier stop allows.
     fn stop(&mut self, stop: Stop) {
         self.tape.clear();
-        if self.stopped != Some(Stop::Never) {
+        let is_looser = match self.stopped {
+            None => false,
+            Some(Stop::Never) => true,
+            Some(Stop::Leaves(_)) => matches!(stop, Stop::Leaves(Leaves::Before { .. })),
+        };
+        if !is_looser {
             self.stopped = Some(stop);
         }
     }
