@@ -18,6 +18,7 @@ pub mod place;
 pub mod provider;
 pub mod session;
 pub mod speech;
+pub mod store;
 pub mod telephony;
 pub mod think;
 pub mod tickets;

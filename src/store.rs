@@ -1,0 +1,396 @@
+//! Rows: what clients set up, and what their calls left behind, on SQLite or PostgreSQL.
+//!
+//! Nothing else names the database library. Every statement is one text for both databases, listed in
+//! [`statements`] so that a test prepares each on both. Every public function takes the client first and finds nothing
+//! of another's; what concerns all clients is in [`system`].
+//!
+//! Content never reaches this module in clear: callers seal it ([`Sealed`]) and look it up by keyed hashes.
+
+pub mod agents;
+pub mod api_keys;
+pub mod calls;
+pub mod carriers;
+pub mod clients;
+pub mod consents;
+pub mod events;
+pub mod idempotency;
+mod migrate;
+pub mod numbers;
+mod open;
+pub mod page;
+pub mod providers;
+pub mod rows;
+mod sql;
+pub mod suppressions;
+pub mod system;
+pub mod turns;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use open::StoreConfig;
+pub use page::{Cursor, PAGE_ROWS_MAX, Page};
+use sql::{Arg, Columns, Record, Tx, query};
+use sqlx::SqlSafeStr as _;
+
+/// Bytes that only the vault can read: the store keeps them and looks at nothing in them.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Sealed(pub Vec<u8>);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} sealed bytes]", self.0.len())
+    }
+}
+
+/// A telephone number as rows hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedNumber {
+    /// The number, sealed.
+    pub sealed: Sealed,
+    /// The keyed hash by which it is found.
+    pub index: [u8; 32],
+}
+
+/// The store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row is not there, or is another client's.
+    #[error("there is no such {what}")]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The row has been changed since the revision that the caller saw.
+    #[error("it has been changed in the meantime: revision {revision} is current")]
+    Stale {
+        /// The current revision.
+        revision: i64,
+    },
+    /// Such a row exists already.
+    #[error("there is one like it already")]
+    Conflict,
+    /// It names something that this client does not have.
+    #[error("it names something that does not exist, or is of use to something that does")]
+    Reference,
+    /// The configuration names no database that is known here.
+    #[error("{0}")]
+    Config(String),
+    /// The database's file cannot be used.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The database does not fit this server.
+    #[error("{0}")]
+    Migration(String),
+    /// A row holds something that this server did not write.
+    #[error("the database holds {what} that this server cannot read")]
+    Unreadable {
+        /// What.
+        what: &'static str,
+    },
+    /// The database failed; trying again may help.
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(told) = error.as_database_error() else {
+            return Self::Database(error);
+        };
+        if told.is_unique_violation() {
+            return Self::Conflict;
+        }
+        if told.is_foreign_key_violation() {
+            return Self::Reference;
+        }
+        Self::Database(error)
+    }
+}
+
+/// Whether a commit must have reached the disk before it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// On the disk when the call returns.
+    Now,
+    /// Safe from a crash of the server, and from a crash of the machine within seconds: the journal has it too.
+    Soon,
+}
+
+/// The database, open. A clone is the same one.
+#[derive(Clone)]
+pub struct Store {
+    pool: Arc<Pool>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match *self.pool {
+            Pool::Sqlite { .. } => "Store(SQLite)",
+            Pool::Postgres(_) => "Store(PostgreSQL)",
+        })
+    }
+}
+
+/// Connections to either database.
+enum Pool {
+    /// One connection writes; the others only read.
+    Sqlite {
+        path: PathBuf,
+        writer: sqlx::SqlitePool,
+        readers: sqlx::SqlitePool,
+    },
+    Postgres(sqlx::PgPool),
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`], [`StoreError::File`], [`StoreError::Migration`] or [`StoreError::Database`], each saying
+    /// what to do. Nothing that was stored is changed by an opening that fails.
+    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let store = Self {
+            pool: Arc::new(open::connect(config).await?),
+        };
+        match migrate::run(&store).await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                let error = store.named(error);
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for what is under way and closes every connection.
+    pub async fn close(&self) {
+        match &*self.pool {
+            Pool::Sqlite {
+                writer, readers, ..
+            } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Businesses.
+    #[must_use]
+    pub fn clients(&self) -> clients::Clients<'_> {
+        clients::Clients(self)
+    }
+
+    /// Keys to the API.
+    #[must_use]
+    pub fn api_keys(&self) -> api_keys::ApiKeys<'_> {
+        api_keys::ApiKeys(self)
+    }
+
+    /// Agents and their versions.
+    #[must_use]
+    pub fn agents(&self) -> agents::Agents<'_> {
+        agents::Agents(self)
+    }
+
+    /// Accounts with carriers.
+    #[must_use]
+    pub fn carriers(&self) -> carriers::Carriers<'_> {
+        carriers::Carriers(self)
+    }
+
+    /// Providers of speech and of language models.
+    #[must_use]
+    pub fn providers(&self) -> providers::Providers<'_> {
+        providers::Providers(self)
+    }
+
+    /// Telephone numbers of clients.
+    #[must_use]
+    pub fn numbers(&self) -> numbers::Numbers<'_> {
+        numbers::Numbers(self)
+    }
+
+    /// Calls.
+    #[must_use]
+    pub fn calls(&self) -> calls::Calls<'_> {
+        calls::Calls(self)
+    }
+
+    /// What was said in calls.
+    #[must_use]
+    pub fn turns(&self) -> turns::Turns<'_> {
+        turns::Turns(self)
+    }
+
+    /// What happened in calls.
+    #[must_use]
+    pub fn events(&self) -> events::Events<'_> {
+        events::Events(self)
+    }
+
+    /// The steps of consent in calls.
+    #[must_use]
+    pub fn consents(&self) -> consents::Consents<'_> {
+        consents::Consents(self)
+    }
+
+    /// Who must not be called.
+    #[must_use]
+    pub fn suppressions(&self) -> suppressions::Suppressions<'_> {
+        suppressions::Suppressions(self)
+    }
+
+    /// Requests that may be repeated.
+    #[must_use]
+    pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
+        idempotency::Idempotency(self)
+    }
+
+    /// What concerns all clients.
+    #[must_use]
+    pub fn system(&self) -> system::System<'_> {
+        system::System(self)
+    }
+
+    /// The row, if there is one.
+    async fn one(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<Columns>, StoreError> {
+        let row = match &*self.pool {
+            Pool::Sqlite { readers, .. } => query!(sql, args)
+                .fetch_optional(readers)
+                .await?
+                .map(Record::Sqlite),
+            Pool::Postgres(pool) => query!(sql, args)
+                .fetch_optional(pool)
+                .await?
+                .map(Record::Postgres),
+        };
+        Ok(row.map(Columns::new))
+    }
+
+    /// All rows, each read by `read`.
+    async fn all<T>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        read: impl Fn(Columns) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        match &*self.pool {
+            Pool::Sqlite { readers, .. } => {
+                let rows = query!(sql, args).fetch_all(readers).await?;
+                let rows = rows
+                    .into_iter()
+                    .map(|row| read(Columns::new(Record::Sqlite(row))));
+                rows.collect()
+            }
+            Pool::Postgres(pool) => {
+                let rows = query!(sql, args).fetch_all(pool).await?;
+                let rows = rows
+                    .into_iter()
+                    .map(|row| read(Columns::new(Record::Postgres(row))));
+                rows.collect()
+            }
+        }
+    }
+
+    /// Begins to write. On SQLite there is one writer at a time, and it never has to give way at its commit.
+    async fn begin(&self, durability: Durability) -> Result<Tx, StoreError> {
+        match &*self.pool {
+            Pool::Sqlite { writer, .. } => {
+                let mut connection = writer.acquire().await?;
+                let how = match durability {
+                    Durability::Now => "PRAGMA synchronous = FULL",
+                    Durability::Soon => "PRAGMA synchronous = NORMAL",
+                };
+                sqlx::raw_sql(how).execute(&mut *connection).await?;
+                let tx =
+                    sqlx::Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str()))
+                        .await?;
+                Ok(Tx::Sqlite(tx))
+            }
+            Pool::Postgres(pool) => {
+                let mut tx = Tx::Postgres(pool.begin().await?);
+                if durability == Durability::Soon {
+                    tx.script("SET LOCAL synchronous_commit TO OFF").await?;
+                }
+                Ok(tx)
+            }
+        }
+    }
+
+    /// One statement that must have reached the disk. How many rows it changed.
+    async fn run(&self, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
+        let mut tx = self.begin(Durability::Now).await?;
+        let changed = tx.run(sql, args).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// A change of one row at a revision: the new revision, or why not.
+    ///
+    /// `update` returns the row's new revision and changes it only if its revision is the one it was given; `current`
+    /// finds the row's revision by client and id.
+    async fn change(
+        &self,
+        what: &'static str,
+        update: (&'static str, Vec<Arg>),
+        current: (&'static str, Vec<Arg>),
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.begin(Durability::Now).await?;
+        if let Some(mut row) = tx.one(update.0, update.1).await? {
+            let revision = row.int()?;
+            tx.commit().await?;
+            return Ok(revision);
+        }
+        match tx.one(current.0, current.1).await? {
+            Some(mut row) => Err(StoreError::Stale {
+                revision: row.int()?,
+            }),
+            None => Err(StoreError::Missing { what }),
+        }
+    }
+
+    /// The same error, naming the file where a damaged file is the reason.
+    fn named(&self, error: StoreError) -> StoreError {
+        match (&*self.pool, error) {
+            (Pool::Sqlite { path, .. }, StoreError::Database(error)) => {
+                open::file_error(path, error)
+            }
+            (_, error) => error,
+        }
+    }
+}
+
+/// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
+#[must_use]
+pub fn statements() -> Vec<(String, &'static str)> {
+    let files: [(&str, &[(&str, &'static str)]); 15] = [
+        ("agents", agents::STATEMENTS),
+        ("api_keys", api_keys::STATEMENTS),
+        ("calls", calls::STATEMENTS),
+        ("calls::list", calls::list::STATEMENTS),
+        ("carriers", carriers::STATEMENTS),
+        ("clients", clients::STATEMENTS),
+        ("consents", consents::STATEMENTS),
+        ("events", events::STATEMENTS),
+        ("idempotency", idempotency::STATEMENTS),
+        ("numbers", numbers::STATEMENTS),
+        ("providers", providers::STATEMENTS),
+        ("rows::apply", rows::STATEMENTS),
+        ("suppressions", suppressions::STATEMENTS),
+        ("system", system::STATEMENTS),
+        ("turns", turns::STATEMENTS),
+    ];
+    let named = files.iter().flat_map(|(file, statements)| {
+        statements
+            .iter()
+            .map(move |(name, sql)| (format!("{file}.{name}"), *sql))
+    });
+    named.collect()
+}

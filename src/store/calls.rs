@@ -1,0 +1,424 @@
+//! Calls, from the moment somebody wants one to what is known of it years later.
+
+pub mod list;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use trunkline_core::consent::{Method, Mode};
+use trunkline_core::token::Direction;
+
+use super::sql::{Arg, Columns, args, statements, words};
+use super::{Cursor, Durability, Page, Sealed, SealedNumber, Store, StoreError};
+use crate::ids::ClientId;
+pub use list::CallFilter;
+
+/// The columns of a call, in the order in which it is read.
+macro_rules! columns {
+    () => {
+        "id, agent_id, agent_version, direction, status, outcome, ended_by, ended_reason, created_ms, answered_ms, \
+         ended_ms, duration_ms, from_number, from_index, to_number, to_index, subject_id, consent_mode, consent_state, \
+         consent_method, rules, recorded_ms, has_recording, sealed_key, carrier, carrier_call_id, metadata, revision"
+    };
+}
+use columns;
+
+statements! {
+    ADD = "INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, from_number,
+            from_index, to_number, to_index, subject_id, consent_mode, consent_state, rules, recorded_ms, has_recording,
+            sealed_key, carrier, carrier_call_id, metadata, revision, rows_seq, rows_done)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'undecided', $14, 0, 0, $15, $16, $17, $18,
+            1, -1, 0)";
+    FIND = concat!("SELECT ", columns!(), " FROM calls WHERE client_id = $1 AND id = $2");
+    RINGING = "UPDATE calls SET status = 'ringing', revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND status = 'queued'";
+    ANSWERED = "UPDATE calls SET status = 'in_progress', answered_ms = COALESCE(answered_ms, $3), revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND status IN ('queued', 'ringing')";
+    PLACED = "UPDATE calls SET carrier = $3, carrier_call_id = $4, revision = revision + 1
+        WHERE client_id = $1 AND id = $2";
+    KEYED = "UPDATE calls SET subject_id = $3, sealed_key = $4, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND sealed_key IS NULL";
+    ENDED = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3), outcome = COALESCE($4, outcome),
+            ended_by = COALESCE($5, ended_by), ended_reason = COALESCE($6, ended_reason),
+            duration_ms = COALESCE(duration_ms, $3 - answered_ms), revision = revision + 1
+        WHERE client_id = $1 AND id = $2";
+    RECORDED = "UPDATE calls SET recorded_ms = $3, has_recording = $4, revision = revision + 1
+        WHERE client_id = $1 AND id = $2";
+    METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
+    REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
+    ROWS_SEQ = "SELECT rows_seq FROM calls WHERE client_id = $1 AND id = $2";
+    FORGET_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2";
+    FORGET_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2";
+    FORGET_RECORDING = "UPDATE calls SET recorded_ms = 0, has_recording = 0, revision = revision + 1
+        WHERE client_id = $1 AND id = $2";
+}
+
+words! {
+    /// Where a call is.
+    CallStatus {
+        /// Wanted, and not dialled yet.
+        Queued = "queued",
+        /// Dialled, and not answered yet.
+        Ringing = "ringing",
+        /// Going on.
+        InProgress = "in_progress",
+        /// Over.
+        Ended = "ended",
+    }
+}
+
+words! {
+    /// What the person on the line has agreed to.
+    ConsentState {
+        /// Nothing is decided yet, and nothing of them is stored.
+        Undecided = "undecided",
+        /// What they say is stored.
+        Granted = "granted",
+        /// Nothing of them is stored.
+        Refused = "refused",
+        /// Nothing more of them is stored.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// `call_…`.
+    pub id: String,
+    /// Who speaks: an agent's id, or its name where it comes from a file of the operator's.
+    pub agent_id: String,
+    /// Its version; 0 for one from a file.
+    pub agent_version: u32,
+    /// Who called whom.
+    pub direction: Direction,
+    /// Where it is.
+    pub status: CallStatus,
+    /// What came of it, in stable snake_case.
+    pub outcome: Option<String>,
+    /// Which side ended it, in stable snake_case.
+    pub ended_by: Option<String>,
+    /// Why it ended, in stable snake_case.
+    pub ended_reason: Option<String>,
+    /// When it was wanted or came in, ms since 1970.
+    pub created_ms: i64,
+    /// When it was answered, ms since 1970.
+    pub answered_ms: Option<i64>,
+    /// When it ended, ms since 1970.
+    pub ended_ms: Option<i64>,
+    /// How long it lasted from the answer on, ms.
+    pub duration_ms: Option<u64>,
+    /// The number that called.
+    pub from: Option<SealedNumber>,
+    /// The number that was called.
+    pub to: Option<SealedNumber>,
+    /// The person on the line, as the vault knows them.
+    pub subject_id: Option<String>,
+    /// The rule that holds for it.
+    pub consent_mode: Option<Mode>,
+    /// What they have agreed to.
+    pub consent_state: ConsentState,
+    /// How.
+    pub consent_method: Option<Method>,
+    /// Id and checksum of the rule pack.
+    pub rules: Option<String>,
+    /// How much of the caller is stored, ms.
+    pub recorded_ms: u64,
+    /// Whether there is a recording.
+    pub has_recording: bool,
+    /// The call's key, wrapped under the subject's.
+    pub sealed_key: Option<Sealed>,
+    /// Which carrier.
+    pub carrier: Option<String>,
+    /// Its id of the call.
+    pub carrier_call_id: Option<String>,
+    /// What the client wants to find again, sealed.
+    pub metadata: Option<Sealed>,
+    /// Grows with every change.
+    pub revision: i64,
+}
+
+/// A call to be added.
+#[derive(Clone, Debug)]
+pub struct NewCall {
+    /// `call_…`.
+    pub id: String,
+    /// Who speaks.
+    pub agent_id: String,
+    /// Its version; 0 for one from a file.
+    pub agent_version: u32,
+    /// Who called whom.
+    pub direction: Direction,
+    /// Where it is.
+    pub status: CallStatus,
+    /// Now, ms since 1970.
+    pub created_ms: i64,
+    /// The number that called.
+    pub from: Option<SealedNumber>,
+    /// The number that was called.
+    pub to: Option<SealedNumber>,
+    /// The person on the line, as the vault knows them.
+    pub subject_id: Option<String>,
+    /// The rule that holds for it.
+    pub consent_mode: Option<Mode>,
+    /// Id and checksum of the rule pack.
+    pub rules: Option<String>,
+    /// The call's key, wrapped under the subject's.
+    pub sealed_key: Option<Sealed>,
+    /// Which carrier.
+    pub carrier: Option<String>,
+    /// Its id of the call.
+    pub carrier_call_id: Option<String>,
+    /// What the client wants to find again, sealed.
+    pub metadata: Option<Sealed>,
+}
+
+/// How a call ended. What is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct CallEnd {
+    /// What came of it, in stable snake_case.
+    pub outcome: Option<String>,
+    /// Which side ended it, in stable snake_case.
+    pub ended_by: Option<String>,
+    /// Why, in stable snake_case.
+    pub ended_reason: Option<String>,
+}
+
+pub(super) fn read(mut row: Columns) -> Result<Call, StoreError> {
+    Ok(Call {
+        id: row.text()?,
+        agent_id: row.text()?,
+        agent_version: row.version()?,
+        direction: row.word("a direction", parse_direction)?,
+        status: row.word("a status", CallStatus::parse)?,
+        outcome: row.text_opt()?,
+        ended_by: row.text_opt()?,
+        ended_reason: row.text_opt()?,
+        created_ms: row.int()?,
+        answered_ms: row.int_opt()?,
+        ended_ms: row.int_opt()?,
+        duration_ms: row.int_opt()?.and_then(|ms| u64::try_from(ms).ok()),
+        from: number(row.sealed_opt()?, row.hash_opt()?),
+        to: number(row.sealed_opt()?, row.hash_opt()?),
+        subject_id: row.text_opt()?,
+        consent_mode: row.word_opt("a mode of consent", parse_word)?,
+        consent_state: row.word("a state of consent", ConsentState::parse)?,
+        consent_method: row.word_opt("a method of consent", parse_word)?,
+        rules: row.text_opt()?,
+        recorded_ms: row.count()?,
+        has_recording: row.flag()?,
+        sealed_key: row.sealed_opt()?,
+        carrier: row.text_opt()?,
+        carrier_call_id: row.text_opt()?,
+        metadata: row.sealed_opt()?,
+        revision: row.int()?,
+    })
+}
+
+fn number(sealed: Option<Sealed>, index: Option<[u8; 32]>) -> Option<SealedNumber> {
+    Some(SealedNumber {
+        sealed: sealed?,
+        index: index?,
+    })
+}
+
+/// The word that serde gives to a variant without fields.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+/// Reads what [`word`] wrote.
+pub(super) fn parse_word<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+}
+
+/// `inbound` or `outbound`.
+#[must_use]
+pub fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
+}
+
+/// Reads what [`direction_word`] wrote.
+#[must_use]
+pub fn parse_direction(word: &str) -> Option<Direction> {
+    match word {
+        "inbound" => Some(Direction::Inbound),
+        "outbound" => Some(Direction::Outbound),
+        _ => None,
+    }
+}
+
+/// The table of calls.
+pub struct Calls<'a>(pub(super) &'a Store);
+
+impl Calls<'_> {
+    /// Adds a call. Its revision is 1. [`StoreError::Conflict`] if there is one of that id.
+    pub async fn add(&self, client: &ClientId, new: &NewCall) -> Result<(), StoreError> {
+        let mode = new.consent_mode.map(|mode| word(&mode));
+        let number = |number: &Option<SealedNumber>| -> (Arg, Arg) {
+            let number = number.as_ref();
+            (
+                number.map(|n| &n.sealed).into(),
+                number.map(|n| &n.index).into(),
+            )
+        };
+        let ((from, from_index), (to, to_index)) = (number(&new.from), number(&new.to));
+        let args = args![
+            client,
+            &new.id,
+            &new.agent_id,
+            new.agent_version,
+            direction_word(new.direction),
+            new.status,
+            new.created_ms,
+            from,
+            from_index,
+            to,
+            to_index,
+            &new.subject_id,
+            &mode,
+            &new.rules,
+            new.sealed_key.as_ref(),
+            &new.carrier,
+            &new.carrier_call_id,
+            new.metadata.as_ref(),
+        ];
+        self.0.run(ADD, args).await.map(|_| ())
+    }
+
+    /// One call.
+    pub async fn find(&self, client: &ClientId, id: &str) -> Result<Option<Call>, StoreError> {
+        self.0
+            .one(FIND, args![client, id])
+            .await?
+            .map(read)
+            .transpose()
+    }
+
+    /// Calls that `filter` lets through, newest first.
+    pub async fn list(
+        &self,
+        client: &ClientId,
+        filter: &CallFilter,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Call>, StoreError> {
+        list::page(self.0, client, filter, after, limit).await
+    }
+
+    /// A queued call rings. Whether it was queued.
+    pub async fn ringing(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(RINGING, args![client, id]).await? > 0)
+    }
+
+    /// The call was answered. Whether it was waiting for that.
+    pub async fn answered(
+        &self,
+        client: &ClientId,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        Ok(self.0.run(ANSWERED, args![client, id, now_ms]).await? > 0)
+    }
+
+    /// The carrier has taken the call on. Whether there is such a call.
+    pub async fn placed(
+        &self,
+        client: &ClientId,
+        id: &str,
+        carrier: &str,
+        carrier_call_id: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .0
+            .run(PLACED, args![client, id, carrier, carrier_call_id])
+            .await?
+            > 0)
+    }
+
+    /// Who is on the line is known now, and the key of the call. Whether it had none.
+    pub async fn keyed(
+        &self,
+        client: &ClientId,
+        id: &str,
+        subject_id: &str,
+        sealed_key: &Sealed,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .0
+            .run(KEYED, args![client, id, subject_id, sealed_key])
+            .await?
+            > 0)
+    }
+
+    /// The call is over. Whether there is such a call; telling it twice changes no time.
+    pub async fn ended(
+        &self,
+        client: &ClientId,
+        id: &str,
+        now_ms: i64,
+        end: &CallEnd,
+    ) -> Result<bool, StoreError> {
+        let args = args![
+            client,
+            id,
+            now_ms,
+            &end.outcome,
+            &end.ended_by,
+            &end.ended_reason
+        ];
+        Ok(self.0.run(ENDED, args).await? > 0)
+    }
+
+    /// How much of the caller is stored, ms, and whether there is a recording to be had.
+    pub async fn recorded(
+        &self,
+        client: &ClientId,
+        id: &str,
+        recorded_ms: u64,
+        has_recording: bool,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .0
+            .run(RECORDED, args![client, id, recorded_ms, has_recording])
+            .await?
+            > 0)
+    }
+
+    /// Replaces the metadata of a call at `revision`. The new revision.
+    pub async fn set_metadata(
+        &self,
+        client: &ClientId,
+        id: &str,
+        revision: i64,
+        metadata: Option<&Sealed>,
+    ) -> Result<i64, StoreError> {
+        let update = args![client, id, revision, metadata];
+        self.0
+            .change("call", (METADATA, update), (REVISION, args![client, id]))
+            .await
+    }
+
+    /// Deletes the turns, the second pass and the mark of a recording. The journal is another's to rewrite.
+    pub async fn forget_content(&self, client: &ClientId, id: &str) -> Result<(), StoreError> {
+        let mut tx = self.0.begin(Durability::Now).await?;
+        for sql in [FORGET_TURNS, FORGET_SECOND, FORGET_RECORDING] {
+            tx.run(sql, args![client, id]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Sequence number of the last journal entry that the rows contain, all before it included; `None` for none.
+    pub async fn rows_seq(&self, client: &ClientId, id: &str) -> Result<Option<u64>, StoreError> {
+        let Some(mut row) = self.0.one(ROWS_SEQ, args![client, id]).await? else {
+            return Ok(None);
+        };
+        Ok(u64::try_from(row.int()?).ok())
+    }
+}

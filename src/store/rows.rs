@@ -1,0 +1,302 @@
+//! Rows of calls, made from their journals by one writer in batches.
+//!
+//! A call never waits for the database: its rows go into a bounded queue. Where they do not fit, or come faster than a
+//! conversation can, the call is *behind*: no later row of it is taken either, so that its rows always are the journal up
+//! to one sequence number ([`Calls::rows_seq`](super::calls::Calls::rows_seq)) and nothing after. Whoever has the journal
+//! gives the rest again when the call is over, or at the next start ([`Rows::replay`]). Rows that are there already are
+//! left alone.
+
+mod apply;
+mod writer;
+
+pub(super) use apply::STATEMENTS;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use trunkline_core::journal::{Began, Consent, Entry, Speaker};
+
+use super::{Sealed, Store, StoreError};
+use crate::ids::ClientId;
+
+/// Rows that wait for the database at most.
+const QUEUE_ROWS: usize = 16_384;
+/// Rows that a call may give at once, beyond the two a second that it may give on and on.
+const BURST_ROWS: u64 = 200;
+
+/// One entry of a journal, but for audio, with its content sealed.
+#[derive(Clone, Debug)]
+pub struct Row {
+    client: ClientId,
+    call_id: Arc<str>,
+    seq: u64,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Began(Began),
+    Turn {
+        speaker: Speaker,
+        from_ms: u64,
+        to_ms: u64,
+        sealed: Sealed,
+    },
+    Consent(Consent),
+    Event {
+        at_ms: u64,
+        kind: String,
+        detail: String,
+    },
+    Second {
+        recogniser: String,
+        sealed: Sealed,
+    },
+    Erased,
+    Ended {
+        at_ms: u64,
+        reason: String,
+    },
+}
+
+/// What the content of a row is bound to: a row that is moved elsewhere cannot be opened there.
+#[must_use]
+pub fn content_aad(client: &ClientId, call_id: &str, seq: u64) -> Vec<u8> {
+    format!("row:{client}:{call_id}:{seq}").into_bytes()
+}
+
+impl Row {
+    /// The row of an entry; `None` for audio, which no row holds. `seal` is given what the content is bound to
+    /// ([`content_aad`]) and the content as JSON, and must not use a nonce of the journal's.
+    pub fn of(
+        client: &ClientId,
+        call_id: &str,
+        seq: u64,
+        entry: &Entry,
+        seal: impl FnOnce(&[u8], &[u8]) -> Vec<u8>,
+    ) -> Option<Self> {
+        let sealed = |json: Vec<u8>| Sealed(seal(&content_aad(client, call_id, seq), &json));
+        let body = match entry {
+            Entry::Audio(_) => return None,
+            Entry::Began(began) => Body::Began(began.clone()),
+            Entry::Turn(turn) => Body::Turn {
+                speaker: turn.speaker,
+                from_ms: turn.from_ms,
+                to_ms: turn.to_ms,
+                sealed: sealed(serde_json::to_vec(turn).ok()?),
+            },
+            Entry::Consent(consent) => Body::Consent(*consent),
+            Entry::NotKept { from_ms, to_ms } => Body::Event {
+                at_ms: *from_ms,
+                kind: "not_kept".into(),
+                detail: format!("to_ms={to_ms}"),
+            },
+            Entry::Event(event) => Body::Event {
+                at_ms: event.at_ms,
+                kind: event.kind.clone(),
+                detail: event.detail.clone(),
+            },
+            Entry::Second { turns, recogniser } => Body::Second {
+                recogniser: recogniser.clone(),
+                sealed: sealed(serde_json::to_vec(turns).ok()?),
+            },
+            Entry::Erased { .. } => Body::Erased,
+            Entry::Ended(ended) => Body::Ended {
+                at_ms: ended.at_ms,
+                reason: ended.reason.clone(),
+            },
+        };
+        Some(Self {
+            client: client.clone(),
+            call_id: call_id.into(),
+            seq,
+            body,
+        })
+    }
+
+    /// The moment of the call it is about, ms; `None` where that is not the call's present.
+    fn at_ms(&self) -> Option<u64> {
+        match &self.body {
+            Body::Turn { to_ms, .. } => Some(*to_ms),
+            Body::Consent(consent) => Some(consent.at_ms),
+            Body::Event { at_ms, .. } | Body::Ended { at_ms, .. } => Some(*at_ms),
+            Body::Began(_) | Body::Second { .. } | Body::Erased => None,
+        }
+    }
+}
+
+/// What the writer has done since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowsReport {
+    /// Rows that were written, or were there already.
+    pub written: u64,
+    /// Transactions.
+    pub batches: u64,
+    /// Rows that were not taken, for their journals to give again.
+    pub refused: u64,
+    /// Times that the database failed and was tried again.
+    pub failures: u64,
+}
+
+#[derive(Default)]
+struct Counts {
+    written: AtomicU64,
+    batches: AtomicU64,
+    refused: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// Whose call, and which.
+pub type WhichCall = (ClientId, Arc<str>);
+
+/// What is known of a call whose rows come in.
+#[derive(Default)]
+struct Pace {
+    rows: u64,
+    latest_ms: u64,
+    behind: bool,
+}
+
+enum Job {
+    Row(Row),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The way to the writer. A clone leads to the same one.
+#[derive(Clone)]
+pub struct Rows {
+    jobs: mpsc::Sender<Job>,
+    calls: Arc<Mutex<HashMap<WhichCall, Pace>>>,
+    counts: Arc<Counts>,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Rows").field(&self.report()).finish()
+    }
+}
+
+impl Rows {
+    /// Starts the writer, a task that ends when the last [`Rows`] is dropped and everything is written.
+    #[must_use]
+    pub fn start(store: Store) -> (Self, tokio::task::JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(QUEUE_ROWS);
+        let counts = Arc::new(Counts::default());
+        let task = tokio::spawn(writer::write(store, queue, counts.clone()));
+        let rows = Self {
+            jobs,
+            calls: Arc::default(),
+            counts,
+        };
+        (rows, task)
+    }
+
+    /// Takes a row without waiting. False if it was not taken: the call is behind from then on.
+    pub fn put(&self, row: Row) -> bool {
+        let key = (row.client.clone(), row.call_id.clone());
+        let is_last = matches!(row.body, Body::Ended { .. } | Body::Second { .. });
+        let at_ms = row.at_ms();
+        let mut calls = self.lock();
+        let pace = calls.entry(key.clone()).or_default();
+        pace.latest_ms = pace.latest_ms.max(at_ms.unwrap_or(0));
+        pace.rows += 1;
+        let too_fast = pace.rows > BURST_ROWS + 2 * pace.latest_ms / 1000;
+        // Under the lock, so that rows of one call keep their order.
+        if pace.behind || too_fast || self.jobs.try_send(Job::Row(row)).is_err() {
+            if !pace.behind {
+                tracing::warn!(call.id = %key.1, "the rows of this call are behind its journal");
+            }
+            pace.behind = true;
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        if is_last {
+            calls.remove(&key);
+        }
+        true
+    }
+
+    /// Whether rows of this call were not taken and have not been given again.
+    #[must_use]
+    pub fn is_behind(&self, client: &ClientId, call_id: &str) -> bool {
+        let calls = self.lock();
+        calls
+            .get(&(client.clone(), call_id.into()))
+            .is_some_and(|pace| pace.behind)
+    }
+
+    /// Calls that are behind.
+    #[must_use]
+    pub fn behind(&self) -> Vec<WhichCall> {
+        let calls = self.lock();
+        let behind = calls.iter().filter(|(_, pace)| pace.behind);
+        behind.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Gives the rows of one call again, in order, from any entry on that is not above the first missing one; waits for room
+    /// in the queue. The call must not be under way.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] if the writer has ended.
+    pub async fn replay(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+        rows: Vec<Row>,
+    ) -> Result<(), StoreError> {
+        for row in rows {
+            self.jobs.send(Job::Row(row)).await.map_err(|_| gone())?;
+        }
+        self.lock().remove(&(client.clone(), call_id.into()));
+        Ok(())
+    }
+
+    /// [`Rows::replay`] on a thread that may block; never on one of the runtime's.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] if the writer has ended.
+    pub fn replay_blocking(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+        rows: Vec<Row>,
+    ) -> Result<(), StoreError> {
+        for row in rows {
+            self.jobs.blocking_send(Job::Row(row)).map_err(|_| gone())?;
+        }
+        self.lock().remove(&(client.clone(), call_id.into()));
+        Ok(())
+    }
+
+    /// Waits until every row that was taken before is in the database.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] if the writer has ended.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        self.jobs.send(Job::Flush(done)).await.map_err(|_| gone())?;
+        written.await.map_err(|_| gone())
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn report(&self) -> RowsReport {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        RowsReport {
+            written: read(&self.counts.written),
+            batches: read(&self.counts.batches),
+            refused: read(&self.counts.refused),
+            failures: read(&self.counts.failures),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<WhichCall, Pace>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Config("the writer of rows has ended".into())
+}

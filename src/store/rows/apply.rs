@@ -1,0 +1,142 @@
+//! A batch of rows, written in one transaction. Writing a row twice is writing it once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trunkline_core::journal::Step;
+
+use super::{Body, Row};
+use crate::ids::ClientId;
+use crate::store::calls::{ConsentState, direction_word, word};
+use crate::store::sql::{Tx, args, statements};
+use crate::store::{Durability, Store, StoreError};
+
+statements! {
+    BEGAN = "INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, answered_ms,
+            consent_mode, consent_state, rules, recorded_ms, has_recording, revision, rows_seq, rows_done)
+        VALUES ($1, $2, $3, $4, $5, 'in_progress', $6, $6, $7, 'undecided', $8, 0, 0, 1, -1, 0)
+        ON CONFLICT (client_id, id) DO UPDATE SET
+            status = CASE WHEN calls.status = 'ended' THEN calls.status ELSE excluded.status END,
+            answered_ms = COALESCE(calls.answered_ms, excluded.answered_ms),
+            consent_mode = excluded.consent_mode, rules = excluded.rules, revision = calls.revision + 1
+        WHERE calls.rows_seq < 0";
+    TURN = "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
+    EVENT = "INSERT INTO events (client_id, call_id, seq, at_ms, kind, detail)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
+    CONSENT = "INSERT INTO consents (client_id, call_id, seq, at_ms, step, detail)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
+    CONSENT_STATE = "UPDATE calls SET consent_state = $3, consent_method = COALESCE($4, consent_method),
+            revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND consent_state <> $3 AND consent_state <> 'withdrawn'";
+    SECOND = "INSERT INTO second_passes (client_id, call_id, seq, recogniser, body) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (client_id, call_id) DO UPDATE SET seq = excluded.seq, recogniser = excluded.recogniser,
+            body = excluded.body
+        WHERE second_passes.seq < excluded.seq";
+    ERASED_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2 AND seq < $3";
+    ERASED_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2 AND seq < $3";
+    ERASED = "UPDATE calls SET recorded_ms = 0, has_recording = 0, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND has_recording = 1";
+    ENDED = "UPDATE calls SET status = 'ended', duration_ms = COALESCE(duration_ms, $3),
+            ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
+            ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rows_done = 0";
+    UP_TO = "UPDATE calls SET rows_seq = $3 WHERE client_id = $1 AND id = $2 AND rows_seq < $3";
+}
+
+/// Writes all of `rows`, or nothing and an error.
+pub(super) async fn batch(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
+    let mut up_to: BTreeMap<(&ClientId, &Arc<str>), u64> = BTreeMap::new();
+    let mut tx = store.begin(Durability::Soon).await?;
+    for row in rows {
+        write(&mut tx, row).await?;
+        let seq = up_to.entry((&row.client, &row.call_id)).or_default();
+        *seq = row.seq.max(*seq);
+    }
+    for ((client, call_id), seq) in up_to {
+        tx.run(UP_TO, args![client, &**call_id, seq]).await?;
+    }
+    tx.commit().await
+}
+
+async fn write(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
+    let (client, call_id, seq) = (&row.client, &*row.call_id, row.seq);
+    match &row.body {
+        Body::Began(began) => {
+            let args = args![
+                client,
+                call_id,
+                &began.agent,
+                began.agent_version,
+                direction_word(began.direction),
+                began.unix_ms,
+                &word(&began.mode),
+                &began.rules,
+            ];
+            tx.run(BEGAN, args).await?;
+        }
+        Body::Turn {
+            speaker,
+            from_ms,
+            to_ms,
+            sealed,
+        } => {
+            let args = args![
+                client,
+                call_id,
+                seq,
+                &word(speaker),
+                *from_ms,
+                *to_ms,
+                sealed
+            ];
+            tx.run(TURN, args).await?;
+        }
+        Body::Event {
+            at_ms,
+            kind,
+            detail,
+        } => {
+            tx.run(EVENT, args![client, call_id, seq, *at_ms, kind, detail])
+                .await?;
+        }
+        Body::Consent(consent) => consent_step(tx, row, consent.at_ms, &consent.step).await?,
+        Body::Second { recogniser, sealed } => {
+            tx.run(SECOND, args![client, call_id, seq, recogniser, sealed])
+                .await?;
+        }
+        Body::Erased => {
+            tx.run(ERASED_TURNS, args![client, call_id, seq]).await?;
+            tx.run(ERASED_SECOND, args![client, call_id, seq]).await?;
+            tx.run(ERASED, args![client, call_id]).await?;
+        }
+        Body::Ended { at_ms, reason } => {
+            tx.run(ENDED, args![client, call_id, *at_ms, reason])
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result<(), StoreError> {
+    let (client, call_id) = (&row.client, &*row.call_id);
+    let (name, state, method) = match step {
+        Step::Announced { .. } => ("announced", None, None),
+        Step::Unclear { .. } => ("unclear", None, None),
+        Step::Granted { method } => ("granted", Some(ConsentState::Granted), Some(word(method))),
+        Step::Refused { .. } => ("refused", Some(ConsentState::Refused), None),
+        Step::Withdrawn { .. } => ("withdrawn", Some(ConsentState::Withdrawn), None),
+    };
+    let detail =
+        serde_json::to_string(step).map_err(|_| StoreError::Unreadable { what: "a step" })?;
+    tx.run(
+        CONSENT,
+        args![client, call_id, row.seq, at_ms, name, &detail],
+    )
+    .await?;
+    if let Some(state) = state {
+        tx.run(CONSENT_STATE, args![client, call_id, state, &method])
+            .await?;
+    }
+    Ok(())
+}

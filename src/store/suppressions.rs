@@ -1,0 +1,243 @@
+//! Who must not be called. A suppression holds from the moment [`Suppressions::add`] returns, and is never deleted.
+
+use super::page::rows_asked;
+use super::sql::{Columns, args, statements, words};
+use super::{Cursor, Durability, Page, Store, StoreError};
+use crate::ids::ClientId;
+
+/// What stands for the platform where a client's id stands otherwise.
+const PLATFORM: &str = "";
+
+macro_rules! columns {
+    () => {
+        "id, scope, campaign_id, hash, reason, source, call_id, created_ms, removed_ms, removed_reason"
+    };
+}
+
+statements! {
+    ADD = "INSERT INTO suppressions (client_id, id, scope, campaign_id, hash, reason, source, call_id, created_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (client_id, scope, campaign_id, hash) WHERE removed_ms IS NULL DO NOTHING";
+    IN_FORCE = concat!("SELECT ", columns!(), " FROM suppressions
+        WHERE client_id = $1 AND scope = $2 AND campaign_id = $3 AND hash = $4 AND removed_ms IS NULL");
+    FIND = concat!("SELECT ", columns!(), " FROM suppressions WHERE client_id = $1 AND id = $2");
+    LIST = concat!("SELECT ", columns!(), " FROM suppressions WHERE client_id = $1 AND (created_ms, id) < ($2, $3)
+        ORDER BY created_ms DESC, id DESC LIMIT $4");
+    LIST_OF = concat!("SELECT ", columns!(), " FROM suppressions
+        WHERE client_id = $1 AND hash = $5 AND (created_ms, id) < ($2, $3)
+        ORDER BY created_ms DESC, id DESC LIMIT $4");
+    CHECK = concat!("SELECT ", columns!(), " FROM suppressions
+        WHERE client_id = $1 AND hash = $2 AND removed_ms IS NULL AND (campaign_id = '' OR campaign_id = $3)
+        ORDER BY created_ms DESC, id DESC LIMIT 1");
+    REMOVE = "UPDATE suppressions SET removed_ms = $3, removed_reason = $4
+        WHERE client_id = $1 AND id = $2 AND removed_ms IS NULL";
+}
+
+words! {
+    /// How far a suppression reaches.
+    Scope {
+        /// One campaign of a client's.
+        Campaign = "campaign",
+        /// Everything the client does.
+        Client = "client",
+        /// Every client.
+        Platform = "platform",
+    }
+}
+
+/// A number that must not be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// `sup_…`.
+    pub id: String,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// The campaign, where it reaches no further.
+    pub campaign_id: Option<String>,
+    /// The keyed hash of the number: the client's, or the platform's for a suppression of the platform.
+    pub hash: [u8; 32],
+    /// Why, in stable snake_case, as `opt_out`.
+    pub reason: String,
+    /// Where it came from, in stable snake_case, as `call` or `api`.
+    pub source: String,
+    /// The call in which it was said.
+    pub call_id: Option<String>,
+    /// When it was made, ms since 1970.
+    pub created_ms: i64,
+    /// When it was lifted, ms since 1970.
+    pub removed_ms: Option<i64>,
+    /// Why it was lifted, in stable snake_case.
+    pub removed_reason: Option<String>,
+}
+
+/// A number that must not be called from now on.
+#[derive(Clone, Debug)]
+pub struct NewSuppression {
+    /// `sup_…`.
+    pub id: String,
+    /// The campaign, if it reaches no further.
+    pub campaign_id: Option<String>,
+    /// The keyed hash of the number.
+    pub hash: [u8; 32],
+    /// Why, in stable snake_case.
+    pub reason: String,
+    /// Where it came from, in stable snake_case.
+    pub source: String,
+    /// The call in which it was said.
+    pub call_id: Option<String>,
+    /// Now, ms since 1970.
+    pub created_ms: i64,
+}
+
+fn read(mut row: Columns) -> Result<Suppression, StoreError> {
+    Ok(Suppression {
+        id: row.text()?,
+        scope: row.word("a scope", Scope::parse)?,
+        campaign_id: Some(row.text()?).filter(|id| !id.is_empty()),
+        hash: row.hash()?,
+        reason: row.text()?,
+        source: row.text()?,
+        call_id: row.text_opt()?,
+        created_ms: row.int()?,
+        removed_ms: row.int_opt()?,
+        removed_reason: row.text_opt()?,
+    })
+}
+
+/// The table of suppressions.
+pub struct Suppressions<'a>(pub(super) &'a Store);
+
+impl Suppressions<'_> {
+    /// Makes it hold: on the disk when this returns. The suppression that is in force, and whether it is the new one:
+    /// one number has one for a client and one for each campaign.
+    pub async fn add(
+        &self,
+        client: &ClientId,
+        new: &NewSuppression,
+    ) -> Result<(Suppression, bool), StoreError> {
+        let scope = match new.campaign_id {
+            Some(_) => Scope::Campaign,
+            None => Scope::Client,
+        };
+        add(self.0, client.as_str(), scope, new).await
+    }
+
+    /// One suppression, also one that was lifted.
+    pub async fn find(
+        &self,
+        client: &ClientId,
+        id: &str,
+    ) -> Result<Option<Suppression>, StoreError> {
+        self.0
+            .one(FIND, args![client, id])
+            .await?
+            .map(read)
+            .transpose()
+    }
+
+    /// Suppressions of the client, newest first, lifted ones too; of one number if `hash` is given.
+    pub async fn list(
+        &self,
+        client: &ClientId,
+        hash: Option<&[u8; 32]>,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Suppression>, StoreError> {
+        let (created_ms, id) = Cursor::start(after);
+        let mut args = args![client, created_ms, id, rows_asked(limit)];
+        let sql = match hash {
+            None => LIST,
+            Some(hash) => {
+                args.push(hash.into());
+                LIST_OF
+            }
+        };
+        let rows = self.0.all(sql, args, read).await?;
+        Ok(Page::of(rows, limit, |suppression| Cursor {
+            created_ms: suppression.created_ms,
+            id: suppression.id.clone(),
+        }))
+    }
+
+    /// What forbids the client to call a number, if anything does: the platform's word first, then the client's, then that
+    /// of `campaign_id`. `hash` is the client's keyed hash of the number, `platform_hash` the platform's.
+    pub async fn check(
+        &self,
+        client: &ClientId,
+        hash: &[u8; 32],
+        platform_hash: &[u8; 32],
+        campaign_id: Option<&str>,
+    ) -> Result<Option<Suppression>, StoreError> {
+        let platform = self
+            .0
+            .one(CHECK, args![PLATFORM, platform_hash, ""])
+            .await?;
+        if let Some(row) = platform {
+            return read(row).map(Some);
+        }
+        let args = args![client, hash, campaign_id.unwrap_or_default()];
+        self.0.one(CHECK, args).await?.map(read).transpose()
+    }
+
+    /// Lifts it; it stays readable with the reason, in stable snake_case. Whether it was in force.
+    pub async fn remove(
+        &self,
+        client: &ClientId,
+        id: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .0
+            .run(REMOVE, args![client, id, now_ms, reason])
+            .await?
+            > 0)
+    }
+}
+
+pub(super) async fn add_platform(
+    store: &Store,
+    new: &NewSuppression,
+) -> Result<(Suppression, bool), StoreError> {
+    add(store, PLATFORM, Scope::Platform, new).await
+}
+
+pub(super) async fn remove_platform(
+    store: &Store,
+    id: &str,
+    reason: &str,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    Ok(store
+        .run(REMOVE, args![PLATFORM, id, now_ms, reason])
+        .await?
+        > 0)
+}
+
+async fn add(
+    store: &Store,
+    owner: &str,
+    scope: Scope,
+    new: &NewSuppression,
+) -> Result<(Suppression, bool), StoreError> {
+    let campaign = new.campaign_id.as_deref().unwrap_or_default();
+    let args = args![
+        owner,
+        &new.id,
+        scope,
+        campaign,
+        &new.hash,
+        &new.reason,
+        &new.source,
+        &new.call_id,
+        new.created_ms,
+    ];
+    let mut tx = store.begin(Durability::Now).await?;
+    let added = tx.run(ADD, args).await? > 0;
+    let row = tx
+        .one(IN_FORCE, args![owner, scope, campaign, &new.hash])
+        .await?;
+    let suppression = row.map(read).transpose()?.ok_or(StoreError::Conflict)?;
+    tx.commit().await?;
+    Ok((suppression, added))
+}

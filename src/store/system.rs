@@ -1,0 +1,151 @@
+//! What concerns all clients, or nobody yet: who shows a key, whose a called number is, the operator's defaults, and
+//! tidying up. Nothing here may be reached by a client.
+
+use super::api_keys::{self, ApiKey};
+use super::clients::{self, Client};
+use super::numbers::{self, Number};
+use super::page::rows_asked;
+use super::providers::{self, NewProvider, Provider};
+use super::sql::{args, statements};
+use super::suppressions::{self, NewSuppression, Suppression};
+use super::{Cursor, Page, Store, StoreError, idempotency};
+use crate::ids::ClientId;
+
+/// Most defaults of the operator's that are read.
+const DEFAULTS_MAX: i64 = 1_000;
+
+statements! {
+    READY = "SELECT COUNT(*) FROM migrations";
+    API_KEY = "SELECT api_keys.client_id, api_keys.id, api_keys.name, scopes, api_keys.created_ms, expires_ms, revoked_ms,
+            last_used_ms
+        FROM api_keys JOIN clients ON clients.id = api_keys.client_id
+        WHERE hash = $1 AND clients.closed_ms IS NULL";
+    CLIENTS = "SELECT id, name, created_ms, closed_ms, revision FROM clients
+        WHERE (created_ms, id) < ($1, $2) ORDER BY created_ms DESC, id DESC LIMIT $3";
+    BEHIND = "SELECT client_id, id, rows_seq FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
+    BY_CARRIER = "SELECT client_id, id FROM calls WHERE carrier = $1 AND carrier_call_id = $2";
+    SPEND = "INSERT INTO spent_tokens (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
+    SPENT_PURGE = "DELETE FROM spent_tokens WHERE expires_ms < $1";
+}
+
+/// A call whose rows may lack something that its journal has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BehindCall {
+    /// Whose it is.
+    pub client: ClientId,
+    /// `call_…`.
+    pub call_id: String,
+    /// The last journal entry that is in; `None` if none is.
+    pub rows_seq: Option<u64>,
+}
+
+/// What concerns all clients.
+pub struct System<'a>(pub(super) &'a Store);
+
+impl System<'_> {
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.0.one(READY, Vec::new()).await.map(|_| ())
+    }
+
+    /// The key of this SHA-256, if its client is open; the caller asks [`ApiKey::is_live`].
+    pub async fn api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        let row = self.0.one(API_KEY, args![hash]).await?;
+        row.map(api_keys::read).transpose()
+    }
+
+    /// All clients, newest first.
+    pub async fn clients(
+        &self,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Client>, StoreError> {
+        let (created_ms, id) = Cursor::start(after);
+        let args = args![created_ms, id, rows_asked(limit)];
+        let rows = self.0.all(CLIENTS, args, clients::read).await?;
+        Ok(Page::of(rows, limit, |client| Cursor {
+            created_ms: client.created_ms,
+            id: client.id.as_str().to_owned(),
+        }))
+    }
+
+    /// Whose number was called, by the platform's keyed hash.
+    pub async fn number_called(&self, index: &[u8; 32]) -> Result<Option<Number>, StoreError> {
+        numbers::called(self.0, index).await
+    }
+
+    /// The call that a carrier means.
+    pub async fn call_of_carrier(
+        &self,
+        carrier: &str,
+        carrier_call_id: &str,
+    ) -> Result<Option<(ClientId, String)>, StoreError> {
+        let Some(mut row) = self
+            .0
+            .one(BY_CARRIER, args![carrier, carrier_call_id])
+            .await?
+        else {
+            return Ok(None);
+        };
+        Ok(Some((row.client()?, row.text()?)))
+    }
+
+    /// Calls whose rows are not complete, in the order of their ids, behind `after`, at most `limit`: those under way, and
+    /// those that a crash cut off.
+    pub async fn behind(&self, after: &str, limit: u32) -> Result<Vec<BehindCall>, StoreError> {
+        let read = |mut row: super::sql::Columns| {
+            Ok(BehindCall {
+                client: row.client()?,
+                call_id: row.text()?,
+                rows_seq: u64::try_from(row.int()?).ok(),
+            })
+        };
+        self.0.all(BEHIND, args![after, limit], read).await
+    }
+
+    /// Adds a default of the operator's, which every client may use.
+    pub async fn add_provider(&self, new: &NewProvider) -> Result<(), StoreError> {
+        providers::add(self.0, None, new).await
+    }
+
+    /// One default of the operator's.
+    pub async fn provider(&self, id: &str) -> Result<Option<Provider>, StoreError> {
+        providers::default_find(self.0, id).await
+    }
+
+    /// The operator's defaults, newest first.
+    pub async fn providers(&self) -> Result<Vec<Provider>, StoreError> {
+        providers::default_list(self.0, DEFAULTS_MAX).await
+    }
+
+    /// Removes a default. Whether it was there.
+    pub async fn remove_provider(&self, id: &str) -> Result<bool, StoreError> {
+        providers::default_remove(self.0, id).await
+    }
+
+    /// Forbids every client to call a number. On the disk when this returns.
+    pub async fn suppress(&self, new: &NewSuppression) -> Result<(Suppression, bool), StoreError> {
+        suppressions::add_platform(self.0, new).await
+    }
+
+    /// Lifts a suppression of the platform. Whether it was in force.
+    pub async fn unsuppress(
+        &self,
+        id: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        suppressions::remove_platform(self.0, id, reason, now_ms).await
+    }
+
+    /// Uses up a media token, by its hash. False if it was used before.
+    pub async fn spend_token(&self, hash: &[u8; 32], expires_ms: i64) -> Result<bool, StoreError> {
+        Ok(self.0.run(SPEND, args![hash, expires_ms]).await? > 0)
+    }
+
+    /// Forgets idempotency keys and spent tokens whose time is over. How many.
+    pub async fn purge(&self, now_ms: i64) -> Result<u64, StoreError> {
+        let keys = idempotency::purge(self.0, now_ms).await?;
+        Ok(keys + self.0.run(SPENT_PURGE, args![now_ms]).await?)
+    }
+}
