@@ -14,3 +14,4 @@ mod doorway;
 mod session;
 mod speech;
 mod stack;
+mod vault;
