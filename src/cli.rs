@@ -336,6 +336,7 @@ fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
     let now_s = u64::try_from(clock::unix_ms() / 1_000)?;
     let claims = Claims {
         call_id: new_call_id(),
+        client: None,
         agent: args.agent,
         from: args.from,
         to: args.to,

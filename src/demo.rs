@@ -116,6 +116,7 @@ impl Demo {
 fn media_url(server: &str, agent: &str, key: &Key) -> anyhow::Result<String> {
     let claims = Claims {
         call_id: new_call_id(),
+        client: None,
         agent: agent.to_owned(),
         from: Some(PhoneNumber::parse("+15550100123")?),
         to: Some(PhoneNumber::parse("+15550100199")?),

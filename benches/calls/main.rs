@@ -177,6 +177,7 @@ impl Server {
     fn url(&self, agent: &str, reusable: bool) -> anyhow::Result<(String, String)> {
         let claims = Claims {
             call_id: new_call_id(),
+            client: None,
             agent: agent.to_owned(),
             from: None,
             to: None,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::{Params, wrong_param};
 use super::problem::{Code, Problem};
+use crate::store::{self, Cursor};
 
 /// Items of a page whose request does not say.
 const LIMIT_USUAL: u32 = 50;
@@ -35,7 +36,8 @@ pub(super) struct PageParams {
 pub(super) struct Page {
     list: &'static str,
     pub(super) limit: u32,
-    pub(super) after: Option<String>,
+    /// Where the page before ended, as the list's rows are placed.
+    place: Option<String>,
 }
 
 /// One page.
@@ -70,7 +72,7 @@ impl Page {
         Ok(Self {
             list,
             limit: limit.unwrap_or(LIMIT_USUAL),
-            after,
+            place: after,
         })
     }
 
@@ -81,28 +83,28 @@ impl Page {
         Ok(page)
     }
 
-    /// How many to ask the store for: one more than fits tells whether there are more.
-    pub(super) fn wanted(&self) -> u32 {
-        self.limit + 1
+    /// Where the page begins, in a list of rows by time.
+    pub(super) fn after(&self) -> Option<Cursor> {
+        self.place.as_deref().and_then(Cursor::parse)
     }
 
-    /// The page of these items, of which [`Page::wanted`] were asked for. `place` is what the next page begins after.
-    pub(super) fn of<I, T>(
-        &self,
-        mut items: Vec<I>,
-        place: impl Fn(&I) -> String,
-        show: impl FnMut(I) -> T,
-    ) -> Paged<T> {
-        let has_more = items.len() > self.limit as usize;
-        items.truncate(self.limit as usize);
-        let next_cursor = items
-            .last()
-            .filter(|_| has_more)
-            .map(|last| write(self.list, &place(last)));
+    /// Where the page begins, in a list by number.
+    pub(super) fn after_number<N: std::str::FromStr>(&self) -> Option<N> {
+        self.place.as_deref().and_then(|place| place.parse().ok())
+    }
+
+    /// The page of these rows.
+    pub(super) fn of<I, T>(&self, page: store::Page<I>, show: impl FnMut(I) -> T) -> Paged<T> {
+        let next = page.next.map(|cursor| cursor.encode());
+        self.up_to(page.data.into_iter().map(show).collect(), next)
+    }
+
+    /// The page of these items; `next` is the place of the last one, if there are more.
+    pub(super) fn up_to<T>(&self, data: Vec<T>, next: Option<String>) -> Paged<T> {
         Paged {
-            data: items.into_iter().map(show).collect(),
-            has_more,
-            next_cursor,
+            data,
+            has_more: next.is_some(),
+            next_cursor: next.map(|place| write(self.list, &place)),
         }
     }
 }
@@ -152,23 +154,5 @@ mod tests {
         for wrong in ["", "A", "!!", "\u{e9}", &"A".repeat(10_000)] {
             assert_eq!(read("calls", wrong), None);
         }
-    }
-
-    #[test]
-    fn the_last_page_says_so() {
-        let page = Page {
-            list: "calls",
-            limit: 2,
-            after: None,
-        };
-        let show = |items: Vec<u8>| page.of(items, u8::to_string, |item| item);
-        let first = show(vec![3, 2, 1]);
-        assert_eq!((first.data, first.has_more), (vec![3, 2], true));
-        assert_eq!(
-            read("calls", &first.next_cursor.unwrap()).as_deref(),
-            Some("2")
-        );
-        let last = show(vec![1]);
-        assert_eq!((last.has_more, last.next_cursor), (false, None));
     }
 }

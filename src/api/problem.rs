@@ -202,7 +202,7 @@ pub struct FieldError {
     pub pointer: String,
     /// Why, in stable snake_case: `missing`, `unknown_field`, `wrong_type`, `invalid`, `too_long`, …
     #[schema(value_type = String, example = "too_long")]
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// Why, for people.
     #[schema(value_type = String)]
     pub detail: Cow<'static, str>,
@@ -275,12 +275,12 @@ impl Problem {
     pub fn at(
         mut self,
         pointer: impl Into<String>,
-        code: &'static str,
+        code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.errors.push(FieldError {
             pointer: pointer.into(),
-            code,
+            code: code.into(),
             detail: detail.into(),
         });
         self
@@ -307,7 +307,7 @@ impl Problem {
     /// One value is at fault.
     pub fn invalid(
         pointer: impl Into<String>,
-        code: &'static str,
+        code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self::new(Code::Invalid).at(pointer, code, detail)

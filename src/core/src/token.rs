@@ -40,7 +40,10 @@ pub struct Claims {
     /// Our id of the call: `call_` and a ULID.
     #[serde(rename = "c")]
     pub call_id: String,
-    /// The agent who answers, by its name in the configuration.
+    /// Whose call it is, as `cli_…`; none for an agent of the operator's own files.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The agent who answers: its id, or its name in the operator's files.
     #[serde(rename = "a")]
     pub agent: String,
     /// The caller; none if withheld or not a telephone number.
@@ -64,6 +67,7 @@ impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")
             .field("call_id", &self.call_id)
+            .field("client", &self.client)
             .field("agent", &self.agent)
             .field("from", &self.from)
             .field("to", &self.to)
@@ -176,6 +180,10 @@ pub fn verify_any(token: &str, keys: &[Key], now_unix_s: u64) -> Result<Claims, 
     if claims.call_id.is_empty()
         || claims.call_id.len() > NAME_BYTES_MAX
         || claims.agent.len() > NAME_BYTES_MAX
+        || claims
+            .client
+            .as_ref()
+            .is_some_and(|client| client.len() > NAME_BYTES_MAX)
     {
         return Err(TokenError::Malformed);
     }
@@ -200,6 +208,7 @@ mod tests {
     fn claims() -> Claims {
         Claims {
             call_id: "call_01JD0000000000000000000000".into(),
+            client: None,
             agent: "front-desk".into(),
             from: PhoneNumber::parse("+15005550006").ok(),
             to: PhoneNumber::parse("+15005550009").ok(),
@@ -302,6 +311,7 @@ mod tests {
     fn the_longest_names_fit() {
         let long = Claims {
             call_id: "c".repeat(NAME_BYTES_MAX),
+            client: Some("o".repeat(NAME_BYTES_MAX)),
             agent: "a".repeat(NAME_BYTES_MAX),
             from: PhoneNumber::parse("+123456789012345").ok(),
             to: PhoneNumber::parse("+123456789012345").ok(),

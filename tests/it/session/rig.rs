@@ -117,6 +117,7 @@ pub(crate) fn now_s() -> u64 {
 pub(crate) fn claims(agent: &str) -> Claims {
     Claims {
         call_id: new_call_id(),
+        client: None,
         agent: agent.into(),
         from: None,
         to: None,
