@@ -1,12 +1,13 @@
 //! The handles that a request or a call may use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::token::{Claims, Key};
 
-use crate::agent::{Agent, Agents, MindSpec};
+use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::provider::{Ears, StageError, Voice};
 use crate::session::{LiveNote, Means};
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
@@ -53,12 +54,18 @@ pub struct Parts {
 
 /// A call cannot be held by the agent it is for.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "agent {agent} has a prompt, but no language model is configured; set llm.base_url and llm.model"
-)]
-pub struct NoModel {
-    /// The agent.
-    pub agent: String,
+pub enum CannotHold {
+    /// There is no language model.
+    #[error(
+        "agent {agent} has a prompt, but no language model is configured; set llm.base_url and llm.model"
+    )]
+    NoModel {
+        /// The agent.
+        agent: String,
+    },
+    /// The agent is for other calls.
+    #[error(transparent)]
+    Other(#[from] NotForThisCall),
 }
 
 impl App {
@@ -81,8 +88,9 @@ impl App {
     /// is silent.
     pub async fn warm(&self) -> Result<(), StageError> {
         for agent in self.agents.iter() {
+            let voice = agent.pronunciations.voice(&self.voice);
             for sentence in agent.sentences() {
-                self.voice.keep(sentence, agent.speed).await?;
+                voice.keep(sentence, agent.speed).await?;
             }
         }
         Ok(())
@@ -91,8 +99,9 @@ impl App {
     /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice.
     pub async fn prepare(&self) {
         for agent in self.agents.iter() {
+            let voice = agent.pronunciations.voice(&self.voice);
             for sentence in agent.likely_sentences() {
-                if let Err(error) = self.voice.keep(sentence, agent.speed).await {
+                if let Err(error) = voice.keep(sentence, agent.speed).await {
                     // It will be tried again when it is to be said.
                     tracing::warn!(%error, agent = %agent.id, "sentence not made ahead");
                 }
@@ -110,24 +119,25 @@ impl App {
     }
 
     /// What a call with this agent needs.
-    pub fn means(&self, agent: &Agent, claims: &Claims) -> Result<Means, NoModel> {
+    pub fn means(&self, agent: &Agent, claims: &Claims) -> Result<Means, CannotHold> {
+        let vars = agent.ready(claims.direction, &BTreeMap::new())?;
         let mind = match &agent.mind {
-            MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), agent.vars.clone())),
+            MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
             MindSpec::Prompt { prompt, greeting } => {
-                let chat = self.chat.clone().ok_or_else(|| NoModel {
+                let chat = self.chat.as_ref().ok_or_else(|| CannotHold::NoModel {
                     agent: agent.id.clone(),
                 })?;
                 Mind::Chat(ChatMind::new(
                     self.http.clone(),
-                    chat,
-                    prompt,
-                    greeting.clone(),
+                    Arc::new(agent.model.over(chat)),
+                    &prompt.fill(&vars),
+                    greeting.as_ref().map(|greeting| greeting.fill(&vars)),
                 ))
             }
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
-            voice: Arc::clone(&self.voice),
+            voice: agent.pronunciations.voice(&self.voice),
             speed: agent.speed,
             settings: Arc::clone(agent.settings(claims.direction)),
             mind,

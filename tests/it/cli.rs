@@ -270,7 +270,7 @@ fn an_agent_that_is_wrong_is_refused_with_its_place() {
         (
             "name = \"\"\nbusiness = \"x\"\nprompt = \"y\"".into(),
             "",
-            vec!["`name`"],
+            vec!["/name: "],
         ),
         (
             format!("{AGENT}prompt = \"x\"\nopening = [\"Hello.\"]\n"),

@@ -40,10 +40,10 @@ pub struct Claims {
     /// Our id of the call: `call_` and a ULID.
     #[serde(rename = "c")]
     pub call_id: String,
-    /// Whose call it is, as `cli_…`; none for an agent of the operator's own files.
-    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    /// Whose call it is: `cli_` and a ULID; absent for the one client of a server that has but one.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// The agent who answers: its id, or its name in the operator's files.
+    /// The agent who answers: by its name in the configuration, or `agent_` and a ULID.
     #[serde(rename = "a")]
     pub agent: String,
     /// The caller; none if withheld or not a telephone number.
@@ -183,7 +183,7 @@ pub fn verify_any(token: &str, keys: &[Key], now_unix_s: u64) -> Result<Claims, 
         || claims
             .client
             .as_ref()
-            .is_some_and(|client| client.len() > NAME_BYTES_MAX)
+            .is_some_and(|id| id.len() > NAME_BYTES_MAX)
     {
         return Err(TokenError::Malformed);
     }
@@ -311,7 +311,7 @@ mod tests {
     fn the_longest_names_fit() {
         let long = Claims {
             call_id: "c".repeat(NAME_BYTES_MAX),
-            client: Some("o".repeat(NAME_BYTES_MAX)),
+            client: Some("k".repeat(NAME_BYTES_MAX)),
             agent: "a".repeat(NAME_BYTES_MAX),
             from: PhoneNumber::parse("+123456789012345").ok(),
             to: PhoneNumber::parse("+123456789012345").ok(),

@@ -1,0 +1,174 @@
+//! The first words of a call, made of an agent's slots; and what words must say and how long they take.
+
+use std::sync::Arc;
+
+use super::spec::{AgentSpec, CallDirection};
+
+/// What the embedded voice takes for one character at its own pace, ms: 46 to 67 over eight sentences of this kind.
+const CHAR_MS: f32 = 60.0;
+/// Words about to be an AI's: these say so, unless they are denied.
+const SAYS_AI: [&str; 7] = [
+    "ai",
+    "artificial",
+    "automated",
+    "robot",
+    "bot",
+    "chatbot",
+    "voicebot",
+];
+/// A word of the above does not count this soon after one of these.
+const DENIES: [&str; 8] = [
+    "not", "no", "never", "isn", "ain", "nor", "without", "cannot",
+];
+const DENIED_WITHIN: usize = 3;
+
+/// The opening's sentences.
+pub(super) fn opening(spec: &AgentSpec, direction: CallDirection) -> Vec<Arc<str>> {
+    let slots = &spec.opening;
+    let mut said: Vec<Arc<str>> = match &slots.texts {
+        Some(own) => own.iter().map(|text| text.as_str().into()).collect(),
+        None => vec![who_calls(spec, direction).into()],
+    };
+    if direction == CallDirection::Outbound {
+        let usual = || {
+            format!(
+                "For no more calls, say: don't call me again, or press {}.",
+                spec.keys.opt_out
+            )
+        };
+        let line = slots.opt_out_line.clone().unwrap_or_else(usual);
+        said.extend(
+            Some(line)
+                .filter(|line| !line.trim().is_empty())
+                .map(Arc::from),
+        );
+    }
+    said
+}
+
+fn who_calls(spec: &AgentSpec, direction: CallDirection) -> String {
+    let slots = &spec.opening;
+    let entity = slot(slots.legal_entity.as_deref().unwrap_or(&spec.business));
+    let what = slot(slots.ai_notice.as_deref().unwrap_or("the AI assistant"));
+    let about = slots.purpose.as_deref().map(slot);
+    let about = about
+        .filter(|_| direction == CallDirection::Outbound)
+        .map(|purpose| format!(", calling about {purpose}"))
+        .unwrap_or_default();
+    format!(
+        "Hello, this is {}, {what} of {entity}{about}.",
+        spec.name.trim()
+    )
+}
+
+/// Words that a sentence can go on after.
+pub(super) fn slot(words: &str) -> &str {
+    words.trim().trim_end_matches(['.', ',', ';', ':', '!'])
+}
+
+/// Whether a text says that an AI speaks.
+pub(super) fn discloses_ai(text: &str) -> bool {
+    let text = text.to_lowercase().replace("a.i.", "ai ");
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_denied = |at: usize| {
+        let before = words.get(at.saturating_sub(DENIED_WITHIN)..at);
+        before
+            .unwrap_or_default()
+            .iter()
+            .any(|word| DENIES.contains(word))
+    };
+    words
+        .iter()
+        .enumerate()
+        .any(|(at, word)| SAYS_AI.contains(word) && !is_denied(at))
+}
+
+/// About how long a text takes to say, ms.
+pub(super) fn spoken_ms(text: &str, speed: f32) -> u32 {
+    let chars = text.chars().count() as f32;
+    (chars * CHAR_MS / speed.clamp(0.5, 2.0)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_that_say_so_disclose_an_ai() {
+        for (text, want) in [
+            ("Hello, this is Robin, the AI assistant of Oak.", true),
+            ("an A.I. assistant", true),
+            ("an automated assistant", true),
+            ("Yes, I am an AI, not a person.", true),
+            ("I am a robot.", true),
+            ("Hello, this is Robin.", false),
+            ("I said so again: Captain Aid.", false),
+            ("I am not an AI.", false),
+            ("This isn't a robot.", false),
+            ("No robot here", false),
+            ("I'm no person, I am an artificial voice.", true),
+            ("", false),
+        ] {
+            assert_eq!(discloses_ai(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn openings_are_made_of_their_slots() {
+        let spec = |json: serde_json::Value| -> AgentSpec {
+            let mut base = serde_json::json!({"name": "Robin", "business": "Oak", "prompt": "x"});
+            base["opening"] = json;
+            serde_json::from_value(base).unwrap()
+        };
+        let all = serde_json::json!({
+            "legal_entity": "Oak Inc.", "purpose": "your appointment.", "ai_notice": "an automated assistant"
+        });
+        let own = serde_json::json!(["Oak here.", "An AI speaks."]);
+        let opt_out = "For no more calls, say: don't call me again, or press 9.";
+        for (slots, inbound, outbound) in [
+            (
+                serde_json::json!({}),
+                "Hello, this is Robin, the AI assistant of Oak.".to_owned(),
+                format!("Hello, this is Robin, the AI assistant of Oak. {opt_out}"),
+            ),
+            (
+                all,
+                "Hello, this is Robin, an automated assistant of Oak Inc.".into(),
+                format!(
+                    "Hello, this is Robin, an automated assistant of Oak Inc, calling about your appointment. {opt_out}"
+                ),
+            ),
+            (
+                own,
+                "Oak here. An AI speaks.".into(),
+                format!("Oak here. An AI speaks. {opt_out}"),
+            ),
+            (
+                serde_json::json!({"opt_out_line": "Say stop."}),
+                "Hello, this is Robin, the AI assistant of Oak.".into(),
+                "Hello, this is Robin, the AI assistant of Oak. Say stop.".into(),
+            ),
+            (
+                serde_json::json!({"texts": ["An AI."], "opt_out_line": ""}),
+                "An AI.".into(),
+                "An AI.".into(),
+            ),
+        ] {
+            let spec = spec(slots);
+            assert_eq!(opening(&spec, CallDirection::Inbound).join(" "), inbound);
+            assert_eq!(opening(&spec, CallDirection::Outbound).join(" "), outbound);
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_sentence_is_about_right() {
+        // The embedded voice took 6,036 ms for this one.
+        let text = "This call is recorded and transcribed for quality; say: don't record, or press 8, if you prefer not.";
+        assert_eq!(spoken_ms(text, 1.0), 6_000);
+        assert_eq!(spoken_ms(text, 2.0), 3_000);
+        assert_eq!(spoken_ms(text, f32::NAN), 0);
+    }
+}

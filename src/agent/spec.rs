@@ -1,0 +1,180 @@
+//! The document that says all about an agent: a TOML file of the operator's, or the JSON body of a version at the API.
+
+mod conduct;
+mod opening;
+mod recording;
+mod variable;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use trunkline_core::token::Direction;
+use utoipa::ToSchema;
+
+pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
+pub use opening::OpeningSpec;
+pub use recording::{OnRefusal, OnWithdrawal, RecordingMode, RecordingSpec};
+pub use variable::{VariableKind, VariableSpec};
+
+/// Everything that can be chosen about an agent. It needs a name, a business, and a flow or a prompt; the rest has
+/// defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "name": "Robin",
+    "business": "Oak Street Dental",
+    "directions": ["outbound"],
+    "opening": { "legal_entity": "Oak Street Dental LLC", "purpose": "your appointment on Monday" },
+    "prompt": "You are Robin. Remind {{patient}} of the appointment on {{day}}, and ask whether it still suits.",
+    "greeting": "Am I speaking with {{patient}}?",
+    "variables": { "patient": { "type": "text" }, "day": { "type": "date" } },
+    "model": { "name": "gpt-4o-mini", "temperature": 0.4, "max_tokens": 300 },
+    "recogniser": { "key_terms": ["Oak Street Dental"] },
+    "voice": { "speed": 1.0, "pronunciations": { "Siobhan": "Shivawn" } },
+    "recording": { "record": true, "reason": "for quality and to keep our agreement" }
+})))]
+pub struct AgentSpec {
+    /// What the agent calls itself.
+    #[schema(max_length = 80, examples("Robin"))]
+    pub name: String,
+    /// For whom it speaks.
+    #[schema(max_length = 120, examples("Oak Street Dental"))]
+    pub business: String,
+    /// In which language it speaks and is spoken to, as a BCP 47 tag. Only English has texts now.
+    #[serde(default = "english")]
+    #[schema(default = "en")]
+    pub language: String,
+    /// The calls that it may hold; both kinds if absent. An agent that names `outbound` must say its purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 2)]
+    pub directions: Option<Vec<CallDirection>>,
+    /// The first words of every call. In a file, a list of sentences stands for `texts`.
+    #[serde(default, deserialize_with = "opening::texts_or_slots")]
+    pub opening: OpeningSpec,
+    /// A script, by the name of its file beside this one; only in files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 255)]
+    pub flow: Option<String>,
+    /// A script, as its text in TOML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 131_072)]
+    pub flow_text: Option<String>,
+    /// Or who the agent is and what it is to do, for a language model. `{{name}}` puts in a variable, `{{name|or:words}}`
+    /// words in its place where it has no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 65_536)]
+    pub prompt: Option<String>,
+    /// What a prompted agent says first; the model opens if absent. It may have variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 500)]
+    pub greeting: Option<String>,
+    /// Values that a call brings along for the flow or the prompt. A text stands for a default of type `text`. At
+    /// most 100.
+    #[serde(default)]
+    pub variables: BTreeMap<String, VariableSpec>,
+    /// The language model of a prompted agent.
+    #[serde(default)]
+    pub model: ModelSpec,
+    /// How it hears.
+    #[serde(default)]
+    pub recogniser: RecogniserSpec,
+    /// How it sounds.
+    #[serde(default)]
+    pub voice: VoiceSpec,
+    /// When the caller's turn is over.
+    #[serde(default)]
+    pub turn: TurnSpec,
+    /// What happens when both speak at once.
+    #[serde(default)]
+    pub overlap: OverlapSpec,
+    /// How long things may take.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// The keys of the caller's commands.
+    #[serde(default)]
+    pub keys: KeysSpec,
+    /// Sentences that are said whatever the mind thinks; those left out are the usual ones.
+    #[serde(default)]
+    pub notices: NoticesSpec,
+    /// What is kept of a call, and by which rule.
+    #[serde(default)]
+    pub recording: RecordingSpec,
+}
+
+fn english() -> String {
+    "en".into()
+}
+
+/// Who calls whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallDirection {
+    /// Somebody calls the business.
+    Inbound,
+    /// The business calls somebody.
+    Outbound,
+}
+
+impl From<Direction> for CallDirection {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Inbound => CallDirection::Inbound,
+            Direction::Outbound => CallDirection::Outbound,
+        }
+    }
+}
+
+/// The language model of a prompted agent; what is left out comes from the provider's or the operator's settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Id of the client's provider; the operator's default if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64, examples("prov_01JD0000000000000000000000"))]
+    pub provider: Option<String>,
+    /// The provider's name for the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub name: Option<String>,
+    /// How freely it chooses words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 2)]
+    pub temperature: Option<f32>,
+    /// Longest reply, in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 16, maximum = 4_096)]
+    pub max_tokens: Option<u32>,
+}
+
+/// How an agent hears.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecogniserSpec {
+    /// Names and words that callers are likely to say, for recognisers that take such hints.
+    #[schema(max_items = 100)]
+    pub key_terms: Vec<String>,
+    /// After the call, a better recogniser hears the whole recording once more. Needs `recording.record`.
+    #[schema(default = false)]
+    pub second_pass: bool,
+}
+
+/// How an agent sounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VoiceSpec {
+    /// Its pace; 1 is the voice's own.
+    #[schema(minimum = 0.5, maximum = 2, default = 1.0)]
+    pub speed: f32,
+    /// Words, or short rows of words, and how to write them so that the voice says them right. Whole words in any case
+    /// are meant. The transcript keeps the words as they are. At most 200.
+    pub pronunciations: BTreeMap<String, String>,
+}
+
+impl Default for VoiceSpec {
+    fn default() -> Self {
+        Self {
+            speed: 1.0,
+            pronunciations: BTreeMap::new(),
+        }
+    }
+}
