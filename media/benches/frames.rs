@@ -73,11 +73,12 @@ fn ear_key_tones(bencher: Bencher<'_, '_>) {
     hear(bencher, &frames(tones.into_iter()));
 }
 
-#[divan::bench]
-fn mouth_20_ms(bencher: Bencher<'_, '_>) {
+#[divan::bench(args = [false, true])]
+fn mouth_20_ms(bencher: Bencher<'_, '_>, keep_heard: bool) {
     let clause: Arc<[u8]> = vec![0x90; 480_000].into();
     let mut mouth = Mouth::new(&MouthSettings {
         chunk_ms: 20,
+        keep_heard,
         ..MouthSettings::default()
     });
     let mut facts = Vec::with_capacity(64);
@@ -98,7 +99,9 @@ fn mouth_20_ms(bencher: Bencher<'_, '_>) {
             black_box(out);
         });
         mouth.marked(now, &name, &mut facts);
-        facts.len()
+        let mut heard = 0;
+        mouth.heard_audio(now, &mut |piece| heard += black_box(piece.audio).len());
+        facts.len() + heard
     });
 }
 

@@ -11,6 +11,7 @@
 //! | [`vad`] | voice probabilities to "speech started" and "speech stopped" |
 //! | [`dtmf`] | key tones in the audio, and making them |
 //! | [`ear`] | the listening side of a call: all of the above, and the last seconds of audio |
+//! | [`line_clock`] | the carrier's clock beside the server's: where in a recording a moment belongs |
 //! | [`mouth`] | the speaking side: chunks sent ahead, marks, and what was really heard |
 //! | [`resample`] | 8, 16, 22.05, 24 and 48 kHz into each other |
 //! | [`wav`], [`decode`] | recordings and uploaded prompts |
@@ -22,6 +23,7 @@ pub mod frame;
 pub mod g711;
 pub mod gate;
 pub mod l16;
+pub mod line_clock;
 pub mod mouth;
 pub mod resample;
 pub mod vad;

@@ -13,12 +13,15 @@
 
 mod playout;
 mod script;
+mod tap;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use self::playout::{Chunk, Playout};
+use self::playout::{Chunk, Playout, samples};
 use self::script::Script;
+pub use self::tap::HeardAudio;
+use self::tap::Tap;
 use crate::SAMPLES_PER_MS;
 
 /// Most speech queued and not heard yet: the carrier's own limit as well.
@@ -35,6 +38,8 @@ pub struct MouthSettings {
     pub mark_grace_ms: u32,
     /// Time from sending audio to its playing, assumed until the first mark has been echoed.
     pub latency_ms: u32,
+    /// Keep what was heard for [`Mouth::heard_audio`]. Fetch it often: it holds on to the clauses it is part of.
+    pub keep_heard: bool,
 }
 
 impl Default for MouthSettings {
@@ -44,6 +49,7 @@ impl Default for MouthSettings {
             lead_ms: 500,
             mark_grace_ms: 2_000,
             latency_ms: 100,
+            keep_heard: false,
         }
     }
 }
@@ -127,6 +133,8 @@ pub struct MouthCounters {
     pub marks_cleared: u64,
     /// Times the carrier's queue was emptied.
     pub clears: u64,
+    /// Samples that were heard and never fetched by [`Mouth::heard_audio`].
+    pub heard_dropped: u64,
 }
 
 /// The mouth of one call.
@@ -135,6 +143,7 @@ pub struct Mouth {
     chunk: u64,
     script: Script,
     playout: Playout,
+    tap: Tap,
     paused: bool,
     /// The cut of a pause lies inside audio the caller was hearing: go back to a quiet spot on resume.
     rewind: bool,
@@ -154,6 +163,7 @@ impl Mouth {
             chunk,
             script: Script::default(),
             playout: Playout::new(settings),
+            tap: Tap::new(settings.keep_heard),
             paused: false,
             rewind: false,
             clear_due: false,
@@ -186,6 +196,9 @@ impl Mouth {
         }
         while let Some((chunk, echoed)) = self.playout.expire(now_ms) {
             self.counters.marks_lost += u64::from(!echoed);
+            let latency = self.playout.latency();
+            self.tap
+                .played_by_clock(samples(now_ms), latency, &chunk, chunk.to, &self.script);
             self.script.heard_to(chunk.to);
         }
         self.script.tell(facts);
@@ -207,7 +220,8 @@ impl Mouth {
         send.into_iter().chain(expire).min()
     }
 
-    /// The carrier echoed a mark.
+    /// The carrier echoed a mark. `now_ms` is when it came, or, if the shell knows that the line is late just now, when
+    /// it would have come without that (see [`crate::line_clock::LineClock::undelayed_ms`]).
     pub fn marked(&mut self, now_ms: u64, name: &str, facts: &mut Vec<Fact>) {
         let parsed = name
             .split_once('.')
@@ -220,7 +234,11 @@ impl Mouth {
             self.counters.marks_cleared += 1;
             return;
         }
-        let Some(confirmed) = self.playout.echoed(now_ms, epoch, seq) else {
+        let (tap, script) = (&mut self.tap, &self.script);
+        let confirmed = self.playout.echoed(now_ms, epoch, seq, |latency, chunks| {
+            tap.marked(samples(now_ms), latency, chunks, script);
+        });
+        let Some(confirmed) = confirmed else {
             self.counters.marks_ignored += 1;
             return;
         };
@@ -229,6 +247,24 @@ impl Mouth {
             self.script.heard_to(to);
             self.script.tell(facts);
         }
+        if self.playout.in_play().is_none() {
+            self.tap.settle();
+        }
+    }
+
+    /// Hands out what the caller has heard of us since the last call, in order and each sample once; what a resume
+    /// says again was heard again. It is what marks confirmed, and what the clock did where they are overdue, some 300
+    /// ms later where a run of speech begins. Of a chunk that was taken back, it is the part that had been heard. With
+    /// [`Mouth::cancel_all`] before it, nothing is left.
+    pub fn heard_audio(&mut self, now_ms: u64, sink: &mut impl FnMut(HeardAudio<'_>)) {
+        self.tap.tick(samples(now_ms));
+        self.tap.hand_out(sink);
+    }
+
+    /// What [`Mouth::heard_audio`] hands out after this begins at this sample of the clock, or later.
+    pub fn heard_until(&self, now_ms: u64) -> u64 {
+        let unknown = self.playout.in_play().map(|chunk| chunk.sent_at);
+        self.tap.until(unknown.unwrap_or(samples(now_ms)))
     }
 
     /// How far the reply now playing has been heard; `None` when nothing is being said.
@@ -296,7 +332,10 @@ impl Mouth {
 
     /// What happened on the way so far.
     pub fn counters(&self) -> MouthCounters {
-        self.counters
+        MouthCounters {
+            heard_dropped: self.tap.dropped(),
+            ..self.counters
+        }
     }
 
     fn settle_pause(&mut self) {
@@ -309,6 +348,12 @@ impl Mouth {
     /// Takes back what the carrier has not played. False when it had nothing.
     fn pull_back(&mut self, now_ms: u64) -> bool {
         let heard = self.playout.heard(now_ms, self.script.heard());
+        if let Some((chunk, to)) = self.playout.in_play_to(now_ms) {
+            let latency = self.playout.latency();
+            self.tap
+                .played_by_clock(samples(now_ms), latency, chunk, to, &self.script);
+        }
+        self.tap.settle();
         if !self.playout.clear() {
             return false;
         }

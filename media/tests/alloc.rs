@@ -119,6 +119,7 @@ fn a_mouth_in_the_middle_of_a_reply() {
     for chunk_ms in [20, 100] {
         let mut mouth = Mouth::new(&MouthSettings {
             chunk_ms,
+            keep_heard: true,
             ..MouthSettings::default()
         });
         let mut facts = Vec::with_capacity(64);
@@ -127,6 +128,7 @@ fn a_mouth_in_the_middle_of_a_reply() {
             assert_eq!(mouth.say(1, index, clause.clone()), Ok(()));
         }
         let (mut marks, mut sent) = (std::collections::VecDeque::with_capacity(64), 0);
+        let mut heard = 0;
         let count = allocations(|| {
             for now in (0..50_000).step_by(20) {
                 facts.clear();
@@ -146,10 +148,12 @@ fn a_mouth_in_the_middle_of_a_reply() {
                     );
                 }
                 assert!(mouth.heard(now).is_some());
+                mouth.heard_audio(now, &mut |piece| heard += piece.audio.len());
             }
         });
         assert_eq!(count, 0, "chunks of {chunk_ms} ms");
         assert!(sent > 49_000 * 8);
+        assert!(heard > 48_000 * 8);
         assert_eq!(mouth.counters().marks_ignored, 0);
     }
 }

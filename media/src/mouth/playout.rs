@@ -1,6 +1,6 @@
 //! What the carrier holds: chunks sent and not confirmed, when they should play, and the marks behind them.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use super::MouthSettings;
 use super::script::Piece;
@@ -16,8 +16,10 @@ pub(super) struct Chunk {
     pub(super) reply: u32,
     pub(super) from: u64,
     pub(super) to: u64,
-    sent_at: u64,
-    play_from: u64,
+    /// It was sent before the one before it can have ended.
+    pub(super) follows: bool,
+    pub(super) sent_at: u64,
+    pub(super) play_from: u64,
     play_to: u64,
     /// Its mark came back before it can have been played.
     echoed: bool,
@@ -48,7 +50,7 @@ pub(super) struct Playout {
     confirmed_at: u64,
 }
 
-fn samples(ms: u64) -> u64 {
+pub(super) fn samples(ms: u64) -> u64 {
     ms.saturating_mul(SAMPLES_PER_MS)
 }
 
@@ -100,6 +102,7 @@ impl Playout {
             reply: piece.reply,
             from: piece.from,
             to: piece.to,
+            follows: self.play_end >= sent_at.max(1),
             sent_at,
             play_from,
             play_to,
@@ -111,8 +114,15 @@ impl Playout {
         chunk
     }
 
-    /// Takes the echo of a mark of this epoch; `None` when no such mark is outstanding.
-    pub(super) fn echoed(&mut self, now_ms: u64, epoch: u32, seq: u32) -> Option<Confirmed> {
+    /// Takes the echo of a mark of this epoch, and shows the chunks it confirms; `None` when no such mark is
+    /// outstanding.
+    pub(super) fn echoed(
+        &mut self,
+        now_ms: u64,
+        epoch: u32,
+        seq: u32,
+        played: impl FnOnce(u64, vec_deque::Iter<'_, Chunk>),
+    ) -> Option<Confirmed> {
         let index = self
             .chunks
             .iter()
@@ -140,6 +150,7 @@ impl Playout {
         };
         self.latency_known = true;
         self.confirmed_at = now;
+        played(self.latency, self.chunks.range(..=index));
         let skipped = self
             .chunks
             .drain(..=index)
@@ -181,16 +192,25 @@ impl Playout {
 
     /// How far was heard at this time, given what is confirmed: at most to the end of the first outstanding chunk.
     pub(super) fn heard(&self, now_ms: u64, confirmed: u64) -> u64 {
-        let Some(chunk) = self.chunks.front() else {
-            return confirmed;
-        };
+        let in_play = self.in_play_to(now_ms);
+        in_play.map_or(confirmed, |(_, to)| confirmed.max(to))
+    }
+
+    /// The first outstanding chunk, and how far it was heard at this time. It may say again what was heard before.
+    pub(super) fn in_play_to(&self, now_ms: u64) -> Option<(&Chunk, u64)> {
+        let chunk = self.chunks.front()?;
         // It cannot have begun before its predecessor was known to be over, nor before it reached the carrier.
         let began = chunk
             .play_from
             .max(self.confirmed_at)
             .max(chunk.sent_at + self.latency);
         let elapsed = samples(now_ms).saturating_sub(began);
-        confirmed.max((chunk.from + elapsed).min(chunk.to))
+        Some((chunk, (chunk.from + elapsed).min(chunk.to)))
+    }
+
+    /// Time from sending audio to its mark, as far as known.
+    pub(super) fn latency(&self) -> u64 {
+        self.latency
     }
 
     /// Forgets everything outstanding and starts a new epoch; false when nothing was.

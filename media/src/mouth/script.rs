@@ -185,6 +185,26 @@ impl Script {
         scratch
     }
 
+    /// Shows the audio of a piece, clause by clause: the clause's audio, and from where to where.
+    pub(super) fn pieces(
+        &self,
+        from: u64,
+        to: u64,
+        mut show: impl FnMut(&Arc<[u8]>, usize, usize),
+    ) {
+        let first = self.clauses.partition_point(|clause| clause.end() <= from);
+        for clause in self
+            .clauses
+            .iter()
+            .skip(first)
+            .take_while(|clause| clause.start < to)
+        {
+            let start = from.saturating_sub(clause.start) as usize;
+            let end = (to - clause.start).min(clause.audio.len() as u64) as usize;
+            show(&clause.audio, start, end);
+        }
+    }
+
     pub(super) fn sent_to(&mut self, to: u64) {
         self.sent = to;
     }

@@ -413,4 +413,5 @@ fn twenty_ms_chunks_with_no_marks_at_all() {
     );
 }
 
+mod heard;
 mod walk;

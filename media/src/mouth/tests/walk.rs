@@ -1,8 +1,14 @@
 //! Random conversations against a simulated carrier that plays exactly, and whose lines take time both ways.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::*;
+
+mod carrier;
+mod tape;
+
+use carrier::{Carrier, Message};
+use tape::Tape;
 
 /// What a resume may say again.
 const REWIND: u64 = 400 * SAMPLES_PER_MS;
@@ -19,76 +25,6 @@ impl Rng {
 
     fn below(&mut self, bound: u64) -> u64 {
         (self.next() >> 16) % bound
-    }
-}
-
-enum Message {
-    Audio { from: u64, to: u64 },
-    Mark(String),
-    Clear,
-}
-
-/// Plays one sample after the other. Times in samples of the clock.
-#[derive(Default)]
-struct Carrier {
-    down: u64,
-    up: u64,
-    coming: VecDeque<(u64, Message)>,
-    queue: VecDeque<Message>,
-    echoes: VecDeque<(u64, String)>,
-    /// One mark of so many is lost; 0 loses none.
-    loses: u64,
-    /// Positions that really sounded, as ranges in order.
-    played: Vec<(u64, u64)>,
-    clock: u64,
-}
-
-impl Carrier {
-    fn run_to(&mut self, now: u64, rng: &mut Rng) {
-        while self.clock < now {
-            while self.coming.front().is_some_and(|(at, _)| *at <= self.clock) {
-                let Some((_, message)) = self.coming.pop_front() else {
-                    break;
-                };
-                match message {
-                    Message::Clear => {
-                        for message in std::mem::take(&mut self.queue) {
-                            if let Message::Mark(name) = message {
-                                self.echo(name, rng);
-                            }
-                        }
-                    }
-                    Message::Audio { .. } | Message::Mark(_) => self.queue.push_back(message),
-                }
-            }
-            while matches!(self.queue.front(), Some(Message::Mark(_))) {
-                if let Some(Message::Mark(name)) = self.queue.pop_front() {
-                    self.echo(name, rng);
-                }
-            }
-            let until = self.coming.front().map_or(now, |(at, _)| (*at).min(now));
-            let Some(Message::Audio { from, to }) = self.queue.front_mut() else {
-                self.clock = until;
-                continue;
-            };
-            let count = (until - self.clock).min(*to - *from);
-            match self.played.last_mut() {
-                Some(last) if last.1 == *from => last.1 += count,
-                _ => self.played.push((*from, *from + count)),
-            }
-            *from += count;
-            let over = *from == *to;
-            if over {
-                self.queue.pop_front();
-            }
-            self.clock += count;
-        }
-    }
-
-    fn echo(&mut self, name: String, rng: &mut Rng) {
-        if self.loses == 0 || rng.below(self.loses) != 0 {
-            self.echoes.push_back((self.clock + self.up, name));
-        }
     }
 }
 
@@ -146,27 +82,31 @@ struct Walk {
     honest: bool,
     cancels: bool,
     chunk: u64,
+    tape: Tape,
 }
 
 impl Walk {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, jitter_ms: u64) -> Self {
         let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let settings = MouthSettings {
             chunk_ms: [20, 60, 100, 200][rng.below(4) as usize],
             lead_ms: [100, 300, 500, 1_000][rng.below(4) as usize],
+            keep_heard: true,
             ..MouthSettings::default()
         };
         let carrier = Carrier {
             down: rng.below(60) * SAMPLES_PER_MS,
             up: rng.below(60) * SAMPLES_PER_MS,
             loses: [0, 0, 3, 1][rng.below(4) as usize],
+            jitter: jitter_ms * SAMPLES_PER_MS,
+            takes: vec![Vec::new()],
             ..Carrier::default()
         };
         Self {
             rng,
             now: 1_000,
             mouth: Mouth::new(&settings),
-            honest: carrier.loses == 0,
+            honest: carrier.loses == 0 && jitter_ms == 0,
             cancels: seed.is_multiple_of(2),
             carrier,
             said: Said::default(),
@@ -179,6 +119,7 @@ impl Walk {
             sent: Vec::new(),
             may_begin: None,
             chunk: u64::from(settings.chunk_ms) * SAMPLES_PER_MS,
+            tape: Tape::new(jitter_ms * SAMPLES_PER_MS),
         }
     }
 
@@ -206,6 +147,12 @@ impl Walk {
             );
         }
         self.check_everything_sounded();
+        self.listen(true);
+        let heard_ahead = match self.carrier.loses {
+            0 => self.carrier.jitter,
+            _ => self.chunk,
+        };
+        self.tape.check(&self.carrier, heard_ahead);
         assert_eq!(self.mouth.counters().marks_ignored, 0);
     }
 
@@ -222,6 +169,7 @@ impl Walk {
                 let before = self.mouth.counters().clears;
                 let cut = self.heard();
                 let position = self.mouth.pause(self.now);
+                self.listen(false);
                 assert_eq!(position.map(|position| self.absolute(position)), cut);
                 if self.mouth.counters().clears > before {
                     let cut = cut.unwrap();
@@ -234,6 +182,7 @@ impl Walk {
                 if self.rng.below(3) == 0 {
                     self.take_back();
                     self.mouth.cancel_all(self.now);
+                    self.listen(false);
                     let known: Vec<u32> = self.unplayed();
                     self.cancelled.extend(known);
                     self.open.clear();
@@ -292,7 +241,9 @@ impl Walk {
             .map(|(_, to)| *to)
             .max()
             .unwrap_or(0);
-        if let Some(position) = self.mouth.cancel(self.now, reply) {
+        let cancelled = self.mouth.cancel(self.now, reply);
+        self.listen(false);
+        if let Some(position) = cancelled {
             assert_eq!(position.reply, reply);
             assert!(self.absolute(position) <= really || !self.honest);
         }
@@ -329,6 +280,12 @@ impl Walk {
         start + u64::from(position.heard_ms) * SAMPLES_PER_MS
     }
 
+    /// Puts on tape what was heard. By marks, unless something was just taken back.
+    fn listen(&mut self, by_marks: bool) {
+        self.tape
+            .listen(&mut self.mouth, self.now, &self.said, by_marks);
+    }
+
     /// Lets time pass, a few milliseconds at a time, polling only when due.
     fn wait(&mut self, ms: u64) {
         for _ in 0..ms {
@@ -345,6 +302,7 @@ impl Walk {
                     break;
                 };
                 self.mouth.marked(self.now, &name, &mut self.facts);
+                self.listen(true);
                 self.check_facts();
             }
             self.check_heard();
@@ -368,10 +326,10 @@ impl Walk {
                 Ok(message) => message,
                 Err(bytes) => self.locate(&bytes),
             };
-            self.carrier
-                .coming
-                .push_back((self.now * SAMPLES_PER_MS + self.carrier.down, message));
+            let now = self.now * SAMPLES_PER_MS;
+            self.carrier.send(now, message, &mut self.rng);
         }
+        self.listen(true);
         self.check_facts();
         assert!(
             self.mouth.next_due().is_none_or(|due| due > self.now),
@@ -476,6 +434,10 @@ impl Walk {
         else {
             return;
         };
+        if self.carrier.jitter > 0 {
+            // Over a line that is late by a little more at times, so is the truth.
+            return;
+        }
         let heard = self.absolute(position);
         let really = self.really_played();
         assert!(
@@ -516,7 +478,9 @@ impl Walk {
 #[test]
 fn random_conversations() {
     for seed in 1..=60 {
-        let outcome = std::panic::catch_unwind(|| Walk::new(seed).run());
-        assert!(outcome.is_ok(), "seed {seed}");
+        for jitter_ms in [0, 15] {
+            let outcome = std::panic::catch_unwind(|| Walk::new(seed, jitter_ms).run());
+            assert!(outcome.is_ok(), "seed {seed}, jitter of {jitter_ms} ms");
+        }
     }
 }
