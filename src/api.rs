@@ -1,5 +1,13 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
+mod body;
+mod envelope;
+mod listen;
+mod page;
+mod problem;
+mod rate;
+mod scope;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +16,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
+
+pub use body::BODY_BYTES_MAX;
+pub use envelope::REQUEST_ID;
+pub use listen::{Doorway, accept};
+pub use problem::{Code, Problem};
+pub use rate::Rate;
+pub use scope::{Scope, Scopes};
 
 use crate::app::App;
 use crate::telephony;
@@ -30,19 +45,19 @@ pub fn router(app: &Arc<App>) -> Router {
 /// Serves until `stop`, then lets live calls say goodbye.
 pub async fn serve(
     app: Arc<App>,
-
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let mut closed = app.draining.subscribe();
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         // Small messages at a steady beat: nothing is gained by holding them back.
         let _ = stream.set_nodelay(true);
     });
-    let server = axum::serve(listener, router(&app)).with_graceful_shutdown(async move {
-        let _ = closed.wait_for(|draining| *draining).await;
-    });
-    let serving = tokio::spawn(server.into_future());
+    let serving = tokio::spawn(accept(
+        listener,
+        router(&app),
+        Doorway::default(),
+        app.draining.subscribe(),
+    ));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),

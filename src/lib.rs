@@ -12,6 +12,7 @@ pub mod demo;
 pub mod egress;
 pub mod ids;
 pub mod line;
+pub mod live;
 pub mod media_key;
 pub mod models;
 pub mod place;

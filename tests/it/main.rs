@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod api;
 mod cli;
 mod commands_recall;
 mod doorway;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::serve::Listener;
 use tempfile::TempDir;
 use tokio::io::{DuplexStream, duplex};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::Agents;
+use trunkline::api::{Doorway, accept};
 use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError, Speech};
 use trunkline::clock;
@@ -66,7 +67,8 @@ pub(crate) struct House {
     pub(crate) ears: Arc<StandInEars>,
     pub(crate) voice: Arc<StandInVoice>,
     door: mpsc::Sender<DuplexStream>,
-    _serving: JoinHandle<std::io::Result<()>>,
+    _serving: JoinHandle<()>,
+    _open: watch::Sender<bool>,
     _agents: TempDir,
 }
 
@@ -86,7 +88,7 @@ impl Default for Plot {
     }
 }
 
-struct Door(mpsc::Receiver<DuplexStream>);
+pub(crate) struct Door(pub(crate) mpsc::Receiver<DuplexStream>);
 
 impl Listener for Door {
     type Io = DuplexStream;
@@ -160,12 +162,16 @@ impl House {
         .unwrap();
         app.warm().await.unwrap();
         let (door, visitors) = mpsc::channel(64);
-        let serving = axum::serve(Door(visitors), trunkline::api::router(&app));
+        // The door stays open while the server drains, so that a test can see what late visitors are told.
+        let (open, closed) = watch::channel(false);
+        let router = trunkline::api::router(&app);
+        let serving = accept(Door(visitors), router, Doorway::default(), closed);
         Self {
             ears,
             voice,
             door,
-            _serving: tokio::spawn(serving.into_future()),
+            _serving: tokio::spawn(serving),
+            _open: open,
             _agents: folder,
             app,
         }

@@ -1,0 +1,272 @@
+//! POST, and POST again: a repeated request with the same Idempotency-Key is answered as the first was, and does
+//! nothing.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::auth::Caller;
+use super::body;
+use super::problem::{Code, Problem};
+use super::refuse::{stored, unopened};
+use crate::app::App;
+use crate::clock;
+use crate::desk::{self, Desk, Place};
+use crate::store::idempotency::{Answer, Attempt, Begun};
+use crate::store::{Sealed, StoreError};
+
+/// The header that names a request.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// On an answer that is a repetition.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Longest key, in characters.
+const KEY_CHARS_MAX: usize = 255;
+
+/// A POST that was not done yet: its body, and what it takes to do it once.
+pub(super) struct Posted<T> {
+    /// The body.
+    pub(super) body: T,
+    /// How to do it.
+    pub(super) once: Once,
+}
+
+/// A POST's identity.
+pub(super) struct Once {
+    app: Arc<App>,
+    caller: Caller,
+    key: Option<String>,
+    route: String,
+    request_hash: [u8; 32],
+}
+
+/// What a POST made.
+pub(super) struct Made {
+    status: StatusCode,
+    id: String,
+    shown: Value,
+    kept: Value,
+    location: Option<String>,
+    etag: Option<HeaderValue>,
+}
+
+impl Made {
+    /// Something new, that a GET at `location` shows too.
+    pub(super) fn new(id: &str, location: String, shown: &impl Serialize) -> Result<Self, Problem> {
+        let shown = serde_json::to_value(shown).map_err(|error| Problem::internal(&error))?;
+        Ok(Self {
+            status: StatusCode::CREATED,
+            id: id.to_owned(),
+            kept: shown.clone(),
+            shown,
+            location: Some(location),
+            etag: None,
+        })
+    }
+
+    /// With another status.
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Without a place of its own.
+    pub(super) fn nowhere(mut self) -> Self {
+        self.location = None;
+        self
+    }
+
+    /// At this revision.
+    pub(super) fn revision(mut self, revision: i64) -> Self {
+        self.etag = Some(super::revision::etag(revision));
+        self
+    }
+
+    /// These fields are shown now and never again.
+    pub(super) fn secret(mut self, fields: &[&str]) -> Self {
+        if let Value::Object(kept) = &mut self.kept {
+            for field in fields {
+                kept.remove(*field);
+            }
+        }
+        self
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Posted<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (once, bytes, headers) = Once::read(request, app).await?;
+        let body = body::json(&headers, &bytes)?;
+        Ok(Self { body, once })
+    }
+}
+
+/// A POST without a body.
+pub(super) struct Bare(pub(super) Once);
+
+impl FromRequest<Arc<App>> for Bare {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (once, bytes, headers) = Once::read(request, app).await?;
+        if !bytes.is_empty() && body::json::<serde_json::Map<String, Value>>(&headers, &bytes)?.len() > 0 {
+            return Err(Problem::invalid("", "unknown_field", "this takes no body"));
+        }
+        Ok(Self(once))
+    }
+}
+
+impl Once {
+    async fn read(
+        request: Request,
+        app: &Arc<App>,
+    ) -> Result<(Self, axum::body::Bytes, axum::http::HeaderMap), Problem> {
+        let headers = request.headers().clone();
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Problem::new(Code::Unauthenticated))?;
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let route = route.as_ref().map_or("", MatchedPath::as_str).to_owned();
+        let path = request.uri().path().to_owned();
+        let bytes = body::bytes(request).await?;
+        let hash = Sha256::new()
+            .chain_update(&path)
+            .chain_update([0])
+            .chain_update(&bytes)
+            .finalize();
+        let once = Self {
+            app: Arc::clone(app),
+            caller,
+            key: key(&headers)?,
+            route,
+            request_hash: hash.into(),
+        };
+        Ok((once, bytes, headers))
+    }
+
+    /// Does it, unless it was done. Once begun it is brought to its end, whether or not the client still waits.
+    pub(super) async fn settle(
+        self,
+        work: impl Future<Output = Result<Made, Problem>> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let done = tokio::spawn(async move { self.perform(work).await });
+        done.await.map_err(|error| Problem::internal(&error))?
+    }
+
+    async fn perform(
+        self,
+        work: impl Future<Output = Result<Made, Problem>>,
+    ) -> Result<Response, Problem> {
+        let Some(key) = &self.key else {
+            return Ok(answer(work.await?));
+        };
+        let desk = &self.app.desk;
+        let (client, now_ms) = (&self.caller.client, clock::unix_ms());
+        let keys = desk.store.idempotency();
+        let begun = keys.begin(client, &self.route, key, &self.request_hash, now_ms);
+        match begun.await.map_err(stored)? {
+            Begun::InProgress => Err(Problem::new(Code::IdempotencyInProgress).retry_after(1)),
+            Begun::OtherRequest => Err(Problem::new(Code::IdempotencyKeyReuse)),
+            Begun::Done(done) => self.replay(desk, done).await,
+            Begun::Do(attempt) => match work.await {
+                Ok(made) => {
+                    self.keep(desk, &made, &attempt).await?;
+                    Ok(answer(made))
+                }
+                Err(problem) => {
+                    // Nothing came of it, so the same request may be tried again.
+                    if let Err(error) = keys.abandon(client, &attempt).await {
+                        tracing::warn!(%error, "an Idempotency-Key was not given free");
+                    }
+                    Err(problem)
+                }
+            },
+        }
+    }
+
+    async fn keep(&self, desk: &Desk, made: &Made, attempt: &Attempt) -> Result<(), Problem> {
+        let vault = self.caller.keys(desk).await?;
+        let kept = serde_json::json!({ "body": made.kept, "location": made.location }).to_string();
+        let done = Answer {
+            status: made.status.as_u16(),
+            resource_id: Some(made.id.clone()),
+            body: Some(desk::seal(&vault, self.place(&made.id), &kept)),
+        };
+        let keys = desk.store.idempotency();
+        // It was done: if this fails, whoever asks again is told that it is under way, until that is given up.
+        if let Err(error) = keys.finish(&self.caller.client, attempt, &done).await {
+            tracing::warn!(%error, "an answer was not kept for its repetition");
+        }
+        Ok(())
+    }
+
+    async fn replay(&self, desk: &Desk, done: Answer) -> Result<Response, Problem> {
+        let vault = self.caller.keys(desk).await?;
+        let unreadable = || {
+            Problem::internal(&StoreError::Unreadable {
+                what: "a kept answer",
+            })
+        };
+        let id = done.resource_id.ok_or_else(unreadable)?;
+        let sealed: Sealed = done.body.ok_or_else(unreadable)?;
+        let text = desk::open(&vault, self.place(&id), &sealed).map_err(unopened)?;
+        let mut kept: Value = serde_json::from_str(&text).map_err(|_| unreadable())?;
+        let made = Made {
+            status: StatusCode::from_u16(done.status).map_err(|_| unreadable())?,
+            id,
+            shown: kept["body"].take(),
+            kept: Value::Null,
+            location: kept["location"].as_str().map(str::to_owned),
+            etag: None,
+        };
+        let mut response = answer(made);
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(response)
+    }
+
+    fn place<'a>(&self, id: &'a str) -> Place<'a> {
+        Place::new("idempotency_keys.body", id)
+    }
+}
+
+fn key(headers: &axum::http::HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > KEY_CHARS_MAX {
+        return Err(Problem::invalid(
+            "header:idempotency-key",
+            "invalid",
+            "expected 1 to 255 visible ASCII characters",
+        ));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+fn answer(made: Made) -> Response {
+    let mut response = (made.status, Body::from(made.shown.to_string())).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(location) = made.location.and_then(|at| HeaderValue::from_str(&at).ok()) {
+        headers.insert(header::LOCATION, location);
+    }
+    if let Some(etag) = made.etag {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

@@ -1,0 +1,414 @@
+//! What a request is answered with when it cannot be done: RFC 9457 problem details with a stable code.
+//!
+//! A problem never repeats what was sent: no number, no name, no word of it.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Everything that can be wrong with a request. The names are part of the API and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The body is not the JSON it should be.
+    MalformedBody,
+    /// The body, the path or the query has values that cannot be used; `errors` says which.
+    Invalid,
+    /// `after` is no cursor of this list.
+    InvalidCursor,
+    /// There is no key, or none that is valid.
+    Unauthenticated,
+    /// The key does not carry the scope that this needs.
+    Forbidden,
+    /// There is no such thing, or it is not this client's.
+    NotFound,
+    /// The path is known, the method is not.
+    MethodNotAllowed,
+    /// None of the formats asked for can be made.
+    NotAcceptable,
+    /// The request took longer than it may.
+    TimedOut,
+    /// The state of the thing does not allow it.
+    Conflict,
+    /// The call is not live any more.
+    CallNotLive,
+    /// What a live call was last told waits to be done.
+    CallBusy,
+    /// The same Idempotency-Key is being worked on.
+    IdempotencyInProgress,
+    /// The Idempotency-Key was used for another request.
+    IdempotencyKeyReuse,
+    /// The thing has changed since the version in If-Match.
+    PreconditionFailed,
+    /// The body is larger than it may be.
+    TooLarge,
+    /// The body is of another media type.
+    UnsupportedMediaType,
+    /// The recording has no such bytes.
+    RangeNotSatisfiable,
+    /// Too many requests with this key.
+    RateLimited,
+    /// The server could not do it; it is not the request's fault.
+    Internal,
+    /// The server cannot do it now.
+    Unavailable,
+}
+
+impl Code {
+    /// All of them, for the documentation.
+    pub const ALL: [Self; 21] = [
+        Self::MalformedBody,
+        Self::Invalid,
+        Self::InvalidCursor,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::TimedOut,
+        Self::Conflict,
+        Self::CallNotLive,
+        Self::CallBusy,
+        Self::IdempotencyInProgress,
+        Self::IdempotencyKeyReuse,
+        Self::PreconditionFailed,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::RangeNotSatisfiable,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Its status.
+    pub fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// What it means, in a sentence.
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedBody => (
+                "malformed_body",
+                S::BAD_REQUEST,
+                "The body is not the JSON it should be",
+            ),
+            Self::Invalid => (
+                "invalid",
+                S::UNPROCESSABLE_ENTITY,
+                "Some values cannot be used",
+            ),
+            Self::InvalidCursor => (
+                "invalid_cursor",
+                S::BAD_REQUEST,
+                "This is no cursor of this list",
+            ),
+            Self::Unauthenticated => (
+                "unauthenticated",
+                S::UNAUTHORIZED,
+                "A valid API key is needed",
+            ),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The API key may not do this"),
+            Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => (
+                "method_not_allowed",
+                S::METHOD_NOT_ALLOWED,
+                "This path does not know the method",
+            ),
+            Self::NotAcceptable => (
+                "not_acceptable",
+                S::NOT_ACCEPTABLE,
+                "None of the formats asked for can be made",
+            ),
+            Self::TimedOut => ("timed_out", S::REQUEST_TIMEOUT, "The request took too long"),
+            Self::Conflict => ("conflict", S::CONFLICT, "Its state does not allow this"),
+            Self::CallNotLive => ("call_not_live", S::CONFLICT, "The call is not live"),
+            Self::CallBusy => (
+                "call_busy",
+                S::CONFLICT,
+                "The call has not yet done what it was told before",
+            ),
+            Self::IdempotencyInProgress => (
+                "idempotency_in_progress",
+                S::CONFLICT,
+                "A request with this Idempotency-Key is under way",
+            ),
+            Self::IdempotencyKeyReuse => (
+                "idempotency_key_reuse",
+                S::UNPROCESSABLE_ENTITY,
+                "This Idempotency-Key was used for another request",
+            ),
+            Self::PreconditionFailed => (
+                "precondition_failed",
+                S::PRECONDITION_FAILED,
+                "It has changed since",
+            ),
+            Self::TooLarge => (
+                "too_large",
+                S::PAYLOAD_TOO_LARGE,
+                "The body is larger than it may be",
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported_media_type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "The body must be application/json",
+            ),
+            Self::RangeNotSatisfiable => (
+                "range_not_satisfiable",
+                S::RANGE_NOT_SATISFIABLE,
+                "There are no such bytes",
+            ),
+            Self::RateLimited => (
+                "rate_limited",
+                S::TOO_MANY_REQUESTS,
+                "Too many requests with this key",
+            ),
+            Self::Internal => (
+                "internal",
+                S::INTERNAL_SERVER_ERROR,
+                "The server could not do it",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                S::SERVICE_UNAVAILABLE,
+                "The server cannot do it now",
+            ),
+        }
+    }
+}
+
+/// One value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where: a JSON pointer into the body, or `query:NAME`, `path:NAME`, `header:NAME`.
+    #[schema(example = "/name")]
+    pub pointer: String,
+    /// Why, in stable snake_case: `missing`, `unknown_field`, `wrong_type`, `invalid`, `too_long`, …
+    #[schema(value_type = String, example = "too_long")]
+    pub code: Cow<'static, str>,
+    /// Why, for people.
+    #[schema(value_type = String)]
+    pub detail: Cow<'static, str>,
+}
+
+/// A problem on its way to the client; who is asked, and under which id, is added where it leaves.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: Code,
+    detail: Option<Cow<'static, str>>,
+    errors: Vec<FieldError>,
+    retry_after_s: Option<u64>,
+    extra: Vec<(header::HeaderName, HeaderValue)>,
+}
+
+/// A problem as it is sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Body9457 {
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/not_found")]
+    pub kind: String,
+    /// What the code means.
+    #[schema(value_type = String, example = "There is no such thing")]
+    pub title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What happened here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Cow<'static, str>>,
+    /// This occurrence.
+    #[schema(example = "urn:trunkline:request:req_01JD0000000000000000000000")]
+    pub instance: String,
+    /// The stable name to act on.
+    pub code: Code,
+    /// What to name when asking for help; also in the header `x-request-id`.
+    #[schema(example = "req_01JD0000000000000000000000")]
+    pub request_id: String,
+    /// What is wrong with which value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<FieldError>,
+    /// Seconds after which another try may go better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A problem that needs no words of its own.
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after_s: None,
+            extra: Vec::new(),
+        }
+    }
+
+    /// With a sentence on this occurrence, which must not repeat what was sent.
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// With a value that is at fault.
+    pub fn at(
+        mut self,
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.errors.push(FieldError {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        });
+        self
+    }
+
+    /// With the seconds after which another try may go better.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// With a header of its own.
+    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.extra.push((name, value));
+        self
+    }
+
+    /// The same under another code.
+    pub(super) fn recoded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// One value is at fault.
+    pub fn invalid(
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(Code::Invalid).at(pointer, code, detail)
+    }
+
+    /// No such thing; the same for one that another client owns.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound)
+    }
+
+    /// The server's own fault. The cause is logged, and none of it sent.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::new(Code::Internal)
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The answer, whole.
+    pub(super) fn render(self, request_id: &str) -> Response {
+        let status = self.code.status();
+        let body = Body9457 {
+            kind: format!("/problems/{}", self.code.as_str()),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: self.detail,
+            instance: format!("urn:trunkline:request:{request_id}"),
+            code: self.code,
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+            retry_after: self.retry_after_s,
+        };
+        // Only maps with keys that are no strings have no JSON form.
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        headers.extend(self.extra);
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The status, and the problem itself for [`super::envelope`], which knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.code.status();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What an answer that is no [`Problem`] yet, but should be, says: those that the router itself makes.
+pub(super) fn of_status(status: StatusCode) -> Option<Code> {
+    Code::ALL.into_iter().find(|code| {
+        code.status() == status
+            && matches!(
+                code,
+                Code::NotFound
+                    | Code::MethodNotAllowed
+                    | Code::TooLarge
+                    | Code::UnsupportedMediaType
+                    | Code::TimedOut
+                    | Code::Internal
+                    | Code::Unavailable
+                    | Code::NotAcceptable
+                    | Code::Invalid
+                    | Code::MalformedBody
+            )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_the_wire() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let json = serde_json::to_value(code).unwrap();
+            assert_eq!(json, code.as_str());
+            assert!(seen.insert(code));
+        }
+    }
+
+    #[test]
+    fn a_problem_names_its_request() {
+        let response = Problem::invalid("/a", "missing", "is needed").render("req_1");
+        assert_eq!(response.status(), 422);
+        assert_eq!(response.headers()["content-type"], MEDIA_TYPE);
+    }
+}

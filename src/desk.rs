@@ -1,0 +1,122 @@
+//! What the server keeps for its clients, and who may touch it: rows, keys, and the calls that are live.
+
+use trunkline_core::phone::PhoneNumber;
+
+use crate::ids::ClientId;
+use crate::live::LiveCalls;
+use crate::store::{Sealed, SealedNumber, Store};
+use crate::vault::{ClientKeys, SubjectKeys, Unopened, Vault, VaultError};
+
+/// Everything of clients that outlives a request.
+pub struct Desk {
+    /// Rows.
+    pub store: Store,
+    /// Keys.
+    pub vault: Vault,
+    /// The calls that are live.
+    pub live: LiveCalls,
+}
+
+/// A sealed text and the place it belongs to: it opens nowhere else.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Table and column, as `agents.name`.
+    pub column: &'static str,
+    /// The row's id.
+    pub id: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// A column of a row.
+    pub fn new(column: &'static str, id: &'a str) -> Self {
+        Self { column, id }
+    }
+
+    fn aad(self) -> Vec<u8> {
+        format!("{}:{}", self.column, self.id).into_bytes()
+    }
+}
+
+/// The keyed hash under which a client's calls with a number are found.
+pub fn call_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
+    keys.index("call", number.as_str())
+}
+
+/// The keyed hash of a number that a client must not call.
+pub fn suppression_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
+    keys.index("suppression", number.as_str())
+}
+
+/// Which of a call's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that called.
+    From,
+    /// The one that was called.
+    To,
+}
+
+impl Side {
+    fn place(self, call_id: &str) -> Place<'_> {
+        let column = match self {
+            Self::From => "calls.from_number",
+            Self::To => "calls.to_number",
+        };
+        Place::new(column, call_id)
+    }
+}
+
+/// A number of a call's as rows hold it: unreadable once the person on the line is forgotten.
+pub fn seal_call_number(
+    keys: &ClientKeys,
+    subject: &SubjectKeys,
+    call_id: &str,
+    side: Side,
+    number: &PhoneNumber,
+) -> SealedNumber {
+    let aad = side.place(call_id).aad();
+    SealedNumber {
+        sealed: Sealed(subject.seal(&aad, number.as_str().as_bytes())),
+        index: call_index(keys, number),
+    }
+}
+
+/// Opens what [`seal_call_number`] sealed.
+pub fn open_call_number(
+    subject: &SubjectKeys,
+    call_id: &str,
+    side: Side,
+    number: &SealedNumber,
+) -> Result<String, Unopened> {
+    let bytes = subject.open(&side.place(call_id).aad(), &number.sealed.0)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Seals a text.
+pub fn seal(keys: &ClientKeys, place: Place<'_>, text: &str) -> Sealed {
+    Sealed(keys.seal(&place.aad(), text.as_bytes()))
+}
+
+/// Opens what [`seal`] sealed for the same place.
+pub fn open(keys: &ClientKeys, place: Place<'_>, sealed: &Sealed) -> Result<String, Unopened> {
+    let bytes = keys.open(&place.aad(), &sealed.0)?;
+    // What was sealed was text; anything else was not sealed here.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Desk {
+    /// The keys of a client.
+    pub async fn keys(&self, client: &ClientId) -> Result<ClientKeys, VaultError> {
+        self.vault.client(client).await
+    }
+
+    /// The platform's keyed hash of a number that one of its clients owns.
+    pub fn own_number_index(&self, number: &PhoneNumber) -> [u8; 32] {
+        self.vault.platform_index("number", number.as_str())
+    }
+
+    /// The platform's keyed hash of a number that nobody may call.
+    pub fn platform_suppression_index(&self, number: &PhoneNumber) -> [u8; 32] {
+        self.vault.platform_index("suppression", number.as_str())
+    }
+}

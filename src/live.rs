@@ -1,0 +1,172 @@
+//! The calls that are live, and the way to tell one of them something while it is.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::ids::ClientId;
+
+/// What a call may be told that it has not yet done; a call that is behind by more is told so.
+const CONTROLS_MAX: usize = 16;
+
+/// What a live call can be told.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Control {
+    /// Say goodbye and end.
+    HangUp,
+    /// Say this, as soon as the caller is not speaking.
+    Say {
+        /// The words.
+        text: String,
+    },
+    /// Let the mind know this from its next answer on; it is not said.
+    Context {
+        /// What it should know.
+        text: String,
+    },
+    /// Stay silent: listen, and answer nothing.
+    Mute,
+    /// Speak again.
+    Unmute,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HangUp => "HangUp",
+            Self::Say { .. } => "Say",
+            Self::Context { .. } => "Context",
+            Self::Mute => "Mute",
+            Self::Unmute => "Unmute",
+        })
+    }
+}
+
+/// Why a call was not told something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untold {
+    /// It is not live, or not this client's.
+    #[error("the call is not live")]
+    NotLive,
+    /// It has not yet done what it was told before.
+    #[error("the call has not yet done what it was told before")]
+    Busy,
+}
+
+type Calls = HashMap<Box<str>, (ClientId, mpsc::Sender<Control>)>;
+
+/// The live calls of this server. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct LiveCalls(Arc<Mutex<Calls>>);
+
+/// The ear of one live call: as long as it exists, the call counts as live.
+pub struct Controls {
+    calls: LiveCalls,
+    call_id: Box<str>,
+    controls: mpsc::Receiver<Control>,
+}
+
+impl LiveCalls {
+    /// From now until the returned ear is dropped, the call of this client is live.
+    pub fn register(&self, client: &ClientId, call_id: &str) -> Controls {
+        let (sender, controls) = mpsc::channel(CONTROLS_MAX);
+        self.lock().insert(call_id.into(), (client.clone(), sender));
+        Controls {
+            calls: self.clone(),
+            call_id: call_id.into(),
+            controls,
+        }
+    }
+
+    /// Tells a client's call something, without waiting until it is done.
+    pub fn send(&self, client: &ClientId, call_id: &str, control: Control) -> Result<(), Untold> {
+        match self.lock().get(call_id) {
+            Some((owner, sender)) if owner == client => {
+                sender.try_send(control).map_err(|error| match error {
+                    mpsc::error::TrySendError::Full(_) => Untold::Busy,
+                    mpsc::error::TrySendError::Closed(_) => Untold::NotLive,
+                })
+            }
+            Some(_) | None => Err(Untold::NotLive),
+        }
+    }
+
+    /// Whether a client's call is live here.
+    pub fn is_live(&self, client: &ClientId, call_id: &str) -> bool {
+        self.lock()
+            .get(call_id)
+            .is_some_and(|(owner, _)| owner == client)
+    }
+
+    /// How many are live.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Controls {
+    /// The next thing that the call is told; waits for ever if there is none.
+    pub async fn next(&mut self) -> Control {
+        match self.controls.recv().await {
+            Some(control) => control,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Controls {
+    fn drop(&mut self) {
+        self.controls.close();
+        let mut calls = self.calls.lock();
+        // One that registered under the same id later stays.
+        if calls
+            .get(&self.call_id)
+            .is_some_and(|(_, sender)| sender.is_closed())
+        {
+            calls.remove(&self.call_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_told_only_by_its_client_and_only_while_it_lives() {
+        let live = LiveCalls::default();
+        let (ours, theirs) = (ClientId::new(), ClientId::new());
+        let mut controls = live.register(&ours, "call_1");
+        assert_eq!(
+            live.send(&theirs, "call_1", Control::HangUp),
+            Err(Untold::NotLive)
+        );
+        live.send(&ours, "call_1", Control::Mute).unwrap();
+        assert_eq!(controls.next().await, Control::Mute);
+        for _ in 0..CONTROLS_MAX {
+            live.send(&ours, "call_1", Control::Mute).unwrap();
+        }
+        assert_eq!(
+            live.send(&ours, "call_1", Control::HangUp),
+            Err(Untold::Busy)
+        );
+        drop(controls);
+        assert_eq!(
+            live.send(&ours, "call_1", Control::HangUp),
+            Err(Untold::NotLive)
+        );
+        assert_eq!(live.count(), 0);
+    }
+
+    #[test]
+    fn what_is_to_be_said_is_not_shown() {
+        let text = "Your number is 5550100".into();
+        assert_eq!(format!("{:?}", Control::Say { text }), "Say");
+    }
+}
