@@ -1,9 +1,11 @@
 //! Consent within a call: the notice of recording is said until it was heard whole, what the caller does about it is
 //! judged, and the call follows what the gate decides. Until then no mind is asked.
 
+use std::sync::Arc;
+
 use super::action::{Action, Note};
 use super::endpoint::silence_ms;
-use super::event::Expects;
+use super::event::{EndReason, Expects};
 use super::reply::Reply;
 use super::{Call, Phase};
 use crate::commands::{self, Command};
@@ -300,11 +302,11 @@ impl Call {
                     | Refusal::SaidNo
                     | Refusal::Unclear
                     | Refusal::NoAnswer
-                    | Refusal::NotHeard => self.interject(plan.declined.clone()),
+                    | Refusal::NotHeard => self.answer_refusal(plan.declined.clone(), out),
                 },
                 Step::Withdrawn { class, .. } => {
                     if class != Refusal::OptedOut {
-                        self.interject(plan.stopped.clone());
+                        self.answer_refusal(plan.stopped.clone(), out);
                     }
                 }
             }
@@ -315,6 +317,14 @@ impl Call {
                 self.owes_opening = false;
                 self.open.add(&hearing.text, hearing.to);
             }
+        }
+    }
+
+    /// Says so and goes on, or ends the call of an agent that holds none without recording.
+    fn answer_refusal(&mut self, words: Arc<str>, out: &mut Vec<Action>) {
+        match self.settings.consent.goodbye.clone() {
+            Some(goodbye) => self.end_with(goodbye, EndReason::AgentHungUp, out),
+            None => self.interject(words),
         }
     }
 
