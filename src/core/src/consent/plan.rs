@@ -62,9 +62,7 @@ impl ConsentPlan {
                 "This call is recorded and transcribed.".into(),
                 format!("If you prefer not, say: please don't record this call{no}.").into(),
             ],
-            question: Some(
-                format!("May we record this call? Please say yes or no{yes}.").into(),
-            ),
+            question: Some(format!("May we record this call? Please say yes or no{yes}.").into()),
             again: format!(
                 "Sorry, I need to be sure. May we record this call? Please say yes or no{yes}."
             )

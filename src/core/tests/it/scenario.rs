@@ -304,7 +304,10 @@ fn show(action: &Action) -> String {
 fn show_step(step: Step) -> String {
     match step {
         Step::Announced { from_ms, again } => {
-            format!("announced from {from_ms}{}", if again { " again" } else { "" })
+            format!(
+                "announced from {from_ms}{}",
+                if again { " again" } else { "" }
+            )
         }
         Step::Unclear { from_ms } => format!("unclear from {from_ms}"),
         Step::Granted { method } => format!("granted by {method:?}"),
