@@ -1,9 +1,11 @@
 //! Consent within a call: the notice of recording is said until it was heard whole, what the caller does about it is
 //! judged, and the call follows what the gate decides. Until then no mind is asked.
 
+use std::sync::Arc;
+
 use super::action::{Action, Note};
 use super::endpoint::silence_ms;
-use super::event::Expects;
+use super::event::{EndReason, Expects};
 use super::reply::Reply;
 use super::{Call, Phase};
 use crate::commands::{self, Command};
@@ -18,6 +20,9 @@ use super::obeying::Found;
 const HEARING_BYTES_MAX: usize = 8_000;
 /// A "no" with more words than this is a sentence that happens to hold one, unless a question was asked.
 const WORDS_OF_A_NO_MAX: usize = 4;
+
+/// "Sorry, what was that about recording?" is no request of its own.
+const WORDS_OF_A_COMPLAINT_MAX: usize = 6;
 
 /// What the caller says before consent is decided, up to the end of their turn.
 #[derive(Debug)]
@@ -200,17 +205,16 @@ impl Call {
         }
         let meaning = self.meaning(&hearing);
         // The words go on to the mind, but not those that only answered the notice.
+        let is_short = || commands::words_spoken(&hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
         let rest = match meaning {
-            Meaning::Yes | Meaning::No => {
-                commands::answered(&hearing.text).map_or("", |answered| answered.rest)
-            }
-            Meaning::Sign => "",
-            Meaning::Unclear if commands::is_puzzled(&hearing.text) => "",
-            Meaning::Unclear | Meaning::Words => hearing.text.as_str(),
+            Meaning::Yes | Meaning::No => commands::answered(&hearing.text).map(|a| a.rest),
+            Meaning::Sign => None,
+            Meaning::Unclear if commands::is_puzzled(&hearing.text) && is_short() => None,
+            Meaning::Unclear | Meaning::Words => Some(hearing.text.clone()),
         };
-        if !rest.trim().is_empty() {
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
             self.owes_opening = false;
-            self.open.add(rest, hearing.to);
+            self.open.add(&rest, hearing.to);
         }
         let said = Spoken {
             from: hearing.from,
@@ -300,11 +304,11 @@ impl Call {
                     | Refusal::SaidNo
                     | Refusal::Unclear
                     | Refusal::NoAnswer
-                    | Refusal::NotHeard => self.interject(plan.declined.clone()),
+                    | Refusal::NotHeard => self.answer_refusal(plan.declined.clone(), out),
                 },
                 Step::Withdrawn { class, .. } => {
                     if class != Refusal::OptedOut {
-                        self.interject(plan.stopped.clone());
+                        self.answer_refusal(plan.stopped.clone(), out);
                     }
                 }
             }
@@ -315,6 +319,14 @@ impl Call {
                 self.owes_opening = false;
                 self.open.add(&hearing.text, hearing.to);
             }
+        }
+    }
+
+    /// Says so and goes on, or ends the call of an agent that holds none without recording.
+    fn answer_refusal(&mut self, words: Arc<str>, out: &mut Vec<Action>) {
+        match self.settings.consent.goodbye.clone() {
+            Some(goodbye) => self.end_with(goodbye, EndReason::AgentHungUp, out),
+            None => self.interject(words),
         }
     }
 
@@ -339,7 +351,7 @@ impl Call {
         to: At,
         out: &mut Vec<Action>,
     ) {
-        if commands::words_spoken(rest) >= 2 {
+        if !rest.is_empty() {
             self.take_words(rest, confidence, from, to, out);
         }
     }

@@ -61,7 +61,7 @@ pub enum EndReason {
     CallerHungUp,
     /// The media socket broke without a goodbye.
     LineLost,
-    /// The mind ended the conversation.
+    /// The agent ended the conversation: its mind did, or recording was refused and it holds no call without.
     AgentHungUp,
     /// The caller asked not to be called again.
     OptedOut,

@@ -227,7 +227,14 @@ impl Call {
     }
 
     /// Words that are no command: an interruption, a backchannel, or (part of) a turn.
-    pub(super) fn take_words(&mut self, text: &str, confidence: f32, from: At, to: At, out: &mut Vec<Action>) {
+    pub(super) fn take_words(
+        &mut self,
+        text: &str,
+        confidence: f32,
+        from: At,
+        to: At,
+        out: &mut Vec<Action>,
+    ) {
         let overlap = &self.settings.overlap;
         let is_short = to.since(from) < u64::from(overlap.backchannel_ms);
         let is_unsure = is_short && confidence < overlap.confidence;
@@ -431,7 +438,10 @@ impl Call {
         if !self.gate.is_decided() {
             return self.not_understood(self.caller.from, stopped);
         }
-        let is_busy = self.muted || self.speaking.is_some() || self.drafting.is_some() || !self.open.is_empty();
+        let is_busy = self.muted
+            || self.speaking.is_some()
+            || self.drafting.is_some()
+            || !self.open.is_empty();
         if spoken_ms < u64::from(self.settings.overlap.backchannel_ms) / 2 || is_busy {
             return;
         }

@@ -254,11 +254,7 @@ impl Reply {
 
     /// Puts `notices` where the reply was halted: what follows is said again from the start of the cut clause. A notice
     /// of recording that has become pointless is not.
-    pub(super) fn insert(
-        &mut self,
-        notices: impl IntoIterator<Item = Arc<str>>,
-        is_decided: bool,
-    ) {
+    pub(super) fn insert(&mut self, notices: impl IntoIterator<Item = Arc<str>>, is_decided: bool) {
         let rest: Vec<Clause> = self
             .clauses
             .iter()

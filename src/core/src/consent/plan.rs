@@ -41,6 +41,8 @@ pub struct ConsentPlan {
     pub declined: Arc<str>,
     /// After a withdrawal.
     pub stopped: Arc<str>,
+    /// In place of `declined` and `stopped`, of an agent that holds no call without recording: the call ends with it.
+    pub goodbye: Option<Arc<str>>,
 }
 
 impl ConsentPlan {
@@ -62,9 +64,7 @@ impl ConsentPlan {
                 "This call is recorded and transcribed.".into(),
                 format!("If you prefer not, say: please don't record this call{no}.").into(),
             ],
-            question: Some(
-                format!("May we record this call? Please say yes or no{yes}.").into(),
-            ),
+            question: Some(format!("May we record this call? Please say yes or no{yes}.").into()),
             again: format!(
                 "Sorry, I need to be sure. May we record this call? Please say yes or no{yes}."
             )
@@ -78,6 +78,7 @@ impl ConsentPlan {
                 OnWithdrawal::Keep => "All right, recording has stopped.",
             }
             .into(),
+            goodbye: None,
         }
     }
 
@@ -106,8 +107,12 @@ impl ConsentPlan {
     pub fn all(&self) -> impl Iterator<Item = &Arc<str>> {
         let others = [&self.again, &self.thanks, &self.declined, &self.stopped];
         let asks = self.asks();
-        self.opening()
-            .chain(others.into_iter().filter(move |_| asks))
+        self.opening().chain(
+            others
+                .into_iter()
+                .chain(&self.goodbye)
+                .filter(move |_| asks),
+        )
     }
 }
 

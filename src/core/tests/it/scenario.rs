@@ -101,6 +101,9 @@ fn play(script: &str) -> Result<String, String> {
             ("mind_nudges", _) => settings.mind_nudges = ms()? > 0,
             ("consent", _) => settings.consent.mode = Some(mode(value)?),
             ("on_withdrawal", "keep") => settings.consent.on_withdrawal = OnWithdrawal::Keep,
+            ("on_refusal", "end") => {
+                settings.consent.goodbye = Some("Then I end the call. Goodbye.".into());
+            }
             ("notice", "none") => settings.consent.notice.clear(),
             _ => return Err(format!("no setting {name} {value}")),
         }
@@ -304,7 +307,10 @@ fn show(action: &Action) -> String {
 fn show_step(step: Step) -> String {
     match step {
         Step::Announced { from_ms, again } => {
-            format!("announced from {from_ms}{}", if again { " again" } else { "" })
+            format!(
+                "announced from {from_ms}{}",
+                if again { " again" } else { "" }
+            )
         }
         Step::Unclear { from_ms } => format!("unclear from {from_ms}"),
         Step::Granted { method } => format!("granted by {method:?}"),
