@@ -13,3 +13,4 @@ mod doorway;
 mod session;
 mod speech;
 mod stack;
+mod store;
