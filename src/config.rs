@@ -90,7 +90,10 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("public_url", &self.public_url)
             .field("data", &self.data)
-            .field("database_url", &self.database_url.as_ref().map(|_| "[redacted]"))
+            .field(
+                "database_url",
+                &self.database_url.as_ref().map(|_| "[redacted]"),
+            )
             .field("places", &self.places)
             .field("agents", &self.agents)
             .field("models", &self.models)
@@ -198,7 +201,9 @@ impl Config {
             }
         }
         if let Some(url) = &self.database_url
-            && !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+            && !["sqlite:", "postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
         {
             let problem = "must begin with postgres:// or sqlite:; leave it out for a file in the data folder".into();
             return Err(ConfigError::Value {

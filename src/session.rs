@@ -206,7 +206,10 @@ impl Session {
             Some(Inbound::Key { digit }) => Event::Key { key: digit },
             Some(Inbound::Mark { name }) => {
                 let now = self.now();
-                let came = self.keeping.as_ref().map_or(now.ms(), |k| k.undelayed_ms(now));
+                let came = self
+                    .keeping
+                    .as_ref()
+                    .map_or(now.ms(), |k| k.undelayed_ms(now));
                 self.speaking.marked(came, &name);
                 return self.drive(None);
             }

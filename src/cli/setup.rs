@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 
 use crate::api::Scope;
 use crate::api_key::Secret;
+use crate::clock;
 use crate::config::Config;
 use crate::desk::setup::{Books, MadeKey};
 use crate::vault;
-use crate::clock;
 
 #[derive(Args)]
 pub(super) struct InitArgs {
@@ -65,7 +65,9 @@ pub(super) enum KeysWhat {
 pub(super) async fn init(config: &Config, args: &InitArgs) -> anyhow::Result<()> {
     let books = Books::make(&config.data, &config.store()).await?;
     let client = books.add_client(&args.client).await?;
-    let made = books.add_key(&client, "first", vec!["*".into()], None).await?;
+    let made = books
+        .add_key(&client, "first", vec!["*".into()], None)
+        .await?;
     println!("data folder  {}", config.data.display());
     println!("key file     {}", vault::key_file(&config.data).display());
     println!("             copy it to a safe: without it nothing that is stored can be read");
@@ -76,7 +78,10 @@ pub(super) async fn init(config: &Config, args: &InitArgs) -> anyhow::Result<()>
 }
 
 fn show_key(MadeKey { id, secret }: &MadeKey) {
-    println!("API key      {}  ({id}; shown this once)", Secret::reveal(secret));
+    println!(
+        "API key      {}  ({id}; shown this once)",
+        Secret::reveal(secret)
+    );
 }
 
 pub(super) async fn clients(config: &Config, what: ClientsWhat) -> anyhow::Result<()> {
@@ -85,7 +90,11 @@ pub(super) async fn clients(config: &Config, what: ClientsWhat) -> anyhow::Resul
         ClientsWhat::Add { name } => {
             let client = books.add_client(&name).await?;
             println!("client       {client}  {name}");
-            show_key(&books.add_key(&client, "first", vec!["*".into()], None).await?);
+            show_key(
+                &books
+                    .add_key(&client, "first", vec!["*".into()], None)
+                    .await?,
+            );
         }
         ClientsWhat::List => {
             for (client, name) in books.clients().await? {
@@ -109,10 +118,17 @@ pub(super) async fn keys(config: &Config, what: KeysWhat) -> anyhow::Result<()> 
             for scope in &scopes {
                 if Scope::parse(scope).is_none() {
                     let known: Vec<&str> = Scope::EACH.iter().map(|(s, _)| s.as_str()).collect();
-                    anyhow::bail!("there is no scope {scope:?}; there are: *, {}", known.join(", "));
+                    anyhow::bail!(
+                        "there is no scope {scope:?}; there are: *, {}",
+                        known.join(", ")
+                    );
                 }
             }
-            let scopes = if scopes.is_empty() { vec!["*".into()] } else { scopes };
+            let scopes = if scopes.is_empty() {
+                vec!["*".into()]
+            } else {
+                scopes
+            };
             let client = books.client(client.as_deref()).await?;
             let expires = days.map(|days| clock::unix_ms() + i64::from(days) * 86_400_000);
             show_key(&books.add_key(&client, &name, scopes, expires).await?);
@@ -126,7 +142,11 @@ pub(super) async fn keys(config: &Config, what: KeysWhat) -> anyhow::Result<()> 
                     (None, true) => "live",
                 };
                 let made = day(key.created_ms);
-                println!("{}  {state:<7}  {made}  {name}  {}", key.id, key.scopes.join(" "));
+                println!(
+                    "{}  {state:<7}  {made}  {name}  {}",
+                    key.id,
+                    key.scopes.join(" ")
+                );
             }
         }
         KeysWhat::Revoke { key, client } => {

@@ -3,8 +3,8 @@
 //! The recorder counts samples of the caller's own stream ([`LineClock`]), so both channels stay in step however the
 //! server's clock runs. Where storing fails the recording stops, and the call goes on.
 
-use trunkline_core::consent::Granted;
 use trunkline_core::call::Note;
+use trunkline_core::consent::Granted;
 use trunkline_core::journal::{Began, Entry};
 use trunkline_core::record::{Recorder, RecorderSettings};
 use trunkline_core::time::At;

@@ -15,4 +15,5 @@ mod doorway;
 mod session;
 mod speech;
 mod stack;
+mod store;
 mod vault;

@@ -265,7 +265,7 @@ impl Call {
 
     /// The caller objects, with what began at `from`. True if that changed anything.
     pub(super) fn object(&mut self, class: Refusal, from: At, out: &mut Vec<Action>) -> bool {
-        let step = self.gate.objected(class);
+        let step = self.gate.objected(class, from);
         if step.is_some() {
             self.objected_from = Some(from);
         }

@@ -371,13 +371,17 @@ impl Gate {
     }
 
     /// The caller does not want it: refused, or withdrawn.
-    pub(crate) fn objected(&mut self, class: Refusal) -> Option<Step> {
+    pub(crate) fn objected(&mut self, class: Refusal, from: At) -> Option<Step> {
         match self.state {
             State::Announcing(_) | State::Heard(..) => self.refuse(class),
             State::Granted(_) => {
                 self.state = State::Withdrawn;
                 let erase = self.erase;
-                Some(Step::Withdrawn { class, erase })
+                Some(Step::Withdrawn {
+                    class,
+                    erase,
+                    from_ms: from.ms(),
+                })
             }
             State::Closed | State::Withdrawn => None,
         }

@@ -315,9 +315,13 @@ fn show_step(step: Step) -> String {
         Step::Unclear { from_ms } => format!("unclear from {from_ms}"),
         Step::Granted { method } => format!("granted by {method:?}"),
         Step::Refused { class } => format!("refused: {class:?}"),
-        Step::Withdrawn { class, erase } => {
+        Step::Withdrawn {
+            class,
+            erase,
+            from_ms,
+        } => {
             let stored = if erase { "erased" } else { "kept" };
-            format!("withdrawn: {class:?}, what is stored is {stored}")
+            format!("withdrawn: {class:?} from {from_ms}, what is stored is {stored}")
         }
     }
 }
