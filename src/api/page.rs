@@ -94,9 +94,14 @@ impl Page {
     }
 
     /// The page of these rows.
-    pub(super) fn of<I, T>(&self, page: store::Page<I>, show: impl FnMut(I) -> T) -> Paged<T> {
+    pub(super) fn try_of<I, T, E>(
+        &self,
+        page: store::Page<I>,
+        show: impl FnMut(I) -> Result<T, E>,
+    ) -> Result<Paged<T>, E> {
         let next = page.next.map(|cursor| cursor.encode());
-        self.up_to(page.data.into_iter().map(show).collect(), next)
+        let data: Result<Vec<T>, E> = page.data.into_iter().map(show).collect();
+        Ok(self.up_to(data?, next))
     }
 
     /// The page of these items; `next` is the place of the last one, if there are more.

@@ -1,0 +1,233 @@
+//! Telephone numbers of the client's own, and who answers them.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::Caller;
+use super::body::{Id, Json, Params, number};
+use super::once::{Made, Posted};
+use super::page::{Page, PageParams, Paged};
+use super::problem::Problem;
+use super::refuse::{stored, unopened};
+use super::revision::{At, IfMatch};
+use super::when::When;
+use crate::app::App;
+use crate::desk::{self, Desk, Place};
+use crate::store::SealedNumber;
+use crate::store::numbers::{NewNumber as NewRow, Number as Row};
+use crate::vault::ClientKeys;
+use crate::{clock, ids};
+
+/// A telephone number.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Number {
+    #[schema(example = "num_01JD0000000000000000000000")]
+    id: String,
+    /// In E.164 form.
+    #[schema(example = "+15550100123")]
+    number: String,
+    /// Who answers; nobody if absent.
+    #[schema(example = "agent_01JD0000000000000000000000")]
+    agent_id: Option<String>,
+    /// The account with the carrier that it comes from.
+    #[schema(example = "carr_01JD0000000000000000000000")]
+    carrier_account_id: Option<String>,
+    created_at: When,
+    updated_at: When,
+}
+
+/// A number to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewNumber {
+    /// In E.164 form.
+    #[schema(example = "+15550100123")]
+    number: String,
+    /// Who answers.
+    agent_id: Option<String>,
+    /// The account with the carrier that it comes from.
+    carrier_account_id: Option<String>,
+}
+
+/// What to change; what is absent stays, and what is null is taken away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberChange {
+    /// Who answers.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    agent_id: Option<Option<String>>,
+    /// The account with the carrier that it comes from.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    carrier_account_id: Option<Option<String>>,
+}
+
+/// A field that is there, were it null.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+fn show(keys: &ClientKeys, row: &Row) -> Result<Number, Problem> {
+    let place = Place::new("numbers.number", &row.id);
+    Ok(Number {
+        number: desk::open(keys, place, &row.number.sealed).map_err(unopened)?,
+        id: row.id.clone(),
+        agent_id: row.agent_id.clone(),
+        carrier_account_id: row.carrier_id.clone(),
+        created_at: When::of(row.created_ms),
+        updated_at: When::of(row.updated_ms),
+    })
+}
+
+async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
+    let row = desk.store.numbers().find(&caller.client, id).await;
+    row.map_err(stored)?.ok_or_else(Problem::not_found)
+}
+
+/// What a number names must be the client's own.
+async fn check(
+    desk: &Desk,
+    caller: &Caller,
+    agent_id: Option<&str>,
+    carrier_id: Option<&str>,
+) -> Result<(), Problem> {
+    let unknown = |pointer| Problem::invalid(pointer, "not_found", "there is no such thing");
+    if let Some(id) = agent_id {
+        let agent = desk.store.agents().find(&caller.client, id).await.map_err(stored)?;
+        if agent.is_none_or(|agent| agent.archived_ms.is_some()) {
+            return Err(unknown("/agent_id"));
+        }
+    }
+    if let Some(id) = carrier_id {
+        let account = desk.store.carriers().find(&caller.client, id).await;
+        if account.map_err(stored)?.is_none() {
+            return Err(unknown("/carrier_account_id"));
+        }
+    }
+    Ok(())
+}
+
+/// Add a number
+#[utoipa::path(
+    post, path = "/v1/numbers", tag = "numbers", request_body = NewNumber,
+    responses((status = 201, body = Number)),
+)]
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Posted { body: new, once }: Posted<NewNumber>,
+) -> Result<Response, Problem> {
+    let phone = number("/number", &new.number)?;
+    let (agent_id, carrier_id) = (new.agent_id, new.carrier_account_id);
+    let work = async move {
+        let desk = &app.desk;
+        check(desk, &caller, agent_id.as_deref(), carrier_id.as_deref()).await?;
+        let keys = caller.keys(desk).await?;
+        let id = ids::new_id("num");
+        let row = NewRow {
+            number: SealedNumber {
+                sealed: desk::seal(&keys, Place::new("numbers.number", &id), phone.as_str()),
+                index: desk.own_number_index(&phone),
+            },
+            id: id.clone(),
+            agent_id,
+            carrier_id,
+            created_ms: clock::unix_ms(),
+        };
+        desk.store.numbers().add(&caller.client, &row).await.map_err(stored)?;
+        let shown = show(&keys, &find(desk, &caller, &id).await?)?;
+        Ok(Made::new(&id, format!("/v1/numbers/{id}"), &shown)?.revision(1))
+    };
+    once.settle(work).await
+}
+
+/// List numbers
+#[utoipa::path(
+    get, path = "/v1/numbers", tag = "numbers", params(PageParams),
+    responses((status = 200, body = Paged<Number>)),
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    params: Params,
+) -> Result<Answer<Paged<Number>>, Problem> {
+    let page = Page::alone("numbers", params)?;
+    let keys = caller.keys(&app.desk).await?;
+    let numbers = app.desk.store.numbers();
+    let rows = numbers.list(&caller.client, page.after().as_ref(), page.limit).await;
+    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row)).map(Answer)
+}
+
+/// Show a number
+#[utoipa::path(
+    get, path = "/v1/numbers/{id}", tag = "numbers", params(("id" = String, Path)),
+    responses((status = 200, body = Number)),
+)]
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<At<Number>, Problem> {
+    let row = find(&app.desk, &caller, &id).await?;
+    let keys = caller.keys(&app.desk).await?;
+    Ok(At(row.revision, show(&keys, &row)?))
+}
+
+/// Say who answers a number
+#[utoipa::path(
+    patch, path = "/v1/numbers/{id}", tag = "numbers", params(("id" = String, Path)),
+    request_body = NumberChange, responses((status = 200, body = Number)),
+)]
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    seen: IfMatch,
+    Id(id): Id,
+    Json(change): Json<NumberChange>,
+) -> Result<At<Number>, Problem> {
+    let desk = &app.desk;
+    let row = find(desk, &caller, &id).await?;
+    let revision = seen.check(row.revision)?;
+    let named = (change.agent_id.clone().flatten(), change.carrier_account_id.clone().flatten());
+    check(desk, &caller, named.0.as_deref(), named.1.as_deref()).await?;
+    let agent_id = change.agent_id.unwrap_or(row.agent_id);
+    let carrier_id = change.carrier_account_id.unwrap_or(row.carrier_id);
+    let numbers = desk.store.numbers();
+    let bound = numbers.bind(
+        &caller.client,
+        &id,
+        revision,
+        agent_id.as_deref(),
+        carrier_id.as_deref(),
+        clock::unix_ms(),
+    );
+    bound.await.map_err(stored)?;
+    let row = find(desk, &caller, &id).await?;
+    let keys = caller.keys(desk).await?;
+    Ok(At(row.revision, show(&keys, &row)?))
+}
+
+/// Remove a number
+#[utoipa::path(
+    delete, path = "/v1/numbers/{id}", tag = "numbers", params(("id" = String, Path)),
+    responses((status = 204, description = "It is gone")),
+)]
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let removed = app.desk.store.numbers().remove(&caller.client, &id).await;
+    if removed.map_err(stored)? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found())
+    }
+}
