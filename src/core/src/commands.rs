@@ -11,6 +11,7 @@
 //!
 //! All functions are pure, look at the first 400 words only, and never fail.
 
+mod denial;
 mod english;
 mod language;
 mod pattern;
@@ -21,10 +22,12 @@ mod recall;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use denial::is_denial;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use language::{CompiledCommand, Language};
+use language::{CompiledCommand, Language, Voids};
 use pattern::{Pattern, Patterns, Utterance};
 use words::{Pause, Word};
 
@@ -107,18 +110,29 @@ pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
 /// Built for consent: a doubt, a condition or both at once is neither, so that the question is
 /// asked again; what may be a refusal is one.
 pub fn yes_no(text: &str) -> Option<Answer> {
+    answered(text).map(|a| a.answer)
+}
+
+/// An answer in an utterance, and what it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered<'a> {
+    /// The answer.
+    pub answer: Answer,
+    /// Nothing but fillers comes before it.
+    pub is_first: bool,
+    /// What was said beyond it, from the next clause on; empty if that says nothing of its own.
+    pub rest: &'a str,
+}
+
+/// The answer in `text`, by the rules of [`yes_no`].
+pub fn answered(text: &str) -> Option<Answered<'_>> {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
     let heard = utterance(language, &words);
     let matches = |patterns: &[Pattern]| -> Vec<Range<usize>> {
-        let at = |at: usize| {
-            patterns
-                .iter()
-                .filter_map(|p| p.match_at(&heard, at))
-                .max()
-                .map(|end| at..end)
-        };
-        (0..words.len()).filter_map(at).collect()
+        (0..words.len())
+            .filter_map(|at| longest(patterns, &heard, at).map(|end| at..end))
+            .collect()
     };
     if !matches(&language.unclear).is_empty() {
         return None;
@@ -127,24 +141,90 @@ pub fn yes_no(text: &str) -> Option<Answer> {
     let first = (0..words.len())
         .find(|at| !heard.is_filler(*at))
         .unwrap_or(0);
-    let yes = [0, first].into_iter().filter_map(|at| {
-        language
-            .yes
-            .iter()
-            .filter_map(|p| p.match_at(&heard, at))
-            .max()
-    });
+    let yes = [0, first]
+        .into_iter()
+        .filter_map(|at| longest(&language.yes, &heard, at));
     // "I do not" begins as "I do" does.
     let yes = yes
         .max()
         .filter(|end| !noes.iter().any(|no| no.start < *end && *end < no.end));
     let Some(end) = yes else {
-        let refused = !noes.is_empty() || language.no_alone.iter().any(|p| is_whole(&heard, p));
-        return refused.then_some(Answer::No);
+        let alone = language.no_alone.iter().any(|p| is_whole(&heard, p));
+        let refused = !noes.is_empty() || alone;
+        let end = noes.iter().map(|no| no.end).max();
+        return refused.then(|| Answered {
+            answer: Answer::No,
+            is_first: alone || noes.iter().any(|no| no.start <= first),
+            rest: end.map_or("", |end| rest(text, &heard, end)),
+        });
     };
     let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
     let unsure = after(&noes) || after(&matches(&language.doubts));
-    (!unsure && words.len() - end <= WORDS_AFTER_YES_MAX).then_some(Answer::Yes)
+    (!unsure && words.len() - end <= WORDS_AFTER_YES_MAX).then(|| {
+        // "Yes, that's fine, sure."
+        let mut end = end;
+        while let Some(next) = (end..words.len()).find(|at| !heard.is_filler(*at))
+            && let Some(further) = longest(&language.yes, &heard, next)
+        {
+            end = further;
+        }
+        Answered {
+            answer: Answer::Yes,
+            is_first: true,
+            rest: rest(text, &heard, end),
+        }
+    })
+}
+
+fn longest(patterns: &[Pattern], heard: &Utterance<'_>, at: usize) -> Option<usize> {
+    patterns.iter().filter_map(|p| p.match_at(heard, at)).max()
+}
+
+/// Words that a rest has at least; fewer are the tail of the answer.
+const WORDS_OF_REST_MIN: usize = 3;
+
+/// What follows word `end`, from the next clause on.
+fn rest<'a>(text: &'a str, heard: &Utterance<'_>, end: usize) -> &'a str {
+    let start = (end..heard.words.len())
+        .find(|at| heard.is_end(*at))
+        .and_then(|at| heard.words.get(at));
+    let count = start.map_or(0, |start| {
+        let after = |at: &usize| heard.words[*at].place.start >= start.place.start;
+        (end..heard.words.len())
+            .filter(|at| after(at) && !heard.is_filler(*at))
+            .count()
+    });
+    match start {
+        Some(start) if count >= WORDS_OF_REST_MIN => text[start.place.start..].trim(),
+        Some(_) | None => "",
+    }
+}
+
+/// Words of a sentence that only asks back.
+const WORDS_OF_A_QUESTION_MAX: usize = 3;
+/// Words of a sentence that only says it was not understood.
+const WORDS_OF_A_COMPLAINT_MAX: usize = 6;
+
+/// Whether the speaker seems not to have understood a notice about recording, or wants to know about it: "what?",
+/// "I didn't catch that", "who records this?".
+pub fn is_puzzled(text: &str) -> bool {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words);
+    let count = (0..words.len()).filter(|at| !heard.is_filler(*at)).count();
+    let has =
+        |patterns: &[Pattern]| (0..words.len()).any(|at| longest(patterns, &heard, at).is_some());
+    has(&language.recording)
+        || count <= WORDS_OF_A_COMPLAINT_MAX && has(&language.unclear)
+        || count <= WORDS_OF_A_QUESTION_MAX && has(&language.doubts)
+}
+
+/// How many words of `text` say something; fillers do not.
+pub fn words_spoken(text: &str) -> usize {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words);
+    (0..words.len()).filter(|at| !heard.is_filler(*at)).count()
 }
 
 /// Whether `text` is only a sign of listening: "mm-hm", "okay", "I see, yeah".
@@ -251,7 +331,7 @@ fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns
             at += 1;
             continue;
         };
-        if is_voided(heard, command, at, end) {
+        if is_voided(heard, &command.voids, at, end) {
             at = end;
             continue;
         }
@@ -269,9 +349,9 @@ fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns
 /// Words before a match that may void it.
 const WORDS_BEFORE_MAX: usize = 6;
 
-fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end: usize) -> bool {
+fn is_voided(heard: &Utterance<'_>, voids: &Voids, start: usize, end: usize) -> bool {
     let before = (start.saturating_sub(WORDS_BEFORE_MAX)..start).any(|at| {
-        command
+        voids
             .not_after
             .iter()
             .filter_map(|p| p.match_at(heard, at))
@@ -283,7 +363,7 @@ fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end
     });
     let spoken_on = heard.words[end - 1].pause != Pause::Full;
     let within = (0..end).any(|at| {
-        command
+        voids
             .not_within
             .iter()
             .filter_map(|p| p.match_at(heard, at))
@@ -292,7 +372,7 @@ fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end
     before
         || within
         || spoken_on
-            && command
+            && voids
                 .not_before
                 .iter()
                 .any(|p| p.match_at(heard, end).is_some())

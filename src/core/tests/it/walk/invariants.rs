@@ -275,6 +275,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Final { .. }
         | Event::TurnScored { .. }
         | Event::HearFailed { .. }
+        | Event::SayAsked { .. }
+        | Event::Muted { .. }
         | Event::Key { .. } => None,
     }
 }
