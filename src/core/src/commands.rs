@@ -114,18 +114,18 @@ pub fn yes_no(text: &str) -> Option<Answer> {
 }
 
 /// An answer in an utterance, and what it leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answered<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
     /// The answer.
     pub answer: Answer,
-    /// Nothing but fillers comes before it.
+    /// Nothing but fillers comes before it, and a word such as "I" or "that".
     pub is_first: bool,
-    /// What was said beyond it, from the next clause on; empty if that says nothing of its own.
-    pub rest: &'a str,
+    /// What was said beside it in other clauses; empty if that says nothing of its own.
+    pub rest: String,
 }
 
 /// The answer in `text`, by the rules of [`yes_no`].
-pub fn answered(text: &str) -> Option<Answered<'_>> {
+pub fn answered(text: &str) -> Option<Answered> {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
     let heard = utterance(language, &words);
@@ -151,16 +151,26 @@ pub fn answered(text: &str) -> Option<Answered<'_>> {
     let Some(end) = yes else {
         let alone = language.no_alone.iter().any(|p| is_whole(&heard, p));
         let refused = !noes.is_empty() || alone;
+        let start = noes.iter().map(|no| no.start).min();
         let end = noes.iter().map(|no| no.end).max();
+        let before = start.map_or("", |start| rest_before(text, &heard, start));
+        let after = end.map_or("", |end| rest(text, &heard, end));
         return refused.then(|| Answered {
             answer: Answer::No,
-            is_first: alone || noes.iter().any(|no| no.start <= first),
-            rest: end.map_or("", |end| rest(text, &heard, end)),
+            is_first: alone || start.is_some_and(|start| start <= first + 1),
+            rest: format!("{before} {after}").trim().to_owned(),
         });
     };
     let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
     let unsure = after(&noes) || after(&matches(&language.doubts));
-    (!unsure && words.len() - end <= WORDS_AFTER_YES_MAX).then(|| {
+    // "Yes, and I'd like to book": a plain yes, set off from what follows, may be followed by anything but a doubt.
+    let plain = [0, first]
+        .into_iter()
+        .filter_map(|at| longest(&language.plain_yes, &heard, at))
+        .max();
+    let is_set_off = plain.is_some_and(|end| heard.is_end(end));
+    let is_yes = is_set_off || words.len() - end <= WORDS_AFTER_YES_MAX;
+    (!unsure && is_yes).then(|| {
         // "Yes, that's fine, sure."
         let mut end = end;
         while let Some(next) = (end..words.len()).find(|at| !heard.is_filler(*at))
@@ -171,7 +181,7 @@ pub fn answered(text: &str) -> Option<Answered<'_>> {
         Answered {
             answer: Answer::Yes,
             is_first: true,
-            rest: rest(text, &heard, end),
+            rest: rest(text, &heard, end).to_owned(),
         }
     })
 }
@@ -196,6 +206,19 @@ fn rest<'a>(text: &'a str, heard: &Utterance<'_>, end: usize) -> &'a str {
     });
     match start {
         Some(start) if count >= WORDS_OF_REST_MIN => text[start.place.start..].trim(),
+        Some(_) | None => "",
+    }
+}
+
+/// What precedes the clause of word `start`.
+fn rest_before<'a>(text: &'a str, heard: &Utterance<'_>, start: usize) -> &'a str {
+    let clause = (1..=start)
+        .rev()
+        .find(|at| heard.words[at - 1].pause != Pause::None)
+        .unwrap_or(0);
+    let count = (0..clause).filter(|at| !heard.is_filler(*at)).count();
+    match heard.words.get(clause) {
+        Some(first) if count >= WORDS_OF_REST_MIN => text[..first.place.start].trim(),
         Some(_) | None => "",
     }
 }

@@ -19,6 +19,9 @@ const HEARING_BYTES_MAX: usize = 8_000;
 /// A "no" with more words than this is a sentence that happens to hold one, unless a question was asked.
 const WORDS_OF_A_NO_MAX: usize = 4;
 
+/// "Sorry, what was that about recording?" is no request of its own.
+const WORDS_OF_A_COMPLAINT_MAX: usize = 6;
+
 /// What the caller says before consent is decided, up to the end of their turn.
 #[derive(Debug)]
 pub(super) struct Hearing {
@@ -200,17 +203,16 @@ impl Call {
         }
         let meaning = self.meaning(&hearing);
         // The words go on to the mind, but not those that only answered the notice.
+        let is_short = || commands::words_spoken(&hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
         let rest = match meaning {
-            Meaning::Yes | Meaning::No => {
-                commands::answered(&hearing.text).map_or("", |answered| answered.rest)
-            }
-            Meaning::Sign => "",
-            Meaning::Unclear if commands::is_puzzled(&hearing.text) => "",
-            Meaning::Unclear | Meaning::Words => hearing.text.as_str(),
+            Meaning::Yes | Meaning::No => commands::answered(&hearing.text).map(|a| a.rest),
+            Meaning::Sign => None,
+            Meaning::Unclear if commands::is_puzzled(&hearing.text) && is_short() => None,
+            Meaning::Unclear | Meaning::Words => Some(hearing.text.clone()),
         };
-        if !rest.trim().is_empty() {
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
             self.owes_opening = false;
-            self.open.add(rest, hearing.to);
+            self.open.add(&rest, hearing.to);
         }
         let said = Spoken {
             from: hearing.from,
@@ -339,7 +341,7 @@ impl Call {
         to: At,
         out: &mut Vec<Action>,
     ) {
-        if commands::words_spoken(rest) >= 2 {
+        if !rest.is_empty() {
             self.take_words(rest, confidence, from, to, out);
         }
     }

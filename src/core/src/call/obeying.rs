@@ -13,6 +13,8 @@ use crate::time::At;
 const COMMAND_GAP_MS: u64 = 2_000;
 /// A command that covers this share of the words leaves nothing for the mind.
 const COMMAND_COVERS: f32 = 0.6;
+/// Fewer words beside a command say nothing of their own.
+const WORDS_OF_REST_MIN: usize = 2;
 
 /// The commands in what was said.
 #[derive(Debug, Default)]
@@ -41,20 +43,20 @@ impl Found {
 
     /// What is left of `text`, or of the words together, without them.
     pub(super) fn rest(&self, text: &str) -> String {
-        let mut rest = self
-            .joined
-            .as_ref()
-            .map_or(text, |(_, text)| text)
-            .to_owned();
+        let text = self.joined.as_ref().map_or(text, |(_, text)| text);
         let mut spans: Vec<_> = self.commands.iter().map(|f| f.span.clone()).collect();
-        spans.sort_by_key(|span| std::cmp::Reverse(span.start));
-        for span in spans {
-            if span.end <= rest.len() {
-                rest.replace_range(span, " ");
+        spans.sort_by_key(|span| span.start);
+        let (mut parts, mut from) = (Vec::new(), 0);
+        let end = text.len()..text.len();
+        for span in spans.into_iter().chain([end]) {
+            let part = text.get(from..span.start).unwrap_or_default();
+            let part = part.trim_start_matches(|c: char| c.is_whitespace() || ".,;:!?".contains(c));
+            if commands::words_spoken(part) >= WORDS_OF_REST_MIN {
+                parts.push(part.trim_end());
             }
+            from = from.max(span.end);
         }
-        rest.trim_matches(|c: char| c.is_whitespace() || c.is_ascii_punctuation())
-            .to_owned()
+        parts.join(" ")
     }
 }
 
@@ -140,6 +142,9 @@ impl Call {
         match command {
             Command::OptOut => self.end_with(notices.opt_out.clone(), EndReason::OptedOut, out),
             Command::Stop => self.yield_floor(out),
+            Command::DontRecord if self.gate.was_withdrawn() => {
+                self.interject(self.settings.consent.stopped.clone());
+            }
             Command::DontRecord => self.interject(notices.dont_record.clone()),
             Command::Robot => {
                 self.interject(notices.robot.clone());

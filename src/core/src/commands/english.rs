@@ -449,6 +449,9 @@ const ANSWERS: AnswerTables = AnswerTables {
         "(let us|lets) (do it|go|do that)",
         "i (want|would like|would love) (that|it) $",
     ],
+    plain_yes: &[
+        "(yes|yes please|yes sure|yes of course|yes you may|yes i agree|agreed|i agree|i consent)",
+    ],
     no: &[
         "(no|nope|nah|nay|negative|nuh uh|no way|never)",
         "(do|does|did|would|could|can|will|is|am|are|should|may|must|have|was|were) not",

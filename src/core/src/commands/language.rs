@@ -55,6 +55,8 @@ pub(super) struct DenialTables {
 /// Yes and no.
 pub(super) struct AnswerTables {
     pub(super) yes: &'static [&'static str],
+    /// Those that cannot be taken for a sign of listening.
+    pub(super) plain_yes: &'static [&'static str],
     pub(super) no: &'static [&'static str],
     /// A "no" only if it is the whole utterance.
     pub(super) no_alone: &'static [&'static str],
@@ -69,6 +71,7 @@ pub(super) struct Language {
     pub(super) tables: &'static Tables,
     pub(super) commands: Vec<CompiledCommand>,
     pub(super) yes: Vec<Pattern>,
+    pub(super) plain_yes: Vec<Pattern>,
     pub(super) no: Vec<Pattern>,
     pub(super) no_alone: Vec<Pattern>,
     pub(super) unclear: Vec<Pattern>,
@@ -124,6 +127,7 @@ impl Language {
                 .map(command)
                 .collect::<Result<_, _>>()?,
             yes: all(tables.answers.yes)?,
+            plain_yes: all(tables.answers.plain_yes)?,
             no: all(tables.answers.no)?,
             no_alone: all(tables.answers.no_alone)?,
             unclear: all(tables.answers.unclear)?,

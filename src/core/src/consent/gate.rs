@@ -127,7 +127,9 @@ enum State {
     /// It has, at this moment.
     Heard(Round, At),
     Granted(Granted),
+    /// Refused.
     Closed,
+    Withdrawn,
 }
 
 /// The state of one call's consent. What it is told are facts; that they are in time is for it to check.
@@ -176,8 +178,13 @@ impl Gate {
     pub(crate) fn granted(&self) -> Option<&Granted> {
         match &self.state {
             State::Granted(granted) => Some(granted),
-            State::Announcing(_) | State::Heard(..) | State::Closed => None,
+            State::Announcing(_) | State::Heard(..) | State::Closed | State::Withdrawn => None,
         }
+    }
+
+    /// Something was stored until the caller objected.
+    pub(crate) fn was_withdrawn(&self) -> bool {
+        matches!(self.state, State::Withdrawn)
     }
 
     pub(crate) fn is_decided(&self) -> bool {
@@ -188,7 +195,7 @@ impl Gate {
     pub(crate) fn owes(&self) -> Option<(u32, bool)> {
         match &self.state {
             State::Announcing(round) => Some((round.number, round.again)),
-            State::Heard(..) | State::Granted(_) | State::Closed => None,
+            State::Heard(..) | State::Granted(_) | State::Closed | State::Withdrawn => None,
         }
     }
 
@@ -200,7 +207,7 @@ impl Gate {
     fn round(&self) -> Option<Round> {
         match &self.state {
             State::Announcing(round) | State::Heard(round, _) => Some(*round),
-            State::Granted(_) | State::Closed => None,
+            State::Granted(_) | State::Closed | State::Withdrawn => None,
         }
     }
 
@@ -259,7 +266,7 @@ impl Gate {
             State::Announcing(round) => self.spoke_over(round, said),
             State::Heard(round, heard) if said.to <= heard => self.spoke_over(round, said),
             State::Heard(round, heard) => self.answered(round, heard, said, now),
-            State::Granted(_) | State::Closed => None,
+            State::Granted(_) | State::Closed | State::Withdrawn => None,
         }
     }
 
@@ -285,7 +292,7 @@ impl Gate {
                 None
             }
             State::Heard(round, _) if !round.again => self.unclear(said.from),
-            State::Heard(..) | State::Granted(_) | State::Closed => None,
+            State::Heard(..) | State::Granted(_) | State::Closed | State::Withdrawn => None,
         }
     }
 
@@ -315,7 +322,11 @@ impl Gate {
                 round.doubt.get_or_insert(now);
                 None
             }
-            State::Heard(..) | State::Announcing(_) | State::Granted(_) | State::Closed => None,
+            State::Heard(..)
+            | State::Announcing(_)
+            | State::Granted(_)
+            | State::Closed
+            | State::Withdrawn => None,
         }
     }
 
@@ -323,7 +334,11 @@ impl Gate {
     pub(crate) fn pressed_other(&mut self, now: At) -> Option<Step> {
         match &self.state {
             State::Heard(..) if self.is_question() => self.unclear(now),
-            State::Heard(..) | State::Announcing(_) | State::Granted(_) | State::Closed => None,
+            State::Heard(..)
+            | State::Announcing(_)
+            | State::Granted(_)
+            | State::Closed
+            | State::Withdrawn => None,
         }
     }
 
@@ -360,7 +375,7 @@ impl Gate {
         match self.state {
             State::Announcing(_) | State::Heard(..) => self.refuse(class),
             State::Granted(_) => {
-                self.state = State::Closed;
+                self.state = State::Withdrawn;
                 let erase = self.erase;
                 Some(Step::Withdrawn {
                     class,
@@ -368,7 +383,7 @@ impl Gate {
                     from_ms: from.ms(),
                 })
             }
-            State::Closed => None,
+            State::Closed | State::Withdrawn => None,
         }
     }
 
@@ -376,7 +391,7 @@ impl Gate {
     pub(crate) fn ended(&mut self) -> Option<Step> {
         match self.state {
             State::Announcing(_) | State::Heard(..) => self.refuse(Refusal::Ended),
-            State::Granted(_) | State::Closed => None,
+            State::Granted(_) | State::Closed | State::Withdrawn => None,
         }
     }
 
