@@ -24,6 +24,8 @@ pub(super) struct Caller {
     pub(super) talking: Option<At>,
     /// Start of the speech that has no verdict yet.
     pub(super) from: At,
+    /// Start of the speech before that one. A verdict that comes late is about it.
+    before: At,
     /// Speech last ended here.
     stopped: Option<At>,
     /// All before this has its verdict.
@@ -46,6 +48,21 @@ pub(super) struct Verdict {
 }
 
 impl Caller {
+    /// Speech without a verdict begins here.
+    fn begin(&mut self, at: At) {
+        if at != self.from {
+            self.before = std::mem::replace(&mut self.from, at);
+        }
+    }
+
+    /// Where the speech began that a verdict up to `until` is about: never later than it did, since words from before a
+    /// grant must not pass for later ones.
+    fn start_of(&self, until: At) -> At {
+        let starts = [self.from, self.before];
+        let start = starts.into_iter().find(|start| *start <= until);
+        start.unwrap_or(At::START)
+    }
+
     /// Not speaking, and every sound so far has its verdict.
     pub(super) fn is_quiet(&self) -> bool {
         self.talking.is_none() && self.missing_since().is_none()
@@ -119,7 +136,7 @@ impl Call {
         }
         let at = at.min(self.now);
         if self.caller.missing_since().is_none() {
-            self.caller.from = at;
+            self.caller.begin(at);
         }
         self.caller.talking = Some(at);
         self.caller.score = None;
@@ -182,11 +199,12 @@ impl Call {
         if self.caller.stood_in.is_some_and(|at| until <= at) {
             return self.obey_late_words(bounded(text), confidence, out);
         }
-        let from = self.caller.from;
+        let from = self.caller.start_of(until);
         let to = until.clamp(from, self.now.max(from));
         self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
         if self.caller.talking.is_some() {
-            self.caller.from = self.caller.talking.map_or(to, |talking| talking.max(to));
+            let goes_on = self.caller.talking.map_or(to, |talking| talking.max(to));
+            self.caller.begin(goes_on);
         }
         self.caller.partial.clear();
         let text = bounded(text);

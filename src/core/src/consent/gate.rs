@@ -370,7 +370,7 @@ impl Gate {
         }
     }
 
-    /// The caller does not want it: refused, or withdrawn.
+    /// The caller does not want it, with what began at `from`: refused, or withdrawn.
     pub(crate) fn objected(&mut self, class: Refusal, from: At) -> Option<Step> {
         match self.state {
             State::Announcing(_) | State::Heard(..) => self.refuse(class),

@@ -50,7 +50,7 @@ fn tell(gate: &mut Gate, fact: Fact) -> Vec<Step> {
         Fact::Yes(ms) => gate.pressed_yes(at(ms)),
         Key(ms) => gate.pressed_other(at(ms)),
         Quiet(since, now) => gate.silent(at(since), at(now)),
-        Objects(class) => gate.objected(class, At::START),
+        Objects(class) => gate.objected(class, at(5_000)),
         Repeats => {
             gate.repeat_question();
             None
