@@ -11,6 +11,7 @@ pub mod data_folder;
 pub mod demo;
 pub mod egress;
 pub mod ids;
+pub mod journal;
 pub mod line;
 pub mod live;
 pub mod media_key;

@@ -53,7 +53,8 @@ pub enum Entry {
         /// Which recogniser.
         recogniser: String,
     },
-    /// Content up to here was deleted, by the caller's wish or a rule.
+    /// Stands where content was deleted, by the caller's wish or a rule. It has the sequence number of the first entry
+    /// that went; those of the others are left out.
     Erased {
         /// When, ms.
         at_ms: u64,
