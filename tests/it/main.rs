@@ -12,6 +12,7 @@ mod api;
 mod cli;
 mod commands_recall;
 mod doorway;
+mod journal;
 mod session;
 mod speech;
 mod stack;
