@@ -37,7 +37,7 @@ pub struct Config {
     /// `TRUNKLINE_DATABASE_URL` comes first.
     pub database_url: Option<String>,
     /// Where the server stands, as `US-VA` or `DE`: one of the places whose rules of consent hold for its calls.
-    pub places: Vec<Place>,
+    pub places: Vec<String>,
     /// A folder of agents, one TOML file each, beside those that ship with the server.
     pub agents: Option<PathBuf>,
     /// Where the speech models are; the cache folder of the user if absent.

@@ -214,8 +214,8 @@ impl Journals {
         blocking(move || Reading::new(sealed, key)).await
     }
 
-    /// Deletes the content of a call, all that is stored by now; [`Entry::without_content`] says what stays. Gives how many entries went. A call that is going on is erased by
-    /// withdrawal, or records on from here.
+    /// Deletes the content of a call, all that is stored by now but the notice that was said. Gives how many entries
+    /// went. A call that is going on is erased by withdrawal, or records on from here.
     pub async fn erase(&self, client: &ClientId, call_id: &str) -> Result<u64, JournalError> {
         let (_, place, subject) = self.open_sealed(client, call_id).await?;
         self.on_writer(move |writer| writer.erase(&place, &subject))

@@ -9,7 +9,7 @@ use crate::data_folder;
 use crate::ids::{self, ClientId};
 use crate::store::api_keys::{ApiKey, NewApiKey};
 use crate::store::clients::Client;
-use crate::store::{Cursor, Store, StoreConfig, StoreError};
+use crate::store::{Store, StoreConfig, StoreError};
 use crate::vault::{Vault, VaultError};
 
 /// Clients and keys that are listed at most.
@@ -103,8 +103,8 @@ impl Books {
     /// The clients with their names, newest first.
     pub async fn clients(&self) -> Result<Vec<(Client, String)>, SetupError> {
         let page = self.store.system().clients(None, LISTED_MAX).await?;
-        let mut named = Vec::with_capacity(page.rows.len());
-        for client in page.rows {
+        let mut named = Vec::with_capacity(page.data.len());
+        for client in page.data {
             let keys = self.vault.client(&client.id).await?;
             let place = Place::new("clients.name", client.id.as_str());
             let name = super::open(&keys, place, &client.name)?;
@@ -116,7 +116,7 @@ impl Books {
     /// The client that is meant: the one named, or the only one there is.
     pub async fn client(&self, named: Option<&str>) -> Result<ClientId, SetupError> {
         let page = self.store.system().clients(None, LISTED_MAX).await?;
-        let open: Vec<&Client> = page.rows.iter().filter(|c| c.closed_ms.is_none()).collect();
+        let open: Vec<&Client> = page.data.iter().filter(|c| c.closed_ms.is_none()).collect();
         match (named, open.as_slice()) {
             (Some(named), _) => open
                 .iter()

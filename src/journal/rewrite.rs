@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use trunkline_core::journal::{
-    Class, Encoder, Entry, Header, RecordRef, Step, encode_header, notices_until_ms,
+    Class, Encoder, Entry, Header, Leaves, RecordRef, Step, encode_header, notices_until_ms,
 };
 
 use super::disk::{Disk, JournalFile};
@@ -33,12 +33,12 @@ pub(super) struct Rewritten {
     pub(super) erased: u64,
 }
 
-/// The last order to erase that a journal holds, by its sequence number.
+/// The last withdrawal in a journal, by its sequence number: an order to delete.
 pub(super) fn ordered(seq: u64, entry: &Entry) -> Option<u64> {
     let Entry::Consent(consent) = entry else {
         return None;
     };
-    matches!(consent.step, Step::Withdrawn { erase: true, .. }).then_some(seq)
+    matches!(consent.step, Step::Withdrawn { .. }).then_some(seq)
 }
 
 /// Deletes the content of all records before number `before`, if there is any. `next_seq`: what the next record will
@@ -50,7 +50,7 @@ pub(super) fn rewrite(
     before: u64,
     (at_ms, next_seq): (u64, u64),
 ) -> Result<Option<Rewritten>, JournalError> {
-    let Some(until_ms) = erasable(old, before)? else {
+    let Some(leaves) = erasable(old, before)? else {
         return Ok(None);
     };
     let (key, sealed_key) = old.subject.new_call_key();
@@ -75,7 +75,7 @@ pub(super) fn rewrite(
     };
     let mut walk = old.sealed.walk()?;
     while let Some(record) = walk.next()? {
-        copy.record(old, &record, before, until_ms)?;
+        copy.record(old, &record, before, leaves)?;
     }
     copy.mark_gone()?;
     copy.encoder.skip_to(next_seq);
@@ -102,9 +102,10 @@ pub(super) fn rewrite(
     }))
 }
 
-/// Until when notices stay, ms; `None` if there is nothing to erase.
-fn erasable(old: &Old<'_>, before: u64) -> Result<Option<u64>, JournalError> {
-    let mut decided = None;
+/// What stays of the content before record `before`: what the withdrawal leaves if that record is one, otherwise the
+/// notice alone. `None` if nothing has to go.
+fn erasable(old: &Old<'_>, before: u64) -> Result<Option<Leaves>, JournalError> {
+    let (mut decided, mut withdrawn) = (None, None);
     let mut content = Vec::new();
     let mut walk = old.sealed.walk()?;
     while let Some(record) = walk.next()? {
@@ -113,26 +114,37 @@ fn erasable(old: &Old<'_>, before: u64) -> Result<Option<u64>, JournalError> {
         } else if let Ok(entry) = old.sealed.entry(&record, old.key)? {
             if entry.is_content() && record.seq < before {
                 content.push(record);
+            } else if let Entry::Consent(consent) = &entry
+                && record.seq == before
+            {
+                withdrawn = Leaves::of_withdrawal(consent.step, decided);
             }
             decided = decided.or_else(|| notices_until_ms([&entry]));
         }
     }
-    let Some(until_ms) = decided else {
+    let notices = decided.map(|until_ms| Leaves::Notices { until_ms });
+    let Some(leaves) = withdrawn.or(notices) else {
         return Ok(None);
     };
     for record in content {
-        if record.at_ms >= until_ms {
-            return Ok(Some(until_ms));
+        if is_after(&record, leaves) {
+            return Ok(Some(leaves));
         }
         let stays = match old.sealed.entry(&record, old.key)? {
-            Ok(entry) => entry.clone().without_content(until_ms) == Some(entry),
+            Ok(entry) => leaves.of(entry.clone()) == Some(entry),
             Err(_) => false,
         };
         if !stays {
-            return Ok(Some(until_ms));
+            return Ok(Some(leaves));
         }
     }
     Ok(None)
+}
+
+/// The record begins where nothing of content stays any more.
+fn is_after(record: &RecordRef, leaves: Leaves) -> bool {
+    let (Leaves::Notices { until_ms } | Leaves::Before { until_ms }) = leaves;
+    record.at_ms >= until_ms
 }
 
 struct Copy<'a> {
@@ -153,16 +165,16 @@ impl Copy<'_> {
         old: &Old<'_>,
         record: &RecordRef,
         before: u64,
-        until_ms: u64,
+        leaves: Leaves,
     ) -> Result<(), JournalError> {
         // Most records go, and need not even be read for that.
         let is_sound_to_go =
-            record.class == Class::Audio && record.seq < before && record.at_ms >= until_ms;
+            record.class == Class::Audio && record.seq < before && is_after(record, leaves);
         let stays = if is_sound_to_go {
             None
         } else {
             match old.sealed.entry(record, old.key)? {
-                Ok(entry) if record.seq < before => entry.without_content(until_ms),
+                Ok(entry) if record.seq < before => leaves.of(entry),
                 Ok(entry) => Some(entry),
                 // What cannot be opened cannot be sealed again.
                 Err(_) => None,
