@@ -1,11 +1,17 @@
 //! What the server keeps for its clients, and who may touch it: rows, keys, and the calls that are live.
 
+mod opening;
 pub mod setup;
+
+pub use opening::OpenError;
 
 use trunkline_core::phone::PhoneNumber;
 
+use crate::data_folder::DataFolder;
 use crate::ids::ClientId;
+use crate::journal::Journals;
 use crate::live::LiveCalls;
+use crate::store::rows::Rows;
 use crate::store::{Sealed, SealedNumber, Store};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, Vault, VaultError};
 
@@ -15,8 +21,15 @@ pub struct Desk {
     pub store: Store,
     /// Keys.
     pub vault: Vault,
+    /// What calls leave behind.
+    pub journals: Journals,
+    /// The way from journals to rows.
+    pub rows: Rows,
     /// The calls that are live.
     pub live: LiveCalls,
+    /// The client of calls that name none: the only one there was when the server started.
+    pub sole: Option<ClientId>,
+    folder: DataFolder,
 }
 
 /// A sealed text and the place it belongs to: it opens nowhere else.
