@@ -152,13 +152,13 @@ pub fn answered(text: &str) -> Option<Answered> {
         let alone = language.no_alone.iter().any(|p| is_whole(&heard, p));
         let refused = !noes.is_empty() || alone;
         let start = noes.iter().map(|no| no.start).min();
-        let end = noes.iter().map(|no| no.end).max();
-        let before = start.map_or("", |start| rest_before(text, &heard, start));
-        let after = end.map_or("", |end| rest(text, &heard, end));
         return refused.then(|| Answered {
             answer: Answer::No,
             is_first: alone || start.is_some_and(|start| start <= first + 1),
-            rest: format!("{before} {after}").trim().to_owned(),
+            rest: match alone {
+                true => String::new(),
+                false => beside(text, &heard, &noes),
+            },
         });
     };
     let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
@@ -181,7 +181,7 @@ pub fn answered(text: &str) -> Option<Answered> {
         Answered {
             answer: Answer::Yes,
             is_first: true,
-            rest: rest(text, &heard, end).to_owned(),
+            rest: beside(text, &heard, std::slice::from_ref(&(0..end))),
         }
     })
 }
@@ -190,37 +190,45 @@ fn longest(patterns: &[Pattern], heard: &Utterance<'_>, at: usize) -> Option<usi
     patterns.iter().filter_map(|p| p.match_at(heard, at)).max()
 }
 
-/// Words that a rest has at least; fewer are the tail of the answer.
+/// Words that a part has at least to say something of its own; fewer are the tail of the answer.
 const WORDS_OF_REST_MIN: usize = 3;
 
-/// What follows word `end`, from the next clause on.
-fn rest<'a>(text: &'a str, heard: &Utterance<'_>, end: usize) -> &'a str {
-    let start = (end..heard.words.len())
-        .find(|at| heard.is_end(*at))
-        .and_then(|at| heard.words.get(at));
-    let count = start.map_or(0, |start| {
-        let after = |at: &usize| heard.words[*at].place.start >= start.place.start;
-        (end..heard.words.len())
-            .filter(|at| after(at) && !heard.is_filler(*at))
-            .count()
-    });
-    match start {
-        Some(start) if count >= WORDS_OF_REST_MIN => text[start.place.start..].trim(),
-        Some(_) | None => "",
+/// What `text` says beside an answer: whole sentences, and the clauses before and after the answer in its own.
+fn beside(text: &str, heard: &Utterance<'_>, answers: &[Range<usize>]) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut keep = |words: Range<usize>| {
+        let says = words.clone().filter(|at| !heard.is_filler(*at)).count();
+        if says >= WORDS_OF_REST_MIN {
+            let from = heard.words[words.start].place.start;
+            let to = heard
+                .words
+                .get(words.end)
+                .map_or(text.len(), |next| next.place.start);
+            parts.push(text[from..to].trim());
+        }
+    };
+    let mut start = 0;
+    for end in 1..=heard.words.len() {
+        if end < heard.words.len() && heard.words[end - 1].pause != Pause::Full {
+            continue;
+        }
+        let within = answers.iter().filter(|a| a.start >= start && a.start < end);
+        let (first, last) = within.fold((end, start), |(first, last), a| {
+            (first.min(a.start), last.max(a.end))
+        });
+        if first == end {
+            keep(start..end);
+        } else {
+            let clause = (start + 1..=first)
+                .rev()
+                .find(|at| heard.words[at - 1].pause != Pause::None);
+            keep(start..clause.unwrap_or(start));
+            let next = (last..end).find(|at| heard.is_end(*at));
+            keep(next.unwrap_or(end)..end);
+        }
+        start = end;
     }
-}
-
-/// What precedes the clause of word `start`.
-fn rest_before<'a>(text: &'a str, heard: &Utterance<'_>, start: usize) -> &'a str {
-    let clause = (1..=start)
-        .rev()
-        .find(|at| heard.words[at - 1].pause != Pause::None)
-        .unwrap_or(0);
-    let count = (0..clause).filter(|at| !heard.is_filler(*at)).count();
-    match heard.words.get(clause) {
-        Some(first) if count >= WORDS_OF_REST_MIN => text[..first.place.start].trim(),
-        Some(_) | None => "",
-    }
+    parts.join(" ")
 }
 
 /// Words of a sentence that only asks back.

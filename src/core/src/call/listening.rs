@@ -197,7 +197,7 @@ impl Call {
         out: &mut Vec<Action>,
     ) {
         if self.caller.stood_in.is_some_and(|at| until <= at) {
-            return;
+            return self.obey_late_words(bounded(text), confidence, out);
         }
         let from = self.caller.start_of(until);
         let to = until.clamp(from, self.now.max(from));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::action::{Action, Means, Note};
+use super::listening::Verdict;
 use super::reply::Fate;
 use super::{Call, EndReason};
 use crate::commands::{self, Command, Detected};
@@ -114,6 +115,29 @@ impl Call {
                 self.obey(found.command, out);
             }
         }
+    }
+
+    /// A verdict on words that a partial has stood in for already: it says nothing new, unless it holds what binds us and
+    /// the partial did not.
+    pub(super) fn obey_late_words(&mut self, text: &str, confidence: f32, out: &mut Vec<Action>) {
+        let Some(stood_in) = self.caller.last.clone() else {
+            return;
+        };
+        let known = commands::detect_all(&stood_in.text, 1.0);
+        let mut found = Found::new(commands::detect_all(text, confidence));
+        found.commands.retain(|f| {
+            matches!(f.command, Command::OptOut | Command::DontRecord)
+                && known.iter().all(|k| k.command != f.command)
+        });
+        if found.commands.is_empty() {
+            return;
+        }
+        let objected = self.object_in_words(&found, stood_in.from, out);
+        self.obey_words(&found, objected, out);
+        self.caller.last = Some(Verdict {
+            text: text.to_owned(),
+            ..stood_in
+        });
     }
 
     pub(super) fn obey_key(&mut self, command: Command, out: &mut Vec<Action>) {

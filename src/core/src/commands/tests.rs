@@ -459,6 +459,18 @@ fn what_is_said_beside_an_answer_is_kept() {
             "I would like to know about item five.",
         ),
         ("Hi, my line is not working", No, false, ""),
+        (
+            "No. I would like to know about item five. No, not now.",
+            No,
+            true,
+            "I would like to know about item five.",
+        ),
+        (
+            "I need an appointment, but no recording",
+            No,
+            false,
+            "I need an appointment,",
+        ),
     ] {
         let want = Answered {
             answer,
