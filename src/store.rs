@@ -14,6 +14,7 @@ pub mod clients;
 pub mod consents;
 pub mod events;
 pub mod idempotency;
+pub mod keys;
 mod migrate;
 pub mod numbers;
 mod open;

@@ -14,3 +14,4 @@ mod session;
 mod speech;
 mod stack;
 mod store;
+mod vault;

@@ -1,7 +1,23 @@
 //! What a call leaves behind: the entries of its journal.
 //!
 //! Times are milliseconds of the call's own clock, which began with its media stream. One second of audio at a time
-//! holds both directions on one sample clock.
+//! holds both directions on one sample clock; where two entries hold the same samples of a channel, the later one counts.
+//!
+//! On disk a journal is a [`Header`] and sealed records: an [`Encoder`] writes them, a [`Scanner`] finds them again and
+//! [`Entries`] opens them. The sealing itself is the shell's ([`Seal`], [`Open`]).
+
+mod codec;
+mod erasure;
+mod header;
+mod scan;
+
+pub use codec::{
+    AUDIO_BYTES_MAX, Class, Encoder, HEAD_BYTES, OTHER_BYTES_MAX, Open, RESUME_GAP, Seal,
+    TAG_BYTES, Tampered, Unwritable,
+};
+pub use erasure::notices_until_ms;
+pub use header::{HEADER_BYTES_MAX, Header, HeaderError, HeaderHash, decode_header, encode_header};
+pub use scan::{Cursor, Entries, RecordRef, Scanner, Stop, Why, audio_between, open_record};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +53,8 @@ pub enum Entry {
         /// Which recogniser.
         recogniser: String,
     },
-    /// Content up to here was deleted, by the caller's wish or a rule.
+    /// Stands where content was deleted, by the caller's wish or a rule. It has the sequence number of the first entry
+    /// that went; those of the others are left out.
     Erased {
         /// When, ms.
         at_ms: u64,
@@ -46,6 +63,30 @@ pub enum Entry {
     },
     /// The last of every journal whose call ended in order.
     Ended(Ended),
+}
+
+impl Entry {
+    /// The moment it is about, ms; of what lasts, the start.
+    pub fn at_ms(&self) -> u64 {
+        match self {
+            Entry::Began(_) | Entry::Second { .. } => 0,
+            Entry::Audio(audio) => audio.from / SAMPLES_PER_MS,
+            Entry::Turn(turn) => turn.from_ms,
+            Entry::Consent(consent) => consent.at_ms,
+            Entry::NotKept { from_ms, .. } => *from_ms,
+            Entry::Event(event) => event.at_ms,
+            Entry::Erased { at_ms, .. } => *at_ms,
+            Entry::Ended(ended) => ended.at_ms,
+        }
+    }
+
+    /// Something that was said or heard is in it.
+    pub fn is_content(&self) -> bool {
+        matches!(
+            self,
+            Entry::Audio(_) | Entry::Turn(_) | Entry::Second { .. }
+        )
+    }
 }
 
 /// What is known when a call begins.
@@ -66,6 +107,13 @@ pub struct Began {
     /// Why that rule, for people: places and where each was known from.
     pub because: Vec<String>,
 }
+
+/// Samples of a second; all audio of a journal has this rate.
+pub const SAMPLES_PER_SECOND: u64 = 8_000;
+/// Samples of a millisecond.
+pub const SAMPLES_PER_MS: u64 = SAMPLES_PER_SECOND / 1_000;
+/// The mu-law byte of silence.
+pub const SILENCE: u8 = 0xFF;
 
 /// Up to one second of audio, mu-law at 8 kHz.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

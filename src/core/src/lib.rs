@@ -11,7 +11,9 @@
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
 //! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
-//! | [`journal`] | what a call leaves behind, as entries |
+//! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
+//! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
+//! | [`transcript`] | what was said, for people and programs to read |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
@@ -23,8 +25,10 @@ pub mod consent;
 pub mod flow;
 pub mod journal;
 pub mod phone;
+pub mod record;
 pub mod time;
 pub mod token;
+pub mod transcript;
 pub mod wer;
 pub mod wire;
 
