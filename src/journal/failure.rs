@@ -54,13 +54,23 @@ impl JournalFailure {
 
 impl From<&io::Error> for JournalFailure {
     fn from(error: &io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                Self::Full
-            }
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Self::ReadOnly,
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Vanished,
-            kind => Self::Disk(kind),
+        const FULL: [ErrorKind; 3] = [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::FileTooLarge,
+        ];
+        const READ_ONLY: [ErrorKind; 2] =
+            [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied];
+        const VANISHED: [ErrorKind; 2] = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+        let kind = error.kind();
+        if FULL.contains(&kind) {
+            Self::Full
+        } else if READ_ONLY.contains(&kind) {
+            Self::ReadOnly
+        } else if VANISHED.contains(&kind) {
+            Self::Vanished
+        } else {
+            Self::Disk(kind)
         }
     }
 }

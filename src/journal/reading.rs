@@ -1,7 +1,7 @@
 //! Reading one journal, also while it is being written.
 
 use trunkline_core::journal::{
-    Audio, Class, Entry, Header, RecordRef, SAMPLES_PER_MS, SAMPLES_PER_SECOND, SILENCE, Stop,
+    Class, Entry, Header, RecordRef, SAMPLES_PER_MS, SAMPLES_PER_SECOND, SILENCE, Stop,
     audio_between,
 };
 
@@ -99,18 +99,19 @@ impl Reading {
 
     /// Where the sound ends, in samples from the start of the call; 0 if there is none.
     pub fn samples(&self) -> Result<u64, JournalError> {
-        let audio = || self.records.iter().filter(|r| r.class == Class::Audio);
-        let Some(last_ms) = audio().map(|record| record.at_ms).max() else {
-            return Ok(0);
-        };
-        // None is longer than a second, so a longer one among earlier ones cannot begin earlier than that.
+        let audio = self.records.iter().filter(|r| r.class == Class::Audio);
+        let mut latest_first: Vec<&RecordRef> = audio.collect();
+        latest_first.sort_by_key(|record| std::cmp::Reverse(record.at_ms));
         let mut end = 0;
-        for record in audio().filter(|record| record.at_ms + 1_000 >= last_ms) {
-            let entry = self.sealed.entry(record, &self.key)?;
-            if let Ok(Entry::Audio(Audio { from, samples, .. })) = entry {
-                end = end.max(from + u64::from(samples));
-            } else {
-                end = end.max(record.at_ms * SAMPLES_PER_MS);
+        for record in latest_first {
+            // None is longer than a second, so none that begins earlier than that can end later.
+            let end_max = record.at_ms.saturating_add(1_001);
+            if end_max.saturating_mul(SAMPLES_PER_MS) <= end {
+                break;
+            }
+            // What a head says counts only if its record opens.
+            if let Ok(Entry::Audio(audio)) = self.sealed.entry(record, &self.key)? {
+                end = end.max(audio.from + u64::from(audio.samples));
             }
         }
         Ok(end)

@@ -10,6 +10,7 @@
 mod cli;
 mod commands_recall;
 mod doorway;
+mod journal;
 mod session;
 mod speech;
 mod stack;
