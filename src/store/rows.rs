@@ -3,16 +3,16 @@
 //! A call never waits for the database: its rows go into a bounded queue. Where they do not fit, or come faster than a
 //! conversation can, the call is *behind*: no later row of it is taken either, so that its rows always are the journal up
 //! to one sequence number ([`Calls::rows_seq`](super::calls::Calls::rows_seq)) and nothing after. Whoever has the journal
-//! gives the rest again when the call is over, or at the next start ([`Rows::replay`]). Rows that are there already are
-//! left alone.
+//! gives the rest again when the call is over, or at the next start. Rows that are there already are made the same again.
 
 mod apply;
+mod sink;
 mod writer;
 
 pub(super) use apply::STATEMENTS;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +20,7 @@ use trunkline_core::journal::{Began, Consent, Entry, Speaker};
 
 use super::{Sealed, Store, StoreError};
 use crate::ids::ClientId;
+use crate::journal::Settled;
 
 /// Rows that wait for the database at most.
 const QUEUE_ROWS: usize = 16_384;
@@ -33,6 +34,15 @@ pub struct Row {
     call_id: Arc<str>,
     seq: u64,
     body: Body,
+    /// From this row on the content is sealed with this key of that person's.
+    key: Option<NewKey>,
+}
+
+/// A call's key, wrapped under its subject's.
+#[derive(Clone, Debug)]
+struct NewKey {
+    subject_id: String,
+    sealed_key: Sealed,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +64,8 @@ enum Body {
         recogniser: String,
         sealed: Sealed,
     },
-    Erased,
+    /// Content of the call below the row's number goes.
+    Forget,
     Ended {
         at_ms: u64,
         reason: String,
@@ -102,7 +113,11 @@ impl Row {
                 recogniser: recogniser.clone(),
                 sealed: sealed(serde_json::to_vec(turns).ok()?),
             },
-            Entry::Erased { .. } => Body::Erased,
+            Entry::Erased { at_ms, entries } => Body::Event {
+                at_ms: *at_ms,
+                kind: "erased".into(),
+                detail: format!("entries={entries}"),
+            },
             Entry::Ended(ended) => Body::Ended {
                 at_ms: ended.at_ms,
                 reason: ended.reason.clone(),
@@ -113,6 +128,7 @@ impl Row {
             call_id: call_id.into(),
             seq,
             body,
+            key: None,
         })
     }
 
@@ -122,7 +138,7 @@ impl Row {
             Body::Turn { to_ms, .. } => Some(*to_ms),
             Body::Consent(consent) => Some(consent.at_ms),
             Body::Event { at_ms, .. } | Body::Ended { at_ms, .. } => Some(*at_ms),
-            Body::Began(_) | Body::Second { .. } | Body::Erased => None,
+            Body::Began(_) | Body::Second { .. } | Body::Forget => None,
         }
     }
 }
@@ -157,10 +173,13 @@ struct Pace {
     rows: u64,
     latest_ms: u64,
     behind: bool,
+    /// To go with the next row.
+    key: Option<NewKey>,
 }
 
 enum Job {
     Row(Row),
+    Settle(WhichCall, Settled),
     Flush(oneshot::Sender<()>),
 }
 
@@ -170,6 +189,7 @@ pub struct Rows {
     jobs: mpsc::Sender<Job>,
     calls: Arc<Mutex<HashMap<WhichCall, Pace>>>,
     counts: Arc<Counts>,
+    patient: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -189,14 +209,17 @@ impl Rows {
             jobs,
             calls: Arc::default(),
             counts,
+            patient: Arc::default(),
         };
         (rows, task)
     }
 
     /// Takes a row without waiting. False if it was not taken: the call is behind from then on.
     pub fn put(&self, row: Row) -> bool {
+        if self.patient.load(Ordering::Relaxed) {
+            return self.jobs.blocking_send(Job::Row(row)).is_ok();
+        }
         let key = (row.client.clone(), row.call_id.clone());
-        let is_last = matches!(row.body, Body::Ended { .. } | Body::Second { .. });
         let at_ms = row.at_ms();
         let mut calls = self.lock();
         let pace = calls.entry(key.clone()).or_default();
@@ -212,10 +235,13 @@ impl Rows {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        if is_last {
-            calls.remove(&key);
-        }
         true
+    }
+
+    /// Whether to wait for room in the queue, and to take rows at any pace: while journals are read again, and no call is
+    /// under way. [`Rows::put`] may then only be called on a thread that may block.
+    pub fn set_patient(&self, patient: bool) {
+        self.patient.store(patient, Ordering::Relaxed);
     }
 
     /// Whether rows of this call were not taken and have not been given again.

@@ -3,6 +3,7 @@
 mod bench;
 mod calls;
 mod clients;
+mod kept;
 mod opening;
 mod rows;
 mod setup;

@@ -21,7 +21,8 @@ statements! {
             consent_mode = excluded.consent_mode, rules = excluded.rules, revision = calls.revision + 1
         WHERE calls.rows_seq < 0";
     TURN = "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, call_id, seq) DO UPDATE SET
+            speaker = excluded.speaker, from_ms = excluded.from_ms, to_ms = excluded.to_ms, body = excluded.body";
     EVENT = "INSERT INTO events (client_id, call_id, seq, at_ms, kind, detail)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
     CONSENT = "INSERT INTO consents (client_id, call_id, seq, at_ms, step, detail)
@@ -32,11 +33,13 @@ statements! {
     SECOND = "INSERT INTO second_passes (client_id, call_id, seq, recogniser, body) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (client_id, call_id) DO UPDATE SET seq = excluded.seq, recogniser = excluded.recogniser,
             body = excluded.body
-        WHERE second_passes.seq < excluded.seq";
+        WHERE second_passes.seq <= excluded.seq";
+    KEYED = "UPDATE calls SET subject_id = $3, sealed_key = $4, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND (sealed_key IS NULL OR sealed_key <> $4)";
     ERASED_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2 AND seq < $3";
     ERASED_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2 AND seq < $3";
-    ERASED = "UPDATE calls SET recorded_ms = 0, has_recording = 0, revision = revision + 1
-        WHERE client_id = $1 AND id = $2 AND has_recording = 1";
+    ERASED = "UPDATE calls SET recorded_ms = 0, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND recorded_ms > 0";
     ENDED = "UPDATE calls SET status = 'ended', duration_ms = COALESCE(duration_ms, $3),
             ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
             ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
@@ -45,13 +48,24 @@ statements! {
 }
 
 /// Writes all of `rows`, or nothing and an error.
-pub(super) async fn batch(store: &Store, rows: &[Row]) -> Result<(), StoreError> {
+pub(super) async fn batch(
+    store: &Store,
+    rows: &[Row],
+    durability: Durability,
+) -> Result<(), StoreError> {
     let mut up_to: BTreeMap<(&ClientId, &Arc<str>), u64> = BTreeMap::new();
-    let mut tx = store.begin(Durability::Soon).await?;
+    let mut tx = store.begin(durability).await?;
     for row in rows {
         write(&mut tx, row).await?;
-        let seq = up_to.entry((&row.client, &row.call_id)).or_default();
-        *seq = row.seq.max(*seq);
+        if let Some(key) = &row.key {
+            let args = args![&row.client, &*row.call_id, &key.subject_id, &key.sealed_key];
+            tx.run(KEYED, args).await?;
+        }
+        // What is forgotten lies below a number that may not have been written yet.
+        if !matches!(row.body, Body::Forget) {
+            let seq = up_to.entry((&row.client, &row.call_id)).or_default();
+            *seq = row.seq.max(*seq);
+        }
     }
     for ((client, call_id), seq) in up_to {
         tx.run(UP_TO, args![client, &**call_id, seq]).await?;
@@ -105,7 +119,7 @@ async fn write(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
             tx.run(SECOND, args![client, call_id, seq, recogniser, sealed])
                 .await?;
         }
-        Body::Erased => {
+        Body::Forget => {
             tx.run(ERASED_TURNS, args![client, call_id, seq]).await?;
             tx.run(ERASED_SECOND, args![client, call_id, seq]).await?;
             tx.run(ERASED, args![client, call_id]).await?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Counts, Job, Row, apply};
+use super::{Counts, Job, Row, WhichCall, apply};
 use crate::clock;
-use crate::store::{Store, StoreError};
+use crate::journal::Settled;
+use crate::store::{Durability, Store, StoreError};
 
 /// How long the first row of a batch waits for others.
 const GATHER: Duration = Duration::from_millis(200);
@@ -19,52 +20,99 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest wait.
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
+/// What is written together, and what is done then.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Row>,
+    settle: Vec<(WhichCall, Settled)>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
 /// Writes what comes until nobody can send any more.
 pub(super) async fn write(store: Store, mut queue: mpsc::Receiver<Job>, counts: Arc<Counts>) {
-    let mut rows = Vec::new();
-    let mut waiting = Vec::new();
     while let Some(job) = queue.recv().await {
-        let mut flush = sort(job, &mut rows, &mut waiting);
+        let mut batch = Batch::default();
+        let mut flush = batch.add(job);
         let until = clock::timer_now() + GATHER;
-        while !flush && rows.len() < BATCH_ROWS_MAX {
+        while !flush && batch.rows.len() < BATCH_ROWS_MAX {
             match tokio::time::timeout_at(until, queue.recv()).await {
-                Ok(Some(job)) => flush = sort(job, &mut rows, &mut waiting),
+                Ok(Some(job)) => flush = batch.add(job),
                 Ok(None) | Err(_) => break,
             }
         }
-        if !rows.is_empty() {
-            until_written(&store, &rows, &counts).await;
-            rows.clear();
+        batch.write(&store, &counts).await;
+    }
+}
+
+impl Batch {
+    /// Whether somebody waits for what was gathered so far.
+    fn add(&mut self, job: Job) -> bool {
+        match job {
+            Job::Row(row) => self.rows.push(row),
+            Job::Settle(which, settled) => self.settle.push((which, settled)),
+            Job::Flush(done) => {
+                self.waiting.push(done);
+                return true;
+            }
         }
-        for done in waiting.drain(..) {
+        false
+    }
+
+    async fn write(mut self, store: &Store, counts: &Counts) {
+        // A journal's mark goes only when its rows are on the disk, and with them all that was committed before.
+        let durability = if self.settle.is_empty() {
+            Durability::Soon
+        } else {
+            Durability::Now
+        };
+        let refused = if self.rows.is_empty() && self.settle.is_empty() {
+            Vec::new()
+        } else {
+            until_written(store, &self.rows, durability, counts).await
+        };
+        self.settle.retain(|(which, _)| !refused.contains(which));
+        let settled = self.settle;
+        if !settled.is_empty() {
+            let done = move || settled.into_iter().for_each(|(_, settled)| settled.done());
+            drop(tokio::task::spawn_blocking(done).await);
+        }
+        for done in self.waiting {
             let _: Result<(), ()> = done.send(());
         }
     }
 }
 
-/// Whether somebody waits for what was gathered so far.
-fn sort(job: Job, rows: &mut Vec<Row>, waiting: &mut Vec<oneshot::Sender<()>>) -> bool {
-    match job {
-        Job::Row(row) => {
-            rows.push(row);
-            false
-        }
-        Job::Flush(done) => {
-            waiting.push(done);
-            true
-        }
-    }
-}
-
-/// Tries until it is written: while the database fails the queue fills, and calls fall behind.
-async fn until_written(store: &Store, rows: &[Row], counts: &Counts) {
+/// Tries until it is written: while the database fails the queue fills, and calls fall behind. Gives the calls of which a
+/// row cannot be written at all.
+async fn until_written(
+    store: &Store,
+    rows: &[Row],
+    durability: Durability,
+    counts: &Counts,
+) -> Vec<WhichCall> {
     let mut wait = RETRY_FIRST;
     loop {
-        match apply::batch(store, rows).await {
+        match apply::batch(store, rows, durability).await {
             Ok(()) => break,
+            // One row that the database will never take must not hold up all others.
+            Err(error) if is_of_the_rows(&error) && rows.len() > 1 => {
+                let mut refused = Vec::new();
+                for row in rows {
+                    let one = std::slice::from_ref(row);
+                    refused.extend(Box::pin(until_written(store, one, durability, counts)).await);
+                }
+                return refused;
+            }
             Err(error) if is_of_the_rows(&error) => {
-                one_by_one(store, rows, counts).await;
-                return;
+                let refused = rows
+                    .iter()
+                    .map(|row| (row.client.clone(), row.call_id.clone()));
+                let refused: Vec<WhichCall> = refused.collect();
+                counts
+                    .refused
+                    .fetch_add(rows.len() as u64, Ordering::Relaxed);
+                tracing::error!(%error, calls = ?refused, "a row of a call cannot be stored; its journal has it");
+                return refused;
             }
             Err(error) => {
                 if wait == RETRY_FIRST {
@@ -80,32 +128,7 @@ async fn until_written(store: &Store, rows: &[Row], counts: &Counts) {
     counts
         .written
         .fetch_add(rows.len() as u64, Ordering::Relaxed);
-}
-
-/// One row that the database will never take must not hold up all others.
-async fn one_by_one(store: &Store, rows: &[Row], counts: &Counts) {
-    for row in rows {
-        let mut wait = RETRY_FIRST;
-        loop {
-            match apply::batch(store, std::slice::from_ref(row)).await {
-                Ok(()) => {
-                    counts.batches.fetch_add(1, Ordering::Relaxed);
-                    counts.written.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(error) if is_of_the_rows(&error) => {
-                    tracing::error!(%error, call.id = %row.call_id, seq = row.seq, "a row of a call is not storable; the journal has it");
-                    counts.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(_) => {
-                    counts.failures.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(RETRY_LONGEST);
-                    continue;
-                }
-            }
-            break;
-        }
-    }
+    Vec::new()
 }
 
 /// Whether it is what a row says that the database refuses, so that trying again is of no use.

@@ -1,6 +1,7 @@
 //! Rows made from journals.
 
 use trunkline::ids::{ClientId, new_id};
+use trunkline::journal::RowSink as _;
 use trunkline::store::calls::{CallStatus, ConsentState};
 use trunkline::store::rows::{Row, Rows, content_aad};
 use trunkline_core::consent::{Method, Mode, Refusal};
@@ -12,13 +13,13 @@ use super::bench::{Bench, NOW};
 super::on_both!(
     a_journal_becomes_rows_and_again_the_same_rows,
     a_consent_withdrawn_stays_withdrawn,
-    what_was_erased_is_gone,
+    what_is_forgotten_is_gone,
     a_call_that_comes_too_fast_is_behind_until_its_journal_is_read,
     rows_of_two_clients_never_mix,
     rows_wait_for_a_database_that_fails,
 );
 
-fn began() -> Entry {
+pub(super) fn began() -> Entry {
     Entry::Began(Began {
         unix_ms: NOW,
         agent: "front-desk".into(),
@@ -30,7 +31,7 @@ fn began() -> Entry {
     })
 }
 
-fn turn(from_ms: u64, text: &str) -> Entry {
+pub(super) fn turn(from_ms: u64, text: &str) -> Entry {
     Entry::Turn(Turn {
         speaker: if from_ms.is_multiple_of(2) {
             Speaker::Agent
@@ -49,7 +50,7 @@ fn turn(from_ms: u64, text: &str) -> Entry {
     })
 }
 
-fn step(at_ms: u64, step: Step) -> Entry {
+pub(super) fn step(at_ms: u64, step: Step) -> Entry {
     Entry::Consent(Consent { at_ms, step })
 }
 
@@ -68,13 +69,13 @@ fn ended(at_ms: u64) -> Entry {
     })
 }
 
-fn granted() -> Step {
+pub(super) fn granted() -> Step {
     Step::Granted {
         method: Method::SaidYes,
     }
 }
 
-fn conversation() -> Vec<Entry> {
+pub(super) fn conversation() -> Vec<Entry> {
     vec![
         began(),
         step(
@@ -278,7 +279,7 @@ async fn a_consent_withdrawn_stays_withdrawn(bench: Bench) {
     assert_eq!(state().await, ConsentState::Withdrawn);
 }
 
-async fn what_was_erased_is_gone(bench: Bench) {
+async fn what_is_forgotten_is_gone(bench: Bench) {
     let (rows, _writer) = Rows::start(bench.store.clone());
     let (ours, id) = (&bench.ours, new_id("call"));
     let entries = [
@@ -294,14 +295,23 @@ async fn what_was_erased_is_gone(bench: Bench) {
         },
         turn(3_001, "after"),
     ];
-    put_all(&rows, ours, &id, &entries);
+    put_all(&rows, ours, &id, &entries[..3]);
     put_all(&rows, &bench.theirs, &id, &entries[..2]);
+    rows.erased(ours, &id, 3);
+    for row in rows_of(ours, &id, &entries).split_off(3) {
+        assert!(rows.put(row));
+    }
     rows.flush().await.unwrap();
     let turns = bench.store.turns().list(ours, &id).await.unwrap();
     assert_eq!(turns.iter().map(|turn| turn.seq).collect::<Vec<_>>(), [4]);
     assert_eq!(
         bench.store.turns().second_pass(ours, &id).await.unwrap(),
         None
+    );
+    let (events, _) = bench.store.events().list(ours, &id, None, 9).await.unwrap();
+    assert_eq!(
+        (events[0].kind.as_str(), events[0].detail.as_str()),
+        ("erased", "entries=2")
     );
     assert_eq!(
         bench
@@ -312,6 +322,14 @@ async fn what_was_erased_is_gone(bench: Bench) {
             .unwrap()
             .len(),
         1
+    );
+    // What was sealed anew replaces what is there.
+    let sealed_anew = Row::of(ours, &id, 4, &entries[4], |_, _| b"anew".to_vec()).unwrap();
+    assert!(rows.put(sealed_anew));
+    rows.flush().await.unwrap();
+    assert_eq!(
+        bench.store.turns().list(ours, &id).await.unwrap()[0].body.0,
+        b"anew"
     );
     bench.store.calls().forget_content(ours, &id).await.unwrap();
     assert_eq!(bench.store.turns().list(ours, &id).await.unwrap(), []);
