@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod api_key;
 pub mod app;
 pub mod carrier_double;
 pub mod cli;
@@ -9,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod data_folder;
 pub mod demo;
+pub mod desk;
 pub mod egress;
 pub mod ids;
 pub mod line;
