@@ -153,7 +153,7 @@ impl Agent {
     }
 
     /// The conversation's settings for a call of this direction for which this rule of consent holds. The agent's own
-    /// policy can make it stricter, not more lenient.
+    /// policy can make it stricter, not more lenient: see `consent.mode` of what comes back.
     pub fn settings_for(&self, direction: impl Into<CallDirection>, mode: Mode) -> &Arc<Settings> {
         let mode = mode.max(self.recording.floor());
         self.settings.find(direction.into(), mode)
@@ -163,7 +163,7 @@ impl Agent {
     pub fn sentences(&self) -> Vec<Arc<str>> {
         let mut all: BTreeSet<Arc<str>> = BTreeSet::new();
         for settings in self.settings.all() {
-            all.extend(settings.notices.all().cloned());
+            all.extend(settings.sentences().cloned());
         }
         if let MindSpec::Prompt {
             greeting: Some(greeting),

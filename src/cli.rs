@@ -6,6 +6,8 @@
     reason = "a command talks to its user"
 )]
 
+mod setup;
+
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,8 +52,16 @@ struct Command {
 enum What {
     /// Hold a whole conversation on this machine: server, simulated carrier and caller
     Demo(DemoArgs),
+    /// Set up a data folder: its key file, its database, the first client and that client's first key
+    Init(setup::InitArgs),
     /// Run the server
     Serve(ServeArgs),
+    /// The clients: businesses whose calls these are
+    #[command(subcommand)]
+    Clients(setup::ClientsWhat),
+    /// The keys to the API
+    #[command(subcommand)]
+    Keys(setup::KeysWhat),
     /// Print a signed media URL, good for one call
     StreamUrl(StreamUrlArgs),
     /// The speech models
@@ -203,6 +213,9 @@ fn perform(command: Command) -> anyhow::Result<()> {
     match command.what {
         What::Demo(args) => run_demo(&config, args),
         What::Serve(args) => serve(config, &args),
+        What::Init(args) => runtime()?.block_on(setup::init(&config, &args)),
+        What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
+        What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::StreamUrl(args) => stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };

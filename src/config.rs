@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
+use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
 /// The file that is read when none is named, if it exists.
@@ -15,16 +16,28 @@ pub const FILE_USUAL: &str = "trunkline.toml";
 /// The environment's name for the language model's key.
 pub const LLM_KEY_VARIABLE: &str = "TRUNKLINE_LLM_API_KEY";
 
+/// The environment's name for the database.
+pub const DATABASE_VARIABLE: &str = "TRUNKLINE_DATABASE_URL";
+/// The database's file in the data folder.
+const DATABASE_FILE: &str = "trunkline.db";
+/// Connections to a database that is not a file.
+const DATABASE_CONNECTIONS: u32 = 10;
+
 /// Everything an operator may choose.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
     /// How carriers reach it, as `wss://voice.example.com`; from `listen` if absent.
     pub public_url: Option<String>,
-    /// Where the server keeps what is its own: keys now, calls later.
+    /// Where the server keeps everything: keys, calls, rows.
     pub data: PathBuf,
+    /// The database, as `postgres://user:password@host/name`; a file in the data folder if absent. The environment's
+    /// `TRUNKLINE_DATABASE_URL` comes first.
+    pub database_url: Option<String>,
+    /// Where the server stands, as `US-VA` or `DE`: one of the places whose rules of consent hold for its calls.
+    pub places: Vec<String>,
     /// A folder of agents, one TOML file each, beside those that ship with the server.
     pub agents: Option<PathBuf>,
     /// Where the speech models are; the cache folder of the user if absent.
@@ -71,12 +84,33 @@ impl fmt::Debug for LlmConfig {
     }
 }
 
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("public_url", &self.public_url)
+            .field("data", &self.data)
+            .field(
+                "database_url",
+                &self.database_url.as_ref().map(|_| "[redacted]"),
+            )
+            .field("places", &self.places)
+            .field("agents", &self.agents)
+            .field("models", &self.models)
+            .field("speech", &self.speech)
+            .field("llm", &self.llm)
+            .finish()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             data: PathBuf::from("data"),
+            database_url: None,
+            places: Vec::new(),
             agents: None,
             models: None,
             speech: SpeechConfig::default(),
@@ -132,6 +166,9 @@ impl Config {
         if let Some(key) = environment(LLM_KEY_VARIABLE).and_then(|key| key.into_string().ok()) {
             config.llm.api_key = Some(key);
         }
+        if let Some(url) = environment(DATABASE_VARIABLE).and_then(|url| url.into_string().ok()) {
+            config.database_url = Some(url);
+        }
         config.check()?;
         Ok(config)
     }
@@ -162,6 +199,17 @@ impl Config {
                     problem,
                 });
             }
+        }
+        if let Some(url) = &self.database_url
+            && !["sqlite:", "postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        {
+            let problem = "must begin with postgres:// or sqlite:; leave it out for a file in the data folder".into();
+            return Err(ConfigError::Value {
+                key: "database_url",
+                problem,
+            });
         }
         if self.speech.workers.is_some_and(|n| n == 0 || n > 256) {
             let problem =
@@ -198,6 +246,17 @@ impl Config {
             });
         }
         Ok(())
+    }
+
+    /// The database.
+    pub fn store(&self) -> StoreConfig {
+        match &self.database_url {
+            Some(url) => StoreConfig {
+                url: url.clone(),
+                connections: DATABASE_CONNECTIONS,
+            },
+            None => StoreConfig::sqlite(&self.data.join(DATABASE_FILE)),
+        }
     }
 
     /// The language model, if there is one.

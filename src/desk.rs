@@ -1,5 +1,7 @@
 //! What the server keeps for its clients, and who may touch it: rows, keys, and the calls that are live.
 
+pub mod setup;
+
 use trunkline_core::phone::PhoneNumber;
 
 use crate::ids::ClientId;

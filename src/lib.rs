@@ -13,6 +13,7 @@ pub mod demo;
 pub mod desk;
 pub mod egress;
 pub mod ids;
+pub mod journal;
 pub mod line;
 pub mod live;
 pub mod media_key;

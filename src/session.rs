@@ -4,6 +4,7 @@
 //! actions that come out are performed here. The session owns all its unfinished work, so the end of the task is the
 //! end of everything it asked for.
 
+mod keeping;
 mod listening;
 mod speaking;
 mod thinking;
@@ -19,13 +20,18 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
 use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
+use trunkline_core::commands::Command;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
 use crate::clock;
+use crate::journal::JournalFailure;
 use crate::line::Line;
+use crate::live::{Control, Controls};
 use crate::provider::{Ears, Voice};
 use crate::think::Mind;
+pub use keeping::Keep;
+use keeping::Keeping;
 use listening::{Heard, Listening};
 use speaking::{Speaking, Voiced};
 use thinking::Thinking;
@@ -49,6 +55,20 @@ pub struct Means {
     pub feed: broadcast::Sender<LiveNote>,
     /// Turns true when the server shuts down.
     pub draining: watch::Receiver<bool>,
+    /// Where the call is kept; nothing of it is if absent.
+    pub keep: Option<Keep>,
+    /// What an operator tells the call while it lives.
+    pub controls: Option<Controls>,
+    /// What must be known outside at once.
+    pub matters: Option<Box<dyn Matters>>,
+}
+
+/// What must be known outside the call before it ends. The methods must not block.
+pub trait Matters: Send {
+    /// The caller does not want to be called again.
+    fn opted_out(&self);
+    /// The recording stopped, since it could not be stored.
+    fn unstored(&self, failure: JournalFailure, at: At);
 }
 
 /// A note of a live call, for whoever watches.
@@ -81,6 +101,9 @@ pub struct Session {
     thinking: Thinking,
     feed: broadcast::Sender<LiveNote>,
     draining: watch::Receiver<bool>,
+    keeping: Option<Keeping>,
+    controls: Option<Controls>,
+    matters: Option<Box<dyn Matters>>,
     /// Events that performing an action brought about.
     follow_up: VecDeque<Event>,
     /// Reused between events.
@@ -98,10 +121,13 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears),
-            speaking: Speaking::new(means.voice, means.speed),
+            speaking: Speaking::new(means.voice, means.speed, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,
+            keeping: means.keep.map(Keeping::new),
+            controls: means.controls,
+            matters: means.matters,
             follow_up: VecDeque::new(),
             actions: Vec::new(),
             reason: None,
@@ -119,14 +145,19 @@ impl Session {
             self.wake_at(sleep.as_mut());
             tokio::select! {
                 biased;
-                () = sleep.as_mut() => self.drive(None),
+                () = sleep.as_mut() => {
+                    self.drive(None);
+                    self.keep();
+                }
                 Some(done) = self.jobs.next() => self.done(done),
                 Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
                 Ok(()) = self.draining.changed() => self.drain(),
+                control = next_control(&mut self.controls) => self.control(control),
                 inbound = self.line.receive() => self.inbound(inbound),
             }
         }
         let reason = self.reason.unwrap_or(EndReason::LineLost);
+        self.keep_the_rest();
         tracing::info!(
             ?reason,
             length_ms = self.now().ms(),
@@ -145,7 +176,11 @@ impl Session {
 
     fn wake_at(&self, sleep: Pin<&mut Sleep>) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
-        let next = [call, self.speaking.next_due()].into_iter().flatten().min();
+        let keeping = self.keeping.as_ref().and_then(Keeping::next_due);
+        let next = [call, self.speaking.next_due(), keeping]
+            .into_iter()
+            .flatten()
+            .min();
         let at = self.began + Duration::from_millis(next.unwrap_or(u64::from(u32::MAX)));
         if sleep.deadline() != at {
             sleep.reset(at);
@@ -170,8 +205,12 @@ impl Session {
             }) => return self.media(),
             Some(Inbound::Key { digit }) => Event::Key { key: digit },
             Some(Inbound::Mark { name }) => {
-                let now = self.now().ms();
-                self.speaking.marked(now, &name);
+                let now = self.now();
+                let came = self
+                    .keeping
+                    .as_ref()
+                    .map_or(now.ms(), |k| k.undelayed_ms(now));
+                self.speaking.marked(came, &name);
                 return self.drive(None);
             }
             Some(
@@ -201,8 +240,56 @@ impl Session {
             tracing::warn!("audio came far faster than real time; the line is closed");
             return self.line_closed(EndReason::LineLost);
         }
+        if let Some(keeping) = &mut self.keeping {
+            let position = self.listening.position();
+            keeping.caller(now, self.call.granted(), position, self.line.audio());
+        }
         self.listening.push(now, self.line.audio(), &self.jobs);
         self.drive_listening();
+    }
+
+    /// Gives the journal what is due.
+    fn keep(&mut self) {
+        let now = self.now();
+        let failure = self
+            .keeping
+            .as_mut()
+            .and_then(|keeping| keeping.write(now, &mut self.speaking));
+        self.unstored(failure);
+    }
+
+    fn keep_the_rest(&mut self) {
+        let now = self.now();
+        self.speaking.drop_rest(now.ms());
+        let failure = self
+            .keeping
+            .take()
+            .and_then(|keeping| keeping.finish(now, &mut self.speaking));
+        self.unstored(failure);
+    }
+
+    /// The recording stops where it cannot be stored; the conversation does not.
+    fn unstored(&mut self, failure: Option<JournalFailure>) {
+        let Some(failure) = failure else {
+            return;
+        };
+        tracing::error!(%failure, "the recording of this call stops");
+        if let Some(matters) = &self.matters {
+            matters.unstored(failure, self.now());
+        }
+    }
+
+    fn control(&mut self, control: Control) {
+        let event = match control {
+            Control::HangUp => Event::EndAsked {
+                reason: EndReason::Asked,
+            },
+            Control::Say { text } => Event::SayAsked { text },
+            Control::Context { text } => return self.thinking.told(text),
+            Control::Mute => Event::Muted { on: true },
+            Control::Unmute => Event::Muted { on: false },
+        };
+        self.drive(Some(event));
     }
 
     fn done(&mut self, done: Done) {
@@ -285,7 +372,12 @@ impl Session {
     fn note(&mut self, note: Note) {
         match &note {
             Note::Ended { reason, .. } => self.reason = Some(*reason),
-            Note::Commanded { command, means, .. } => tracing::info!(?command, ?means, "command"),
+            Note::Commanded { command, means, .. } => {
+                tracing::info!(?command, ?means, "command");
+                if let (Command::OptOut, Some(matters)) = (command, &self.matters) {
+                    matters.opted_out();
+                }
+            }
             Note::StageFailed { stage, .. } => tracing::warn!(?stage, "stage failed"),
             Note::Answered { timing, .. } => {
                 self.listening.turn_answered();
@@ -299,6 +391,9 @@ impl Session {
             | Note::Interrupted { .. }
             | Note::Resumed { .. } => {}
         }
+        if let Some(keeping) = &mut self.keeping {
+            keeping.note(self.call.granted(), &note);
+        }
         self.thinking.note(&note);
         // Nobody watching is no error.
         let _ = self.feed.send(LiveNote {
@@ -310,5 +405,12 @@ impl Session {
     fn thought(&mut self, reply: trunkline_core::call::ReplyId, thought: crate::think::Thought) {
         let event = thinking::event(reply, thought);
         self.drive(Some(event));
+    }
+}
+
+async fn next_control(controls: &mut Option<Controls>) -> Control {
+    match controls {
+        Some(controls) => controls.next().await,
+        None => std::future::pending().await,
     }
 }

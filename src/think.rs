@@ -60,6 +60,18 @@ impl Mind {
         }
     }
 
+    /// An operator adds something that the mind should know from its next reply on. False if it cannot know more than
+    /// its script.
+    pub fn told(&mut self, text: String) -> bool {
+        match self {
+            Mind::Flow(_) => false,
+            Mind::Chat(mind) => {
+                mind.told(text);
+                true
+            }
+        }
+    }
+
     /// Something was said that belongs to the conversation.
     pub fn note(&mut self, note: &Note) {
         match self {

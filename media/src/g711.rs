@@ -110,6 +110,13 @@ pub fn alaw_encode_into(samples: &[i16], bytes: &mut Vec<u8>) {
     bytes.extend(samples.iter().map(|&sample| alaw_encode(sample)));
 }
 
+/// Appends two channels of mu-law as pairs of samples, left and right; where one is shorter, it is silent.
+pub fn mulaw_decode_pairs_into(left: &[u8], right: &[u8], pairs: &mut Vec<[i16; 2]>) {
+    let length = left.len().max(right.len());
+    let sample = |channel: &[u8], at: usize| channel.get(at).map_or(0, |&code| mulaw_decode(code));
+    pairs.extend((0..length).map(|at| [sample(left, at), sample(right, at)]));
+}
+
 /// Rewrites mu-law bytes as A-law ones in place, for a carrier that takes A-law.
 pub fn mulaw_to_alaw(bytes: &mut [u8]) {
     for byte in bytes {
@@ -142,6 +149,15 @@ mod tests {
         (8448, 512),
         (16896, 1024),
     ];
+
+    #[test]
+    fn two_channels_become_pairs() {
+        let mut pairs = vec![[1, 1]];
+        mulaw_decode_pairs_into(&[0x80, 0xFF, 0x00], &[0x00], &mut pairs);
+        assert_eq!(pairs, [[1, 1], [32_124, -32_124], [0, 0], [-32_124, 0]]);
+        mulaw_decode_pairs_into(&[], &[0x80], &mut pairs);
+        assert_eq!(pairs[4..], [[0, 32_124]]);
+    }
 
     #[test]
     fn all_256_mulaw_codes_decode_by_the_segments_of_the_standard() {

@@ -14,11 +14,13 @@
 //! | [`line_clock`] | the carrier's clock beside the server's: where in a recording a moment belongs |
 //! | [`mouth`] | the speaking side: chunks sent ahead, marks, and what was really heard |
 //! | [`resample`] | 8, 16, 22.05, 24 and 48 kHz into each other |
+//! | [`export`] | a stored recording as WAV, any range of it, and as Ogg Opus |
 //! | [`wav`], [`decode`] | recordings and uploaded prompts |
 
 pub mod decode;
 pub mod dtmf;
 pub mod ear;
+pub mod export;
 pub mod frame;
 pub mod g711;
 pub mod gate;

@@ -245,6 +245,10 @@ impl Findings {
                         let detail = "there must be a key to object to recording";
                         self.wrong(pointer, ProblemCode::Required, detail);
                     }
+                    "consent_yes" if spec.recording.record => {
+                        let detail = "there must be a key to agree to recording";
+                        self.wrong(pointer, ProblemCode::Required, detail);
+                    }
                     _ => {}
                 }
             } else if key.len() != 1 || !key.bytes().all(|b| b.is_ascii_digit()) {

@@ -12,6 +12,7 @@ use super::opening::opening;
 use super::problem::{Problem, ProblemCode, step};
 use super::prompt::{Template, breaks};
 use super::pronounce::Pronunciations;
+use super::recording::consent_plan;
 use super::spec::{AgentSpec, CallDirection, VariableSpec};
 use super::{Agent, AgentError, MindSpec, NotForThisCall};
 use crate::think::ChatSettings;
@@ -59,12 +60,7 @@ impl SettingsTable {
     }
 }
 
-fn settings(
-    spec: &AgentSpec,
-    direction: CallDirection,
-    _mode: Mode,
-    mind_nudges: bool,
-) -> Settings {
+fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges: bool) -> Settings {
     let mut notices = Notices::english(&spec.name, &spec.business);
     notices.opening = opening(spec, direction);
     spec.notices.apply(&mut notices);
@@ -75,6 +71,7 @@ fn settings(
         keys: spec.keys.settings(),
         mind_nudges,
         notices,
+        consent: consent_plan(spec, mode),
     }
 }
 

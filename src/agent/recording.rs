@@ -1,44 +1,121 @@
 //! What a caller is told and asked about recording.
 
-use trunkline_core::consent::Mode;
+use std::sync::Arc;
+
+use trunkline_core::consent::{ConsentPlan, Mode};
 
 use super::opening::slot;
-use super::spec::AgentSpec;
+use super::spec::{AgentSpec, OnRefusal};
 
-/// The words that come after the opening where `mode` holds: the notice, and the question if one is asked. `None` where
-/// nothing is recorded.
-pub(super) fn notice(spec: &AgentSpec, mode: Mode) -> Option<(String, Option<String>)> {
-    let reason = slot(&spec.recording.reason);
-    let is_clause = ["for ", "to ", "so ", "because "]
-        .iter()
-        .any(|start| reason.to_lowercase().starts_with(start));
-    let reason = if is_clause {
-        reason.to_owned()
-    } else {
-        format!("for {reason}")
+/// How a call for which `mode` holds asks for consent. The agent's own policy can make it stricter, not more lenient.
+pub(super) fn consent_plan(spec: &AgentSpec, mode: Mode) -> ConsentPlan {
+    let keys = spec.keys.settings();
+    let mode = mode.max(spec.recording.floor());
+    let reason = why(&spec.recording.reason);
+    let press = |key: Option<char>, before: &str, after: &str| {
+        key.map(|key| format!("{before}{key}{after}"))
+            .unwrap_or_default()
     };
-    let told = format!("This call is recorded and transcribed {reason}.");
-    let no = &spec.keys.dont_record;
-    match mode.max(spec.recording.floor()) {
+    let no = press(keys.dont_record, ", or press ", "");
+    let yes = press(keys.consent_yes, ", or press ", " for yes");
+    let (notice, question): (Vec<Arc<str>>, _) = match mode {
         Mode::Announce | Mode::AnnounceContinue => {
-            let way_out = format!("If you object, say: don't record, or press {no}.");
-            Some((format!("{told} {way_out}"), None))
+            let told = format!("This call is recorded and transcribed {reason}.");
+            let way_out = format!("If you prefer not, say: please don't record this call{no}.");
+            (vec![told.into(), way_out.into()], None)
         }
         Mode::Affirmative => {
-            let asked = format!("May we record and transcribe this call {reason}?");
-            let how = "Please say yes or no, or press 1 for yes.".to_owned();
-            Some((asked, Some(how)))
+            let told = format!("We would like to record and transcribe this call {reason}.");
+            let asked = format!("Is that all right? Please say yes or no{yes}.");
+            (vec![told.into()], Some(asked.into()))
         }
-        Mode::NoRecord => None,
+        Mode::NoRecord => (Vec::new(), None),
+    };
+    let goodbye = match spec.recording.on_refusal {
+        OnRefusal::ContinueUnrecorded => None,
+        OnRefusal::EndCall => Some(
+            "All right. We hold no calls without recording, so I will end this one now. Goodbye."
+                .into(),
+        ),
+    };
+    ConsentPlan {
+        mode: Some(mode),
+        notice,
+        question,
+        goodbye,
+        ..ConsentPlan::english(&keys, spec.recording.on_withdrawal.into())
     }
 }
 
-/// The longest of the notices of all rules.
-pub(super) fn longest_notice(spec: &AgentSpec) -> Option<String> {
-    let modes = [Mode::Announce, Mode::Affirmative];
-    let notices = modes.iter().filter_map(|mode| {
-        let (notice, question) = notice(spec, *mode)?;
-        Some(format!("{notice} {}", question.unwrap_or_default()))
-    });
-    notices.max_by_key(String::len)
+/// The reason, so that it goes on after "this call is recorded".
+fn why(reason: &str) -> String {
+    let reason = slot(reason);
+    let first = reason.split_whitespace().next().unwrap_or_default();
+    match first.to_lowercase().as_str() {
+        "for" | "to" | "so" | "because" | "as" | "in" => reason.to_owned(),
+        _ => format!("for {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(recording: &str, mode: Mode) -> ConsentPlan {
+        let text =
+            format!("name = \"R\"\nbusiness = \"O\"\nprompt = \"p\"\n[recording]\n{recording}");
+        consent_plan(&toml::from_str(&text).unwrap(), mode)
+    }
+
+    #[test]
+    fn a_caller_is_told_why_and_how_to_object_or_agree() {
+        let record = "record = true\n";
+        let told = "This call is recorded and transcribed";
+        let no = "If you prefer not, say: please don't record this call, or press 8.";
+        let asked = "Is that all right? Please say yes or no, or press 1 for yes.";
+        for (more, mode, want) in [
+            ("", Mode::Announce, format!("{told} for quality. {no}")),
+            (
+                "",
+                Mode::AnnounceContinue,
+                format!("{told} for quality. {no}"),
+            ),
+            (
+                "reason = \"to keep our agreement.\"",
+                Mode::Announce,
+                format!("{told} to keep our agreement. {no}"),
+            ),
+            (
+                "reason = \"training\"",
+                Mode::Affirmative,
+                format!("We would like to record and transcribe this call for training. {asked}"),
+            ),
+            ("", Mode::NoRecord, String::new()),
+            (
+                "mode = \"affirmative\"",
+                Mode::Announce,
+                format!("We would like to record and transcribe this call for quality. {asked}"),
+            ),
+        ] {
+            let plan = plan(&format!("{record}{more}"), mode);
+            let said: Vec<&str> = plan.opening().map(AsRef::as_ref).collect();
+            assert_eq!(said.join(" "), want, "{more} {mode:?}");
+        }
+        let off = plan("", Mode::Announce);
+        assert_eq!((off.mode, off.opening().count()), (Some(Mode::NoRecord), 0));
+    }
+
+    #[test]
+    fn what_follows_a_refusal_is_the_agents_choice() {
+        let usual = plan("record = true", Mode::Announce);
+        assert!(usual.goodbye.is_none() && usual.stopped.contains("deleted"));
+        let strict = "record = true\non_refusal = \"end_call\"\non_withdrawal = \"keep\"";
+        let strict = plan(strict, Mode::Announce);
+        assert!(strict.goodbye.is_some() && !strict.stopped.contains("deleted"));
+        assert!(
+            strict
+                .all()
+                .any(|text| Some(text) == strict.goodbye.as_ref())
+        );
+    }
 }

@@ -105,6 +105,11 @@ impl Listening {
         position_ms(self.ear.position())
     }
 
+    /// Samples received.
+    pub(super) fn position(&self) -> u64 {
+        self.ear.position()
+    }
+
     pub(super) fn counters(&self) -> EarCounters {
         self.ear.counters()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use trunkline_core::call::{Event, Position, ReplyId};
-use trunkline_media::mouth::{self, Fact, Mouth, MouthCounters, MouthSettings, Out};
+use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
 use super::{Done, Jobs};
 use crate::line::Line;
@@ -69,11 +69,15 @@ fn too_late() -> StageError {
 }
 
 impl Speaking {
-    pub(super) fn new(voice: Arc<dyn Voice>, speed: f32) -> Self {
+    /// `keep_heard`: [`Speaking::heard_audio`] will be asked for.
+    pub(super) fn new(voice: Arc<dyn Voice>, speed: f32, keep_heard: bool) -> Self {
         Self {
             voice,
             speed,
-            mouth: Mouth::new(&MouthSettings::default()),
+            mouth: Mouth::new(&MouthSettings {
+                keep_heard,
+                ..MouthSettings::default()
+            }),
             reply: None,
             take: 0,
             waiting: VecDeque::new(),
@@ -226,6 +230,11 @@ impl Speaking {
             reply,
             position: position(heard),
         })
+    }
+
+    /// What the caller has heard of the agent since the last time.
+    pub(super) fn heard_audio(&mut self, now_ms: u64, sink: &mut impl FnMut(HeardAudio<'_>)) {
+        self.mouth.heard_audio(now_ms, sink);
     }
 
     pub(super) fn resume(&mut self) {

@@ -44,6 +44,12 @@ impl Thinking {
         self.mind.commit(reply);
     }
 
+    pub(super) fn told(&mut self, text: String) {
+        if !self.mind.told(text) {
+            tracing::info!("context for a mind that follows a script: passed over");
+        }
+    }
+
     pub(super) fn note(&mut self, note: &Note) {
         self.mind.note(note);
     }

@@ -66,7 +66,7 @@ pub struct Root {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
     /// There is none.
-    #[error("{}: there is no key store; run `trunkline init` for a new server, or restore this file from its newest backup", path.display())]
+    #[error("{}: the key store is missing; restore this file from its newest backup: without it nothing stored can be read", path.display())]
     Missing {
         /// Where it should be.
         path: PathBuf,

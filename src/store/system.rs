@@ -13,6 +13,8 @@ use crate::ids::ClientId;
 
 /// Most defaults of the operator's that are read.
 const DEFAULTS_MAX: i64 = 1_000;
+/// How long a spent token is remembered after it has expired, ms: the clock may be set back.
+const SPENT_KEPT_MS: i64 = 24 * 3_600_000;
 
 statements! {
     READY = "SELECT COUNT(*) FROM migrations";
@@ -146,6 +148,10 @@ impl System<'_> {
     /// Forgets idempotency keys and spent tokens whose time is over. How many.
     pub async fn purge(&self, now_ms: i64) -> Result<u64, StoreError> {
         let keys = idempotency::purge(self.0, now_ms).await?;
-        Ok(keys + self.0.run(SPENT_PURGE, args![now_ms]).await?)
+        let spent = self
+            .0
+            .run(SPENT_PURGE, args![now_ms - SPENT_KEPT_MS])
+            .await?;
+        Ok(keys + spent)
     }
 }

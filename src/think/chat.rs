@@ -3,6 +3,7 @@
 mod history;
 mod reading;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -49,6 +50,9 @@ impl std::fmt::Debug for ChatSettings {
     }
 }
 
+/// Most pieces of context that operators may add; the oldest is left out first.
+const TOLD_MAX: usize = 16;
+
 /// A model and the conversation it has been told of: what the caller said and what the caller heard.
 pub struct ChatMind {
     http: reqwest::Client,
@@ -56,6 +60,8 @@ pub struct ChatMind {
     system: String,
     greeting: Option<String>,
     history: History,
+    /// What operators told it during the call.
+    told: VecDeque<String>,
 }
 
 impl ChatMind {
@@ -73,7 +79,15 @@ impl ChatMind {
             system,
             greeting,
             history: History::default(),
+            told: VecDeque::new(),
         }
+    }
+
+    pub(super) fn told(&mut self, text: String) {
+        if self.told.len() >= TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back(text);
     }
 
     pub(super) fn think(&mut self, ask: Ask) -> BoxStream<'static, Thought> {
@@ -86,6 +100,8 @@ impl ChatMind {
         }
         let mut messages = vec![ChatMessage::System(self.system.clone())];
         messages.extend(self.history.messages());
+        let told = self.told.iter();
+        messages.extend(told.map(|text| ChatMessage::System(text.clone())));
         match ask {
             Ask::Open => messages.push(ChatMessage::User(
                 "(The call begins. Greet the caller.)".into(),

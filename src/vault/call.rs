@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use trunkline_core::journal::{Open, Seal, Tampered};
+
 use super::sealing::{Cipher, Secret, Unopened};
 
 const ROW: &str = "row";
@@ -39,4 +41,24 @@ impl CallKey {
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unopened> {
         self.0.rows.open(ROW, aad, sealed)
     }
+}
+
+impl Seal for CallKey {
+    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut Vec<u8>) {
+        self.0.journal.seal_with(nonce(seq), aad, content);
+    }
+}
+
+impl Open for CallKey {
+    fn open(&self, seq: u64, aad: &[u8], sealed: &mut Vec<u8>) -> Result<(), Tampered> {
+        let opened = self.0.journal.open_with(nonce(seq), aad, sealed);
+        opened.map_err(|Unopened| Tampered)
+    }
+}
+
+/// A journal never has a sequence number twice, and a key never a second journal.
+fn nonce(seq: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&seq.to_le_bytes());
+    nonce
 }

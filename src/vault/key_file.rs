@@ -49,14 +49,13 @@ impl KeyFile {
 
     /// Reads the file, whose owner alone may be able to.
     pub(super) fn read(path: &Path) -> Result<Self, VaultError> {
-        let unreadable = |cause: std::io::Error| match cause.kind() {
-            ErrorKind::NotFound => VaultError::KeyMissing {
-                path: path.to_owned(),
-            },
-            _ => VaultError::KeyUnreadable {
-                path: path.to_owned(),
-                cause,
-            },
+        let unreadable = |cause: std::io::Error| {
+            let path = path.to_owned();
+            if cause.kind() == ErrorKind::NotFound {
+                VaultError::KeyMissing { path }
+            } else {
+                VaultError::KeyUnreadable { path, cause }
+            }
         };
         let file = File::open(path).map_err(unreadable)?;
         refuse_exposed(path, &file.metadata().map_err(unreadable)?)?;

@@ -113,6 +113,20 @@ fn a_document_is_the_same_as_toml_and_as_json() {
 }
 
 #[test]
+fn the_agent_of_the_readme_is_fine() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## Agents").unwrap();
+    let from = section.find("    name = ").unwrap();
+    let block = section[from..].lines();
+    let text: Vec<&str> = block
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .collect();
+    let spec: AgentSpec = toml::from_str(&text.join("\n")).unwrap();
+    assert_eq!(spec.check(), Ok(()));
+    assert!(spec.recording.record && spec.variables.len() == 3);
+}
+
+#[test]
 fn what_was_stored_and_is_no_longer_valid_says_so() {
     let json = everything().to_json().unwrap();
     let agent = Agent::from_stored("agent_1", 3, json.as_bytes()).unwrap();
@@ -311,6 +325,33 @@ fn settings_are_those_of_the_document() {
                     .all(|sentence| ahead.contains(sentence))
             );
         }
+    }
+    for (asked, held, first) in [
+        (
+            Mode::Announce,
+            Mode::Affirmative,
+            Some("We would like to record"),
+        ),
+        (
+            Mode::Affirmative,
+            Mode::Affirmative,
+            Some("We would like to record"),
+        ),
+        (Mode::NoRecord, Mode::NoRecord, None),
+    ] {
+        let settings = agent.settings_for(Direction::Inbound, asked);
+        let plan = &settings.consent;
+        assert_eq!(plan.mode, Some(held), "its policy asks for a yes");
+        let told = plan.opening().next();
+        assert_eq!(told.is_some(), first.is_some());
+        assert!(
+            told.zip(first)
+                .is_none_or(|(told, first)| told.starts_with(first))
+        );
+        assert!(
+            plan.goodbye.is_some(),
+            "it ends calls that may not be recorded"
+        );
     }
     let same = |a, b| {
         let of = |mode| agent.settings_for(Direction::Inbound, mode);

@@ -1,7 +1,10 @@
 //! The parts of a document that have a bound, each with its place.
 
+use trunkline_core::consent::Mode;
+
 use crate::agent::opening::spoken_ms;
 use crate::agent::problem::step;
+use crate::agent::recording::consent_plan;
 use crate::agent::spec::AgentSpec;
 
 /// Most variables.
@@ -193,8 +196,12 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
     whole.chain(fractions).collect()
 }
 
-/// About how long the recording notice takes, ms.
+/// About how long the recording notice takes under the rule that has the longest, ms.
 pub(super) fn recording_notice_ms(spec: &AgentSpec) -> u32 {
-    let notice = crate::agent::recording::longest_notice(spec);
-    notice.map_or(0, |notice| spoken_ms(&notice, spec.voice.speed))
+    let notices = [Mode::Announce, Mode::Affirmative].map(|mode| {
+        let plan = consent_plan(spec, mode);
+        let said = plan.opening().map(|text| spoken_ms(text, spec.voice.speed));
+        said.sum()
+    });
+    notices.into_iter().max().unwrap_or_default()
 }

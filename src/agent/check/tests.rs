@@ -331,7 +331,9 @@ fn what_belongs_together_is_checked_together() {
     let mut document = base();
     put(&mut document, "/recording/record", json!(true));
     put(&mut document, "/keys/dont_record", "".into());
-    let want = [("/keys/dont_record".to_owned(), ProblemCode::Required)];
+    put(&mut document, "/keys/consent_yes", "".into());
+    let want = ["/keys/dont_record", "/keys/consent_yes"];
+    let want = want.map(|pointer| (pointer.to_owned(), ProblemCode::Required));
     assert_eq!(problems(&spec(&document)), want);
     put(&mut document, "/recording/record", json!(false));
     assert_eq!(problems(&spec(&document)), []);

@@ -167,6 +167,9 @@ pub struct KeysSpec {
     /// "Stop talking."
     #[schema(max_length = 1, default = "0")]
     pub stop: String,
+    /// "Yes" to the question whether the call may be recorded.
+    #[schema(max_length = 1, default = "1")]
+    pub consent_yes: String,
 }
 
 impl Default for KeysSpec {
@@ -176,6 +179,7 @@ impl Default for KeysSpec {
             dont_record,
             robot,
             stop,
+            consent_yes,
         } = Keys::default();
         let text = |key: Option<char>| key.map(String::from).unwrap_or_default();
         Self {
@@ -183,6 +187,7 @@ impl Default for KeysSpec {
             dont_record: text(dont_record),
             robot: text(robot),
             stop: text(stop),
+            consent_yes: text(consent_yes),
         }
     }
 }
@@ -196,16 +201,18 @@ impl KeysSpec {
             dont_record: key(&self.dont_record),
             robot: key(&self.robot),
             stop: key(&self.stop),
+            consent_yes: key(&self.consent_yes),
         }
     }
 
     /// Each with its name.
-    pub(in crate::agent) fn named(&self) -> [(&'static str, &str); 4] {
+    pub(in crate::agent) fn named(&self) -> [(&'static str, &str); 5] {
         [
             ("opt_out", &self.opt_out),
             ("dont_record", &self.dont_record),
             ("robot", &self.robot),
             ("stop", &self.stop),
+            ("consent_yes", &self.consent_yes),
         ]
     }
 }

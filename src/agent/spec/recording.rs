@@ -18,9 +18,9 @@ pub struct RecordingSpec {
     /// Follow the recommended rule of a place where it is stricter than its law.
     #[schema(default = true)]
     pub use_recommended: bool,
-    /// After a refusal.
+    /// After a refusal, and after consent was taken back.
     pub on_refusal: OnRefusal,
-    /// After consent was taken back.
+    /// What becomes of what was kept when consent is taken back.
     pub on_withdrawal: OnWithdrawal,
     /// Days for which recording and transcript are to be kept. It is stored with each call now; nothing deletes by it
     /// yet.
@@ -81,7 +81,7 @@ pub enum RecordingMode {
     Affirmative,
 }
 
-/// What happens when recording is refused.
+/// What happens to a call of which nothing, or nothing more, may be kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRefusal {
@@ -101,6 +101,15 @@ pub enum OnWithdrawal {
     Erase,
     /// It stays.
     Keep,
+}
+
+impl From<OnWithdrawal> for trunkline_core::consent::OnWithdrawal {
+    fn from(of: OnWithdrawal) -> Self {
+        match of {
+            OnWithdrawal::Erase => Self::Erase,
+            OnWithdrawal::Keep => Self::Keep,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,21 +8,28 @@
 //!
 //! - `listening`: the caller's speech, words and keys;
 //! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
+//! - `obeying`: what no mind can veto;
+//! - `consent`: whether what the caller says may be stored;
+//! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
 //! An event that carries a [`ReplyId`] is for the reply now speaking or drafting, or it is stale and changes nothing.
 
 mod action;
+mod consent;
+mod control;
 pub mod endpoint;
 mod event;
 mod listening;
+mod obeying;
 mod reply;
 mod settings;
 mod speaking;
 mod timer;
 mod trouble;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, Timing};
@@ -30,13 +37,17 @@ pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
 
+use crate::consent::gate::Gate;
 use crate::time::At;
+use consent::Hearing;
 use listening::{Caller, OpenTurn, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
 
 /// One phone call, from the first frame to the last.
-#[derive(Clone, Debug)]
+///
+/// It holds the only proof that what the caller says may be stored, so it cannot be copied.
+#[derive(Debug)]
 pub struct Call {
     settings: Arc<Settings>,
     phase: Phase,
@@ -61,6 +72,16 @@ pub struct Call {
     nudges: usize,
     idle_since: At,
     strikes: Strikes,
+    gate: Gate,
+    /// What the caller says before consent is decided, until their turn is over.
+    hearing: Option<Hearing>,
+    /// The last saying of the notice of recording that was begun.
+    announced: Option<u32>,
+    /// Start of the words that refused or withdrew consent.
+    objected_from: Option<At>,
+    muted: bool,
+    /// Sentences of an operator's that are still to be said.
+    asked_says: VecDeque<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +122,12 @@ impl Call {
         let mut timers = Timers::default();
         timers.set(Timer::TooLong, Some(now.plus(settings.limits.call_ms)));
         Self {
+            gate: Gate::new(&settings.consent),
+            hearing: None,
+            announced: None,
+            objected_from: None,
+            muted: false,
+            asked_says: VecDeque::new(),
             settings,
             phase: Phase::Waiting,
             now,
@@ -181,6 +208,8 @@ impl Call {
             Event::EndAsked { reason } => {
                 self.end_with(self.settings.notices.closing.clone(), reason, out)
             }
+            Event::SayAsked { text } => self.say_asked(&text),
+            Event::Muted { on } => self.mute(on, out),
             Event::SpeechStarted { at } => self.speech_started(at),
             Event::SpeechStopped { at } => self.speech_stopped(at),
             Event::Partial { until, text } => self.partial(until, text, out),
@@ -210,8 +239,8 @@ impl Call {
 
     fn fire(&mut self, timer: Timer, out: &mut Vec<Action>) {
         match timer {
-            // These two only wake `settle`, which sees that the moment has come.
-            Timer::Overlap | Timer::EndOfTurn => {}
+            // These three only wake `settle`, which sees that the moment has come.
+            Timer::Overlap | Timer::EndOfTurn | Timer::Consent => {}
             Timer::OverlapVerdict => self.overlap = None,
             Timer::Transcript => self.transcript_missing(out),
             Timer::LongSpeech => self.speech_too_long(),
@@ -228,6 +257,7 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
+        self.settle_consent(out);
         self.settle_overlap(out);
         self.settle_speaking(out);
         self.settle_floor(out);
@@ -260,6 +290,7 @@ impl Call {
             .is_idle()
             .then(|| self.idle_since.plus(limits.silence_ms));
         let end_of_turn = self.turn_due().filter(|_| self.may_think());
+        let consent = self.consent_due();
         for (timer, at) in [
             (Timer::Overlap, overlap),
             (Timer::OverlapVerdict, verdict),
@@ -269,6 +300,7 @@ impl Call {
             (Timer::Playback, playback),
             (Timer::Silence, silence),
             (Timer::EndOfTurn, end_of_turn),
+            (Timer::Consent, consent),
         ] {
             // What was due has been seen to just now; a limit of nothing at all must not hold time still.
             self.timers
@@ -285,6 +317,8 @@ impl Call {
             && self.open.is_empty()
             && self.notices.is_empty()
             && self.ending.is_none()
+            && self.asked_says.is_empty()
+            && self.may_ask_mind()
     }
 
     fn reply(&mut self, id: ReplyId) -> Option<&mut Reply> {
@@ -311,6 +345,7 @@ impl Call {
         for clause in &self.settings.notices.opening {
             opening.push(Arc::clone(clause), true);
         }
+        self.begin_consent(&mut opening, out);
         self.speak(opening, out);
     }
 
@@ -326,6 +361,7 @@ impl Call {
     }
 
     fn over(&mut self, reason: EndReason, out: &mut Vec<Action>) {
+        self.consent_ends(out);
         self.phase = Phase::Ended;
         self.timers.clear();
         out.push(Action::Note(Note::Ended {

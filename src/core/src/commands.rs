@@ -11,6 +11,7 @@
 //!
 //! All functions are pure, look at the first 400 words only, and never fail.
 
+mod denial;
 mod english;
 mod language;
 mod pattern;
@@ -21,10 +22,12 @@ mod recall;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use denial::is_denial;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use language::{CompiledCommand, Language};
+use language::{CompiledCommand, Language, Voids};
 use pattern::{Pattern, Patterns, Utterance};
 use words::{Pause, Word};
 
@@ -107,18 +110,29 @@ pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
 /// Built for consent: a doubt, a condition or both at once is neither, so that the question is
 /// asked again; what may be a refusal is one.
 pub fn yes_no(text: &str) -> Option<Answer> {
+    answered(text).map(|a| a.answer)
+}
+
+/// An answer in an utterance, and what it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Answer,
+    /// Nothing but fillers comes before it, and a word such as "I" or "that".
+    pub is_first: bool,
+    /// What was said beside it in other clauses; empty if that says nothing of its own.
+    pub rest: String,
+}
+
+/// The answer in `text`, by the rules of [`yes_no`].
+pub fn answered(text: &str) -> Option<Answered> {
     let language = &*ENGLISH;
     let words = words::words(text, language.tables.contractions);
     let heard = utterance(language, &words);
     let matches = |patterns: &[Pattern]| -> Vec<Range<usize>> {
-        let at = |at: usize| {
-            patterns
-                .iter()
-                .filter_map(|p| p.match_at(&heard, at))
-                .max()
-                .map(|end| at..end)
-        };
-        (0..words.len()).filter_map(at).collect()
+        (0..words.len())
+            .filter_map(|at| longest(patterns, &heard, at).map(|end| at..end))
+            .collect()
     };
     if !matches(&language.unclear).is_empty() {
         return None;
@@ -127,24 +141,121 @@ pub fn yes_no(text: &str) -> Option<Answer> {
     let first = (0..words.len())
         .find(|at| !heard.is_filler(*at))
         .unwrap_or(0);
-    let yes = [0, first].into_iter().filter_map(|at| {
-        language
-            .yes
-            .iter()
-            .filter_map(|p| p.match_at(&heard, at))
-            .max()
-    });
+    let yes = [0, first]
+        .into_iter()
+        .filter_map(|at| longest(&language.yes, &heard, at));
     // "I do not" begins as "I do" does.
     let yes = yes
         .max()
         .filter(|end| !noes.iter().any(|no| no.start < *end && *end < no.end));
     let Some(end) = yes else {
-        let refused = !noes.is_empty() || language.no_alone.iter().any(|p| is_whole(&heard, p));
-        return refused.then_some(Answer::No);
+        let alone = language.no_alone.iter().any(|p| is_whole(&heard, p));
+        let refused = !noes.is_empty() || alone;
+        let start = noes.iter().map(|no| no.start).min();
+        return refused.then(|| Answered {
+            answer: Answer::No,
+            is_first: alone || start.is_some_and(|start| start <= first + 1),
+            rest: match alone {
+                true => String::new(),
+                false => beside(text, &heard, &noes),
+            },
+        });
     };
     let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
     let unsure = after(&noes) || after(&matches(&language.doubts));
-    (!unsure && words.len() - end <= WORDS_AFTER_YES_MAX).then_some(Answer::Yes)
+    // "Yes, and I'd like to book": a plain yes, set off from what follows, may be followed by anything but a doubt.
+    let plain = [0, first]
+        .into_iter()
+        .filter_map(|at| longest(&language.plain_yes, &heard, at))
+        .max();
+    let is_set_off = plain.is_some_and(|end| heard.is_end(end));
+    let is_yes = is_set_off || words.len() - end <= WORDS_AFTER_YES_MAX;
+    (!unsure && is_yes).then(|| {
+        // "Yes, that's fine, sure."
+        let mut end = end;
+        while let Some(next) = (end..words.len()).find(|at| !heard.is_filler(*at))
+            && let Some(further) = longest(&language.yes, &heard, next)
+        {
+            end = further;
+        }
+        Answered {
+            answer: Answer::Yes,
+            is_first: true,
+            rest: beside(text, &heard, std::slice::from_ref(&(0..end))),
+        }
+    })
+}
+
+fn longest(patterns: &[Pattern], heard: &Utterance<'_>, at: usize) -> Option<usize> {
+    patterns.iter().filter_map(|p| p.match_at(heard, at)).max()
+}
+
+/// Words that a part has at least to say something of its own; fewer are the tail of the answer.
+const WORDS_OF_REST_MIN: usize = 3;
+
+/// What `text` says beside an answer: whole sentences, and the clauses before and after the answer in its own.
+fn beside(text: &str, heard: &Utterance<'_>, answers: &[Range<usize>]) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut keep = |words: Range<usize>| {
+        let says = words.clone().filter(|at| !heard.is_filler(*at)).count();
+        if says >= WORDS_OF_REST_MIN {
+            let from = heard.words[words.start].place.start;
+            let to = heard
+                .words
+                .get(words.end)
+                .map_or(text.len(), |next| next.place.start);
+            parts.push(text[from..to].trim());
+        }
+    };
+    let mut start = 0;
+    for end in 1..=heard.words.len() {
+        if end < heard.words.len() && heard.words[end - 1].pause != Pause::Full {
+            continue;
+        }
+        let within = answers.iter().filter(|a| a.start >= start && a.start < end);
+        let (first, last) = within.fold((end, start), |(first, last), a| {
+            (first.min(a.start), last.max(a.end))
+        });
+        if first == end {
+            keep(start..end);
+        } else {
+            let clause = (start + 1..=first)
+                .rev()
+                .find(|at| heard.words[at - 1].pause != Pause::None);
+            keep(start..clause.unwrap_or(start));
+            let next = (last..end).find(|at| heard.is_end(*at));
+            keep(next.unwrap_or(end)..end);
+        }
+        start = end;
+    }
+    parts.join(" ")
+}
+
+/// Words of a sentence that only asks back.
+const WORDS_OF_A_QUESTION_MAX: usize = 3;
+/// Words of a sentence that only says it was not understood.
+const WORDS_OF_A_COMPLAINT_MAX: usize = 6;
+
+/// Whether the speaker seems not to have understood a notice about recording, or wants to know about it: "what?",
+/// "I didn't catch that", "who records this?".
+pub fn is_puzzled(text: &str) -> bool {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words);
+    let count = (0..words.len()).filter(|at| !heard.is_filler(*at)).count();
+    let has =
+        |patterns: &[Pattern]| (0..words.len()).any(|at| longest(patterns, &heard, at).is_some());
+    has(&language.recording)
+        || count <= WORDS_OF_A_COMPLAINT_MAX && has(&language.unclear)
+        || count <= WORDS_OF_A_QUESTION_MAX && has(&language.doubts)
+}
+
+/// How many words of `text` say something; fillers do not.
+pub fn words_spoken(text: &str) -> usize {
+    let language = &*ENGLISH;
+    let words = words::words(text, language.tables.contractions);
+    let heard = utterance(language, &words);
+    (0..words.len()).filter(|at| !heard.is_filler(*at)).count()
 }
 
 /// Whether `text` is only a sign of listening: "mm-hm", "okay", "I see, yeah".
@@ -251,7 +362,7 @@ fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns
             at += 1;
             continue;
         };
-        if is_voided(heard, command, at, end) {
+        if is_voided(heard, &command.voids, at, end) {
             at = end;
             continue;
         }
@@ -269,9 +380,9 @@ fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns
 /// Words before a match that may void it.
 const WORDS_BEFORE_MAX: usize = 6;
 
-fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end: usize) -> bool {
+fn is_voided(heard: &Utterance<'_>, voids: &Voids, start: usize, end: usize) -> bool {
     let before = (start.saturating_sub(WORDS_BEFORE_MAX)..start).any(|at| {
-        command
+        voids
             .not_after
             .iter()
             .filter_map(|p| p.match_at(heard, at))
@@ -283,7 +394,7 @@ fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end
     });
     let spoken_on = heard.words[end - 1].pause != Pause::Full;
     let within = (0..end).any(|at| {
-        command
+        voids
             .not_within
             .iter()
             .filter_map(|p| p.match_at(heard, at))
@@ -292,7 +403,7 @@ fn is_voided(heard: &Utterance<'_>, command: &CompiledCommand, start: usize, end
     before
         || within
         || spoken_on
-            && command
+            && voids
                 .not_before
                 .iter()
                 .any(|p| p.match_at(heard, end).is_some())

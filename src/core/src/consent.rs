@@ -1,8 +1,10 @@
 //! Consent to keep what a caller says: which rule holds for a call, and the gate that enforces it.
 
 pub mod gate;
+mod plan;
 
 pub use gate::{Granted, Method, Refusal};
+pub use plan::{ConsentPlan, OnWithdrawal};
 
 use serde::{Deserialize, Serialize};
 

@@ -15,7 +15,7 @@ pub use codec::{
     AUDIO_BYTES_MAX, Class, Encoder, HEAD_BYTES, OTHER_BYTES_MAX, Open, RESUME_GAP, Seal,
     TAG_BYTES, Tampered, Unwritable,
 };
-pub use erasure::notices_until_ms;
+pub use erasure::{Leaves, notices_until_ms};
 pub use header::{HEADER_BYTES_MAX, Header, HeaderError, HeaderHash, decode_header, encode_header};
 pub use scan::{Cursor, Entries, RecordRef, Scanner, Stop, Why, audio_between, open_record};
 
@@ -53,7 +53,8 @@ pub enum Entry {
         /// Which recogniser.
         recogniser: String,
     },
-    /// Content up to here was deleted, by the caller's wish or a rule.
+    /// Stands where content was deleted, by the caller's wish or a rule. It has the sequence number of the first entry
+    /// that went; those of the others are left out.
     Erased {
         /// When, ms.
         at_ms: u64,
@@ -264,6 +265,9 @@ pub enum Step {
         class: Refusal,
         /// What was stored before goes too.
         erase: bool,
+        /// Start of the words or the key that withdrew it, ms: from there on nothing is kept in any case, and what is
+        /// stored already goes.
+        from_ms: u64,
     },
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`call`] | the conversation: facts go in with the time, actions come out |
 //! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
+//! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
@@ -23,6 +24,7 @@ pub mod clause;
 pub mod commands;
 pub mod consent;
 pub mod flow;
+pub mod guard;
 pub mod journal;
 pub mod phone;
 pub mod record;

@@ -5,7 +5,8 @@
 //! nothing of content is stored: steps of consent, events and the times of what was not kept are.
 //!
 //! Feed it frames and notes as they come, call [`Recorder::take`] about once a second and hand what comes out to the
-//! journal in that order. An entry [`Step::Withdrawn`] with `erase` orders the journal to delete what it holds.
+//! journal in that order. [`Step::Withdrawn`] orders the journal to delete of what it holds all but what
+//! [`Leaves::of_withdrawal`] says.
 
 mod names;
 mod tape;
@@ -18,7 +19,7 @@ pub use tape::Irregular;
 use crate::call::{Note, ReplyId};
 use crate::consent::{Granted, Mode};
 use crate::journal::{
-    Began, Consent, Ended, Entry, Event, Halt, Latency, SAMPLES_PER_MS, SAMPLES_PER_SECOND,
+    Began, Consent, Ended, Entry, Event, Halt, Latency, Leaves, SAMPLES_PER_MS, SAMPLES_PER_SECOND,
     Speaker, Step, Turn,
 };
 use crate::time::At;
@@ -59,10 +60,10 @@ struct Pending {
 /// Nothing more is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    /// Nothing of this call ever was.
+    /// Nothing at all: the call is not recorded, or over.
     Never,
-    /// From a moment on. What the agent had said whole by `agent_until` may still be written down.
-    From { agent_until: At },
+    /// What may stay; of the agent it may still be written down.
+    Leaves(Leaves),
 }
 
 /// Turns one call into journal entries. It holds at most a minute of sound, and usually little more than a second.
@@ -198,9 +199,7 @@ impl Recorder {
             let end = end.max(self.tape.end().min(end.saturating_add(SAMPLES_PER_SECOND)));
             self.tape
                 .take_until(end, |audio| out.push(Entry::Audio(audio)));
-            self.stop(Stop::From {
-                agent_until: At::START,
-            });
+            self.stop(Stop::Never);
         }
         out.push(Entry::Ended(ended));
         self.began = false;
@@ -258,19 +257,20 @@ impl Recorder {
 
     fn agent_said(&mut self, reply: ReplyId, from: At, to: At, text: &str, cut: bool) {
         let Pending { latency, halts } = self.pending.remove(&reply).unwrap_or_default();
+        let turn = Turn {
+            text: cut_text(text, TEXT_BYTES_MAX).to_owned(),
+            cut,
+            halts,
+            latency,
+            ..turn(Speaker::Agent, from, to)
+        };
         let kept = match self.stopped {
             None => true,
             Some(Stop::Never) => false,
-            Some(Stop::From { agent_until }) => to <= agent_until,
+            Some(Stop::Leaves(leaves)) => leaves.has(&turn),
         };
         if kept {
-            self.push(Entry::Turn(Turn {
-                text: cut_text(text, TEXT_BYTES_MAX).to_owned(),
-                cut,
-                halts,
-                latency,
-                ..turn(Speaker::Agent, from, to)
-            }));
+            self.push(Entry::Turn(turn));
         }
     }
 
@@ -307,18 +307,14 @@ impl Recorder {
     }
 
     fn consent(&mut self, step: Step, at: At) {
+        let until_ms = at.ms();
         match step {
             Step::Announced { .. } | Step::Unclear { .. } => {}
             Step::Granted { .. } => self.granted_at = self.granted_at.or(Some(at)),
-            Step::Refused { .. } => self.stop_at(at),
-            Step::Withdrawn { erase: false, .. } => self.stop_at(at),
-            Step::Withdrawn { erase: true, .. } => {
-                let agent_until = self.granted_at.unwrap_or(at);
-                self.ready = std::mem::take(&mut self.ready)
-                    .into_iter()
-                    .filter_map(|entry| entry.without_content(agent_until.ms()))
-                    .collect();
-                self.stop(Stop::From { agent_until });
+            Step::Refused { .. } => self.stop_at(Leaves::Before { until_ms }),
+            Step::Withdrawn { .. } => {
+                let leaves = Leaves::of_withdrawal(step, self.granted_at.map(At::ms));
+                self.stop_at(leaves.unwrap_or(Leaves::Notices { until_ms: 0 }));
             }
         }
         self.ready.push(Entry::Consent(Consent {
@@ -327,19 +323,28 @@ impl Recorder {
         }));
     }
 
-    /// Stops, and keeps what lies before.
-    fn stop_at(&mut self, at: At) {
+    /// Stops, and keeps of what was not fetched what may stay.
+    fn stop_at(&mut self, leaves: Leaves) {
         if self.stopped.is_none() {
-            let end = at.ms().saturating_mul(SAMPLES_PER_MS);
+            let (Leaves::Before { until_ms } | Leaves::Notices { until_ms }) = leaves;
+            let end = until_ms.saturating_mul(SAMPLES_PER_MS);
             self.tape
                 .take_until(end, |audio| self.ready.push(Entry::Audio(audio)));
-            self.stop(Stop::From { agent_until: at });
         }
+        let ready = std::mem::take(&mut self.ready);
+        self.ready = ready.into_iter().filter_map(|e| leaves.of(e)).collect();
+        self.stop(Stop::Leaves(leaves));
     }
 
+    /// Never loosens what an earlier stop allows.
     fn stop(&mut self, stop: Stop) {
         self.tape.clear();
-        if self.stopped != Some(Stop::Never) {
+        let is_looser = match self.stopped {
+            None => false,
+            Some(Stop::Never) => true,
+            Some(Stop::Leaves(_)) => matches!(stop, Stop::Leaves(Leaves::Before { .. })),
+        };
+        if !is_looser {
             self.stopped = Some(stop);
         }
     }

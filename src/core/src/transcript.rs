@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::consent::Mode;
 use crate::journal::{
-    Consent, Entry, Halt, Latency, Speaker, Step, Turn as Kept, Word, notices_until_ms,
+    Consent, Entry, Halt, Latency, Leaves, Speaker, Turn as Kept, Word, notices_until_ms,
 };
 
 /// A call as a text. Times are milliseconds of the call.
@@ -141,44 +141,44 @@ impl Transcript {
     /// its words stand in place of those heard live.
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut transcript = Transcript::default();
-        let mut second: Option<Vec<Turn>> = None;
-        let mut notices_until = None;
+        let (mut turns, mut second) = (Vec::new(), Vec::new());
+        let mut decided_ms = None;
         for entry in entries {
-            notices_until = notices_until.or_else(|| notices_until_ms([entry]));
             transcript.take(entry);
-            match entry {
+            let leaves = match entry {
+                Entry::Turn(turn) => {
+                    turns.push(turn);
+                    None
+                }
                 Entry::Second { turns, recogniser } => {
                     transcript.recogniser = Some(recogniser.clone());
-                    let second = second.get_or_insert_default();
-                    second.extend(turns.iter().map(Turn::from));
+                    second.extend(turns);
+                    None
                 }
-                Entry::Erased { .. }
-                | Entry::Consent(Consent {
-                    step: Step::Withdrawn { erase: true, .. },
-                    ..
-                }) => {
-                    let until = notices_until.unwrap_or_default();
-                    transcript
-                        .turns
-                        .retain(|turn| turn.speaker == Speaker::Agent && turn.to_ms <= until);
-                    transcript.erased = true;
-                    transcript.recogniser = None;
-                    second = None;
-                }
+                Entry::Erased { .. } => Some(Leaves::Notices {
+                    until_ms: decided_ms.unwrap_or_default(),
+                }),
+                Entry::Consent(consent) => Leaves::of_withdrawal(consent.step, decided_ms),
                 Entry::Began(_)
                 | Entry::Audio(_)
-                | Entry::Turn(_)
-                | Entry::Consent(_)
                 | Entry::NotKept { .. }
                 | Entry::Event(_)
-                | Entry::Ended(_) => {}
+                | Entry::Ended(_) => None,
+            };
+            decided_ms = decided_ms.or_else(|| notices_until_ms([entry]));
+            if let Some(leaves) = leaves {
+                turns.retain(|turn| leaves.has(turn));
+                second.retain(|turn| leaves.has(turn));
+                transcript.erased |= matches!(leaves, Leaves::Notices { .. });
             }
         }
-        if let Some(second) = second {
-            let is_live = |turn: &Turn| turn.speaker == Speaker::Caller && turn.keys.is_none();
-            transcript.turns.retain(|turn| !is_live(turn));
-            transcript.turns.extend(second);
+        if second.is_empty() {
+            transcript.recogniser = None;
+        } else {
+            turns.retain(|turn| turn.speaker == Speaker::Agent || turn.keys.is_some());
         }
+        let turns = turns.into_iter().chain(second);
+        transcript.turns = turns.map(Turn::from).collect();
         transcript
             .turns
             .sort_by_key(|turn| (turn.from_ms, turn.to_ms));
@@ -209,10 +209,7 @@ impl Transcript {
             Entry::Audio(audio) => {
                 (audio.from + u64::from(audio.samples)) / crate::journal::SAMPLES_PER_MS
             }
-            Entry::Turn(turn) => {
-                self.turns.push(Turn::from(turn));
-                turn.to_ms
-            }
+            Entry::Turn(turn) => turn.to_ms,
             Entry::Consent(consent) => {
                 self.consent.push(*consent);
                 consent.at_ms

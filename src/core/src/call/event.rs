@@ -61,7 +61,7 @@ pub enum EndReason {
     CallerHungUp,
     /// The media socket broke without a goodbye.
     LineLost,
-    /// The mind ended the conversation.
+    /// The agent ended the conversation: its mind did, or recording was refused and it holds no call without.
     AgentHungUp,
     /// The caller asked not to be called again.
     OptedOut,
@@ -91,6 +91,17 @@ pub enum Event {
     EndAsked {
         /// Why.
         reason: EndReason,
+    },
+    /// An operator has the agent say something. It waits for consent to be decided and for what is being said to end, and
+    /// the caller may interrupt it.
+    SayAsked {
+        /// The words.
+        text: String,
+    },
+    /// An operator silences the agent's mind, or lets it go on. Notices are said all the same.
+    Muted {
+        /// Silent from now on.
+        on: bool,
     },
     /// The caller's voice set in. `at` may lie a little in the past: the moment itself, not that of its discovery.
     SpeechStarted {

@@ -1,11 +1,11 @@
 //! The caller: their speech, their words, their keys, and whether they spoke over the agent.
 
-use super::action::{Action, Means, Note};
+use super::action::{Action, Note};
 use super::endpoint::silence_ms;
 use super::event::{After, Expects};
 use super::reply::{Fate, Mind, Origin, Playback};
 use super::{Call, Stage};
-use crate::commands::{self, Command};
+use crate::commands;
 use crate::time::At;
 
 /// Longest text taken from one verdict, in characters; a minute of fast speech has about 1,200.
@@ -16,10 +16,6 @@ const OPEN_BYTES_MAX: usize = 16_000;
 const KEYS_MAX: usize = 64;
 /// A verdict may end this much before the voice does and still be about all of it.
 const VERDICT_SLACK_MS: u64 = 150;
-/// Two verdicts this close together may hold one command between them ("don't … record").
-const COMMAND_GAP_MS: u64 = 2_000;
-/// A command that covers this share of the words leaves nothing for the mind.
-const COMMAND_COVERS: f32 = 0.6;
 
 /// What is known of the caller's voice and of the recogniser that listens to it.
 #[derive(Clone, Debug, Default)]
@@ -27,21 +23,59 @@ pub(super) struct Caller {
     /// Speaking since.
     pub(super) talking: Option<At>,
     /// Start of the speech that has no verdict yet.
-    from: At,
+    pub(super) from: At,
+    /// Start of the speech before that one. A verdict that comes late is about it.
+    before: At,
     /// Speech last ended here.
     stopped: Option<At>,
     /// All before this has its verdict.
     transcribed: At,
     partial: String,
-    score: Option<f32>,
+    pub(super) score: Option<f32>,
     /// The last verdict with words, for commands that a pause cut in two.
-    last: Option<(At, String)>,
+    pub(super) last: Option<Verdict>,
     star: bool,
     /// A partial has stood in for the verdict on everything up to here; should that come after all, it says nothing new.
     stood_in: Option<At>,
 }
 
+/// Words of the caller's, and when they were spoken.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) from: At,
+    pub(super) to: At,
+    pub(super) text: String,
+}
+
 impl Caller {
+    /// Speech without a verdict begins here.
+    fn begin(&mut self, at: At) {
+        if at != self.from {
+            self.before = std::mem::replace(&mut self.from, at);
+        }
+    }
+
+    /// Where the speech began that a verdict up to `until` is about: never later than it did, since words from before a
+    /// grant must not pass for later ones.
+    fn start_of(&self, until: At) -> At {
+        let starts = [self.from, self.before];
+        let start = starts.into_iter().find(|start| *start <= until);
+        start.unwrap_or(At::START)
+    }
+
+    /// Not speaking, and every sound so far has its verdict.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.talking.is_none() && self.missing_since().is_none()
+    }
+
+    /// Where the voice ended that a verdict up to `to` is about: recognisers may count some of the silence in.
+    pub(super) fn voice_end(&self, from: At, to: At) -> At {
+        match (self.talking, self.stopped) {
+            (None, Some(stopped)) => to.min(stopped.max(from)),
+            (Some(_), _) | (None, None) => to,
+        }
+    }
+
     /// The end of speech whose verdict is missing.
     pub(super) fn missing_since(&self) -> Option<At> {
         let stopped = self.stopped.filter(|_| self.talking.is_none())?;
@@ -59,7 +93,7 @@ pub(super) struct OpenTurn {
     /// End of the last speech in it.
     pub(super) spoken: At,
     /// The last key in it.
-    pressed: At,
+    pub(super) pressed: At,
 }
 
 impl OpenTurn {
@@ -77,7 +111,7 @@ impl OpenTurn {
         }
     }
 
-    fn add(&mut self, text: &str, spoken: At) {
+    pub(super) fn add(&mut self, text: &str, spoken: At) {
         if self.text.len() + text.len() < OPEN_BYTES_MAX {
             if !self.text.is_empty() {
                 self.text.push(' ');
@@ -102,7 +136,7 @@ impl Call {
         }
         let at = at.min(self.now);
         if self.caller.missing_since().is_none() {
-            self.caller.from = at;
+            self.caller.begin(at);
         }
         self.caller.talking = Some(at);
         self.caller.score = None;
@@ -163,13 +197,14 @@ impl Call {
         out: &mut Vec<Action>,
     ) {
         if self.caller.stood_in.is_some_and(|at| until <= at) {
-            return;
+            return self.obey_late_words(bounded(text), confidence, out);
         }
-        let from = self.caller.from;
+        let from = self.caller.start_of(until);
         let to = until.clamp(from, self.now.max(from));
         self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
         if self.caller.talking.is_some() {
-            self.caller.from = self.caller.talking.map_or(to, |talking| talking.max(to));
+            let goes_on = self.caller.talking.map_or(to, |talking| talking.max(to));
+            self.caller.begin(goes_on);
         }
         self.caller.partial.clear();
         let text = bounded(text);
@@ -183,40 +218,41 @@ impl Call {
         };
         self.strikes.ears = 0;
         self.nudges = 0;
+        let was_decided = self.gate.is_decided();
+        let found = self.commands_in(text, confidence, to);
+        // What ends the keeping of words is written down before the words.
+        let objected = self.object_in_words(&found, from, out);
         out.push(Action::Note(Note::CallerSaid {
             from,
             to,
             text: text.to_owned(),
             confidence,
         }));
-        let handled = self.command_in(text, confidence, to, out);
-        self.caller.last = Some((to, text.to_owned()));
-        if !handled {
-            self.take_words(text, confidence, from, to, out);
+        self.obey_words(&found, objected, out);
+        self.caller.last = Some(Verdict {
+            from,
+            to,
+            text: text.to_owned(),
+        });
+        if found.covers() {
+            return;
         }
-    }
-
-    /// Looks for a command. True when it covers what was said.
-    fn command_in(&mut self, text: &str, confidence: f32, to: At, out: &mut Vec<Action>) -> bool {
-        let mut found = commands::detect_all(text, confidence);
-        if found.is_empty()
-            && let Some((at, last)) = &self.caller.last
-            && to.since(*at) < COMMAND_GAP_MS
-            && commands::detect(last, confidence).is_none()
-        {
-            found = commands::detect_all(&format!("{last} {text}"), confidence);
+        match (was_decided, self.gate.is_decided()) {
+            (true, _) => self.take_words(text, confidence, from, to, out),
+            (false, true) => self.take_rest(&found.rest(text), confidence, from, to, out),
+            (false, false) => self.hear_before_consent(text, confidence, from, to),
         }
-        // "Stop" is a command only to an agent that speaks; to one that listens it is an answer.
-        let is_interruptible = self.speaking.as_ref().is_some_and(|r| !r.is_protected());
-        found.retain(|f| f.command != Command::Stop || is_interruptible);
-        for found in &found {
-            self.command(found.command, Means::Words, out);
-        }
-        found.iter().map(|f| f.covers).sum::<f32>() >= COMMAND_COVERS
     }
 
     /// Words that are no command: an interruption, a backchannel, or (part of) a turn.
-    fn take_words(&mut self, text: &str, confidence: f32, from: At, to: At, out: &mut Vec<Action>) {
+    pub(super) fn take_words(
+        &mut self,
+        text: &str,
+        confidence: f32,
+        from: At,
+        to: At,
+        out: &mut Vec<Action>,
+    ) {
         let overlap = &self.settings.overlap;
         let is_short = to.since(from) < u64::from(overlap.backchannel_ms);
         let is_unsure = is_short && confidence < overlap.confidence;
@@ -226,7 +262,11 @@ impl Call {
             let ignored = match reply.origin {
                 Origin::Unheard => false,
                 Origin::Opening => is_backchannel || commands::is_greeting(text),
-                Origin::Turn | Origin::Nudge | Origin::Notice | Origin::Ending(_) => {
+                Origin::Turn
+                | Origin::Nudge
+                | Origin::Notice
+                | Origin::Asked
+                | Origin::Ending(_) => {
                     is_backchannel || (reply.after == After::HangUp && commands::is_farewell(text))
                 }
             };
@@ -273,7 +313,10 @@ impl Call {
             .command(key)
             .filter(|_| after_star || self.expects == Expects::Words);
         if let Some(command) = bound {
-            return self.command(command, Means::Key, out);
+            return self.obey_key(command, out);
+        }
+        if self.gate.is_question() && key != '*' {
+            return self.key_to_question(key, out);
         }
         if key == '*' || self.open.keys.len() >= KEYS_MAX {
             return;
@@ -283,36 +326,6 @@ impl Call {
         self.owes_opening = false;
         self.open.keys.push(key);
         self.open.pressed = self.now;
-    }
-
-    /// Obeys a command. No mind is asked.
-    fn command(&mut self, command: Command, means: Means, out: &mut Vec<Action>) {
-        out.push(Action::Note(Note::Commanded {
-            command,
-            means,
-            at: self.now,
-        }));
-        self.overlap = None;
-        let notices = &self.settings.notices;
-        let words = match command {
-            Command::OptOut => {
-                let words = notices.opt_out.clone();
-                return self.end_with(words, super::EndReason::OptedOut, out);
-            }
-            Command::Stop => return self.yield_floor(out),
-            Command::DontRecord => notices.dont_record.clone(),
-            Command::Robot => notices.robot.clone(),
-        };
-        if !self.notices.contains(&words) {
-            self.notices.push(words);
-        }
-        if let Some(reply) = self
-            .speaking
-            .as_mut()
-            .filter(|r| r.fate == Fate::GoOn && !r.is_ending())
-        {
-            reply.fate = Fate::Insert;
-        }
     }
 
     pub(super) fn settle_overlap(&mut self, out: &mut Vec<Action>) {
@@ -326,8 +339,7 @@ impl Call {
                 ended: None,
             });
         }
-        let has_verdict = self.caller.talking.is_none() && self.caller.missing_since().is_none();
-        if has_verdict {
+        if self.caller.is_quiet() {
             self.overlap = None;
         }
         if self.overlap_deadline().is_some_and(|at| at <= self.now)
@@ -369,10 +381,10 @@ impl Call {
     /// The caller's words and keys could be put to the mind, were the turn over.
     pub(super) fn may_think(&self) -> bool {
         !self.open.is_empty()
+            && self.may_ask_mind()
             && self.drafting.is_none()
             && self.ending.is_none()
-            && self.caller.talking.is_none()
-            && self.caller.missing_since().is_none()
+            && self.caller.is_quiet()
             && self
                 .speaking
                 .as_ref()
@@ -441,7 +453,13 @@ impl Call {
     fn unheard(&mut self, stopped: At, out: &mut Vec<Action>) {
         let spoken_ms = stopped.since(self.caller.from);
         self.caller.transcribed = stopped;
-        let is_busy = self.speaking.is_some() || self.drafting.is_some() || !self.open.is_empty();
+        if !self.gate.is_decided() {
+            return self.not_understood(self.caller.from, stopped);
+        }
+        let is_busy = self.muted
+            || self.speaking.is_some()
+            || self.drafting.is_some()
+            || !self.open.is_empty();
         if spoken_ms < u64::from(self.settings.overlap.backchannel_ms) / 2 || is_busy {
             return;
         }
@@ -461,6 +479,7 @@ impl Call {
         self.idle_since = self.now;
         if self.caller.partial.is_empty() {
             self.caller.transcribed = self.now;
+            self.not_understood(self.caller.from, self.now);
         }
     }
 }

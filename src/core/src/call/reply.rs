@@ -19,6 +19,8 @@ pub(super) enum Origin {
     Notice,
     /// "I didn't catch that": worthless as soon as the words turn up after all.
     Unheard,
+    /// A sentence of an operator's.
+    Asked,
     /// The last words of the call.
     Ending(EndReason),
 }
@@ -67,6 +69,10 @@ pub(super) struct Clause {
     pub(super) over: bool,
     /// Words of it that were heard.
     pub(super) heard: usize,
+    /// It belongs to the notice of recording.
+    pub(super) notice: bool,
+    /// It could not be voiced: whatever the marks say, nobody heard it.
+    pub(super) lost: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +99,19 @@ pub(super) struct Reply {
     pub(super) mind_progress: At,
     /// Clauses before this one are in the transcript.
     pub(super) noted: usize,
+    /// The saying of the notice of recording that is in it, and the sentences of that which were not heard whole.
+    pub(super) notice: Option<Notice>,
+    /// The mind was kept from denying what it is.
+    pub(super) guarded: bool,
+}
+
+/// The notice of recording within a reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Notice {
+    /// Which saying of it.
+    pub(super) number: u32,
+    /// Sentences of it that have not been heard to their end.
+    pub(super) left: usize,
 }
 
 impl Reply {
@@ -118,6 +137,8 @@ impl Reply {
             halted: None,
             mind_progress: now,
             noted: 0,
+            notice: None,
+            guarded: false,
         }
     }
 
@@ -128,7 +149,32 @@ impl Reply {
             said: false,
             over: false,
             heard: 0,
+            notice: false,
+            lost: false,
         });
+    }
+
+    /// Adds the sentences of the notice of recording, for saying `number` of it.
+    pub(super) fn push_notice<'a>(
+        &mut self,
+        number: u32,
+        sentences: impl Iterator<Item = &'a Arc<str>>,
+    ) {
+        let before = self.clauses.len();
+        for sentence in sentences {
+            self.push(Arc::clone(sentence), true);
+        }
+        let left = self.clauses.len() - before;
+        for clause in self.clauses.iter_mut().skip(before) {
+            clause.notice = true;
+        }
+        self.notice = Some(Notice { number, left });
+    }
+
+    /// The caller hears the notice of recording, or has.
+    pub(super) fn notice_has_begun(&self) -> bool {
+        let next = self.clauses.iter().find(|c| !c.over);
+        next.is_none_or(|c| c.notice && (self.first_audio.is_some() || c.heard > 0))
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -143,6 +189,11 @@ impl Reply {
         }
     }
 
+    /// What the mind made is being said: whoever mutes it cuts this.
+    pub(super) fn is_the_minds(&self) -> bool {
+        !self.is_protected() && !self.is_over() && self.origin != Origin::Asked
+    }
+
     /// Every clause was heard or given up, and the mind will send no more.
     pub(super) fn is_over(&self) -> bool {
         self.mind != Mind::Asked && self.clauses.iter().all(|c| c.over)
@@ -155,7 +206,7 @@ impl Reply {
         let Some(clause) = self.clauses.get_mut(at) else {
             return false;
         };
-        if clause.over || !clause.said {
+        if clause.over || clause.lost || !clause.said {
             return false;
         }
         self.progress = now.plus(position.clause_ms.saturating_sub(position.heard_ms));
@@ -163,23 +214,26 @@ impl Reply {
         let whole = position.clause_ms > 0 && position.heard_ms >= position.clause_ms;
         clause.heard = clause.heard.max(words_heard(&clause.text, position));
         clause.over = whole;
-        for earlier in self
-            .clauses
-            .iter_mut()
-            .take(at)
-            .filter(|c| c.said && !c.over)
-        {
-            earlier.heard = earlier.text.split_whitespace().count();
-            earlier.over = true;
-        }
+        let mut of_notice = usize::from(whole && clause.notice);
+        of_notice += count_heard(self.clauses.iter_mut().take(at));
+        self.notice_heard(of_notice);
         position.heard_ms > 0 && !is_notice
     }
 
-    /// All that was said has been heard.
+    /// All that was said has been heard: the carrier says so.
     pub(super) fn heard_whole(&mut self) {
-        for clause in self.clauses.iter_mut().filter(|c| c.said && !c.over) {
-            clause.heard = clause.text.split_whitespace().count();
-            clause.over = true;
+        let of_notice = count_heard(self.clauses.iter_mut());
+        self.notice_heard(of_notice);
+    }
+
+    /// All that was said is taken to have been heard, for want of anything better. It proves nothing about a notice.
+    pub(super) fn presumed_heard(&mut self) {
+        count_heard(self.clauses.iter_mut());
+    }
+
+    fn notice_heard(&mut self, sentences: usize) {
+        if let Some(notice) = &mut self.notice {
+            notice.left = notice.left.saturating_sub(sentences);
         }
     }
 
@@ -198,15 +252,17 @@ impl Reply {
         text
     }
 
-    /// Puts `notices` where the reply was halted: what follows is said again from the start of the cut clause.
-    pub(super) fn insert(&mut self, notices: impl IntoIterator<Item = Arc<str>>) {
+    /// Puts `notices` where the reply was halted: what follows is said again from the start of the cut clause. A notice
+    /// of recording that has become pointless is not.
+    pub(super) fn insert(&mut self, notices: impl IntoIterator<Item = Arc<str>>, is_decided: bool) {
         let rest: Vec<Clause> = self
             .clauses
             .iter()
-            .filter(|c| !c.over)
+            .filter(|c| !(c.over || c.notice && is_decided))
             .map(|c| Clause {
                 said: false,
                 heard: 0,
+                lost: false,
                 ..c.clone()
             })
             .collect();
@@ -221,6 +277,17 @@ impl Reply {
         self.fate = Fate::GoOn;
         self.ended = false;
     }
+}
+
+/// Counts what was said of these clauses as heard. Returns how many of them were of the notice of recording.
+fn count_heard<'a>(clauses: impl Iterator<Item = &'a mut Clause>) -> usize {
+    let mut of_notice = 0;
+    for clause in clauses.filter(|c| c.said && !c.over && !c.lost) {
+        clause.heard = clause.text.split_whitespace().count();
+        clause.over = true;
+        of_notice += usize::from(clause.notice);
+    }
+    of_notice
 }
 
 /// Words of a clause that were heard when `heard_ms` of its `clause_ms` were played: those whose letters had all been

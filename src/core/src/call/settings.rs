@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::commands::Command;
+use crate::consent::ConsentPlan;
 
 /// All choices of one agent that the call itself needs. Texts are ready to be spoken: variables are filled in.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,15 @@ pub struct Settings {
     pub mind_nudges: bool,
     /// Sentences that are said whatever the mind thinks.
     pub notices: Notices,
+    /// Whether what is said may be stored, and how that is found out.
+    pub consent: ConsentPlan,
+}
+
+impl Settings {
+    /// Every sentence that is known before the call, so that a voice can make them before they are needed.
+    pub fn sentences(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.notices.all().chain(self.consent.all())
+    }
 }
 
 /// When the caller's turn is over. Silences count from the end of the voice.
@@ -145,6 +155,8 @@ pub struct Keys {
     pub robot: Option<char>,
     /// "Stop talking."
     pub stop: Option<char>,
+    /// "Yes" to the question of consent; any other digit once that is answered.
+    pub consent_yes: Option<char>,
 }
 
 impl Default for Keys {
@@ -154,6 +166,7 @@ impl Default for Keys {
             dont_record: Some('8'),
             robot: Some('7'),
             stop: Some('0'),
+            consent_yes: Some('1'),
         }
     }
 }
@@ -181,7 +194,7 @@ pub struct Notices {
     pub opening: Vec<Arc<str>>,
     /// To "are you a robot?".
     pub robot: Arc<str>,
-    /// To "don't record".
+    /// To "don't record" where nothing is recorded.
     pub dont_record: Arc<str>,
     /// To "don't call me again"; the call ends with it.
     pub opt_out: Arc<str>,
@@ -214,7 +227,7 @@ impl Notices {
                 format!("Hello, this is {agent}, the AI assistant of {business}.").into(),
             ],
             robot: format!("Yes, I am an AI assistant of {business}, not a person.").into(),
-            dont_record: "All right, no recording of this call is kept.".into(),
+            dont_record: "All right, this call is not recorded.".into(),
             opt_out: format!("Understood. {business} will not call you again. Goodbye.").into(),
             unheard: "Sorry, I didn't catch that. Could you say it again?".into(),
             moment: "Sorry, one moment please.".into(),

@@ -6,6 +6,7 @@ use super::action::{Action, Ask, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
 use super::reply::{Fate, Mind, Origin, Playback, Reply};
 use super::{Call, Stage, Words};
+use crate::guard;
 
 /// Clauses of a draft that are voiced before it may be said.
 const PREPARED_MAX: usize = 2;
@@ -35,7 +36,7 @@ impl Call {
             self.open.noted_keys = keys.len();
             if !new.is_empty() {
                 out.push(Action::Note(Note::CallerPressed {
-                    at: self.now,
+                    at: self.open.pressed,
                     keys: new.to_owned(),
                 }));
             }
@@ -59,6 +60,8 @@ impl Call {
 
     pub(super) fn mind_said(&mut self, id: ReplyId, text: String, out: &mut Vec<Action>) {
         self.mind_started(id);
+        let now = self.now;
+        let truth = Arc::clone(&self.settings.notices.robot);
         let is_draft = self.drafting.as_ref().is_some_and(|r| r.id == id);
         let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
             return;
@@ -66,7 +69,16 @@ impl Call {
         if text.trim().is_empty() || reply.clauses.len() >= CLAUSES_MAX {
             return;
         }
-        let text: Arc<str> = text.into();
+        let so_far = reply.clauses.last().filter(|c| !c.protected);
+        let text: Arc<str> = match guard::denies_ai(so_far.map_or("", |c| &c.text), &text) {
+            false => text.into(),
+            true if reply.guarded => return,
+            true => {
+                reply.guarded = true;
+                out.push(Action::Note(Note::Guarded { reply: id, at: now }));
+                truth
+            }
+        };
         if is_draft && reply.clauses.len() < PREPARED_MAX {
             out.push(Action::Prepare {
                 reply: id,
@@ -185,6 +197,9 @@ impl Call {
         let Some(reply) = &mut self.speaking else {
             return;
         };
+        if self.muted && reply.fate == Fate::GoOn && reply.is_the_minds() {
+            reply.fate = Fate::Drop;
+        }
         if reply.fate != Fate::GoOn && reply.playback == Playback::On {
             reply.playback = Playback::Halting;
             reply.halted = Some(self.now);
@@ -228,7 +243,7 @@ impl Call {
             Fate::Insert if is_quiet => {
                 out.push(Action::Drop { reply: reply.id });
                 self.note_part(&mut reply, true, out);
-                reply.insert(self.notices.drain(..));
+                reply.insert(self.notices.drain(..), self.gate.is_decided());
                 reply.progress = self.now;
             }
             // Its last marks came while it was halted.
@@ -270,7 +285,7 @@ impl Call {
             self.strikes.voice = 0;
             self.expects = reply.expects;
         }
-        if matches!(reply.origin, Origin::Turn) {
+        if matches!(reply.origin, Origin::Turn | Origin::Asked) {
             self.last_said = reply
                 .clauses
                 .iter()
@@ -307,6 +322,7 @@ impl Call {
         if self.phase != super::Phase::Live {
             return;
         }
+        self.notice_is_lost(out);
         self.start_ending(out);
         if self.ending.is_some() {
             return;
@@ -315,32 +331,36 @@ impl Call {
             let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
             self.think(Ask::Answer { text, keys }, out);
         }
+        let may_open = self.may_ask_mind() && self.open.is_empty() && self.drafting.is_none();
         let opening_is_said = self.speaking.as_ref().is_none_or(|r| r.mind == Mind::None);
-        if self.owes_opening && self.drafting.is_none() && self.open.is_empty() && opening_is_said {
+        if self.owes_opening && may_open && opening_is_said {
             self.think(Ask::Open, out);
         }
-        let is_free = self.speaking.is_none()
-            && self.caller.talking.is_none()
-            && self.caller.missing_since().is_none();
+        let is_free = self.speaking.is_none() && self.caller.is_quiet();
         if is_free {
             self.take_floor(out);
         }
     }
 
     fn take_floor(&mut self, out: &mut Vec<Action>) {
-        if !self.notices.is_empty() {
+        let owed = self.gate.owes().filter(|_| !self.is_announcing());
+        if !self.notices.is_empty() || owed.is_some() {
             let mut reply = self.new_reply(Origin::Notice, Mind::None);
             for notice in self.notices.drain(..) {
                 reply.push(notice, true);
             }
+            self.announce(&mut reply);
             if let Some(last) = self
                 .last_said
                 .clone()
-                .filter(|_| self.drafting.is_none() && self.open.is_empty())
+                .filter(|_| self.drafting.is_none() && self.open.is_empty() && !self.muted)
             {
                 reply.push(last, false);
             }
             return self.speak(reply, out);
+        }
+        if let Some(words) = self.next_asked_say() {
+            return self.say_for_operator(&words, out);
         }
         let is_ready = self
             .drafting
@@ -390,13 +410,14 @@ impl Call {
         let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
             return;
         };
-        if reply
+        let Some(clause) = reply
             .clauses
-            .get(usize::from(clause))
-            .is_none_or(|c| c.over)
-        {
+            .get_mut(usize::from(clause))
+            .filter(|c| !c.over)
+        else {
             return;
-        }
+        };
+        clause.lost = true;
         out.push(Action::Note(Note::StageFailed {
             stage: Stage::Voice,
             at: self.now,

@@ -11,6 +11,8 @@ pub enum Timer {
     OverlapVerdict,
     /// The caller has been silent for as long as their words let us expect.
     EndOfTurn,
+    /// Before consent is decided: the caller's words are over and are judged, or their silence is an answer.
+    Consent,
     /// The recogniser has had long enough for its verdict.
     Transcript,
     /// One stretch of "speech" has gone on for longer than anybody speaks without a pause.
@@ -28,10 +30,11 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 10] = [
+    const ALL: [Timer; 11] = [
         Timer::Overlap,
         Timer::OverlapVerdict,
         Timer::EndOfTurn,
+        Timer::Consent,
         Timer::Transcript,
         Timer::LongSpeech,
         Timer::Mind,

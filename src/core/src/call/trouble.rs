@@ -61,7 +61,7 @@ impl Call {
             return;
         };
         if reply.first_audio.is_some() {
-            reply.heard_whole();
+            reply.presumed_heard();
             self.commit(out);
         } else if reply.origin == Origin::Opening {
             self.end_without_voice(out);
@@ -152,7 +152,9 @@ impl Call {
             recorded: matches!(words, Words::Recorded),
             words: Some(words),
         });
+        self.consent_ends(out);
         self.notices.clear();
+        self.asked_says.clear();
         self.overlap = None;
         self.owes_opening = false;
         self.cancel_draft(out);

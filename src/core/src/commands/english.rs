@@ -5,7 +5,7 @@
 //! if it is meant: a refusal taken from a mishearing costs a question, a refusal missed costs trust.
 
 use super::Command;
-use super::language::{AnswerTables, CommandTables, Tables};
+use super::language::{AnswerTables, CommandTables, DenialTables, Tables};
 
 pub(super) static TABLES: Tables = Tables {
     contractions: CONTRACTIONS,
@@ -22,6 +22,10 @@ pub(super) static TABLES: Tables = Tables {
     classes: CLASSES,
     commands: &[OPT_OUT, DONT_RECORD, ROBOT, STOP],
     answers: ANSWERS,
+    recording: &[
+        "(record|recorded|recording|recordings|recorder|tape|taped|taping|transcribe|transcribed|transcribing|transcript|transcription)",
+    ],
+    denials: DENIALS,
     backchannels: &[
         "(mm|mhm|mmhm|mmhmm|mhmm|hm|hmm|mmm|m|uh huh|uhhuh|ah|aha|uhuh|oh|ooh) [hm|hmm|mm|huh]",
         "(uh|um|ah) (huh|ha)",
@@ -124,6 +128,30 @@ const CLASSES: &[(&str, &str)] = &[
     (
         "robot",
         "robot|robots|robotic|robo|robot voice|row bot|road bot|roll bot|old bot|ro bot|rowbot",
+    ),
+    (
+        "self",
+        "[talking|speaking] [to] [a|an|the|any|some|some kind of|some sort of] [stupid|simple|mere|silly|cold|soulless|pre recorded]",
+    ),
+    (
+        "surely",
+        "definitely|absolutely|certainly|totally|completely|entirely|fully|truly|in fact|of course|most definitely|most certainly|one hundred percent|100 percent|100|very much|very|quite|indeed|in reality|honestly|genuinely|obviously|also|still|both|all|as|only|merely|even|at all|at least|just as|to be clear|i promise|i assure you",
+    ),
+    (
+        "artificial",
+        "robot|robots|bot|bots|chatbot|chat bot|chatbots|voice bot|voicebot|machine|machines|computer|computers|computer program|program|software|<ai>|ai agents|artificial intelligence|(automated|automatic|computerized|robotic|artificial|synthetic|virtual|digital|computer) (system|voice|caller|agent|assistant|service|operator|attendant|program|intelligence|person|call|call system|phone system)|language model|large language model|robocaller|robocall|robo call|answering machine|android|simulation|algorithm",
+    ),
+    (
+        "artificially",
+        "artificial|automated|ai|computer generated|ai generated|machine generated|robotic|synthetic|virtual",
+    ),
+    (
+        "somebody",
+        "(human|human being|human person|living being|living person|human agent|human operator|human assistant|human representative|human receptionist|human employee)|(real|live|actual|living|genuine|true|normal|regular|ordinary|breathing|living breathing|flesh and blood) (person|people|human|humans|human being|human beings|man|woman|lady|guy|agent|operator|assistant|representative|receptionist|employee|boy|girl|someone|somebody)",
+    ),
+    (
+        "goes_on",
+        "$|that|who|which|at|of|in|on|by|from|with|here|speaking|talking|answering|calling|reading|working|to|either|though|but|or|and|nor|right now|at all|yourself|you",
     ),
     (
         "ai",
@@ -366,6 +394,43 @@ const STOP: CommandTables = CommandTables {
     not_before: &[],
 };
 
+const DENIALS: DenialTables = DenialTables {
+    said: &[
+        // "I'm not a robot."
+        "(i am|i was|we are) [<surely>] (not|no|neither|never) [<surely>] <self> <artificial> (<goes_on>)",
+        "(it is|this is) [<surely>] (not|no) [<surely>] <self> <artificial> (calling|speaking|talking|here|$)",
+        "(i am|i was|my voice is|this is|it is) [<surely>] (not|neither|nothing) [<surely>] <artificially> $",
+        "you are [<surely>] not [<surely>] (talking|speaking|chatting|dealing|on the (phone|line)) [right now] (to|with) [a|an|the|any|some|some kind of] <artificial> (<goes_on>)",
+        "(there is|there are) (no|not a|not an|not any|no such thing as a) <artificial> (here|involved|on (this|the) (call|line|phone)|speaking|talking|$)",
+        "(i|we) (do not|never) (use|employ) [any] (robots|bots|ai|chatbots|machines|artificial intelligence) (here|$|on|for|to|in)",
+        "^ [no|nope|nah|yes] [<surely>] not [<surely>] (a|an) <artificial> $",
+        "no (robots|robot|bots|bot|ai|machines) (here|on this (call|line))",
+        // "I am a real person."
+        "(i am|i was|it is|this is|we are|that is) [<surely>] [a|an|another] [<surely>] <somebody> (<goes_on>)",
+        "(i am|we are) [<surely>] [a|an] (person|human|humans|human beings) (<goes_on>)",
+        "(i am|we are|my voice is) [<surely>] (human|humans|real|flesh and blood|made of flesh and blood|alive|as (human|real) as you [are]|as (human|real) as (it gets|they come|anyone|anybody|can be)) (<goes_on>)",
+        "you are [<surely>] (talking|speaking|chatting|dealing|on the (phone|line)|connected) [right now] (to|with) [a|an|another] [<surely>] (<somebody>|person|human|humans) (<goes_on>)",
+        "you (have|have got|got|reached|have reached) [a|an] <somebody> (<goes_on>)",
+        "(real|live|actual|human|living) (person|human|being|voice) (here|speaking)",
+        "^ [no|nope|yes|yeah|yep] [<surely>] human (here|$)",
+        "(i am|it is) (somebody|someone|a somebody|a someone) real",
+        "i (sound|seem) like a (robot|machine|bot) but i am not",
+        "(made|born|a creature) of flesh and blood",
+    ],
+    not_after: &[
+        "(if|whether|unless|wish|wished|pretend|pretending|imagine|suppose|as though|saying|say|says|said|claim|claims|claiming)  [that]",
+        "(you|they|people|callers|some|many|everyone|everybody|customers|somebody|someone|who) [may|might|could|would|often|sometimes|always] (think|thinks|thought|believe|believes|believed|wonder|wondered|assume|assumed|ask|asks|asked|guess|guessed|feel) [that|if]",
+        "(not|never) (true|mean|means|meant|the case|because) [that]",
+        "(when|once|until|before|after|where)",
+        "(are|were) you (sure|certain) [that]",
+    ],
+    not_before: &[
+        "(like|sounding|resources|rights|error|enough)",
+        "(vacuum|vacuums|cleaner|mower|repair|repairs|repairman|shop|company|store|dealer|expert|experts|engineer|specialist|scientist|science|technician|person|salesman|salesperson|saleswoman|programmer|operator|user|guy|man|woman|fan|learning|estate)",
+    ],
+    not_within: &["^ (am i|are you|is this|is it|was i)"],
+};
+
 const ANSWERS: AnswerTables = AnswerTables {
     yes: &[
         "<yes>",
@@ -383,6 +448,9 @@ const ANSWERS: AnswerTables = AnswerTables {
         "(go|carry) (ahead|on|for it)",
         "(let us|lets) (do it|go|do that)",
         "i (want|would like|would love) (that|it) $",
+    ],
+    plain_yes: &[
+        "(yes|yes please|yes sure|yes of course|yes you may|yes i agree|agreed|i agree|i consent)",
     ],
     no: &[
         "(no|nope|nah|nay|negative|nuh uh|no way|never)",

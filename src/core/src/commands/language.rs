@@ -15,6 +15,10 @@ pub(super) struct Tables {
     pub(super) classes: &'static [(&'static str, &'static str)],
     pub(super) commands: &'static [CommandTables],
     pub(super) answers: AnswerTables,
+    /// What speaks of recording.
+    pub(super) recording: &'static [&'static str],
+    /// What an agent may not say of itself.
+    pub(super) denials: DenialTables,
     /// Sounds of listening that ask for nothing; whole utterances.
     pub(super) backchannels: &'static [&'static str],
     /// Greetings; whole utterances.
@@ -39,9 +43,20 @@ pub(super) struct CommandTables {
     pub(super) not_within: &'static [&'static str],
 }
 
+/// A speaker that denies being a machine, or claims to be a person.
+pub(super) struct DenialTables {
+    pub(super) said: &'static [&'static str],
+    /// As in [`CommandTables`].
+    pub(super) not_after: &'static [&'static str],
+    pub(super) not_before: &'static [&'static str],
+    pub(super) not_within: &'static [&'static str],
+}
+
 /// Yes and no.
 pub(super) struct AnswerTables {
     pub(super) yes: &'static [&'static str],
+    /// Those that cannot be taken for a sign of listening.
+    pub(super) plain_yes: &'static [&'static str],
     pub(super) no: &'static [&'static str],
     /// A "no" only if it is the whole utterance.
     pub(super) no_alone: &'static [&'static str],
@@ -56,10 +71,14 @@ pub(super) struct Language {
     pub(super) tables: &'static Tables,
     pub(super) commands: Vec<CompiledCommand>,
     pub(super) yes: Vec<Pattern>,
+    pub(super) plain_yes: Vec<Pattern>,
     pub(super) no: Vec<Pattern>,
     pub(super) no_alone: Vec<Pattern>,
     pub(super) unclear: Vec<Pattern>,
     pub(super) doubts: Vec<Pattern>,
+    pub(super) recording: Vec<Pattern>,
+    pub(super) denials: Patterns,
+    pub(super) no_denials: Voids,
     pub(super) backchannels: Vec<Pattern>,
     pub(super) farewells: Vec<Pattern>,
     pub(super) greetings: Vec<Pattern>,
@@ -71,6 +90,11 @@ pub(super) struct CompiledCommand {
     pub(super) covers_min: f32,
     pub(super) said: Patterns,
     pub(super) heard: Patterns,
+    pub(super) voids: Voids,
+}
+
+/// What voids a match, compiled.
+pub(super) struct Voids {
     pub(super) not_after: Vec<Pattern>,
     pub(super) not_before: Vec<Pattern>,
     pub(super) not_within: Vec<Pattern>,
@@ -89,9 +113,11 @@ impl Language {
                 covers_min: c.covers_min,
                 said: Patterns::new(all(c.said)?),
                 heard: Patterns::new(all(c.heard)?),
-                not_after: all(c.not_after)?,
-                not_before: all(c.not_before)?,
-                not_within: all(c.not_within)?,
+                voids: Voids {
+                    not_after: all(c.not_after)?,
+                    not_before: all(c.not_before)?,
+                    not_within: all(c.not_within)?,
+                },
             })
         };
         Ok(Self {
@@ -101,10 +127,18 @@ impl Language {
                 .map(command)
                 .collect::<Result<_, _>>()?,
             yes: all(tables.answers.yes)?,
+            plain_yes: all(tables.answers.plain_yes)?,
             no: all(tables.answers.no)?,
             no_alone: all(tables.answers.no_alone)?,
             unclear: all(tables.answers.unclear)?,
             doubts: all(tables.answers.doubts)?,
+            recording: all(tables.recording)?,
+            denials: Patterns::new(all(tables.denials.said)?),
+            no_denials: Voids {
+                not_after: all(tables.denials.not_after)?,
+                not_before: all(tables.denials.not_before)?,
+                not_within: all(tables.denials.not_within)?,
+            },
             backchannels: all(tables.backchannels)?,
             farewells: all(tables.farewells)?,
             greetings: all(tables.greetings)?,

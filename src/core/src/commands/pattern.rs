@@ -300,7 +300,7 @@ impl<'a> Utterance<'a> {
         before.is_none_or(|i| self.words[i].pause == Pause::Full)
     }
 
-    fn is_end(&self, at: usize) -> bool {
+    pub(super) fn is_end(&self, at: usize) -> bool {
         if at > 0
             && self
                 .words

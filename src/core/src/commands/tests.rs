@@ -417,3 +417,93 @@ fn goodbyes() {
         assert!(!is_farewell(more), "{more:?}");
     }
 }
+
+#[test]
+fn what_is_said_beside_an_answer_is_kept() {
+    use Answer::{No, Yes};
+    for (text, answer, is_first, rest) in [
+        ("Yes.", Yes, true, ""),
+        ("Yes, that's fine, sure.", Yes, true, ""),
+        ("Um, yes please.", Yes, true, ""),
+        (
+            "Yes, and I'd like to book an appointment.",
+            Yes,
+            true,
+            "and I'd like to book an appointment.",
+        ),
+        (
+            "yes i need to move my appointment",
+            Yes,
+            true,
+            "i need to move my appointment",
+        ),
+        ("No.", No, true, ""),
+        ("No, thanks.", No, true, ""),
+        ("I don't want that.", No, true, ""),
+        (
+            "no i need an appointment",
+            No,
+            true,
+            "i need an appointment",
+        ),
+        (
+            "No. I need to move my appointment.",
+            No,
+            true,
+            "I need to move my appointment.",
+        ),
+        (
+            "I would like to know about item five. No.",
+            No,
+            false,
+            "I would like to know about item five.",
+        ),
+        ("Hi, my line is not working", No, false, ""),
+        (
+            "No. I would like to know about item five. No, not now.",
+            No,
+            true,
+            "I would like to know about item five.",
+        ),
+        (
+            "I need an appointment, but no recording",
+            No,
+            false,
+            "I need an appointment,",
+        ),
+    ] {
+        let want = Answered {
+            answer,
+            is_first,
+            rest: rest.to_owned(),
+        };
+        assert_eq!(answered(text), Some(want), "{text}");
+    }
+    // A yes that nothing sets off from a long sentence may be a sign of listening, and a doubt is none.
+    for text in [
+        "Okay so I was wondering about the bill that came in last month",
+        "Okay, I was wondering about the bill that came in last month",
+        "Yes, and I'd like to know what happens to the recording afterwards",
+    ] {
+        assert_eq!(answered(text), None, "{text}");
+    }
+}
+
+#[test]
+fn who_is_puzzled_has_not_agreed() {
+    for (text, puzzled) in [
+        ("What?", true),
+        ("Sorry?", true),
+        ("Say that again.", true),
+        ("I didn't catch that.", true),
+        ("I do not understand you.", true),
+        ("Are you recording this?", true),
+        ("Why is this call being recorded at all, and by whom?", true),
+        ("Hi, what time do you open tomorrow?", false),
+        ("I need an appointment.", false),
+        ("I would like to see my medical records.", false),
+        ("", false),
+    ] {
+        assert_eq!(is_puzzled(text), puzzled, "{text}");
+    }
+}

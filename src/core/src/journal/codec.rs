@@ -150,6 +150,12 @@ impl Encoder {
         self.next_seq
     }
 
+    /// Leaves out the numbers before `seq`. A reader takes that only behind an [`Entry::Erased`], which stands for the
+    /// records that had them, or for [`RESUME_GAP`] numbers. Never goes back.
+    pub fn skip_to(&mut self, seq: u64) {
+        self.next_seq = self.next_seq.max(seq);
+    }
+
     /// Appends the record of `entry` to `out`, and gives its sequence number. After an error `out` is as it was.
     pub fn append(
         &mut self,

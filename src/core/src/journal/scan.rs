@@ -81,6 +81,7 @@ pub struct Stop {
 pub struct Cursor {
     offset: u64,
     next_seq: u64,
+    erased: bool,
 }
 
 impl Cursor {
@@ -89,6 +90,7 @@ impl Cursor {
         Self {
             offset: header_bytes as u64,
             next_seq: 0,
+            erased: false,
         }
     }
 
@@ -114,6 +116,7 @@ impl Cursor {
         }
         self.offset = record.end();
         self.next_seq = record.seq.saturating_add(1);
+        self.erased = record.class == Class::Erased;
         Ok(Some(record))
     }
 
@@ -136,7 +139,10 @@ impl Cursor {
             return Err(Why::Length);
         }
         let seq = u64::from_le_bytes(*seq);
-        if seq != self.next_seq && Some(seq) != self.next_seq.checked_add(RESUME_GAP) {
+        let resumed = Some(seq) == self.next_seq.checked_add(RESUME_GAP);
+        // A mark of erasure stands for all the records that were deleted there.
+        let erased = self.erased && seq > self.next_seq;
+        if seq != self.next_seq && !resumed && !erased {
             return Err(Why::Sequence);
         }
         Ok(RecordRef {

@@ -56,10 +56,11 @@ const REFUSED: Step = Step::Refused {
     class: Refusal::Objected,
 };
 
-fn withdrawn(erase: bool) -> Step {
+fn withdrawn(erase: bool, from_ms: u64) -> Step {
     Step::Withdrawn {
         class: Refusal::Objected,
         erase,
+        from_ms,
     }
 }
 
@@ -233,15 +234,19 @@ fn a_withdrawal_cuts_to_the_sample_and_may_order_the_rest_gone() {
         recorder.note(Some(&granted), &agent_said(0, 0, 90, "notice"));
         recorder.note(Some(&granted), &agent_said(1, 100, 300, "how are you"));
         recorder.note(Some(&granted), &said(200, 300, "a name"));
+        // The beginning of what turns out to be an objection.
+        recorder.note(Some(&granted), &said(350, 390, "stop"));
         recorder.caller(Some(&granted), 1_600, &[1; 4_000]);
-        recorder.note(None, &consent(400, withdrawn(erase)));
+        recorder.note(None, &consent(420, withdrawn(erase, 350)));
+        recorder.note(None, &agent_said(2, 310, 420, "and how"));
         recorder.caller(None, 4_000, &[2; 160]);
-        recorder.note(None, &said(350, 420, "stop recording"));
+        recorder.note(None, &said(395, 420, "recording"));
         recorder.note(None, &ended(2_000));
-        let withdrawn = format!("consent Withdrawn {{ class: Objected, erase: {erase} }}");
+        let withdrawn =
+            format!("consent Withdrawn {{ class: Objected, erase: {erase}, from_ms: 350 }}");
         let tail = [
             withdrawn.as_str(),
-            "not kept 350-420",
+            "not kept 395-420",
             "ended 2000 caller_hung_up",
         ];
         let head = [
@@ -252,9 +257,10 @@ fn a_withdrawal_cuts_to_the_sample_and_may_order_the_rest_gone() {
         let content = [
             "Agent 100-300 how are you",
             "Caller 200-300 a name",
-            "audio 0+3200 caller 1600..3200 agent -",
+            "audio 0+2800 caller 1600..2800 agent -",
         ];
-        let content = if erase { &content[..0] } else { &content };
+        let notices = ["audio 0+800 caller - agent -"];
+        let content = if erase { &notices[..] } else { &content };
         assert_eq!(
             finished(&mut recorder, 2_000),
             [&head, content, &tail].concat()
@@ -419,7 +425,7 @@ fn what_nobody_fetches_is_bounded_and_consent_and_the_end_are_never_lost() {
             },
         );
     }
-    recorder.note(None, &consent(9_000, withdrawn(false)));
+    recorder.note(None, &consent(9_000, withdrawn(false, 9_000)));
     recorder.note(None, &ended(9_000));
     assert!(recorder.pending.len() <= REPLIES_MAX);
     let halts = recorder.pending[&ReplyId(4_999)].halts.len();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::consent::{Method, Refusal};
-use crate::journal::{Audio, Began, Ended};
+use crate::journal::{Audio, Began, Ended, Step};
 use crate::token::Direction;
 
 fn began() -> Entry {
@@ -265,6 +265,7 @@ fn what_the_caller_wanted_gone_is_not_shown() {
         Step::Withdrawn {
             class: Refusal::Objected,
             erase: true,
+            from_ms: 8_400,
         },
     );
     entries.insert(8, withdrawn);
@@ -279,6 +280,17 @@ fn what_the_caller_wanted_gone_is_not_shown() {
 [what was said in this call was deleted]
 "
     );
+    // The same, but what was before may stay.
+    let Entry::Consent(Consent {
+        step: Step::Withdrawn { erase, from_ms, .. },
+        ..
+    }) = &mut entries[8]
+    else {
+        panic!("the withdrawal is the ninth");
+    };
+    (*erase, *from_ms) = (false, 7_900);
+    let transcript = Transcript::of(&entries);
+    assert_eq!((transcript.turns.len(), transcript.erased), (3, false));
     let erased = [
         Entry::Turn(said(Speaker::Caller, 0, 1, "words")),
         Entry::Erased {

@@ -114,6 +114,7 @@ fn refusal_words(class: Refusal) -> &'static str {
         Refusal::Unclear => "the answer was not understood",
         Refusal::NoAnswer => "there was no answer",
         Refusal::OptedOut => "the caller does not want to be called again",
+        Refusal::NotHeard => "the notice could not be played to its end",
         Refusal::Ended => "the call ended first",
     }
 }

@@ -23,7 +23,7 @@ const ACTIONS_MAX: usize = 430;
 const STATE_BYTES_MAX: usize = 200_000;
 
 /// Words with something in them for every detector, and for whoever counts bytes where there are characters.
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 18] = [
     "",
     " ",
     "mm-hm",
@@ -40,6 +40,8 @@ const TEXTS: [&str; 16] = [
     "h\u{e9}llo \u{1f600} \u{4f60}\u{597d}",
     "\u{0}\u{feff}\u{202e}",
     "Goodbye.",
+    "No, I'm not a robot.",
+    "yes, and I need an appointment",
 ];
 
 /// Takes facts off a string of bytes. When it is used up, it is all zeros.
@@ -207,7 +209,11 @@ impl Bytes<'_> {
             },
             // Rare, or nothing would be seen of what comes later.
             255 => match self.byte() {
-                0..=200 => Event::Answered,
+                0..=160 => Event::Answered,
+                161..=180 => Event::SayAsked { text: self.text() },
+                181..=200 => Event::Muted {
+                    on: self.byte() < 128,
+                },
                 201..=229 => Event::EndAsked {
                     reason: self.end_reason(),
                 },

@@ -5,5 +5,6 @@
 )]
 
 mod fuzz;
+mod kept;
 mod scenario;
 mod walk;

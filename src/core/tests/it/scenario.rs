@@ -1,7 +1,8 @@
 //! Plays `tests/scenarios/*.txt`: a screenplay each, compared whole.
 //!
 //! The first line says why the case exists. `> MS EVENT` is a fact, `< MS ACTION` what the call did about it, `@ MS TIMER`
-//! a timer that fell due in between. `= SETTING MS` before the first fact changes a limit. `BLESS=1` writes the file anew from the facts alone; read the diff before you
+//! a timer that fell due in between. `= SETTING VALUE` before the first fact changes a limit, or the
+//! rule of consent. `BLESS=1` writes the file anew from the facts alone; read the diff before you
 //! believe it.
 
 use std::fmt::Write as _;
@@ -12,14 +13,24 @@ use trunkline_core::call::{
     Action, After, Ask, Call, EndReason, Event, Expects, Note, Notices, Position, ReplyId,
     Settings, Stage,
 };
+use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 
 /// Notices short enough to read in a trace.
 pub(crate) fn settings() -> Settings {
     let mut notices = Notices::english("Robin", "Oak Dental");
     notices.nudges = vec!["Are you still there?".into(), "Hello?".into()];
+    let consent = ConsentPlan {
+        notice: vec!["This call is recorded.".into()],
+        question: Some("May we record it?".into()),
+        again: "Sorry, may we record this call, yes or no?".into(),
+        stopped: "All right, recording has stopped.".into(),
+        ..ConsentPlan::default()
+    };
     Settings {
         notices,
+        consent,
         ..Settings::default()
     }
 }
@@ -80,15 +91,21 @@ fn difference(file: &Path, written: &str, played: &str) -> String {
 
 fn play(script: &str) -> Result<String, String> {
     let mut settings = settings();
-    for (name, ms) in script
+    for (name, value) in script
         .lines()
         .filter_map(|l| l.strip_prefix("= ")?.split_once(' '))
     {
-        let ms = ms.parse().map_err(|e| format!("= {name}: {e}"))?;
-        match name {
-            "call_ms" => settings.limits.call_ms = ms,
-            "mind_nudges" => settings.mind_nudges = ms > 0,
-            _ => return Err(format!("no setting {name}")),
+        let ms = || value.parse().map_err(|e| format!("= {name}: {e}"));
+        match (name, value) {
+            ("call_ms", _) => settings.limits.call_ms = ms()?,
+            ("mind_nudges", _) => settings.mind_nudges = ms()? > 0,
+            ("consent", _) => settings.consent.mode = Some(mode(value)?),
+            ("on_withdrawal", "keep") => settings.consent.on_withdrawal = OnWithdrawal::Keep,
+            ("on_refusal", "end") => {
+                settings.consent.goodbye = Some("Then I end the call. Goodbye.".into());
+            }
+            ("notice", "none") => settings.consent.notice.clear(),
+            _ => return Err(format!("no setting {name} {value}")),
         }
     }
     let mut call = Call::new(Arc::new(settings), At::START);
@@ -129,6 +146,16 @@ fn play(script: &str) -> Result<String, String> {
         write_actions(&mut played, now, &mut actions);
     }
     Ok(played)
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    match name {
+        "announce" => Ok(Mode::Announce),
+        "announce_continue" => Ok(Mode::AnnounceContinue),
+        "affirmative" => Ok(Mode::Affirmative),
+        "no_record" => Ok(Mode::NoRecord),
+        _ => Err(format!("no mode {name}")),
+    }
 }
 
 fn write_actions(played: &mut String, now: At, actions: &mut Vec<Action>) {
@@ -173,6 +200,11 @@ fn event(line: &str) -> Option<Event> {
         "drain" => Event::EndAsked {
             reason: EndReason::Draining,
         },
+        "operator-says" => Event::SayAsked {
+            text: word(1)?.to_owned(),
+        },
+        "mute" => Event::Muted { on: true },
+        "unmute" => Event::Muted { on: false },
         "speech" => Event::SpeechStarted { at: at(1)? },
         "quiet" => Event::SpeechStopped { at: at(1)? },
         "partial" => Event::Partial {
@@ -272,6 +304,28 @@ fn show(action: &Action) -> String {
     }
 }
 
+fn show_step(step: Step) -> String {
+    match step {
+        Step::Announced { from_ms, again } => {
+            format!(
+                "announced from {from_ms}{}",
+                if again { " again" } else { "" }
+            )
+        }
+        Step::Unclear { from_ms } => format!("unclear from {from_ms}"),
+        Step::Granted { method } => format!("granted by {method:?}"),
+        Step::Refused { class } => format!("refused: {class:?}"),
+        Step::Withdrawn {
+            class,
+            erase,
+            from_ms,
+        } => {
+            let stored = if erase { "erased" } else { "kept" };
+            format!("withdrawn: {class:?} from {from_ms}, what is stored is {stored}")
+        }
+    }
+}
+
 fn show_note(note: &Note) -> String {
     match note {
         Note::CallerSaid { from, to, text, .. } => {
@@ -298,7 +352,7 @@ fn show_note(note: &Note) -> String {
             t.first_token.ms(),
             t.first_audio.ms()
         ),
-        Note::Consent { step, .. } => format!("consent {step:?}"),
+        Note::Consent { step, .. } => format!("consent {}", show_step(*step)),
         Note::Guarded { reply, .. } => format!("guarded {}", reply.0),
         Note::StageFailed {
             stage: Stage::Ears, ..

@@ -3,13 +3,17 @@
 //!
 //! `WALK_EVENTS=10000000 cargo test --release -p trunkline-core walk` walks further than the default.
 
+mod consent;
 mod invariants;
 mod world;
 
-use invariants::{Observer, Step};
+use invariants::{Cause, Observer, Step};
 use std::collections::{BTreeMap, VecDeque};
 
-use trunkline_core::call::{Action, EndReason, Note};
+use trunkline_core::call::{Action, EndReason, Event, Note};
+use trunkline_core::consent::Method;
+use trunkline_core::journal::Step as Consent;
+use trunkline_core::time::At;
 use world::World;
 
 /// Steps shown of a walk that went wrong.
@@ -35,7 +39,7 @@ fn walk(seed: u64, events: u64, mut spoil: impl FnMut(&mut Step)) -> Result<Tall
     while done < events {
         let seed = seed.wrapping_add(calls);
         let mut world = World::new(seed);
-        let mut observer = Observer::default();
+        let mut observer = Observer::new(world.mode);
         let mut history = VecDeque::new();
         while let Some(mut step) = world.step() {
             done += 1;
@@ -81,6 +85,19 @@ fn kind(action: &Action) -> &'static str {
         Action::Commit { .. } => "commit",
         Action::HangUp { .. } => "hang-up",
         Action::Note(Note::Commanded { .. }) => "command",
+        Action::Note(Note::Guarded { .. }) => "guarded",
+        Action::Note(Note::Consent { step, .. }) => match step {
+            Consent::Announced { .. } => "announced",
+            Consent::Unclear { .. } => "unclear",
+            Consent::Granted { method } => match method {
+                Method::Silence => "granted-by-silence",
+                Method::WentOn => "granted-by-going-on",
+                Method::SaidYes => "granted-by-yes",
+                Method::PressedYes => "granted-by-key",
+            },
+            Consent::Refused { .. } => "refused",
+            Consent::Withdrawn { .. } => "withdrawn",
+        },
         Action::Note(Note::AgentSaid { cut: true, .. }) => "cut",
         Action::Note(Note::Ended {
             reason: EndReason::Failed(_),
@@ -119,12 +136,111 @@ fn nothing_that_happens_breaks_an_invariant() {
             "{what} in {tally:?}"
         );
     }
+    for what in [
+        "announced",
+        "unclear",
+        "granted-by-silence",
+        "granted-by-going-on",
+        "granted-by-yes",
+        "granted-by-key",
+        "refused",
+        "withdrawn",
+        "guarded",
+    ] {
+        assert!(
+            tally.get(what).is_some_and(|n| *n > events / 100_000),
+            "{what} in {tally:?}"
+        );
+    }
 }
 
 /// What the observer is worth: each falsified trace must be found out.
+fn is_grant(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Note(Note::Consent {
+            step: Consent::Granted { .. },
+            ..
+        })
+    )
+}
+
+fn is_caller(action: &Action) -> bool {
+    matches!(action, Action::Note(Note::CallerSaid { .. }))
+}
+
+/// Falsified traces of consent, muting and denials.
+fn consent_spoils() -> Vec<(&'static str, Spoil)> {
+    vec![
+        ("no mind is asked before consent is decided", {
+            Box::new(|s| s.actions.retain(|a| !is_grant(a)))
+        }),
+        ("a notice counts when it was heard whole", {
+            Box::new(|s| {
+                if let Cause::Event(Event::Heard { position, .. }) = &mut s.cause {
+                    position.heard_ms = 0;
+                }
+            })
+        }),
+        ("the proof lasts as long as the grant", {
+            Box::new(|s| {
+                let withdrawn = s.actions.iter().any(|a| kind(a) == "withdrawn");
+                if withdrawn {
+                    s.granted_since = Some(s.now);
+                }
+            })
+        }),
+        ("what was said up to the grant is from before it", {
+            Box::new(|s| {
+                if s.actions.iter().any(is_grant) {
+                    s.granted_since = Some(s.now);
+                }
+            })
+        }),
+        ("an objection ends consent before it is noted", {
+            Box::new(|s| s.actions.sort_by_key(|a| !is_caller(a)))
+        }),
+        ("seconds of silence", {
+            Box::new(|s| {
+                // The grant comes a little too early.
+                if s.actions.iter().any(|a| kind(a) == "granted-by-silence") {
+                    s.now = At::from_ms(s.now.ms() - 1);
+                }
+            })
+        }),
+        ("consent is decided once", {
+            Box::new(|s| {
+                if let Some(at) = s.actions.iter().position(|a| kind(a) == "refused") {
+                    let again = s.actions[at].clone();
+                    s.actions.insert(at, again);
+                }
+            })
+        }),
+        ("a muted mind is not asked", {
+            Box::new(|s| {
+                if let Cause::Event(Event::Muted { on }) = &mut s.cause {
+                    *on = true;
+                }
+            })
+        }),
+        ("nobody denies being an AI", {
+            Box::new(|s| {
+                for action in &mut s.actions {
+                    if let Action::Say { text, .. } = action
+                        && text.contains("not a person")
+                    {
+                        *text = "No, I'm not a robot.".into();
+                    }
+                }
+            })
+        }),
+    ]
+}
+
+type Spoil = Box<dyn FnMut(&mut Step)>;
+
 #[test]
 fn the_observer_finds_what_is_broken_on_purpose() {
-    type Spoil = Box<dyn FnMut(&mut Step)>;
     let drop_actions =
         |what: fn(&Action) -> bool| -> Spoil { Box::new(move |s| s.actions.retain(|a| !what(a))) };
     let spoils: Vec<(&str, Spoil)> = vec![
@@ -207,6 +323,7 @@ fn the_observer_finds_what_is_broken_on_purpose() {
             })
         }),
     ];
+    let spoils = spoils.into_iter().chain(consent_spoils());
     for (what, spoil) in spoils {
         let found = walk(7, 200_000, spoil);
         let broken = found.expect_err(what);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::journal::codec::Encoder;
-use crate::journal::codec::tests::{TestSeal, every_entry, file};
+use crate::journal::codec::tests::{TestSeal, every_entry, file, header};
 use crate::journal::{Ended, encode_header};
 use crate::seeded::cases;
 use proptest::prelude::*;
@@ -203,5 +203,36 @@ proptest! {
         bytes.extend_from_slice(&content);
         let (entries, stop) = read(&bytes, &KEY).unwrap();
         prop_assert!(entries.len() == 1 || stop.unwrap().why == Why::Content);
+    }
+}
+
+#[test]
+fn numbers_may_be_missing_behind_a_mark_of_erasure_alone() {
+    let began = every_entry().remove(0);
+    let mark = Entry::Erased {
+        at_ms: 9,
+        entries: 3,
+    };
+    for (first, fine) in [(began, false), (mark, true)] {
+        let (mut bytes, hash) = encode_header(&header("call_a")).unwrap();
+        let mut encoder = Encoder::new(hash);
+        let mut seal = TestSeal([1; 32]);
+        let ended = Entry::Ended(Ended {
+            at_ms: 9,
+            reason: "hung_up".into(),
+        });
+        encoder.append(&first, &mut seal, &mut bytes).unwrap();
+        encoder.skip_to(4);
+        encoder.append(&ended, &mut seal, &mut bytes).unwrap();
+        encoder.skip_to(2);
+        encoder.append(&first, &mut seal, &mut bytes).unwrap();
+        let (entries, stop) = read(&bytes, &KEY).unwrap();
+        if fine {
+            assert_eq!(entries, [first.clone(), ended, first]);
+            assert_eq!(records(&bytes)[2].seq, 5, "it never goes back");
+        } else {
+            assert_eq!(entries, [first]);
+            assert_eq!(stop.unwrap().why, Why::Sequence);
+        }
     }
 }

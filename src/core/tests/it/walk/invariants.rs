@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use trunkline_core::call::{Action, Ask, Event, Note, ReplyId, Timer};
+use trunkline_core::consent::Mode;
 use trunkline_core::time::At;
 
+use super::consent;
 use super::world;
 
 /// Why a step was taken.
@@ -29,6 +31,8 @@ pub(super) struct Step {
     pub(super) speaking: Option<ReplyId>,
     pub(super) drafting: Option<ReplyId>,
     pub(super) caller_talks: bool,
+    /// What the call would show a recorder after this step.
+    pub(super) granted_since: Option<At>,
 }
 
 #[derive(Default)]
@@ -49,9 +53,19 @@ pub(super) struct Observer {
     voice: Option<ReplyId>,
     /// It was dropped and has said nothing since.
     dropped: bool,
+    /// An operator has silenced the mind.
+    muted: bool,
+    consent: consent::Observer,
 }
 
 impl Observer {
+    pub(super) fn new(mode: Option<Mode>) -> Self {
+        Self {
+            consent: consent::Observer::new(mode),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn look(&mut self, step: &Step) -> Result<(), String> {
         if self.ended && !step.actions.is_empty() {
             return Err("no action after the end".into());
@@ -65,6 +79,10 @@ impl Observer {
         if let Cause::Event(Event::Final { text, .. }) = &step.cause {
             self.hear(text, step);
         }
+        if let Cause::Event(Event::Muted { on }) = &step.cause {
+            self.muted = *on;
+        }
+        self.consent.look(step)?;
         self.stale(step)?;
         for (at, action) in step.actions.iter().enumerate() {
             self.act(step, action, at + 1 == step.actions.len())?;
@@ -99,6 +117,7 @@ impl Observer {
     }
 
     pub(super) fn finish(self) -> Result<(), String> {
+        self.consent.finish()?;
         match (self.ended_notes, self.said_anything) {
             (1, _) => Ok(()),
             (n, _) => Err(format!("the call ends once, not {n} times")),
@@ -148,11 +167,19 @@ impl Observer {
                 {
                     return Err(format!("one reply drafts: {reply:?} does not"));
                 }
+                if self.muted {
+                    return Err(format!("a muted mind is not asked: {reply:?}"));
+                }
                 self.thinking.insert(*reply);
                 self.asked(*reply, ask);
             }
             Action::CancelThink { reply } => {
                 self.thinking.remove(reply);
+            }
+            Action::Prepare { text, .. } | Action::Say { text, .. }
+                if text.contains("not a robot") =>
+            {
+                return Err(format!("nobody denies being an AI: {text}"));
             }
             Action::Prepare { .. } => {}
             Action::Say { reply, .. } | Action::SayRecorded { reply, .. } => {
@@ -275,6 +302,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Final { .. }
         | Event::TurnScored { .. }
         | Event::HearFailed { .. }
+        | Event::SayAsked { .. }
+        | Event::Muted { .. }
         | Event::Key { .. } => None,
     }
 }

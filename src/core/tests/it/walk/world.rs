@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trunkline_core::call::{
     Action, After, Ask, Call, EndReason, Event, Expects, Position, ReplyId,
 };
+use trunkline_core::consent::{Granted, Mode};
 use trunkline_core::time::At;
 
 use super::invariants::{Cause, Step};
@@ -15,7 +16,23 @@ pub(super) fn sentence(number: u32) -> String {
     format!("I would like to know about item {number} please.")
 }
 
+/// The rule of consent in the world of this seed.
+fn mode(seed: u64) -> Option<Mode> {
+    match seed / 4 % 6 {
+        0 | 1 => None,
+        2 => Some(Mode::Announce),
+        3 => Some(Mode::AnnounceContinue),
+        4 => Some(Mode::Affirmative),
+        _ => Some(if seed.is_multiple_of(3) {
+            Mode::NoRecord
+        } else {
+            Mode::AnnounceContinue
+        }),
+    }
+}
+
 pub(super) struct World {
+    pub(super) mode: Option<Mode>,
     call: Call,
     now: u64,
     random: u64,
@@ -41,7 +58,9 @@ impl World {
         let mut settings = crate::scenario::settings();
         settings.limits.call_ms = 180_000;
         settings.mind_nudges = seed.is_multiple_of(4);
+        settings.consent.mode = mode(seed);
         Self {
+            mode: mode(seed),
             call: Call::new(Arc::new(settings), At::START),
             now: 0,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
@@ -119,6 +138,7 @@ impl World {
             speaking: self.call.speaking(),
             drafting: self.call.drafting(),
             caller_talks: self.talking.is_some(),
+            granted_since: self.call.granted().map(Granted::since),
         })
     }
 
@@ -171,6 +191,8 @@ impl World {
             _ if self.chance(25) => Event::Key {
                 key: b"0123456789*#"[self.below(12) as usize] as char,
             },
+            // An answer by key, while one may be asked for.
+            _ if !self.call.consent_decided() => Event::Key { key: '1' },
             _ => self.carrier(),
         }
     }
@@ -215,6 +237,9 @@ impl World {
                 complete: 0.9,
             };
         };
+        if !self.call.consent_decided() && self.chance(40) {
+            return self.answer(until);
+        }
         match self.below(40) {
             0..=8 => Event::Final {
                 until,
@@ -268,6 +293,27 @@ impl World {
         }
     }
 
+    /// What people say to a notice, as the recogniser has it.
+    fn answer(&mut self, until: At) -> Event {
+        let (text, confidence) = [
+            ("Yes.", 0.9),
+            ("Yes, please.", 0.9),
+            ("Yes.", 0.9),
+            ("No.", 0.9),
+            ("Yes.", 0.5),
+            ("Hello?", 0.9),
+            ("Don't", 0.9),
+            ("record me.", 0.9),
+            ("What?", 0.9),
+            ("Sorry, what about recording?", 0.9),
+        ][self.below(10) as usize];
+        Event::Final {
+            until,
+            text: text.into(),
+            confidence,
+        }
+    }
+
     fn mind(&mut self) -> Event {
         if self.thinking.is_empty() {
             return self.carrier();
@@ -279,9 +325,13 @@ impl World {
             // An empty answer is a failure; most minds have something to say.
             2..=7 | 9..=11 if !self.worded.contains(&reply) || self.chance(30) => {
                 self.worded.push(reply);
+                let text = match self.below(20) {
+                    0 => "No, I'm not a robot.",
+                    _ => "Here is one clause.",
+                };
                 Event::MindSaid {
                     reply,
-                    text: "Here is one clause.".into(),
+                    text: text.into(),
                 }
             }
             8 if self.chance(5) => {
@@ -398,6 +448,12 @@ impl World {
             3 => Event::HearFailed {
                 until: At::from_ms(self.now),
                 fatal: true,
+            },
+            4..=8 => Event::Muted {
+                on: self.chance(40),
+            },
+            9..=12 => Event::SayAsked {
+                text: "A word from an operator.".into(),
             },
             _ => self.carrier(),
         }

@@ -1,0 +1,133 @@
+//! After a crash: which journals to look at, and what became of them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use trunkline_core::journal::HeaderError;
+
+use super::failure::JournalError;
+use super::over::Finished;
+use super::place::Place;
+use super::{Journals, Settled, blocking, lock};
+use crate::ids::ClientId;
+
+/// Which journals to look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Those that were not finished, or whose rows may not be complete.
+    #[default]
+    Marked,
+    /// All there are, to make the rows of an empty database anew.
+    All,
+}
+
+/// What was found after a crash.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// Journals whose rows were given to the sink again.
+    pub replayed: u64,
+    /// Of these, those whose call was cut short by the crash.
+    pub unfinished: u64,
+    /// Bytes of torn writes that were cut off.
+    pub cut_bytes: u64,
+    /// Entries of content that had still to be deleted.
+    pub erased: u64,
+    /// Records in the midst of journals that cannot be opened; they were left where they are.
+    pub damaged: u64,
+    /// Journals that could not be finished. They are as they were.
+    pub left: Vec<Left>,
+}
+
+/// A journal that could not be finished.
+#[derive(Debug)]
+pub struct Left {
+    /// The client.
+    pub client: ClientId,
+    /// The call.
+    pub call_id: String,
+    /// Why, and what to do.
+    pub problem: JournalError,
+}
+
+pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recovery, JournalError> {
+    let places = list(journals, which).await?;
+    let mut recovery = Recovery::default();
+    for (place, marks) in places {
+        let name = (place.client.clone(), place.call_id.clone());
+        if lock(&journals.0.calls).contains(&name) {
+            continue;
+        }
+        match finish(journals, place, marks).await {
+            Ok(Some(finished)) => {
+                recovery.replayed += 1;
+                recovery.unfinished += u64::from(finished.was_open);
+                recovery.cut_bytes += finished.cut_bytes;
+                recovery.erased += finished.erased;
+                recovery.damaged += finished.damaged;
+            }
+            Ok(None) => {}
+            Err(problem) => {
+                let (client, call_id) = name;
+                recovery.left.push(Left {
+                    client,
+                    call_id,
+                    problem,
+                });
+            }
+        }
+    }
+    Ok(recovery)
+}
+
+async fn list(
+    journals: &Journals,
+    which: Which,
+) -> Result<Vec<(Place, Vec<PathBuf>)>, JournalError> {
+    let root = journals.0.root.clone();
+    blocking(move || {
+        let listed = root.marked().and_then(|mut places| {
+            if which == Which::All {
+                let marked: BTreeSet<_> = places.iter().map(|(of, _)| of.clone()).collect();
+                let rest = root.all()?.into_iter().filter(|of| !marked.contains(of));
+                places.extend(rest.map(|place| (place, Vec::new())));
+            }
+            Ok(places)
+        });
+        listed.map_err(|cause| JournalError::Io {
+            path: root.folder().to_owned(),
+            cause,
+        })
+    })
+    .await
+}
+
+/// `None` if nothing was ever in it.
+async fn finish(
+    journals: &Journals,
+    place: Place,
+    marks: Vec<PathBuf>,
+) -> Result<Option<Finished>, JournalError> {
+    let subject = match journals.open_place(place.clone()).await {
+        Ok((_, _, subject)) => subject,
+        Err(JournalError::Missing { .. }) => {
+            // Marked, and stopped before it was made; or removed.
+            Settled { marks }.done();
+            return Ok(None);
+        }
+        Err(JournalError::Head {
+            problem: HeaderError::Short,
+            ..
+        }) => {
+            // The head is on disk before anything else is written.
+            journals
+                .on_writer(move |writer| writer.remove(&place))
+                .await??;
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    journals
+        .on_writer(move |writer| writer.recover(&place, &subject, marks))
+        .await?
+        .map(Some)
+}

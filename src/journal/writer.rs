@@ -1,0 +1,465 @@
+//! The one thread that changes journals.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use trunkline_core::journal::{
+    Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, encode_header,
+};
+
+use super::disk::{Disk, JournalFile};
+use super::failure::{JournalError, JournalFailure};
+use super::live::Shared;
+use super::place::{Place, Root};
+use super::rewrite::{self, Old, Rewritten};
+use super::sealed::Sealed;
+use super::{JournalSettings, Registry, RowSink, Settled, SyncWhen, lock};
+use crate::data_folder::sync_folder;
+use crate::vault::{CallKey, SubjectKeys};
+
+/// How often what could not be done before is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Something to be done by the writer.
+pub(super) enum Order {
+    Begin(Box<Begin>),
+    Append { id: u64, entries: Vec<Entry> },
+    Close { id: u64 },
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// A call begins.
+pub(super) struct Begin {
+    pub(super) id: u64,
+    pub(super) place: Place,
+    pub(super) subject: SubjectKeys,
+    pub(super) began: Began,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// A call that is going on.
+struct Live {
+    begin: Begin,
+    /// `None` until it could be made.
+    open: Option<OpenFile>,
+    mark: Option<PathBuf>,
+    /// The end of the latest thing that was written, ms.
+    last_ms: u64,
+    ended: bool,
+    /// Content below this number has to go, and could not yet.
+    erase_before: Option<u64>,
+}
+
+struct OpenFile {
+    file: JournalFile,
+    encoder: Encoder,
+    key: CallKey,
+    header: Header,
+    /// The number behind the last record that is in the file.
+    next_seq: u64,
+}
+
+pub(super) struct Writer {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) root: Root,
+    pub(super) sink: Arc<dyn RowSink>,
+    settings: JournalSettings,
+    calls: Arc<Registry>,
+    live: BTreeMap<u64, Live>,
+    block: Vec<u8>,
+    stopping: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        root: Root,
+        sink: Arc<dyn RowSink>,
+        settings: JournalSettings,
+        calls: Arc<Registry>,
+    ) -> Self {
+        Self {
+            disk,
+            root,
+            sink,
+            settings,
+            calls,
+            live: BTreeMap::new(),
+            block: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// Until [`Writer::stop`], or until nobody is left to give orders.
+    pub(super) fn run(mut self, due: &Receiver<Order>) {
+        loop {
+            match due.recv_timeout(AGAIN) {
+                Ok(order) => self.obey(order),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // First who is gone, then what they may have handed over before: so nothing of it is missed.
+            let closed: Vec<u64> = self.closed().collect();
+            for _ in 0..self.settings.waiting_max {
+                match due.try_recv() {
+                    Ok(order) => self.obey(order),
+                    Err(_) => break,
+                }
+            }
+            for id in closed {
+                self.finish(id);
+            }
+            self.erase_due();
+            if self.stopping {
+                break;
+            }
+        }
+        while let Some((&id, _)) = self.live.first_key_value() {
+            self.finish(id);
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    fn closed(&self) -> impl Iterator<Item = u64> {
+        let live = self.live.iter();
+        live.filter(|(_, live)| live.begin.shared.is_closed())
+            .map(|(id, _)| *id)
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Begin(begin) => self.begin(*begin),
+            Order::Append { id, entries } => self.append(id, entries),
+            Order::Close { id } => self.finish(id),
+            Order::Task(task) => task(self),
+        }
+    }
+
+    fn begin(&mut self, begin: Begin) {
+        let id = begin.id;
+        let mut live = Live {
+            begin,
+            open: None,
+            mark: None,
+            last_ms: 0,
+            ended: false,
+            erase_before: None,
+        };
+        if let Err(failure) = self.make(&mut live) {
+            live.fail(failure);
+        }
+        self.live.insert(id, live);
+    }
+
+    /// Makes the file with its head and first entry, on disk when this returns.
+    fn make(&mut self, live: &mut Live) -> Result<(), JournalFailure> {
+        let Begin {
+            place,
+            subject,
+            began,
+            ..
+        } = &live.begin;
+        let (mut key, sealed_key) = subject.new_call_key();
+        let header = Header {
+            client_id: place.client.to_string(),
+            call_id: place.call_id.clone(),
+            subject_id: subject.id().as_str().to_owned(),
+            sealed_key,
+            unix_ms: began.unix_ms,
+        };
+        let (mut block, hash) = encode_header(&header).map_err(|_| JournalFailure::Ids)?;
+        let mut encoder = Encoder::new(hash);
+        let entry = Entry::Began(began.clone());
+        encoder
+            .append(&entry, &mut key, &mut block)
+            .map_err(|_| JournalFailure::Ids)?;
+        let path = self.root.file(place);
+        if live.mark.is_none() {
+            let mark = self.root.mark(place);
+            live.mark = Some(mark.map_err(|error| JournalFailure::from(&error))?);
+        }
+        let made = self.root.make_folder(place);
+        let made = made.and_then(|()| JournalFile::create(&path));
+        let mut file = made.map_err(|error| JournalFailure::from(&error))?;
+        let written = file
+            .append(&*self.disk, &block)
+            .and_then(|()| file.sync(&*self.disk))
+            .and_then(|()| sync_folder(&self.root.date_folder(place)));
+        if let Err(error) = written {
+            // There is nothing in it yet.
+            drop(std::fs::remove_file(&path));
+            return Err(JournalFailure::from(&error));
+        }
+        let (client, call_id) = (&place.client, &place.call_id);
+        self.sink
+            .rekeyed(client, call_id, subject.id(), &header.sealed_key);
+        self.sink.rows(client, call_id, 0, &entry, &key);
+        let next_seq = encoder.next_seq();
+        live.open = Some(OpenFile {
+            file,
+            encoder,
+            key,
+            header,
+            next_seq,
+        });
+        Ok(())
+    }
+
+    fn append(&mut self, id: u64, entries: Vec<Entry>) {
+        let Some(mut live) = self.live.remove(&id) else {
+            return;
+        };
+        if live.begin.shared.failed().is_some() {
+            live.begin.shared.keep_end(&entries);
+        } else if let Err(failure) = self.write(&mut live, entries) {
+            live.fail(failure);
+        }
+        if live.erase_before.is_some() {
+            self.obey_withdrawal(&mut live);
+        }
+        self.live.insert(id, live);
+    }
+
+    /// Seals and writes entries, in one write.
+    fn write(&mut self, live: &mut Live, mut entries: Vec<Entry>) -> Result<(), JournalFailure> {
+        let Some(open) = &mut live.open else {
+            return Ok(());
+        };
+        self.block.clear();
+        let mut rows = Vec::new();
+        let mut erase_before = None;
+        for (at, entry) in entries.iter_mut().enumerate() {
+            let seq = open
+                .encoder
+                .append(entry, &mut open.key, &mut self.block)
+                .or_else(|problem| {
+                    *entry = Entry::Event(Event {
+                        at_ms: entry.at_ms(),
+                        kind: "entry_lost".to_owned(),
+                        detail: problem.to_string(),
+                    });
+                    open.encoder.append(entry, &mut open.key, &mut self.block)
+                })
+                .map_err(|_| JournalFailure::Disk(io::ErrorKind::InvalidData))?;
+            erase_before = rewrite::ordered(seq, entry).or(erase_before);
+            rows.push((seq, at));
+        }
+        let last = entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Consent(_) | Entry::Ended(_)));
+        let written = open.file.append(&*self.disk, &self.block);
+        let written = written.map(|()| open.next_seq = open.encoder.next_seq());
+        let made = written.and_then(|()| {
+            if last || self.settings.sync == SyncWhen::Second {
+                open.file.sync(&*self.disk)?;
+            }
+            Ok(())
+        });
+        made.map_err(|error| JournalFailure::from(&error))?;
+        let place = &live.begin.place;
+        for (seq, at) in rows {
+            let entry = &entries[at];
+            live.last_ms = live.last_ms.max(end_ms(entry));
+            live.ended |= matches!(entry, Entry::Ended(_));
+            if !matches!(entry, Entry::Audio(_)) {
+                self.sink
+                    .rows(&place.client, &place.call_id, seq, entry, &open.key);
+            }
+        }
+        live.erase_before = erase_before.or(live.erase_before);
+        Ok(())
+    }
+
+    /// Ends a call's journal, as well as the disk allows.
+    fn finish(&mut self, id: u64) {
+        let Some(mut live) = self.live.remove(&id) else {
+            return;
+        };
+        let ended = self.write_end(&mut live);
+        if live.erase_before.is_some() {
+            self.obey_withdrawal(&mut live);
+        }
+        let place = &live.begin.place;
+        let name = (place.client.clone(), place.call_id.clone());
+        let marks = live.mark.take().into_iter().collect();
+        if ended.is_ok() && live.erase_before.is_none() {
+            self.sink
+                .caught_up(&place.client, &place.call_id, Settled { marks });
+        } else if live.open.is_none() {
+            // There is nothing to come back to.
+            Settled { marks }.done();
+        }
+        lock(&self.calls).remove(&name);
+    }
+
+    fn write_end(&mut self, live: &mut Live) -> Result<(), JournalFailure> {
+        if live.ended {
+            return Ok(());
+        }
+        let failure = live.begin.shared.failed();
+        let (kind, detail) = match failure {
+            Some(failure) => ("recording_failed", format!("reason={}", failure.code())),
+            None => ("session_lost", String::new()),
+        };
+        let ended = live.begin.shared.take_end().unwrap_or_else(|| Ended {
+            at_ms: live.last_ms,
+            reason: kind.to_owned(),
+        });
+        let event = Event {
+            at_ms: live.last_ms.min(ended.at_ms),
+            kind: kind.to_owned(),
+            detail,
+        };
+        match &mut live.open {
+            // Numbers that a torn record may have had are not used again.
+            Some(open) if failure.is_some() => {
+                let (_, hash) = encode_header(&open.header).map_err(|_| JournalFailure::Ids)?;
+                open.encoder = Encoder::resume(hash, open.next_seq);
+            }
+            Some(_) => {}
+            None => self.make(live)?,
+        }
+        self.write(live, vec![Entry::Event(event), Entry::Ended(ended)])
+    }
+
+    fn erase_due(&mut self) {
+        let due = |(id, live): (&u64, &Live)| live.erase_before.map(|_| *id);
+        for id in self.live.iter().filter_map(due).collect::<Vec<_>>() {
+            if let Some(mut live) = self.live.remove(&id) {
+                self.obey_withdrawal(&mut live);
+                self.live.insert(id, live);
+            }
+        }
+    }
+
+    /// Erases what a withdrawal ordered; if that fails, the order stands.
+    fn obey_withdrawal(&self, live: &mut Live) {
+        let Some(before) = live.erase_before else {
+            return;
+        };
+        match self.erase_live(live, before) {
+            Ok(_) => live.erase_before = None,
+            Err(error) => {
+                let place = &live.begin.place;
+                tracing::warn!(call.id = place.call_id, %error, "erasure will be tried again");
+            }
+        }
+    }
+
+    /// Erases the content of a call that is going on, which goes on in the new file. Gives how many entries went.
+    fn erase_live(&self, live: &mut Live, before: u64) -> Result<u64, JournalError> {
+        let Some(open) = &mut live.open else {
+            return Ok(0);
+        };
+        let Begin { place, subject, .. } = &live.begin;
+        let moment = (live.last_ms, open.encoder.next_seq());
+        let Some((header, new)) = self.erase_file(place, subject, before, moment)? else {
+            return Ok(0);
+        };
+        *open = OpenFile {
+            next_seq: open.next_seq,
+            file: new.file,
+            encoder: new.encoder,
+            key: new.key,
+            header,
+        };
+        Ok(new.erased)
+    }
+
+    /// The same by somebody's order. `None` if the call is not going on.
+    pub(super) fn erase_if_live(&mut self, place: &Place) -> Option<Result<u64, JournalError>> {
+        let id = self.live_id(place)?;
+        let mut live = self.live.remove(&id)?;
+        let before = live.open.as_ref().map_or(0, |open| open.encoder.next_seq());
+        let erased = self.erase_live(&mut live, before);
+        self.live.insert(id, live);
+        Some(erased)
+    }
+
+    pub(super) fn live_id(&self, place: &Place) -> Option<u64> {
+        let is_it = |(_, live): &(&u64, &Live)| live.begin.place == *place;
+        self.live.iter().find(is_it).map(|(id, _)| *id)
+    }
+
+    /// Erases in a file, and tells the sink, whose rows of content go in any case.
+    pub(super) fn erase_file(
+        &self,
+        place: &Place,
+        subject: &SubjectKeys,
+        before: u64,
+        moment: (u64, u64),
+    ) -> Result<Option<(Header, Rewritten)>, JournalError> {
+        let (client, call_id) = (&place.client, &place.call_id);
+        self.sink.erased(client, call_id, before);
+        let path = self.root.file(place);
+        let sealed = Sealed::open(&path, place)?;
+        let old = Old {
+            key: &sealed.key(subject)?,
+            sealed: &sealed,
+            subject,
+        };
+        let rewritten = rewrite::rewrite(&*self.disk, (&self.root, place), &old, before, moment)?;
+        let Some(new) = rewritten else {
+            self.rows_again(&sealed, place, old.key)?;
+            return Ok(None);
+        };
+        self.sink
+            .rekeyed(client, call_id, subject.id(), &new.sealed_key);
+        let sealed = Sealed::open(&path, place)?;
+        self.rows_again(&sealed, place, &new.key)?;
+        Ok(Some((sealed.header, new)))
+    }
+
+    /// Gives everything but the sound of a file to the sink.
+    pub(super) fn rows_again(
+        &self,
+        sealed: &Sealed,
+        place: &Place,
+        key: &CallKey,
+    ) -> Result<(), JournalError> {
+        let mut walk = sealed.walk()?;
+        while let Some(record) = walk.next()? {
+            if record.class == Class::Audio {
+                continue;
+            }
+            if let Ok(entry) = sealed.entry(&record, key)? {
+                self.sink
+                    .rows(&place.client, &place.call_id, record.seq, &entry, key);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Live {
+    fn fail(&mut self, failure: JournalFailure) {
+        if self.begin.shared.fail(failure) {
+            let Place {
+                client, call_id, ..
+            } = &self.begin.place;
+            tracing::warn!(client.id = %client, call.id = call_id, %failure, "recording stops");
+        }
+    }
+}
+
+/// When what an entry is about was over, ms.
+pub(super) fn end_ms(entry: &Entry) -> u64 {
+    match entry {
+        Entry::Audio(audio) => (audio.from + u64::from(audio.samples)) / SAMPLES_PER_MS,
+        Entry::Turn(turn) => turn.to_ms,
+        Entry::NotKept { to_ms, .. } => *to_ms,
+        Entry::Began(_)
+        | Entry::Consent(_)
+        | Entry::Event(_)
+        | Entry::Second { .. }
+        | Entry::Erased { .. }
+        | Entry::Ended(_) => entry.at_ms(),
+    }
+}

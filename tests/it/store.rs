@@ -1,0 +1,33 @@
+//! The store: the same tests on SQLite and on PostgreSQL, two clients in each.
+
+mod bench;
+mod calls;
+mod clients;
+mod opening;
+mod rows;
+mod setup;
+mod sources;
+mod speed;
+mod statements;
+mod suppressions;
+
+/// Each function once on either database.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::store::bench::Bench::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(bench) = $crate::store::bench::Bench::postgres().await {
+                    super::$name(bench).await;
+                }
+            })+
+        }
+    };
+}
+use on_both;

@@ -1,0 +1,474 @@
+//! Rows made from journals.
+
+use trunkline::ids::{ClientId, new_id};
+use trunkline::store::calls::{CallStatus, ConsentState};
+use trunkline::store::rows::{Row, Rows, content_aad};
+use trunkline_core::consent::{Method, Mode, Refusal};
+use trunkline_core::journal::{Audio, Began, Consent, Ended, Entry, Event, Speaker, Step, Turn};
+use trunkline_core::token::Direction;
+
+use super::bench::{Bench, NOW};
+
+super::on_both!(
+    a_journal_becomes_rows_and_again_the_same_rows,
+    a_consent_withdrawn_stays_withdrawn,
+    what_was_erased_is_gone,
+    a_call_that_comes_too_fast_is_behind_until_its_journal_is_read,
+    rows_of_two_clients_never_mix,
+    rows_wait_for_a_database_that_fails,
+);
+
+fn began() -> Entry {
+    Entry::Began(Began {
+        unix_ms: NOW,
+        agent: "front-desk".into(),
+        agent_version: 0,
+        direction: Direction::Inbound,
+        mode: Mode::Affirmative,
+        rules: "us@abc".into(),
+        because: vec![],
+    })
+}
+
+fn turn(from_ms: u64, text: &str) -> Entry {
+    Entry::Turn(Turn {
+        speaker: if from_ms.is_multiple_of(2) {
+            Speaker::Agent
+        } else {
+            Speaker::Caller
+        },
+        from_ms,
+        to_ms: from_ms + 900,
+        text: text.into(),
+        keys: None,
+        confidence: Some(0.5),
+        cut: false,
+        halts: vec![],
+        latency: None,
+        words: vec![],
+    })
+}
+
+fn step(at_ms: u64, step: Step) -> Entry {
+    Entry::Consent(Consent { at_ms, step })
+}
+
+fn event(at_ms: u64, kind: &str) -> Entry {
+    Entry::Event(Event {
+        at_ms,
+        kind: kind.into(),
+        detail: "stage=voice".into(),
+    })
+}
+
+fn ended(at_ms: u64) -> Entry {
+    Entry::Ended(Ended {
+        at_ms,
+        reason: "caller_hung_up".into(),
+    })
+}
+
+fn granted() -> Step {
+    Step::Granted {
+        method: Method::SaidYes,
+    }
+}
+
+fn conversation() -> Vec<Entry> {
+    vec![
+        began(),
+        step(
+            100,
+            Step::Announced {
+                from_ms: 10,
+                again: false,
+            },
+        ),
+        step(900, granted()),
+        Entry::Audio(Audio {
+            from: 0,
+            samples: 8_000,
+            caller: None,
+            agent: None,
+        }),
+        turn(1_001, "My name is Ada."),
+        turn(2_000, "Hello Ada."),
+        Entry::NotKept {
+            from_ms: 50,
+            to_ms: 90,
+        },
+        event(2_500, "stage_failed"),
+        Entry::Second {
+            turns: vec![],
+            recogniser: "base".into(),
+        },
+        ended(3_000),
+    ]
+}
+
+/// Sealed with what it is bound to in front, so that a test can look into it.
+fn row(client: &ClientId, call_id: &str, seq: usize, entry: &Entry) -> Option<Row> {
+    let seal = |aad: &[u8], plain: &[u8]| [aad, b"|", plain].concat();
+    Row::of(client, call_id, seq as u64, entry, seal)
+}
+
+fn rows_of(client: &ClientId, call_id: &str, entries: &[Entry]) -> Vec<Row> {
+    let entries = entries.iter().enumerate();
+    entries
+        .filter_map(|(seq, entry)| row(client, call_id, seq, entry))
+        .collect()
+}
+
+fn put_all(rows: &Rows, client: &ClientId, call_id: &str, entries: &[Entry]) {
+    for row in rows_of(client, call_id, entries) {
+        assert!(rows.put(row));
+    }
+}
+
+async fn a_journal_becomes_rows_and_again_the_same_rows(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    put_all(&rows, ours, &id, &conversation());
+    rows.flush().await.unwrap();
+
+    let call = bench.store.calls().find(ours, &id).await.unwrap().unwrap();
+    assert_eq!(
+        (call.status, call.direction, call.agent_id.as_str()),
+        (CallStatus::Ended, Direction::Inbound, "front-desk")
+    );
+    assert_eq!(
+        (call.consent_state, call.consent_method),
+        (ConsentState::Granted, Some(Method::SaidYes))
+    );
+    assert_eq!(
+        (call.answered_ms, call.ended_ms, call.duration_ms),
+        (Some(NOW), Some(NOW + 3_000), Some(3_000))
+    );
+    assert_eq!(call.ended_reason.as_deref(), Some("caller_hung_up"));
+    let turns = bench.store.turns().list(ours, &id).await.unwrap();
+    assert_eq!(
+        turns.iter().map(|turn| turn.seq).collect::<Vec<_>>(),
+        [4, 5]
+    );
+    assert_eq!(
+        (turns[0].speaker, turns[0].from_ms, turns[0].to_ms),
+        (Speaker::Caller, 1_001, 1_901)
+    );
+    let expected = [content_aad(ours, &id, 4), b"|".to_vec()].concat();
+    let json = turns[0].body.0.strip_prefix(&expected[..]).unwrap();
+    let read: Turn = serde_json::from_slice(json).unwrap();
+    assert_eq!(Entry::Turn(read), turn(1_001, "My name is Ada."));
+    let (events, more) = bench.store.events().list(ours, &id, None, 9).await.unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.seq, event.kind.as_str(), event.detail.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (6, "not_kept", "to_ms=90"),
+            (7, "stage_failed", "stage=voice")
+        ]
+    );
+    assert!(!more);
+    let (after, _) = bench
+        .store
+        .events()
+        .list(ours, &id, Some(6), 9)
+        .await
+        .unwrap();
+    assert_eq!(after, events[1..]);
+    let steps = bench.store.consents().list(ours, &id).await.unwrap();
+    assert_eq!(
+        steps.iter().map(|row| row.step).collect::<Vec<_>>(),
+        [
+            Step::Announced {
+                from_ms: 10,
+                again: false
+            },
+            granted()
+        ]
+    );
+    let second = bench
+        .store
+        .turns()
+        .second_pass(ours, &id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((second.seq, second.recogniser.as_str()), (8, "base"));
+    assert_eq!(
+        bench.store.calls().rows_seq(ours, &id).await.unwrap(),
+        Some(9)
+    );
+    assert_eq!(bench.store.system().behind("", 9).await.unwrap(), []);
+
+    // The same journal once more, as after a crash, and from the middle.
+    for from in [0, 4] {
+        let again = rows_of(ours, &id, &conversation()).split_off(from);
+        rows.replay(ours, &id, again).await.unwrap();
+        rows.flush().await.unwrap();
+        assert_eq!(bench.store.turns().list(ours, &id).await.unwrap(), turns);
+        assert_eq!(
+            bench
+                .store
+                .events()
+                .list(ours, &id, None, 9)
+                .await
+                .unwrap()
+                .0,
+            events
+        );
+        assert_eq!(bench.store.consents().list(ours, &id).await.unwrap(), steps);
+        assert_eq!(
+            bench.store.calls().find(ours, &id).await.unwrap().unwrap(),
+            call
+        );
+    }
+    assert_eq!(rows.report().failures, 0);
+}
+
+async fn a_consent_withdrawn_stays_withdrawn(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    put_all(&rows, ours, &id, &[began(), step(900, granted())]);
+    rows.flush().await.unwrap();
+    let withdrawn = Step::Withdrawn {
+        class: Refusal::Objected,
+        erase: true,
+    };
+    put_all(
+        &rows,
+        ours,
+        &new_id("call"),
+        &[began(), step(900, granted()), step(1_000, withdrawn)],
+    );
+    let state = async || {
+        bench
+            .store
+            .calls()
+            .find(ours, &id)
+            .await
+            .unwrap()
+            .unwrap()
+            .consent_state
+    };
+    assert_eq!(state().await, ConsentState::Granted);
+    let withdrawal = trunkline::store::consents::Withdrawal {
+        at_ms: 1_000,
+        class: Refusal::Objected,
+        erase: true,
+        noted_ms: NOW,
+    };
+    bench
+        .store
+        .consents()
+        .withdraw(ours, &id, &withdrawal)
+        .await
+        .unwrap();
+    // Rows that were under way, or are read again, do not bring it back.
+    rows.replay(
+        ours,
+        &id,
+        rows_of(ours, &id, &[began(), step(900, granted())]),
+    )
+    .await
+    .unwrap();
+    rows.flush().await.unwrap();
+    assert_eq!(state().await, ConsentState::Withdrawn);
+}
+
+async fn what_was_erased_is_gone(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    let entries = [
+        began(),
+        turn(1_001, "before"),
+        Entry::Second {
+            turns: vec![],
+            recogniser: "base".into(),
+        },
+        Entry::Erased {
+            at_ms: 2_000,
+            entries: 2,
+        },
+        turn(3_001, "after"),
+    ];
+    put_all(&rows, ours, &id, &entries);
+    put_all(&rows, &bench.theirs, &id, &entries[..2]);
+    rows.flush().await.unwrap();
+    let turns = bench.store.turns().list(ours, &id).await.unwrap();
+    assert_eq!(turns.iter().map(|turn| turn.seq).collect::<Vec<_>>(), [4]);
+    assert_eq!(
+        bench.store.turns().second_pass(ours, &id).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        bench
+            .store
+            .turns()
+            .list(&bench.theirs, &id)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    bench.store.calls().forget_content(ours, &id).await.unwrap();
+    assert_eq!(bench.store.turns().list(ours, &id).await.unwrap(), []);
+    assert_eq!(
+        bench
+            .store
+            .turns()
+            .list(&bench.theirs, &id)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+async fn a_call_that_comes_too_fast_is_behind_until_its_journal_is_read(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    let mut entries = vec![began()];
+    entries.extend((0..1_000).map(|n| event(n, "key_pressed")));
+    entries.push(ended(1_000));
+    let taken = rows_of(ours, &id, &entries)
+        .into_iter()
+        .map(|row| rows.put(row));
+    let taken: Vec<bool> = taken.collect();
+    let first_refused = taken.iter().position(|taken| !taken).unwrap();
+    // What has been taken is a prefix: nothing after the first gap, not even the end.
+    assert!(
+        taken[first_refused..].iter().all(|taken| !taken),
+        "{first_refused}"
+    );
+    assert!((100..500).contains(&first_refused), "{first_refused}");
+    assert!(rows.is_behind(ours, &id) && !rows.is_behind(&bench.theirs, &id));
+    rows.flush().await.unwrap();
+    let in_rows = bench
+        .store
+        .calls()
+        .rows_seq(ours, &id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(in_rows + 1, first_refused as u64);
+    let behind = bench.store.system().behind("", 9).await.unwrap();
+    assert_eq!((behind.len(), behind[0].rows_seq), (1, Some(in_rows)));
+
+    let rest = rows_of(ours, &id, &entries).split_off(first_refused);
+    rows.replay(ours, &id, rest).await.unwrap();
+    rows.flush().await.unwrap();
+    assert!(!rows.is_behind(ours, &id));
+    assert_eq!(bench.store.system().behind("", 9).await.unwrap(), []);
+    let mut seen = 0;
+    let mut after = None;
+    loop {
+        let (events, more) = bench
+            .store
+            .events()
+            .list(ours, &id, after, 200)
+            .await
+            .unwrap();
+        seen += events.len();
+        after = events.last().map(|event| event.seq);
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(seen, 1_000);
+    // At the pace of a conversation nothing is refused, however long it lasts.
+    let long = new_id("call");
+    for n in 0..2_000_usize {
+        let row = row(ours, &long, n, &event(n as u64 * 500, "tick")).unwrap();
+        assert!(rows.put(row), "{n}");
+    }
+}
+
+async fn rows_of_two_clients_never_mix(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    // Even if a call's id were the same.
+    let id = new_id("call");
+    put_all(&rows, &bench.ours, &id, &conversation());
+    put_all(&rows, &bench.theirs, &id, &[began(), turn(501, "theirs")]);
+    rows.flush().await.unwrap();
+    let theirs = bench.store.turns().list(&bench.theirs, &id).await.unwrap();
+    assert_eq!(
+        theirs.iter().map(|turn| turn.from_ms).collect::<Vec<_>>(),
+        [501]
+    );
+    assert_eq!(
+        bench
+            .store
+            .events()
+            .list(&bench.theirs, &id, None, 9)
+            .await
+            .unwrap()
+            .0,
+        []
+    );
+    assert_eq!(
+        bench
+            .store
+            .consents()
+            .list(&bench.theirs, &id)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        bench
+            .store
+            .turns()
+            .second_pass(&bench.theirs, &id)
+            .await
+            .unwrap(),
+        None
+    );
+    let call = bench
+        .store
+        .calls()
+        .find(&bench.theirs, &id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(call.status, CallStatus::InProgress);
+    assert_eq!(
+        bench
+            .store
+            .turns()
+            .list(&bench.ours, &id)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+async fn rows_wait_for_a_database_that_fails(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    let mut raw = bench.raw().await;
+    raw.script("ALTER TABLE turns RENAME TO turns_away")
+        .await
+        .unwrap();
+    put_all(&rows, ours, &id, &conversation());
+    let flush = tokio::spawn({
+        let rows = rows.clone();
+        async move { rows.flush().await }
+    });
+    while rows.report().failures == 0 {
+        tokio::task::yield_now().await;
+    }
+    raw.script("ALTER TABLE turns_away RENAME TO turns")
+        .await
+        .unwrap();
+    flush.await.unwrap().unwrap();
+    assert_eq!(bench.store.turns().list(ours, &id).await.unwrap().len(), 2);
+    assert_eq!(
+        bench.store.calls().rows_seq(ours, &id).await.unwrap(),
+        Some(9)
+    );
+    assert_eq!(rows.report().refused, 0);
+}

@@ -1,0 +1,295 @@
+//! Suppressions, repeated requests, spent tokens: what must hold at once.
+
+use trunkline::ids::new_id;
+use trunkline::store::idempotency::{Answer, Attempt, Begun, KEPT_MS, LOST_AFTER_MS};
+use trunkline::store::suppressions::{NewSuppression, Scope};
+
+use super::bench::{Bench, NOW, hash, sealed};
+
+super::on_both!(
+    a_suppression_holds_once_add_returns,
+    a_lifted_suppression_stays_readable_and_can_be_made_anew,
+    scopes_reach_as_far_as_they_say,
+    exactly_one_of_many_is_told_to_do_it,
+    a_repeated_request_is_told_what_came_of_it,
+    a_lost_request_may_be_tried_again,
+    a_token_is_spent_once,
+);
+
+fn suppression(n: u8, campaign: Option<&str>) -> NewSuppression {
+    NewSuppression {
+        id: new_id("sup"),
+        campaign_id: campaign.map(str::to_owned),
+        hash: hash(n),
+        reason: "opt_out".into(),
+        source: "call".into(),
+        call_id: Some("call_1".into()),
+        created_ms: NOW,
+    }
+}
+
+async fn a_suppression_holds_once_add_returns(bench: Bench) {
+    let suppressions = bench.store.suppressions();
+    let new = suppression(1, None);
+    let (first, is_new) = suppressions.add(&bench.ours, &new).await.unwrap();
+    assert!(is_new);
+    // Another connection, as another process would have it.
+    let other = trunkline::store::Store::open(&bench.config).await.unwrap();
+    let found = other
+        .suppressions()
+        .check(&bench.ours, &hash(1), &hash(101), None)
+        .await
+        .unwrap();
+    assert_eq!(found.as_ref(), Some(&first));
+    other.close().await;
+
+    let (again, is_new) = suppressions
+        .add(&bench.ours, &suppression(1, None))
+        .await
+        .unwrap();
+    assert_eq!((&again, is_new), (&first, false));
+    assert_eq!(first.call_id.as_deref(), Some("call_1"));
+    assert_eq!(
+        suppressions
+            .list(&bench.ours, None, None, 9)
+            .await
+            .unwrap()
+            .data,
+        std::slice::from_ref(&first)
+    );
+
+    assert_eq!(
+        suppressions
+            .check(&bench.theirs, &hash(1), &hash(101), None)
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        suppressions.find(&bench.theirs, &first.id).await.unwrap(),
+        None
+    );
+    assert_eq!(
+        suppressions
+            .list(&bench.theirs, None, None, 9)
+            .await
+            .unwrap()
+            .data,
+        []
+    );
+    assert!(
+        !suppressions
+            .remove(&bench.theirs, &first.id, "error", NOW)
+            .await
+            .unwrap()
+    );
+}
+
+async fn a_lifted_suppression_stays_readable_and_can_be_made_anew(bench: Bench) {
+    let suppressions = bench.store.suppressions();
+    let (first, _) = suppressions
+        .add(&bench.ours, &suppression(1, None))
+        .await
+        .unwrap();
+    suppressions
+        .add(&bench.ours, &suppression(2, None))
+        .await
+        .unwrap();
+    assert!(
+        suppressions
+            .remove(&bench.ours, &first.id, "new_consent", NOW + 1)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !suppressions
+            .remove(&bench.ours, &first.id, "again", NOW + 2)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        suppressions
+            .check(&bench.ours, &hash(1), &hash(101), None)
+            .await
+            .unwrap(),
+        None
+    );
+    let lifted = suppressions
+        .find(&bench.ours, &first.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (lifted.removed_ms, lifted.removed_reason.as_deref()),
+        (Some(NOW + 1), Some("new_consent"))
+    );
+    let (second, is_new) = suppressions
+        .add(&bench.ours, &suppression(1, None))
+        .await
+        .unwrap();
+    assert!(is_new && second.id != first.id);
+    let of_one = suppressions
+        .list(&bench.ours, Some(&hash(1)), None, 9)
+        .await
+        .unwrap();
+    assert_eq!(of_one.data.len(), 2);
+}
+
+async fn scopes_reach_as_far_as_they_say(bench: Bench) {
+    let (suppressions, system) = (bench.store.suppressions(), bench.store.system());
+    suppressions
+        .add(&bench.ours, &suppression(1, Some("camp_1")))
+        .await
+        .unwrap();
+    let check = async |campaign: Option<&str>| {
+        let found = suppressions
+            .check(&bench.ours, &hash(1), &hash(101), campaign)
+            .await
+            .unwrap();
+        found.map(|suppression| suppression.scope)
+    };
+    assert_eq!(check(None).await, None);
+    assert_eq!(check(Some("camp_2")).await, None);
+    assert_eq!(check(Some("camp_1")).await, Some(Scope::Campaign));
+    suppressions
+        .add(&bench.ours, &suppression(1, None))
+        .await
+        .unwrap();
+    assert_eq!(check(None).await, Some(Scope::Client));
+
+    let (platform, is_new) = system.suppress(&suppression(101, None)).await.unwrap();
+    assert!(is_new && !system.suppress(&suppression(101, None)).await.unwrap().1);
+    assert_eq!(check(None).await, Some(Scope::Platform));
+    let theirs = suppressions
+        .check(&bench.theirs, &hash(1), &hash(101), None)
+        .await
+        .unwrap();
+    assert_eq!(
+        theirs.map(|suppression| suppression.scope),
+        Some(Scope::Platform)
+    );
+    // A client can neither see nor lift the platform's.
+    assert_eq!(
+        suppressions.find(&bench.ours, &platform.id).await.unwrap(),
+        None
+    );
+    assert!(
+        !suppressions
+            .remove(&bench.ours, &platform.id, "x", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(system.unsuppress(&platform.id, "error", NOW).await.unwrap());
+    assert_eq!(check(None).await, Some(Scope::Client));
+}
+
+const ROUTE: &str = "POST /v1/calls";
+
+async fn begin(bench: &Bench, request: u8, now_ms: i64) -> Begun {
+    let keys = bench.store.idempotency();
+    keys.begin(&bench.ours, ROUTE, "a key", &hash(request), now_ms)
+        .await
+        .unwrap()
+}
+
+fn attempt(begun: Begun) -> Attempt {
+    match begun {
+        Begun::Do(attempt) => attempt,
+        Begun::InProgress | Begun::Done(_) | Begun::OtherRequest => panic!("{begun:?}"),
+    }
+}
+
+async fn exactly_one_of_many_is_told_to_do_it(bench: Bench) {
+    let all = (0..16).map(|_| begin(&bench, 1, NOW));
+    let all = futures_util::future::join_all(all).await;
+    let told = all
+        .iter()
+        .filter(|begun| matches!(begun, Begun::Do(_)))
+        .count();
+    let waiting = all
+        .iter()
+        .filter(|begun| **begun == Begun::InProgress)
+        .count();
+    assert_eq!((told, waiting), (1, 15));
+}
+
+async fn a_repeated_request_is_told_what_came_of_it(bench: Bench) {
+    let keys = bench.store.idempotency();
+    let first = attempt(begin(&bench, 1, NOW).await);
+    assert_eq!(begin(&bench, 1, NOW + 1).await, Begun::InProgress);
+    assert_eq!(begin(&bench, 2, NOW + 1).await, Begun::OtherRequest);
+    // The same key is free on another route, and for another client.
+    let elsewhere = keys
+        .begin(&bench.ours, "POST /v1/agents", "a key", &hash(1), NOW)
+        .await
+        .unwrap();
+    assert!(matches!(elsewhere, Begun::Do(_)));
+    let theirs = keys
+        .begin(&bench.theirs, ROUTE, "a key", &hash(1), NOW)
+        .await
+        .unwrap();
+    assert!(matches!(theirs, Begun::Do(_)));
+
+    let answer = Answer {
+        status: 201,
+        resource_id: Some("call_1".into()),
+        body: Some(sealed("{}")),
+    };
+    assert!(keys.finish(&bench.ours, &first, &answer).await.unwrap());
+    assert_eq!(begin(&bench, 1, NOW + 2).await, Begun::Done(answer.clone()));
+    assert_eq!(begin(&bench, 2, NOW + 2).await, Begun::OtherRequest);
+    assert_eq!(begin(&bench, 1, NOW + KEPT_MS).await, Begun::Done(answer));
+    // A day later it is forgotten, whether it was purged or not.
+    attempt(begin(&bench, 2, NOW + KEPT_MS + 1).await);
+    let purged = bench.store.system().purge(NOW + KEPT_MS + 1).await.unwrap();
+    assert_eq!(purged, 2, "the two others");
+}
+
+async fn a_lost_request_may_be_tried_again(bench: Bench) {
+    let keys = bench.store.idempotency();
+    let lost = attempt(begin(&bench, 1, NOW).await);
+    assert_eq!(
+        begin(&bench, 1, NOW + LOST_AFTER_MS).await,
+        Begun::InProgress
+    );
+    let second = attempt(begin(&bench, 1, NOW + LOST_AFTER_MS + 1).await);
+    // Whoever was given up can neither answer nor undo any more.
+    let answer = Answer {
+        status: 201,
+        resource_id: None,
+        body: None,
+    };
+    assert!(!keys.finish(&bench.ours, &lost, &answer).await.unwrap());
+    keys.abandon(&bench.ours, &lost).await.unwrap();
+    assert_eq!(
+        begin(&bench, 1, NOW + LOST_AFTER_MS + 2).await,
+        Begun::InProgress
+    );
+    // What failed may be tried again at once.
+    keys.abandon(&bench.ours, &second).await.unwrap();
+    attempt(begin(&bench, 1, NOW + LOST_AFTER_MS + 3).await);
+}
+
+async fn a_token_is_spent_once(bench: Bench) {
+    let system = bench.store.system();
+    assert!(system.spend_token(&hash(1), NOW + 10).await.unwrap());
+    assert!(!system.spend_token(&hash(1), NOW + 10).await.unwrap());
+    assert!(
+        system
+            .spend_token(&hash(2), NOW + 99_999_999)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        system.purge(NOW + 10).await.unwrap(),
+        0,
+        "a clock may yet go back"
+    );
+    assert_eq!(system.purge(NOW + 90_000_000).await.unwrap(), 1);
+    assert!(
+        !system
+            .spend_token(&hash(2), NOW + 99_999_999)
+            .await
+            .unwrap()
+    );
+}
