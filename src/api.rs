@@ -1,12 +1,29 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
+mod agents;
+mod api_keys;
+mod auth;
 mod body;
+mod calls;
+mod carriers;
+mod client;
+mod docs;
 mod envelope;
 mod listen;
+mod media_urls;
+mod numbers;
+mod once;
+mod outside;
 mod page;
 mod problem;
+mod providers;
 mod rate;
+mod refuse;
+mod revision;
 mod scope;
+mod suppressions;
+mod table;
+mod when;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +31,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use body::BODY_BYTES_MAX;
 pub use envelope::REQUEST_ID;
@@ -26,12 +50,19 @@ pub use scope::{Scope, Scopes};
 
 use crate::app::App;
 use crate::telephony;
+use auth::Door;
+use table::Table;
 
+/// How long a request may take until its answer begins.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a readiness check waits for the store.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long live calls may take to end when the server does: their last words, and a little.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The routes.
-pub fn router(app: &Arc<App>) -> Router {
+pub fn router(app: &Arc<App>, rate: Rate) -> Router {
+    let (v1, document) = v1(app, rate).split_for_parts();
     Router::new()
         .route(
             &format!("{}/{{token}}", telephony::MEDIA_PATH),
@@ -39,7 +70,76 @@ pub fn router(app: &Arc<App>) -> Router {
         )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .merge(v1)
+        .merge(docs::routes(&document))
+        .fallback(async || Problem::not_found())
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn(envelope::seal))
+                .layer(CatchPanicLayer::custom(envelope::panicked))
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::REQUEST_TIMEOUT,
+                    REQUEST_PATIENCE,
+                )),
+        )
         .with_state(Arc::clone(app))
+}
+
+/// The description of the API, as `/openapi.json` has it.
+pub fn document(app: &Arc<App>) -> OpenApi {
+    v1(app, Rate::default()).into_openapi()
+}
+
+/// The API, each route with the scope that it wants.
+fn v1(app: &Arc<App>, rate: Rate) -> OpenApiRouter<Arc<App>> {
+    let door = Arc::new(Door::new(Arc::clone(app), rate));
+    Table::new(door, OpenApiRouter::with_openapi(docs::frame()))
+        .add(Scope::ClientRead, routes!(client::get))
+        .add(Scope::ClientWrite, routes!(client::change))
+        .add(Scope::KeysRead, routes!(api_keys::list))
+        .add(Scope::KeysRead, routes!(api_keys::get))
+        .add(Scope::KeysWrite, routes!(api_keys::create))
+        .add(Scope::KeysWrite, routes!(api_keys::revoke))
+        .add(Scope::AgentsRead, routes!(agents::list))
+        .add(Scope::AgentsRead, routes!(agents::get))
+        .add(Scope::AgentsRead, routes!(agents::list_versions))
+        .add(Scope::AgentsRead, routes!(agents::get_version))
+        .add(Scope::AgentsWrite, routes!(agents::create))
+        .add(Scope::AgentsWrite, routes!(agents::archive))
+        .add(Scope::AgentsWrite, routes!(agents::add_version))
+        .add(Scope::ProvidersRead, routes!(providers::list))
+        .add(Scope::ProvidersRead, routes!(providers::defaults))
+        .add(Scope::ProvidersRead, routes!(providers::get))
+        .add(Scope::ProvidersWrite, routes!(providers::create))
+        .add(Scope::ProvidersWrite, routes!(providers::change))
+        .add(Scope::ProvidersWrite, routes!(providers::remove))
+        .add(Scope::CarriersRead, routes!(carriers::list))
+        .add(Scope::CarriersRead, routes!(carriers::get))
+        .add(Scope::CarriersWrite, routes!(carriers::create))
+        .add(Scope::CarriersWrite, routes!(carriers::change))
+        .add(Scope::CarriersWrite, routes!(carriers::remove))
+        .add(Scope::NumbersRead, routes!(numbers::list))
+        .add(Scope::NumbersRead, routes!(numbers::get))
+        .add(Scope::NumbersWrite, routes!(numbers::create))
+        .add(Scope::NumbersWrite, routes!(numbers::change))
+        .add(Scope::NumbersWrite, routes!(numbers::remove))
+        .add(Scope::CallsRead, routes!(calls::list))
+        .add(Scope::CallsRead, routes!(calls::get))
+        .add(Scope::CallsControl, routes!(calls::change))
+        .add(Scope::CallsRead, routes!(calls::course::events))
+        .add(Scope::CallsRead, routes!(calls::course::consent))
+        .add(Scope::CallsControl, routes!(calls::control::hangup))
+        .add(Scope::CallsControl, routes!(calls::control::say))
+        .add(Scope::CallsControl, routes!(calls::control::context))
+        .add(Scope::CallsControl, routes!(calls::control::mute))
+        .add(Scope::CallsControl, routes!(calls::control::unmute))
+        .add(Scope::CallsControl, routes!(media_urls::create))
+        .add(Scope::SuppressionsRead, routes!(suppressions::list))
+        .add(Scope::SuppressionsRead, routes!(suppressions::get))
+        .add(Scope::SuppressionsRead, routes!(suppressions::check))
+        .add(Scope::SuppressionsWrite, routes!(suppressions::create))
+        .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
+        .finish()
 }
 
 /// Serves until `stop`, then lets live calls say goodbye.
@@ -54,7 +154,7 @@ pub async fn serve(
     });
     let serving = tokio::spawn(accept(
         listener,
-        router(&app),
+        router(&app, Rate::default()),
         Doorway::default(),
         app.draining.subscribe(),
     ));
@@ -78,6 +178,10 @@ pub async fn serve(
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    let store = tokio::time::timeout(STORE_PATIENCE, app.desk.store.system().ready()).await;
+    if !matches!(store, Ok(Ok(()))) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n");
     }
     match app.ears.admit() {
         Ok(_) => (StatusCode::OK, "ready\n"),

@@ -8,8 +8,10 @@ use tokio_util::task::TaskTracker;
 use trunkline_core::token::{Claims, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
+use crate::desk::Desk;
 use crate::provider::{Ears, StageError, Voice};
 use crate::session::{LiveNote, Means};
+use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
 use crate::tickets::Tickets;
 
@@ -32,6 +34,10 @@ pub struct App {
     pub draining: watch::Sender<bool>,
     /// Live calls.
     pub tasks: TaskTracker,
+    /// What is kept for clients.
+    pub desk: Arc<Desk>,
+    /// How carriers reach the server, as `wss://voice.example.com`.
+    pub public_url: String,
     http: reqwest::Client,
     chat: Option<Arc<ChatSettings>>,
 }
@@ -50,6 +56,10 @@ pub struct Parts {
     pub allow_reusable: bool,
     /// The language model of prompted agents.
     pub chat: Option<ChatSettings>,
+    /// What is kept for clients.
+    pub desk: Arc<Desk>,
+    /// How carriers reach the server, as `wss://voice.example.com`.
+    pub public_url: String,
 }
 
 /// A call cannot be held by the agent it is for.
@@ -79,6 +89,8 @@ impl App {
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),
+            desk: parts.desk,
+            public_url: parts.public_url,
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
         }))
@@ -107,6 +119,17 @@ impl App {
                 }
             }
         }
+    }
+
+    /// The operator's language model, by its name.
+    pub fn chat_model(&self) -> Option<&str> {
+        self.chat.as_ref().map(|chat| chat.model.as_str())
+    }
+
+    /// The address at which a carrier opens the call of these claims; none on a server without a signing key.
+    pub fn media_url(&self, claims: &Claims) -> Option<String> {
+        let token = self.tickets.sign(claims)?;
+        Some(format!("{}{MEDIA_PATH}/{token}", self.public_url))
     }
 
     /// Our id of the call that a token opens: its own, or a new one for each socket of a reusable token.

@@ -28,10 +28,14 @@ use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts, new_call_id};
 use crate::config::{self, Config};
 use crate::demo;
+use crate::desk::Desk;
+use crate::live::LiveCalls;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::{api, clock, media_key, telephony};
+use crate::store::{Store, StoreConfig};
+use crate::vault::{self, Vault};
+use crate::{api, clock, data_folder, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -266,7 +270,23 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the async runtime did not start")
 }
 
-fn build(
+/// What is kept in a data folder; a new one gets its keys and its database.
+async fn open_desk(data: &Path) -> anyhow::Result<Arc<Desk>> {
+    data_folder::make_private(data).with_context(|| data.display().to_string())?;
+    let vault = if vault::key_file(data).exists() {
+        Vault::open(data).await?
+    } else {
+        Vault::init(data).await?
+    };
+    let store = Store::open(&StoreConfig::sqlite(&data.join("trunkline.db"))).await?;
+    Ok(Arc::new(Desk {
+        store,
+        vault,
+        live: LiveCalls::default(),
+    }))
+}
+
+async fn build(
     config: &Config,
     data: &Path,
     agents: Agents,
@@ -280,6 +300,8 @@ fn build(
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable,
         chat: config.chat(),
+        desk: open_desk(data).await?,
+        public_url: config.public_url(),
     })?)
 }
 
@@ -293,7 +315,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let listener = listen(config.listen).await?;
         let speech = load_speech(&config, config.speech.better_ears)?;
         let reusable = args.allow_reusable_tokens;
-        let app = build(&config, &config.data, agents, &speech, reusable)?;
+        let app = build(&config, &config.data, agents, &speech, reusable).await?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let preparing = tokio::spawn({
@@ -427,7 +449,7 @@ fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
     let speech = load_speech(config, config.speech.better_ears)?;
     let data = std::env::temp_dir().join(format!("trunkline-demo-{}", ulid::Ulid::new()));
     let held = runtime()?.block_on(async {
-        let app = build(config, &data, agents, &speech, false)?;
+        let app = build(config, &data, agents, &speech, false).await?;
         let key = media_key::open_or_make(&data)?;
         let demo = demo::Demo {
             agent: args.agent,

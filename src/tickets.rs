@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use trunkline_core::token::{Claims, Key, TokenError, verify_any};
+use trunkline_core::token::{Claims, Key, TokenError, sign, verify_any};
 
 use crate::clock;
 
@@ -41,6 +41,11 @@ impl Tickets {
             allow_reusable,
             spent: Mutex::default(),
         }
+    }
+
+    /// A token that says this, signed with the newest key.
+    pub fn sign(&self, claims: &Claims) -> Option<String> {
+        self.keys.first().map(|key| sign(claims, key))
     }
 
     /// What the token says, if it may open a socket now.

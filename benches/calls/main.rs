@@ -31,8 +31,12 @@ use trunkline::agent::Agents;
 use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError};
 use trunkline::config::Config;
+use trunkline::desk::Desk;
+use trunkline::live::LiveCalls;
 use trunkline::models::{Check, ModelSet, ModelsDir};
 use trunkline::speech::{Speech, SpeechSettings};
+use trunkline::store::{Store, StoreConfig};
+use trunkline::vault::Vault;
 use trunkline::{clock, demo, media_key, telephony};
 use trunkline_core::call::{Note, Timing};
 use trunkline_core::token::{Claims, Direction, Key, sign};
@@ -149,6 +153,12 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable: true,
         chat: None,
+        desk: Arc::new(Desk {
+            store: Store::open(&StoreConfig::sqlite(&data.join("trunkline.db"))).await?,
+            vault: Vault::init(data).await?,
+            live: LiveCalls::default(),
+        }),
+        public_url: "ws://127.0.0.1".into(),
     })?;
     if app.agents.find(&args.agent).is_none() {
         return Err(anyhow!("there is no agent {:?}", args.agent));

@@ -184,8 +184,11 @@ pub(super) async fn list(
     let page = Page::alone("agents", params)?;
     let keys = caller.keys(&app.desk).await?;
     let agents = app.desk.store.agents();
-    let rows = agents.list(&caller.client, page.after().as_ref(), page.limit).await;
-    page.try_of(rows.map_err(stored)?, |row| show(&keys, row)).map(Answer)
+    let rows = agents
+        .list(&caller.client, page.after().as_ref(), page.limit)
+        .await;
+    page.try_of(rows.map_err(stored)?, |row| show(&keys, row))
+        .map(Answer)
 }
 
 /// Show an agent
@@ -222,7 +225,9 @@ pub(super) async fn archive(
     }
     let revision = seen.check(row.revision)?;
     let agents = app.desk.store.agents();
-    let archived = agents.archive(&caller.client, &id, revision, clock::unix_ms()).await;
+    let archived = agents
+        .archive(&caller.client, &id, revision, clock::unix_ms())
+        .await;
     archived.map_err(stored)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -256,7 +261,9 @@ pub(super) async fn add_version(
         let body = sealed_body(&keys, &id, row.version + 1, &json);
         let name = sealed_name(&keys, &id, &spec);
         let agents = desk.store.agents();
-        let added = agents.add_version(&caller.client, &id, revision, &name, &body, now_ms).await;
+        let added = agents
+            .add_version(&caller.client, &id, revision, &name, &body, now_ms)
+            .await;
         let (revision, version) = added.map_err(stored)?;
         let made = VersionMade {
             agent_id: id.clone(),
@@ -284,10 +291,18 @@ pub(super) async fn list_versions(
     find(&app.desk, &caller, &id).await?;
     let keys = caller.keys(&app.desk).await?;
     let agents = app.desk.store.agents();
-    let rows = agents.list_versions(&caller.client, &id, page.after_number(), page.limit).await;
+    let rows = agents
+        .list_versions(&caller.client, &id, page.after_number(), page.limit)
+        .await;
     let (rows, more) = rows.map_err(stored)?;
-    let next = rows.last().filter(|_| more).map(|row| row.version.to_string());
-    let data: Result<Vec<_>, Problem> = rows.iter().map(|row| show_version(&keys, &id, row)).collect();
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| row.version.to_string());
+    let data: Result<Vec<_>, Problem> = rows
+        .iter()
+        .map(|row| show_version(&keys, &id, row))
+        .collect();
     Ok(Answer(page.up_to(data?, next)))
 }
 

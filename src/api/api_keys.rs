@@ -105,7 +105,11 @@ pub(super) async fn create(
         let detail = "this moment is over";
         return Err(Problem::invalid("/expires_at", "past", detail));
     }
-    if let Some(more) = new.scopes.iter().find(|scope| !caller.scopes.allow(**scope)) {
+    if let Some(more) = new
+        .scopes
+        .iter()
+        .find(|scope| !caller.scopes.allow(**scope))
+    {
         let detail = format!("the key that makes it does not have the scope {more}");
         return Err(Problem::new(Code::Forbidden).detail(detail));
     }

@@ -163,10 +163,7 @@ pub(super) async fn guard(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    let drawn = guard
-        .door
-        .buckets
-        .draw(&caller.key_id, clock::timer_now());
+    let drawn = guard.door.buckets.draw(&caller.key_id, clock::timer_now());
     let key = KeyUsed(Arc::clone(&caller.key_id));
     let mut response = if !drawn.allowed {
         Problem::new(Code::RateLimited)

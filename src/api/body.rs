@@ -265,17 +265,6 @@ impl Params {
             .transpose()
     }
 
-    /// Takes an id of a sort.
-    pub(super) fn id(
-        &mut self,
-        name: &str,
-        prefix: &'static str,
-    ) -> Result<Option<String>, Problem> {
-        self.read(name, "expected an id", |text| {
-            ids::is_id(prefix, text).then(|| text.to_owned())
-        })
-    }
-
     /// Nothing else may be there.
     pub(super) fn finish(self) -> Result<(), Problem> {
         match self.0.keys().next() {

@@ -229,9 +229,21 @@ fn filter(keys: &ClientKeys, params: &mut Params) -> Result<CallFilter, Problem>
     };
     Ok(CallFilter {
         agent_id: params.read("agent_id", "expected an agent's id or name", agent)?,
-        status: params.read("status", "expected queued, ringing, in_progress or ended", CallStatus::parse)?,
-        direction: params.read("direction", "expected inbound or outbound", crate::store::calls::parse_direction)?,
-        consent: params.read("consent", "expected undecided, granted, refused or withdrawn", StoredConsent::parse)?,
+        status: params.read(
+            "status",
+            "expected queued, ringing, in_progress or ended",
+            CallStatus::parse,
+        )?,
+        direction: params.read(
+            "direction",
+            "expected inbound or outbound",
+            crate::store::calls::parse_direction,
+        )?,
+        consent: params.read(
+            "consent",
+            "expected undecided, granted, refused or withdrawn",
+            StoredConsent::parse,
+        )?,
         from_index: params.read("from", e164, number)?.map(index),
         to_index: params.read("to", e164, number)?.map(index),
         created_from_ms: params.read("created_from", moment, when::parse)?,
@@ -312,7 +324,9 @@ pub(super) async fn list(
     let filter = filter(&keys, &mut params)?;
     params.finish()?;
     let calls = desk.store.calls();
-    let rows = calls.list(&caller.client, &filter, page.after().as_ref(), page.limit).await;
+    let rows = calls
+        .list(&caller.client, &filter, page.after().as_ref(), page.limit)
+        .await;
     let rows = rows.map_err(stored)?;
     let next = rows.next.map(|cursor| cursor.encode());
     let mut data = Vec::with_capacity(rows.data.len());
@@ -360,7 +374,9 @@ pub(super) async fn change(
     let keys = caller.keys(desk).await?;
     let sealed = desk::seal(&keys, Place::new("calls.metadata", &id), &json);
     let calls = desk.store.calls();
-    let changed = calls.set_metadata(&caller.client, &id, revision, Some(&sealed)).await;
+    let changed = calls
+        .set_metadata(&caller.client, &id, revision, Some(&sealed))
+        .await;
     changed.map_err(stored)?;
     let row = find(desk, &caller, &id).await?;
     Ok(At(row.revision, show(desk, &keys, row).await?))

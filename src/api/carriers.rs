@@ -19,7 +19,9 @@ use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
-use crate::store::carriers::{CarrierAccount as Row, CarrierChange as RowChange, NewCarrierAccount as NewRow};
+use crate::store::carriers::{
+    CarrierAccount as Row, CarrierChange as RowChange, NewCarrierAccount as NewRow,
+};
 use crate::vault::ClientKeys;
 use crate::{clock, ids};
 
@@ -40,7 +42,10 @@ pub(super) enum Carrier {
 #[serde(deny_unknown_fields)]
 pub(super) struct CarrierSettings {
     /// The account's id with the carrier.
-    #[schema(pattern = "^AC[0-9a-f]{32}$", example = "AC00000000000000000000000000000000")]
+    #[schema(
+        pattern = "^AC[0-9a-f]{32}$",
+        example = "AC00000000000000000000000000000000"
+    )]
     account_sid: String,
 }
 
@@ -110,7 +115,8 @@ fn settings_json(settings: &CarrierSettings) -> Result<String, Problem> {
 }
 
 fn show(keys: &ClientKeys, row: &Row) -> Result<CarrierAccount, Problem> {
-    let open = |column, sealed| desk::open(keys, Place::new(column, &row.id), sealed).map_err(unopened);
+    let open =
+        |column, sealed| desk::open(keys, Place::new(column, &row.id), sealed).map_err(unopened);
     let settings = open("carrier_accounts.settings", &row.settings)?;
     Ok(CarrierAccount {
         id: row.id.clone(),
@@ -159,7 +165,11 @@ pub(super) async fn create(
             created_ms: clock::unix_ms(),
             id: id.clone(),
         };
-        desk.store.carriers().add(&caller.client, &row).await.map_err(stored)?;
+        desk.store
+            .carriers()
+            .add(&caller.client, &row)
+            .await
+            .map_err(stored)?;
         let shown = show(&keys, &find(desk, &caller, &id).await?)?;
         Ok(Made::new(&id, format!("/v1/carrier-accounts/{id}"), &shown)?.revision(1))
     };
@@ -179,8 +189,11 @@ pub(super) async fn list(
     let page = Page::alone("carrier-accounts", params)?;
     let keys = caller.keys(&app.desk).await?;
     let carriers = app.desk.store.carriers();
-    let rows = carriers.list(&caller.client, page.after().as_ref(), page.limit).await;
-    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row)).map(Answer)
+    let rows = carriers
+        .list(&caller.client, page.after().as_ref(), page.limit)
+        .await;
+    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row))
+        .map(Answer)
 }
 
 /// Show an account, without its secret
@@ -223,12 +236,17 @@ pub(super) async fn change(
     let seal = |column, text: &str| desk::seal(&keys, Place::new(column, &id), text);
     let change = RowChange {
         name: seal("carrier_accounts.name", &name),
-        secret: change.secret.map(|secret| seal("carrier_accounts.secret", &secret)),
+        secret: change
+            .secret
+            .map(|secret| seal("carrier_accounts.secret", &secret)),
         settings: seal("carrier_accounts.settings", &settings_json(&settings)?),
         updated_ms: clock::unix_ms(),
     };
     let carriers = desk.store.carriers();
-    carriers.update(&caller.client, &id, revision, &change).await.map_err(stored)?;
+    carriers
+        .update(&caller.client, &id, revision, &change)
+        .await
+        .map_err(stored)?;
     let row = find(desk, &caller, &id).await?;
     Ok(At(row.revision, show(&keys, &row)?))
 }

@@ -79,7 +79,10 @@ pub(super) async fn create(
     }
     let work = async move {
         let agents = app.desk.store.agents();
-        let agent = agents.find(&caller.client, &new.agent_id).await.map_err(stored)?;
+        let agent = agents
+            .find(&caller.client, &new.agent_id)
+            .await
+            .map_err(stored)?;
         if agent.is_none_or(|agent| agent.archived_ms.is_some()) {
             let detail = "there is no such agent";
             return Err(Problem::invalid("/agent_id", "not_found", detail));
@@ -98,7 +101,9 @@ pub(super) async fn create(
             expires_unix_s: u64::try_from(expires_ms / 1_000).unwrap_or(0),
             reusable: false,
         };
-        let url = app.media_url(&claims).ok_or_else(|| Problem::new(Code::Unavailable))?;
+        let url = app
+            .media_url(&claims)
+            .ok_or_else(|| Problem::new(Code::Unavailable))?;
         let shown = MediaUrl {
             call_id: claims.call_id.clone(),
             url: Some(url),

@@ -100,7 +100,12 @@ async fn check(
 ) -> Result<(), Problem> {
     let unknown = |pointer| Problem::invalid(pointer, "not_found", "there is no such thing");
     if let Some(id) = agent_id {
-        let agent = desk.store.agents().find(&caller.client, id).await.map_err(stored)?;
+        let agent = desk
+            .store
+            .agents()
+            .find(&caller.client, id)
+            .await
+            .map_err(stored)?;
         if agent.is_none_or(|agent| agent.archived_ms.is_some()) {
             return Err(unknown("/agent_id"));
         }
@@ -141,7 +146,11 @@ pub(super) async fn create(
             carrier_id,
             created_ms: clock::unix_ms(),
         };
-        desk.store.numbers().add(&caller.client, &row).await.map_err(stored)?;
+        desk.store
+            .numbers()
+            .add(&caller.client, &row)
+            .await
+            .map_err(stored)?;
         let shown = show(&keys, &find(desk, &caller, &id).await?)?;
         Ok(Made::new(&id, format!("/v1/numbers/{id}"), &shown)?.revision(1))
     };
@@ -161,8 +170,11 @@ pub(super) async fn list(
     let page = Page::alone("numbers", params)?;
     let keys = caller.keys(&app.desk).await?;
     let numbers = app.desk.store.numbers();
-    let rows = numbers.list(&caller.client, page.after().as_ref(), page.limit).await;
-    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row)).map(Answer)
+    let rows = numbers
+        .list(&caller.client, page.after().as_ref(), page.limit)
+        .await;
+    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row))
+        .map(Answer)
 }
 
 /// Show a number
@@ -195,7 +207,10 @@ pub(super) async fn change(
     let desk = &app.desk;
     let row = find(desk, &caller, &id).await?;
     let revision = seen.check(row.revision)?;
-    let named = (change.agent_id.clone().flatten(), change.carrier_account_id.clone().flatten());
+    let named = (
+        change.agent_id.clone().flatten(),
+        change.carrier_account_id.clone().flatten(),
+    );
     check(desk, &caller, named.0.as_deref(), named.1.as_deref()).await?;
     let agent_id = change.agent_id.unwrap_or(row.agent_id);
     let carrier_id = change.carrier_account_id.unwrap_or(row.carrier_id);

@@ -118,7 +118,9 @@ impl FromRequest<Arc<App>> for Bare {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (once, bytes, headers) = Once::read(request, app).await?;
-        if !bytes.is_empty() && body::json::<serde_json::Map<String, Value>>(&headers, &bytes)?.len() > 0 {
+        if !bytes.is_empty()
+            && body::json::<serde_json::Map<String, Value>>(&headers, &bytes)?.len() > 0
+        {
             return Err(Problem::invalid("", "unknown_field", "this takes no body"));
         }
         Ok(Self(once))

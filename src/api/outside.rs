@@ -68,7 +68,9 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     // Only 2000::/3 is given out; of that 2002::/16 and 64:ff9b::/96 carry IPv4 addresses, which are named as such.
     let first = ip.segments()[0];
-    (0x2000..0x4000).contains(&first) && first != 0x2002 && !(first == 0x2001 && ip.segments()[1] == 0xdb8)
+    (0x2000..0x4000).contains(&first)
+        && first != 0x2002
+        && !(first == 0x2001 && ip.segments()[1] == 0xdb8)
 }
 
 #[cfg(test)]

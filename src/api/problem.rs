@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The media type of a problem.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Everything that can be wrong with a request. The names are part of the API and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
@@ -196,7 +196,7 @@ impl Code {
 
 /// One value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
+pub(super) struct FieldError {
     /// Where: a JSON pointer into the body, or `query:NAME`, `path:NAME`, `header:NAME`.
     #[schema(example = "/name")]
     pub pointer: String,
@@ -221,7 +221,7 @@ pub struct Problem {
 /// A problem as it is sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct Body9457 {
+pub(super) struct Body9457 {
     /// Where the code is explained.
     #[serde(rename = "type")]
     #[schema(example = "/problems/not_found")]

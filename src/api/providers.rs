@@ -20,7 +20,9 @@ use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
-use crate::store::providers::{NewProvider as NewRow, Provider as Row, ProviderChange as RowChange, ProviderKind};
+use crate::store::providers::{
+    NewProvider as NewRow, Provider as Row, ProviderChange as RowChange, ProviderKind,
+};
 use crate::vault::ClientKeys;
 use crate::{clock, ids};
 
@@ -188,8 +190,17 @@ fn check(kind: Kind, vendor: Vendor, settings: &ProviderSettings) -> Result<(), 
             }
         }
         Vendor::OpenaiCompatible => {
-            let missing = |field: &str| Problem::invalid(format!("/settings/{field}"), "missing", "this field is needed");
-            let url = settings.base_url.as_deref().ok_or_else(|| missing("base_url"))?;
+            let missing = |field: &str| {
+                Problem::invalid(
+                    format!("/settings/{field}"),
+                    "missing",
+                    "this field is needed",
+                )
+            };
+            let url = settings
+                .base_url
+                .as_deref()
+                .ok_or_else(|| missing("base_url"))?;
             public_url("/settings/base_url", url)?;
             let model = settings.model.as_deref().ok_or_else(|| missing("model"))?;
             text("/settings/model", model, MODEL_CHARS_MAX)?;
@@ -199,7 +210,9 @@ fn check(kind: Kind, vendor: Vendor, settings: &ProviderSettings) -> Result<(), 
 }
 
 fn check_secret(secret: Option<&str>) -> Result<(), Problem> {
-    if secret.is_some_and(|secret| secret.chars().count() > SECRET_CHARS_MAX || secret.chars().any(char::is_control)) {
+    if secret.is_some_and(|secret| {
+        secret.chars().count() > SECRET_CHARS_MAX || secret.chars().any(char::is_control)
+    }) {
         let detail = "at most 4096 characters, none of them a control character";
         return Err(Problem::invalid("/secret", "invalid", detail));
     }
@@ -211,12 +224,14 @@ fn settings_json(settings: &ProviderSettings) -> Result<String, Problem> {
 }
 
 fn show(keys: &ClientKeys, row: &Row) -> Result<Provider, Problem> {
-    let open = |column, sealed| desk::open(keys, Place::new(column, &row.id), sealed).map_err(unopened);
+    let open =
+        |column, sealed| desk::open(keys, Place::new(column, &row.id), sealed).map_err(unopened);
     let settings = open("providers.settings", &row.settings)?;
     Ok(Provider {
         owner: Owner::Client,
         kind: row.kind.into(),
-        vendor: Vendor::parse(&row.vendor).ok_or_else(|| Problem::internal(&"a vendor that is not known here"))?,
+        vendor: Vendor::parse(&row.vendor)
+            .ok_or_else(|| Problem::internal(&"a vendor that is not known here"))?,
         name: open("providers.name", &row.name)?,
         settings: serde_json::from_str(&settings).map_err(|error| Problem::internal(&error))?,
         created_at: When::of(row.created_ms),
@@ -252,12 +267,19 @@ pub(super) async fn create(
             kind: new.kind.into(),
             vendor: new.vendor.as_str().into(),
             name: seal("providers.name", &new.name),
-            secret: seal("providers.secret", new.secret.as_deref().unwrap_or_default()),
+            secret: seal(
+                "providers.secret",
+                new.secret.as_deref().unwrap_or_default(),
+            ),
             settings: seal("providers.settings", &settings_json(&new.settings)?),
             created_ms: clock::unix_ms(),
             id: id.clone(),
         };
-        desk.store.providers().add(&caller.client, &row).await.map_err(stored)?;
+        desk.store
+            .providers()
+            .add(&caller.client, &row)
+            .await
+            .map_err(stored)?;
         let shown = show(&keys, &find(desk, &caller, &id).await?)?;
         Ok(Made::new(&id, format!("/v1/providers/{id}"), &shown)?.revision(1))
     };
@@ -277,8 +299,11 @@ pub(super) async fn list(
     let page = Page::alone("providers", params)?;
     let keys = caller.keys(&app.desk).await?;
     let providers = app.desk.store.providers();
-    let rows = providers.list(&caller.client, page.after().as_ref(), page.limit).await;
-    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row)).map(Answer)
+    let rows = providers
+        .list(&caller.client, page.after().as_ref(), page.limit)
+        .await;
+    page.try_of(rows.map_err(stored)?, |row| show(&keys, &row))
+        .map(Answer)
 }
 
 /// List what the operator provides to every client
@@ -343,12 +368,17 @@ pub(super) async fn change(
     let seal = |column, text: &str| desk::seal(&keys, Place::new(column, &id), text);
     let change = RowChange {
         name: seal("providers.name", &name),
-        secret: change.secret.map(|secret| seal("providers.secret", &secret)),
+        secret: change
+            .secret
+            .map(|secret| seal("providers.secret", &secret)),
         settings: seal("providers.settings", &settings_json(&settings)?),
         updated_ms: clock::unix_ms(),
     };
     let providers = desk.store.providers();
-    providers.update(&caller.client, &id, revision, &change).await.map_err(stored)?;
+    providers
+        .update(&caller.client, &id, revision, &change)
+        .await
+        .map_err(stored)?;
     let row = find(desk, &caller, &id).await?;
     Ok(At(row.revision, show(&keys, &row)?))
 }

@@ -178,7 +178,11 @@ pub(super) async fn create(
         let (row, is_new) = added.map_err(stored)?;
         let id = row.id.clone();
         let made = Made::new(&id, format!("/v1/suppressions/{id}"), &show(row))?;
-        Ok(if is_new { made } else { made.status(StatusCode::OK) })
+        Ok(if is_new {
+            made
+        } else {
+            made.status(StatusCode::OK)
+        })
     };
     once.settle(work).await
 }
@@ -197,13 +201,13 @@ pub(super) async fn check(
     let work = async move {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
-        let found = desk.store.suppressions().check(
-            &caller.client,
-            &desk::suppression_index(&keys, &phone),
-            &desk.platform_suppression_index(&phone),
-            None,
-        );
-        let found = found.await.map_err(stored)?;
+        let hash = desk::suppression_index(&keys, &phone);
+        let platform_hash = desk.platform_suppression_index(&phone);
+        let suppressions = desk.store.suppressions();
+        let found = suppressions
+            .check(&caller.client, &hash, &platform_hash, None)
+            .await
+            .map_err(stored)?;
         let answer = SuppressionAnswer {
             suppressed: found.is_some(),
             suppression: found.map(show),
@@ -226,8 +230,11 @@ pub(super) async fn list(
 ) -> Result<Answer<Paged<Suppression>>, Problem> {
     let page = Page::alone("suppressions", params)?;
     let suppressions = app.desk.store.suppressions();
-    let rows = suppressions.list(&caller.client, None, page.after().as_ref(), page.limit).await;
-    page.try_of(rows.map_err(stored)?, |row| Ok(show(row))).map(Answer)
+    let rows = suppressions
+        .list(&caller.client, None, page.after().as_ref(), page.limit)
+        .await;
+    page.try_of(rows.map_err(stored)?, |row| Ok(show(row)))
+        .map(Answer)
 }
 
 /// Show a suppression
@@ -267,7 +274,9 @@ pub(super) async fn remove(
         return Err(Problem::new(Code::Forbidden));
     }
     let suppressions = app.desk.store.suppressions();
-    let lifted = suppressions.remove(&caller.client, &id, &word(&reason), clock::unix_ms()).await;
+    let lifted = suppressions
+        .remove(&caller.client, &id, &word(&reason), clock::unix_ms())
+        .await;
     lifted.map_err(stored)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn moments_are_utc() {
         assert_eq!(When::of(1_795_365_000_123).0, "2026-11-22T16:30:00.123Z");
-        assert_eq!(parse("2026-11-22T17:30:00.123+01:00"), Some(1_795_365_000_123));
+        assert_eq!(
+            parse("2026-11-22T17:30:00.123+01:00"),
+            Some(1_795_365_000_123)
+        );
         for wrong in ["", "2026-11-22", "now", "2026-13-01T00:00:00Z"] {
             assert_eq!(parse(wrong), None);
         }

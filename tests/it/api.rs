@@ -1,3 +1,9 @@
-//! The API: the real router, over memory, on a real database in a folder of its own.
+//! The API: the real router, on a real database in a folder of its own.
 
+mod conventions;
 mod doorway;
+mod hostile;
+mod keys;
+mod nouns;
+mod rig;
+mod strangers;

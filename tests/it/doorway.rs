@@ -6,7 +6,7 @@ use trunkline::carrier_double::ConnectError;
 use trunkline_core::token::{Claims, Key, sign};
 
 use crate::session::raw::{Raw, upgrade};
-use crate::session::rig::{House, Plot, claims, key, now_s};
+use crate::session::rig::{House, Plot, claims, key, now_s, unhurried};
 
 /// Status, `retry-after` and words of the answer to a token; `None` if it opened a socket.
 async fn refusal(house: &House, token: &str) -> Option<(u16, Option<String>, String)> {
@@ -192,6 +192,10 @@ async fn readiness_follows_the_room() {
 
 /// A plain request: the status and the body.
 async fn get(house: &House, path: &str, headers: &str) -> (u16, String) {
+    unhurried(ask(house, path, headers)).await
+}
+
+async fn ask(house: &House, path: &str, headers: &str) -> (u16, String) {
     let mut line = house.knock().await;
     let request = format!("GET {path} HTTP/1.1\r\nhost: trunkline.test\r\n{headers}\r\n");
     line.write_all(request.as_bytes()).await.unwrap();

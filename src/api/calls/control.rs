@@ -33,7 +33,10 @@ pub(in crate::api) struct Say {
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Context {
     /// What the agent should know from its next answer on; it is not read out.
-    #[schema(max_length = 8000, example = "The three o'clock slot has just been taken.")]
+    #[schema(
+        max_length = 8000,
+        example = "The three o'clock slot has just been taken."
+    )]
     text: String,
 }
 

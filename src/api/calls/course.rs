@@ -91,7 +91,9 @@ pub(in crate::api) async fn events(
     let page = Page::alone("events", params)?;
     find(&app.desk, &caller, &id).await?;
     let events = app.desk.store.events();
-    let rows = events.list(&caller.client, &id, page.after_number(), page.limit).await;
+    let rows = events
+        .list(&caller.client, &id, page.after_number(), page.limit)
+        .await;
     let (rows, more) = rows.map_err(stored)?;
     let next = rows.last().filter(|_| more).map(|row| row.seq.to_string());
     let data = rows.into_iter().map(|row| CallEvent {
@@ -116,7 +118,10 @@ pub(in crate::api) async fn consent(
     let row = find(&app.desk, &caller, &id).await?;
     let consents = app.desk.store.consents();
     let steps = consents.list(&caller.client, &id).await.map_err(stored)?;
-    let withdrawal = consents.withdrawal(&caller.client, &id).await.map_err(stored)?;
+    let withdrawal = consents
+        .withdrawal(&caller.client, &id)
+        .await
+        .map_err(stored)?;
     let steps = steps.into_iter().map(|row| {
         let (step, detail) = particulars(&row.step);
         ConsentStep {

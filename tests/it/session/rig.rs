@@ -9,12 +9,16 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::Agents;
-use trunkline::api::{Doorway, accept};
+use trunkline::api::{Doorway, Rate, accept};
 use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError, Speech};
 use trunkline::clock;
+use trunkline::desk::Desk;
+use trunkline::live::LiveCalls;
 use trunkline::session::LiveNote;
+use trunkline::store::{Store, StoreConfig};
 use trunkline::think::ChatSettings;
+use trunkline::vault::Vault;
 use trunkline_core::call::{EndReason, Note};
 use trunkline_core::token::{Claims, Direction, Key, sign};
 
@@ -131,6 +135,30 @@ pub(crate) fn url(token: &str) -> String {
     format!("ws://trunkline.test/media/twilio/{token}")
 }
 
+/// What is kept in a new folder.
+pub(crate) async fn desk(data: &std::path::Path) -> Arc<Desk> {
+    let vault = Vault::init(data).await.unwrap();
+    let config = StoreConfig::sqlite(&data.join("trunkline.db"));
+    Arc::new(Desk {
+        store: Store::open(&config).await.unwrap(),
+        vault,
+        live: LiveCalls::default(),
+    })
+}
+
+/// Does `work`, which waits for other threads, while a paused clock stands still: it would leap over every deadline as
+/// soon as nothing is to do but to wait.
+pub(crate) async fn unhurried<T>(work: impl Future<Output = T>) -> T {
+    let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
+    let held = tokio::task::spawn_blocking(move || {
+        let _ = wait.recv();
+    });
+    let outcome = work.await;
+    drop(done);
+    held.await.unwrap();
+    outcome
+}
+
 impl House {
     pub(crate) async fn open() -> Self {
         Self::build(Plot::default()).await
@@ -158,13 +186,15 @@ impl House {
             keys: vec![key()],
             allow_reusable: plot.allow_reusable,
             chat: plot.chat,
+            desk: unhurried(desk(&folder.path().join("data"))).await,
+            public_url: "wss://trunkline.test".into(),
         })
         .unwrap();
         app.warm().await.unwrap();
         let (door, visitors) = mpsc::channel(64);
         // The door stays open while the server drains, so that a test can see what late visitors are told.
         let (open, closed) = watch::channel(false);
-        let router = trunkline::api::router(&app);
+        let router = trunkline::api::router(&app, Rate::default());
         let serving = accept(Door(visitors), router, Doorway::default(), closed);
         Self {
             ears,

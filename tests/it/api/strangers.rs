@@ -1,0 +1,343 @@
+//! Two clients: whatever one owns does not exist for the other. Every operation of the description is tried.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::rig::{Api, Who, agent, id};
+
+/// One operation of the description.
+struct Operation {
+    method: String,
+    path: String,
+    scope: String,
+    description: Value,
+}
+
+/// Every operation under `/v1`.
+async fn operations(api: &Api) -> (Vec<Operation>, Value) {
+    let document = api
+        .ask(None, "GET", "/openapi.json", &Value::Null, &[])
+        .await
+        .fine();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with("/v1/"), "{path}");
+        for (method, description) in item.as_object().unwrap() {
+            let scopes = description["security"][0]["key"].as_array();
+            let scopes = scopes.unwrap_or_else(|| panic!("{method} {path} wants no scope"));
+            assert_eq!(scopes.len(), 1, "{method} {path}");
+            operations.push(Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                scope: scopes[0].as_str().unwrap().to_owned(),
+                description: description.clone(),
+            });
+        }
+    }
+    assert!(operations.len() > 40, "{}", operations.len());
+    (operations, document)
+}
+
+/// One of everything that a client can have, by the path under which the things are: the values of the path's
+/// parameters.
+async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'static str, String)>> {
+    let made = async |path: &str, body: Value| id(&api.post(who, path, &body).await.made());
+    let agent_id = made("/v1/agents", agent()).await;
+    let carrier = json!({
+        "carrier": "twilio", "name": "Main", "secret": "0123456789abcdef0123456789abcdef",
+        "settings": { "account_sid": "AC0123456789abcdef0123456789abcdef" },
+    });
+    let provider = json!({
+        "kind": "model", "vendor": "openai_compatible", "name": "Ours", "secret": "sekrit",
+        "settings": { "base_url": "https://llm.example.com/v1", "model": "m" },
+    });
+    let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
+    let key = json!({ "name": "Other", "scopes": ["calls:read"] });
+    let last = who.client.as_str().as_bytes().last().unwrap() % 10;
+    let other_last = who.client.as_str().as_bytes()[20] % 10;
+    let number = json!({ "number": format!("+155501001{last}{other_last}") });
+    BTreeMap::from([
+        (
+            "/v1/api-keys",
+            vec![("id", made("/v1/api-keys", key).await)],
+        ),
+        (
+            "/v1/agents",
+            vec![("id", agent_id.clone()), ("version", "1".to_owned())],
+        ),
+        (
+            "/v1/providers",
+            vec![("id", made("/v1/providers", provider).await)],
+        ),
+        (
+            "/v1/carrier-accounts",
+            vec![("id", made("/v1/carrier-accounts", carrier).await)],
+        ),
+        (
+            "/v1/numbers",
+            vec![("id", made("/v1/numbers", number).await)],
+        ),
+        (
+            "/v1/suppressions",
+            vec![("id", made("/v1/suppressions", suppression).await)],
+        ),
+        (
+            "/v1/calls",
+            vec![(
+                "id",
+                api.call_of(who, "+15550100123", 1_795_365_000_000).await,
+            )],
+        ),
+    ])
+}
+
+/// The path with its parameters filled in; none if it has none. A path that cannot be filled fails the test: whoever
+/// adds one adds what belongs there.
+fn filled(path: &str, belongings: &BTreeMap<&str, Vec<(&str, String)>>) -> Option<String> {
+    let (collection, _) = path.split_once("/{")?;
+    let values = belongings
+        .get(collection)
+        .unwrap_or_else(|| panic!("{path}: no {collection} among the belongings"));
+    let mut filled = path.to_owned();
+    for (name, value) in values {
+        filled = filled.replace(&format!("{{{name}}}"), value);
+    }
+    assert!(!filled.contains('{'), "{path}: {filled}");
+    Some(filled)
+}
+
+/// A body that the operation takes: the schema's example, or one of our own.
+fn body(operation: &Operation, document: &Value) -> Value {
+    let content = &operation.description["requestBody"]["content"]["application/json"];
+    let Some(name) = content["schema"]["$ref"].as_str() else {
+        return Value::Null;
+    };
+    match name.rsplit('/').next().unwrap() {
+        "AgentSpec" => agent(),
+        "CallChange" => json!({ "metadata": {} }),
+        "ClientChange" => json!({ "name": "Elm" }),
+        "ProviderChange" | "CarrierAccountChange" => json!({ "name": "Elm" }),
+        "NumberChange" => json!({ "agent_id": null }),
+        "Say" | "Context" => json!({ "text": "hello" }),
+        other => {
+            assert!(
+                document["components"]["schemas"][other].is_object(),
+                "{other}"
+            );
+            assert!(
+                !operation.path.contains('{'),
+                "{}: no body {other}",
+                operation.path
+            );
+            json!({})
+        }
+    }
+}
+
+fn query(operation: &Operation) -> &'static str {
+    let suppression = operation.path == "/v1/suppressions/{id}" && operation.method == "DELETE";
+    if suppression { "?reason=mistake" } else { "" }
+}
+
+#[tokio::test]
+async fn what_is_anothers_does_not_exist() {
+    let api = Api::open().await;
+    let (ours, theirs) = (api.client().await, api.client().await);
+    let belongings = belongings(&api, &ours).await;
+    // The same of theirs, so that an answer could be mixed up.
+    self::belongings(&api, &theirs).await;
+    let (operations, document) = operations(&api).await;
+    let mut tried = 0;
+    for operation in &operations {
+        let Some(path) = filled(&operation.path, &belongings) else {
+            continue;
+        };
+        let (what, uri) = (&operation.method, format!("{path}{}", query(operation)));
+        let body = body(operation, &document);
+        let foreign = api.ask(Some(&theirs.secret), what, &uri, &body, &[]).await;
+        assert_eq!(foreign.status, 404, "{what} {uri}: {foreign:?}");
+        if what == "HEAD" {
+            continue;
+        }
+        assert_eq!(foreign.code(), "not_found");
+        // Nor can it be told from what never was.
+        let missing_uri = format!("{}{}", missing(&operation.path), query(operation));
+        let missing = api
+            .ask(Some(&theirs.secret), what, &missing_uri, &body, &[])
+            .await;
+        assert_eq!(
+            alike(&foreign.json()),
+            alike(&missing.json()),
+            "{what} {uri}"
+        );
+        tried += 1;
+    }
+    assert!(tried > 25, "{tried}");
+    // They are all still there for their owner, and whoever reads may read them.
+    for operation in operations
+        .iter()
+        .filter(|operation| operation.method == "GET")
+    {
+        let Some(path) = filled(&operation.path, &belongings) else {
+            continue;
+        };
+        let own = api.get(&ours, &path).await;
+        let nothing_kept = ["/transcript", "/recording"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        assert!(
+            own.status == 200 || nothing_kept && own.status == 404,
+            "{path}: {own:?}"
+        );
+    }
+}
+
+fn missing(path: &str) -> String {
+    let sort = match path.split('/').nth(2).unwrap() {
+        "api-keys" => "key",
+        "agents" => "agent",
+        "providers" => "prov",
+        "carrier-accounts" => "carr",
+        "numbers" => "num",
+        "suppressions" => "sup",
+        "calls" => "call",
+        other => panic!("{other}"),
+    };
+    path.replace("{id}", &trunkline::ids::new_id(sort))
+        .replace("{version}", "1")
+}
+
+/// A problem without what is its own.
+fn alike(problem: &Value) -> Value {
+    let mut problem = problem.clone();
+    let fields = problem.as_object_mut().unwrap();
+    fields.remove("request_id").unwrap();
+    fields.remove("instance").unwrap();
+    problem
+}
+
+#[tokio::test]
+async fn lists_hold_nothing_of_others() {
+    let api = Api::open().await;
+    let (ours, theirs) = (api.client().await, api.client().await);
+    let belongings = belongings(&api, &ours).await;
+    for (collection, values) in &belongings {
+        let own = api.get(&ours, collection).await.fine();
+        assert!(
+            own["data"].to_string().contains(&values[0].1),
+            "{collection}: {own}"
+        );
+        let foreign = api.get(&theirs, collection).await.fine();
+        let ids = foreign["data"].as_array().unwrap().len();
+        // Their own key is the one thing they have.
+        assert_eq!(
+            ids,
+            usize::from(*collection == "/v1/api-keys"),
+            "{collection}: {foreign}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_shows_no_key_is_let_in_nowhere() {
+    let api = Api::open().await;
+    let ours = api.client().await;
+    let belongings = belongings(&api, &ours).await;
+    let (operations, document) = operations(&api).await;
+    let wrong = format!("tl_{}", "A".repeat(43));
+    for operation in &operations {
+        let path = filled(&operation.path, &belongings).unwrap_or(operation.path.clone());
+        let body = body(operation, &document);
+        for secret in [None, Some(wrong.as_str()), Some("nonsense"), Some("")] {
+            let answer = api.ask(secret, &operation.method, &path, &body, &[]).await;
+            assert_eq!(
+                answer.status, 401,
+                "{} {path}: {answer:?}",
+                operation.method
+            );
+            assert_eq!(answer.code(), "unauthenticated");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_without_the_scope_is_refused_everywhere() {
+    let api = Api::open().await;
+    let ours = api.client().await;
+    let belongings = belongings(&api, &ours).await;
+    let (operations, document) = operations(&api).await;
+    let scopes: Vec<&str> = trunkline::api::Scope::EACH
+        .iter()
+        .map(|(scope, _)| scope.as_str())
+        .collect();
+    for operation in &operations {
+        assert!(
+            scopes.contains(&operation.scope.as_str()),
+            "{}",
+            operation.scope
+        );
+        let others: Vec<&str> = scopes
+            .iter()
+            .copied()
+            .filter(|scope| *scope != operation.scope)
+            .collect();
+        let who = api.key_of(&ours.client, &others, None).await;
+        let path = filled(&operation.path, &belongings).unwrap_or(operation.path.clone());
+        let body = body(operation, &document);
+        let answer = api
+            .ask(Some(&who.secret), &operation.method, &path, &body, &[])
+            .await;
+        assert_eq!(
+            answer.status, 403,
+            "{} {path}: {answer:?}",
+            operation.method
+        );
+        assert_eq!(answer.code(), "forbidden");
+        assert!(
+            answer.json()["detail"]
+                .as_str()
+                .unwrap()
+                .contains(&operation.scope)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_the_one_that_was_checked_in() {
+    let api = Api::open().await;
+    let answer = api
+        .ask(None, "GET", "/openapi.json", &Value::Null, &[])
+        .await;
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/openapi.json");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        text == kept,
+        "the API has changed: see what with BLESS=1 and a diff of fixtures/openapi.json"
+    );
+}
+
+#[tokio::test]
+async fn every_reference_of_the_description_leads_somewhere() {
+    let api = Api::open().await;
+    let (_, document) = operations(&api).await;
+    let mut open = vec![&document];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(name) = fields.get("$ref").and_then(Value::as_str) {
+                    let pointer = name.strip_prefix('#').unwrap();
+                    assert!(document.pointer(pointer).is_some(), "{name}");
+                }
+                open.extend(fields.values());
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
