@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use trunkline_core::call::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
+use trunkline_core::consent::ConsentPlan;
 use trunkline_core::clause::Clauses;
 use trunkline_core::flow::{Flow, Vars};
 use trunkline_core::token::Direction;
@@ -140,7 +141,7 @@ impl Agent {
 
     /// Every sentence that any call may need at once, so that the voice can make it ahead.
     pub fn sentences(&self) -> Vec<Arc<str>> {
-        let mut all: Vec<Arc<str>> = self.outbound.notices.all().cloned().collect();
+        let mut all: Vec<Arc<str>> = self.outbound.sentences().cloned().collect();
         if let MindSpec::Prompt {
             greeting: Some(greeting),
             ..
@@ -265,6 +266,7 @@ impl AgentFile {
             keys: self.keys.clone(),
             mind_nudges,
             notices,
+            consent: ConsentPlan::default(),
         })
     }
 }

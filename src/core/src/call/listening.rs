@@ -24,6 +24,8 @@ pub(super) struct Caller {
     pub(super) talking: Option<At>,
     /// Start of the speech that has no verdict yet.
     pub(super) from: At,
+    /// Start of the speech before that.
+    before: At,
     /// Speech last ended here.
     stopped: Option<At>,
     /// All before this has its verdict.
@@ -119,6 +121,7 @@ impl Call {
         }
         let at = at.min(self.now);
         if self.caller.missing_since().is_none() {
+            self.caller.before = self.caller.from;
             self.caller.from = at;
         }
         self.caller.talking = Some(at);
@@ -182,8 +185,12 @@ impl Call {
         if self.caller.stood_in.is_some_and(|at| until <= at) {
             return self.obey_late_words(bounded(text), confidence, out);
         }
-        let from = self.caller.from;
-        let to = until.clamp(from, self.now.max(from));
+        let to = until.min(self.now);
+        // A second verdict on the speech before this one.
+        let from = match to < self.caller.from {
+            true => self.caller.before.min(to),
+            false => self.caller.from,
+        };
         self.caller.transcribed = self.caller.transcribed.max(until.min(self.now));
         if self.caller.talking.is_some() {
             self.caller.from = self.caller.talking.map_or(to, |talking| talking.max(to));

@@ -258,7 +258,7 @@ impl Reply {
         let rest: Vec<Clause> = self
             .clauses
             .iter()
-            .filter(|c| !c.over && !(c.notice && is_decided))
+            .filter(|c| !(c.over || c.notice && is_decided))
             .map(|c| Clause {
                 said: false,
                 heard: 0,

@@ -323,7 +323,9 @@ fn what_is_decided_stays() {
     ] {
         let open: &[Fact] = match by {
             Method::Silence => &[Heard(3_000), Quiet(3_000, 5_000)],
-            _ => &[Heard(3_000), Fact::Yes(4_000)],
+            Method::WentOn | Method::SaidYes | Method::PressedYes => {
+                &[Heard(3_000), Fact::Yes(4_000)]
+            }
         };
         // Granted stays until it is withdrawn, and that stays.
         let facts = [open, &after].concat();
