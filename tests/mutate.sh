@@ -1,6 +1,6 @@
 #!/bin/sh
 # Takes one guard at a time out of the conversation and shows which tests notice. A mutant that nobody notices is a test
-# that is missing: the script then fails. Works on a copy; about a minute.
+# that is missing: the script then fails. Works on a copy; some minutes.
 set -eu
 cd "$(dirname "$0")/.."
 copy=$(mktemp -d)
@@ -47,4 +47,18 @@ mutant 'dictated digits do not wait' endpoint.rs 's/if digits >= 3 \|\| \(digits
 mutant 'a lost transcript is not missed' listening.rs 's/\(stopped\.since\(self\.transcribed\) > VERDICT_SLACK_MS\)\.then_some\(stopped\)/None.filter(|_: \&At| stopped.since(self.transcribed) > VERDICT_SLACK_MS)/'
 mutant 'nudges never end' trouble.rs 's/self\.nudges \+= 1;//'
 mutant 'the first ending does not stay' trouble.rs 's/if self\.ending\.is_none\(\) \{\n            self\.begin_ending/if true {\n            self.begin_ending/'
+mutant 'the gate opens before the notice was heard' consent.rs 's/if notice\.left == 0 \{/if reply.notice_has_begun() {/'
+mutant 'a notice that could not be voiced was heard' reply.rs 's/if clause\.over \|\| clause\.lost \|\| /if clause.over || /'
+mutant 'a notice without marks was heard' trouble.rs 's/reply\.presumed_heard\(\)/reply.heard_whole()/'
+mutant 'a yes counts before the end of the question' ../consent/gate.rs 's/let began_after = said\.from >= heard;/let began_after = said.to > heard;/'
+mutant 'the key for yes counts before the end of the question' ../consent/gate.rs 's/State::Announcing\(round\) if round\.from\.is_some\(\) => \{\n                round\.doubt\.get_or_insert\(now\);\n                None/State::Announcing(round) if round.from.is_some() => {\n                self.grant(Method::PressedYes, now)/'
+mutant 'words over the notice agree' ../consent/gate.rs 's/State::Heard\(round, heard\) if said\.to <= heard => self\.spoke_over\(round, said\),//'
+mutant 'unsure words agree' consent.rs 's/if !is_sure \{/if !is_sure \&\& text.is_empty() {/'
+mutant 'silence after the second question agrees' ../consent/gate.rs 's/round if round\.again => self\.refuse\(Refusal::NoAnswer\),/round if round.again => self.grant(Method::Silence, now),/'
+mutant 'a withdrawal is ignored' ../consent/gate.rs 's/State::Granted\(_\) => \{\n                self\.state = State::Withdrawn;.*?\n            \}/State::Granted(_) => None,/s'
+mutant 'a refusal is written down after its words' listening.rs 's/let objected = self\.object_in_words\(&found, from, out\);\n(.*?\}\)\);\n)/$1        let objected = self.object_in_words(\&found, from, out);\n/s'
+mutant 'the mind is asked before consent is decided' control.rs 's/self\.gate\.is_decided\(\) && !self\.muted/!self.muted/'
+mutant 'a muted mind is asked' control.rs 's/self\.gate\.is_decided\(\) && !self\.muted/self.gate.is_decided()/'
+mutant 'keys from before the grant look like later ones' consent.rs 's/self\.note_keys\(out\);//'
+mutant 'the mind may deny being an AI' speaking.rs 's/guard::denies_ai\(so_far/false \&\& guard::denies_ai(so_far/'
 exit $missed

@@ -13,6 +13,8 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use trunkline_core::call::{
     Action, After, Call, EndReason, Event, Expects, Note, Position, ReplyId, Stage, Timer,
 };
+use trunkline_core::consent::Mode;
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 
 /// Bytes of one case: some hundreds of events.
@@ -225,8 +227,24 @@ impl Bytes<'_> {
     }
 }
 
-fn call() -> Call {
-    Call::new(Arc::new(crate::scenario::settings()), At::START)
+/// The rule of consent for a string of bytes: half of them ask for none.
+fn mode(bytes: usize) -> Option<Mode> {
+    [
+        None,
+        Some(Mode::Announce),
+        None,
+        Some(Mode::AnnounceContinue),
+        None,
+        Some(Mode::Affirmative),
+        None,
+        Some(Mode::NoRecord),
+    ][bytes % 8]
+}
+
+fn call(mode: Option<Mode>) -> Call {
+    let mut settings = crate::scenario::settings();
+    settings.consent.mode = mode;
+    Call::new(Arc::new(settings), At::START)
 }
 
 /// For a report: what the call was told last.
@@ -241,8 +259,9 @@ enum Told {
 type Tally = BTreeMap<&'static str, u32>;
 
 fn run(bytes: &[u8]) -> Result<Tally, String> {
+    let mut call = call(mode(bytes.len()));
     let mut bytes = Bytes { rest: bytes };
-    let mut call = call();
+    let mut is_granted = false;
     let (mut now, mut tally, mut actions) = (0, Tally::new(), Vec::new());
     let mut pausing = None;
     while !bytes.rest.is_empty() {
@@ -267,9 +286,13 @@ fn run(bytes: &[u8]) -> Result<Tally, String> {
                 Told::Event(event)
             }
         };
-        look(&call, was_ended, &actions).map_err(|broken| {
-            format!("{broken}, at {now} ms after {told:?}: {actions:?}\n{call:?}")
-        })?;
+        let kept = keeps_consent(&call, is_granted, &actions);
+        look(&call, was_ended, &actions)
+            .and(kept)
+            .map_err(|broken| {
+                format!("{broken}, at {now} ms after {told:?}: {actions:?}\n{call:?}")
+            })?;
+        is_granted = call.granted().is_some();
         for action in actions.drain(..) {
             *tally.entry(name(&action)).or_default() += 1;
             if let Action::Pause { reply } = action {
@@ -297,6 +320,30 @@ fn finish(mut call: Call, actions: &mut Vec<Action>) -> Result<(), String> {
         actions.clear();
     }
     Err(format!("a call left alone does not end:\n{call:?}"))
+}
+
+/// No mind is asked before consent is decided, and its proof comes and goes with the notes that say so.
+fn keeps_consent(call: &Call, was_granted: bool, actions: &[Action]) -> Result<(), String> {
+    let thinks = actions.iter().any(|a| matches!(a, Action::Think { .. }));
+    if thinks && !call.consent_decided() {
+        return Err("a mind is asked before consent is decided".into());
+    }
+    let steps = actions.iter().filter_map(|a| {
+        if let Action::Note(Note::Consent { step, .. }) = a {
+            Some(*step)
+        } else {
+            None
+        }
+    });
+    let is_granted = steps.fold(was_granted, |is_granted, step| match step {
+        Step::Granted { .. } => true,
+        Step::Refused { .. } | Step::Withdrawn { .. } => false,
+        Step::Announced { .. } | Step::Unclear { .. } => is_granted,
+    });
+    match call.granted().is_some() == is_granted {
+        true => Ok(()),
+        false => Err("the proof of consent and the notes about it differ".into()),
+    }
 }
 
 fn look(call: &Call, was_ended: bool, actions: &[Action]) -> Result<(), String> {
@@ -340,6 +387,13 @@ fn name(action: &Action) -> &'static str {
         Action::Note(Note::Interrupted { .. }) => "interrupted",
         Action::Note(Note::Commanded { .. }) => "commanded",
         Action::Note(Note::Answered { .. }) => "answered",
+        Action::Note(Note::Guarded { .. }) => "guarded",
+        Action::Note(Note::Consent { step, .. }) => match step {
+            Step::Granted { .. } => "granted",
+            Step::Refused { .. } => "refused",
+            Step::Withdrawn { .. } => "withdrawn",
+            Step::Announced { .. } | Step::Unclear { .. } => "announced",
+        },
         Action::Note(_) => "note",
     }
 }
@@ -394,6 +448,11 @@ fn any_bytes_make_a_call_that_keeps_its_promises() {
         ("commanded", 500),
         ("answered", 30),
         ("hang-up", 1_000),
+        ("announced", 100),
+        ("granted", 20),
+        ("refused", 300),
+        ("withdrawn", 2),
+        ("guarded", 20),
     ] {
         let count = tally.get(what).copied().unwrap_or(0);
         assert!(count >= least, "{what}: {count}; in all {tally:?}");
@@ -423,7 +482,7 @@ type Flood = Box<dyn Fn(&Call) -> Event>;
 #[test]
 fn a_flood_does_not_make_a_call_grow() {
     let long = "caf\u{e9} au lait ".repeat(500);
-    let floods: [(&str, Flood); 9] = [
+    let floods: [(&str, Flood); 13] = [
         ("finals", final_of(long.clone())),
         ("robot questions", final_of("Are you a robot?".into())),
         (
@@ -447,6 +506,23 @@ fn a_flood_does_not_make_a_call_grow() {
                 text: long.clone(),
             })
         }),
+        ("unclear words", final_of("recording".into())),
+        ("sentences of an operator's", {
+            let long = long.clone();
+            Box::new(move |_| Event::SayAsked { text: long.clone() })
+        }),
+        ("muting and unmuting", {
+            let on = std::cell::Cell::new(false);
+            Box::new(move |_| Event::Muted {
+                on: !on.replace(!on.get()),
+            })
+        }),
+        ("denials", {
+            Box::new(|call| Event::MindSaid {
+                reply: call.drafting().or(call.speaking()).unwrap_or(ReplyId(0)),
+                text: "I'm not a robot.".into(),
+            })
+        }),
         ("voice failures", {
             Box::new(|call| Event::VoiceFailed {
                 reply: call.speaking().unwrap_or(ReplyId(0)),
@@ -456,8 +532,8 @@ fn a_flood_does_not_make_a_call_grow() {
     ];
     let mut large = Vec::new();
     for (name, flood) in floods {
-        for step_ms in [0, 1] {
-            let (mut call, mut actions) = (call(), Vec::new());
+        for (step_ms, rule) in [(0, 0), (1, 0), (1, 1), (1, 5)] {
+            let (mut call, mut actions) = (call(mode(rule)), Vec::new());
             call.handle(At::START, Event::Answered, &mut actions);
             for n in 0..1_000 {
                 actions.clear();
@@ -470,7 +546,10 @@ fn a_flood_does_not_make_a_call_grow() {
             }
             let bytes = format!("{call:?}").len();
             if bytes > STATE_BYTES_MAX {
-                large.push(format!("{name}, {step_ms} ms apart: {bytes} bytes"));
+                let mode = mode(rule);
+                large.push(format!(
+                    "{name}, {step_ms} ms apart, {mode:?}: {bytes} bytes"
+                ));
             }
         }
     }
