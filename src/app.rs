@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
+use trunkline_core::geo::Place;
 use trunkline_core::token::{Claims, Key};
 
-use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
+use crate::agent::{Agents, MindSpec, NotForThisCall};
 use crate::desk::Desk;
 use crate::provider::{Ears, StageError, Voice};
-use crate::session::{LiveNote, Means};
+use crate::reception::{Arrival, Reception};
+use crate::session::{LiveNote, Matters, Means};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
 use crate::tickets::Tickets;
@@ -24,8 +26,10 @@ pub struct App {
     pub ears: Arc<dyn Ears>,
     /// The speaking stage.
     pub voice: Arc<dyn Voice>,
-    /// Who may answer.
+    /// The operator's agents.
     pub agents: Agents,
+    /// Who receives calls.
+    pub reception: Reception,
     /// Who may open a media socket.
     pub tickets: Tickets,
     /// Notes of live calls.
@@ -60,6 +64,8 @@ pub struct Parts {
     pub desk: Arc<Desk>,
     /// How carriers reach the server, as `wss://voice.example.com`.
     pub public_url: String,
+    /// Where the server stands: one of the places whose rules of consent hold.
+    pub place: Option<Place>,
 }
 
 /// A call cannot be held by the agent it is for.
@@ -84,6 +90,7 @@ impl App {
         Ok(Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
+            reception: Reception::new(parts.agents.clone(), parts.place),
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
@@ -141,8 +148,9 @@ impl App {
         }
     }
 
-    /// What a call with this agent needs.
-    pub fn means(&self, agent: &Agent, claims: &Claims) -> Result<Means, CannotHold> {
+    /// What a call needs that has come in.
+    pub fn means(&self, claims: &Claims, arrival: Arrival) -> Result<Means, CannotHold> {
+        let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, &BTreeMap::new())?;
         let mind = match &agent.mind {
             MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
@@ -162,10 +170,13 @@ impl App {
             ears: Arc::clone(&self.ears),
             voice: agent.pronunciations.voice(&self.voice),
             speed: agent.speed,
-            settings: Arc::clone(agent.settings(claims.direction)),
+            settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,
             feed: self.feed.clone(),
             draining: self.draining.subscribe(),
+            keep: arrival.keep,
+            controls: arrival.controls,
+            matters: arrival.ledger.map(|ledger| Box::new(ledger) as Box<dyn Matters>),
         })
     }
 }

@@ -270,20 +270,21 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the async runtime did not start")
 }
 
-/// What is kept in a data folder; a new one gets its keys and its database.
-async fn open_desk(data: &Path) -> anyhow::Result<Arc<Desk>> {
-    data_folder::make_private(data).with_context(|| data.display().to_string())?;
-    let vault = if vault::key_file(data).exists() {
-        Vault::open(data).await?
-    } else {
-        Vault::init(data).await?
-    };
-    let store = Store::open(&StoreConfig::sqlite(&data.join("trunkline.db"))).await?;
-    Ok(Arc::new(Desk {
-        store,
-        vault,
-        live: LiveCalls::default(),
-    }))
+/// Opens the data folder and says what a crash left there.
+async fn open_desk(config: &Config, data: &Path) -> anyhow::Result<Desk> {
+    let settings = JournalSettings::default();
+    let (desk, recovery) = Desk::open(data, &config.store(), settings).await?;
+    if recovery.replayed > 0 || !recovery.left.is_empty() {
+        tracing::info!(
+            calls = recovery.replayed,
+            cut_short = recovery.unfinished,
+            "journals finished that the last run left open"
+        );
+    }
+    for left in &recovery.left {
+        tracing::error!(client = %left.client, call.id = %left.call_id, problem = %left.problem, "a journal stays as it is");
+    }
+    Ok(desk)
 }
 
 async fn build(
@@ -300,8 +301,9 @@ async fn build(
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable,
         chat: config.chat(),
-        desk: open_desk(data).await?,
+        desk: Arc::new(open_desk(config, data).await?),
         public_url: config.public_url(),
+        place: config.place.clone(),
     })?)
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use trunkline_core::geo::Place;
 
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
@@ -37,7 +38,7 @@ pub struct Config {
     /// `TRUNKLINE_DATABASE_URL` comes first.
     pub database_url: Option<String>,
     /// Where the server stands, as `US-VA` or `DE`: one of the places whose rules of consent hold for its calls.
-    pub places: Vec<String>,
+    pub place: Option<Place>,
     /// A folder of agents, one TOML file each, beside those that ship with the server.
     pub agents: Option<PathBuf>,
     /// Where the speech models are; the cache folder of the user if absent.
@@ -94,7 +95,7 @@ impl fmt::Debug for Config {
                 "database_url",
                 &self.database_url.as_ref().map(|_| "[redacted]"),
             )
-            .field("places", &self.places)
+            .field("place", &self.place)
             .field("agents", &self.agents)
             .field("models", &self.models)
             .field("speech", &self.speech)
@@ -110,7 +111,7 @@ impl Default for Config {
             public_url: None,
             data: PathBuf::from("data"),
             database_url: None,
-            places: Vec::new(),
+            place: None,
             agents: None,
             models: None,
             speech: SpeechConfig::default(),

@@ -52,6 +52,16 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Where an agent's documents are sealed to.
+pub fn version_place(version_id: &str) -> Place<'_> {
+    Place::new("agent_versions.body", version_id)
+}
+
+/// The id of a version in the vault's eyes.
+pub fn version_id(agent_id: &str, version: u32) -> String {
+    format!("{agent_id}.{version}")
+}
+
 /// The keyed hash under which a client's calls with a number are found.
 pub fn call_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
     keys.index("call", number.as_str())

@@ -20,6 +20,7 @@ pub mod media_key;
 pub mod models;
 pub mod place;
 pub mod provider;
+pub mod reception;
 pub mod session;
 pub mod speech;
 pub mod store;

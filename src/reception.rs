@@ -43,9 +43,12 @@ pub enum Turned {
     /// Its stored version makes no agent.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The call has been held before, perhaps before a restart.
+    #[error("this media URL has been used; each is good for one call")]
+    Used,
     /// The store.
     #[error("the store does not answer: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The vault.
     #[error("the vault does not open: {0}")]
     Vault(#[from] VaultError),
@@ -65,24 +68,24 @@ pub struct Arrival {
     /// What operators tell it.
     pub controls: Option<Controls>,
     /// What is known outside at once.
-    pub matters: Option<Arc<Ledger>>,
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// Receives calls.
 pub struct Reception {
     agents: Agents,
-    rules: Arc<RulePack>,
+    rules: &'static RulePack,
     /// Where the server stands.
     server: Option<Place>,
     compiled: Mutex<BTreeMap<(String, u32), Arc<Agent>>>,
 }
 
 impl Reception {
-    /// One that knows the operator's agents and these rules.
-    pub fn new(agents: Agents, rules: Arc<RulePack>, server: Option<Place>) -> Self {
+    /// One that knows the operator's agents.
+    pub fn new(agents: Agents, server: Option<Place>) -> Self {
         Self {
             agents,
-            rules,
+            rules: RulePack::shipped(),
             server,
             compiled: Mutex::default(),
         }
@@ -96,7 +99,7 @@ impl Reception {
         call_id: &str,
     ) -> Result<Arrival, Turned> {
         let client = match &claims.client {
-            Some(named) => Some(ClientId::parse(named).ok_or(Turned::NoClient)?),
+            Some(named) => Some(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
             None => desk.sole.clone(),
         };
         let Some(client) = client else {
@@ -107,7 +110,7 @@ impl Reception {
                 mode: Mode::NoRecord,
                 keep: None,
                 controls: None,
-                matters: None,
+                ledger: None,
             });
         };
         let keys = match desk.vault.client(&client).await {
@@ -129,7 +132,7 @@ impl Reception {
             return Ok(agent);
         }
         let agents = desk.store.agents();
-        let row = agents.find(keys.id(), id).await?.ok_or(Turned::NoAgent)?;
+        let row = agents.find(keys.id(), id).await.map_err(Turned::Store)?.ok_or(Turned::NoAgent)?;
         if row.archived_ms.is_some() {
             return Err(Turned::NoAgent);
         }
@@ -137,10 +140,10 @@ impl Reception {
         if let Some(agent) = self.lock().get(&name) {
             return Ok(Arc::clone(agent));
         }
-        let version = agents.find_version(keys.id(), &row.id, row.version).await?;
+        let version = agents.find_version(keys.id(), &row.id, row.version).await.map_err(Turned::Store)?;
         let version = version.ok_or(Turned::NoAgent)?;
-        let place = desk::version_place(&row.id, version.version);
-        let body = desk::open(keys, desk::Place::new("agent_versions.body", &place), &version.body)?;
+        let version_id = desk::version_id(&row.id, version.version);
+        let body = desk::open(keys, desk::version_place(&version_id), &version.body)?;
         let agent = Arc::new(Agent::from_stored(&row.id, row.version, body.as_bytes())?);
         let mut compiled = self.lock();
         if compiled.len() >= COMPILED_MAX {
@@ -162,7 +165,7 @@ impl Reception {
             Direction::Inbound => claims.from.as_ref(),
             Direction::Outbound => claims.to.as_ref(),
         };
-        let verdict = verdict(&self.rules, &self.facts(&agent, person));
+        let verdict = verdict(self.rules, &self.facts(&agent, person));
         let mode = agent.settings_for(claims.direction, verdict.mode).consent.mode;
         let mode = mode.unwrap_or(Mode::NoRecord);
         let subject = keys.subject(person).await?;
@@ -190,7 +193,10 @@ impl Reception {
             carrier_call_id: None,
             metadata: None,
         };
-        desk.store.calls().add(keys.id(), &new).await?;
+        desk.store.calls().add(keys.id(), &new).await.map_err(|error| match error {
+            StoreError::Conflict => Turned::Used,
+            error => Turned::Store(error),
+        })?;
         let began = Began {
             unix_ms,
             agent: agent.id.clone(),
@@ -221,7 +227,7 @@ impl Reception {
             mode,
             keep,
             controls: Some(desk.live.register(keys.id(), call_id)),
-            matters: Some(ledger),
+            ledger: Some(ledger),
         })
     }
 
@@ -291,6 +297,17 @@ impl Matters for Arc<Ledger> {
         let ledger = Arc::clone(self);
         // Nobody waits for this handle; the tracker does.
         let _: JoinHandle<()> = self.pending.spawn(async move { ledger.suppress(&new).await });
+    }
+
+    fn kept(&self, caller_ms: u64, is_recorded: bool) {
+        let ledger = Arc::clone(self);
+        let _: JoinHandle<()> = self.pending.spawn(async move {
+            let calls = ledger.desk.store.calls();
+            let client = ledger.keys.id();
+            if let Err(error) = calls.recorded(client, &ledger.call_id, caller_ms, is_recorded).await {
+                tracing::warn!(%error, "the length of the recording is not in its row");
+            }
+        });
     }
 
     fn unstored(&self, failure: JournalFailure, at: At) {

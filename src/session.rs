@@ -67,6 +67,8 @@ pub struct Means {
 pub trait Matters: Send {
     /// The caller does not want to be called again.
     fn opted_out(&self);
+    /// The call is over; so much of the caller is stored, and there is a recording or not.
+    fn kept(&self, caller_ms: u64, is_recorded: bool);
     /// The recording stopped, since it could not be stored.
     fn unstored(&self, failure: JournalFailure, at: At);
 }
@@ -261,11 +263,14 @@ impl Session {
     fn keep_the_rest(&mut self) {
         let now = self.now();
         self.speaking.drop_rest(now.ms());
-        let failure = self
-            .keeping
-            .take()
-            .and_then(|keeping| keeping.finish(now, &mut self.speaking));
-        self.unstored(failure);
+        let Some(keeping) = self.keeping.take() else {
+            return;
+        };
+        let kept = keeping.finish(now, &mut self.speaking);
+        if let Some(matters) = &self.matters {
+            matters.kept(kept.caller_ms, kept.is_recorded);
+        }
+        self.unstored(kept.failure);
     }
 
     /// The recording stops where it cannot be stored; the conversation does not.

@@ -13,6 +13,7 @@ use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
 use crate::app::App;
 use crate::line::Line;
+use crate::reception::Turned;
 use crate::session::{Means, Session};
 use crate::tickets::Refused;
 
@@ -34,17 +35,6 @@ pub async fn media(
         Ok(claims) => claims,
         Err(refused) => return refuse(&refused),
     };
-    let Some(agent) = app.agents.find(&claims.agent) else {
-        tracing::warn!(agent = %claims.agent, "media socket for an agent that does not exist");
-        return (StatusCode::NOT_FOUND, "no such agent\n").into_response();
-    };
-    let means = match app.means(&agent, &claims) {
-        Ok(means) => means,
-        Err(error) => {
-            tracing::error!(%error, "call not held");
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
-        }
-    };
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
@@ -64,6 +54,18 @@ pub async fn media(
         return refuse(&refused);
     }
     let call_id: Arc<str> = app.call_id(&claims).into();
+    let arrival = match app.reception.receive(&app.desk, &claims, &call_id).await {
+        Ok(arrival) => arrival,
+        Err(turned) => return turn_away(&turned),
+    };
+    let ledger = arrival.ledger.clone();
+    let means = match app.means(&claims, arrival) {
+        Ok(means) => means,
+        Err(error) => {
+            tracing::error!(%error, "call not held");
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+        }
+    };
     // From here on the server does not end without this call, upgraded or not.
     let live = app.tasks.token();
     let span = tracing::info_span!("call", call.id = %call_id);
@@ -74,7 +76,11 @@ pub async fn media(
         .on_upgrade(move |socket| {
             let call = async move {
                 hold(call_id, &claims, means, socket).await;
-                drop((room, live));
+                drop(room);
+                if let Some(ledger) = ledger {
+                    ledger.settled().await;
+                }
+                drop(live);
             };
             call.instrument(span)
         })
@@ -99,6 +105,18 @@ async fn hold(
     }
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
     Session::new(call_id, line, means).hold().await;
+}
+
+fn turn_away(turned: &Turned) -> Response {
+    let status = match turned {
+        Turned::NoAgent | Turned::NoClient => StatusCode::NOT_FOUND,
+        Turned::Used => StatusCode::CONFLICT,
+        Turned::Agent(_) | Turned::Store(_) | Turned::Vault(_) | Turned::Unopened(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    tracing::warn!("call turned away: {turned}");
+    (status, format!("{turned}\n")).into_response()
 }
 
 fn refuse(refused: &Refused) -> Response {

@@ -5,7 +5,7 @@
 
 use trunkline_core::call::Note;
 use trunkline_core::consent::Granted;
-use trunkline_core::journal::{Began, Entry};
+use trunkline_core::journal::{Began, Entry, SAMPLES_PER_MS, Step};
 use trunkline_core::record::{Recorder, RecorderSettings};
 use trunkline_core::time::At;
 use trunkline_media::line_clock::{LineClock, Placer};
@@ -34,6 +34,16 @@ pub(super) struct Keeping {
     entries: Vec<Entry>,
     next_ms: u64,
     failed: bool,
+    /// Samples of the caller's that were handed over, and stay.
+    caller: u64,
+    is_recorded: bool,
+}
+
+/// What came of it.
+pub(super) struct Kept {
+    pub(super) failure: Option<JournalFailure>,
+    pub(super) caller_ms: u64,
+    pub(super) is_recorded: bool,
 }
 
 impl Keeping {
@@ -48,6 +58,8 @@ impl Keeping {
             entries: Vec::new(),
             next_ms: AFTER_MS,
             failed: false,
+            caller: 0,
+            is_recorded: false,
         }
     }
 
@@ -91,12 +103,16 @@ impl Keeping {
     }
 
     /// Gives the journal the rest.
-    pub(super) fn finish(mut self, now: At, speaking: &mut Speaking) -> Option<JournalFailure> {
+    pub(super) fn finish(mut self, now: At, speaking: &mut Speaking) -> Kept {
         self.heard(now, speaking);
         self.recorder.finish(now, &mut self.entries);
         let failure = self.hand_over();
         self.journal.close();
-        failure
+        Kept {
+            failure,
+            caller_ms: self.caller / SAMPLES_PER_MS,
+            is_recorded: self.is_recorded,
+        }
     }
 
     /// What the caller has heard of the agent since the last time.
@@ -116,6 +132,31 @@ impl Keeping {
     fn hand_over(&mut self) -> Option<JournalFailure> {
         if self.failed || self.entries.is_empty() {
             return None;
+        }
+        for entry in &self.entries {
+            match entry {
+                Entry::Audio(audio) if audio.caller.is_some() => {
+                    self.caller += u64::from(audio.samples);
+                }
+                Entry::Consent(consent) => match consent.step {
+                    Step::Granted { .. } => self.is_recorded = true,
+                    Step::Withdrawn { erase: true, .. } => {
+                        (self.caller, self.is_recorded) = (0, false);
+                    }
+                    Step::Announced { .. }
+                    | Step::Unclear { .. }
+                    | Step::Refused { .. }
+                    | Step::Withdrawn { erase: false, .. } => {}
+                },
+                Entry::Began(_)
+                | Entry::Audio(_)
+                | Entry::Turn(_)
+                | Entry::NotKept { .. }
+                | Entry::Event(_)
+                | Entry::Second { .. }
+                | Entry::Erased { .. }
+                | Entry::Ended(_) => {}
+            }
         }
         let failure = self.journal.append(std::mem::take(&mut self.entries)).err();
         let failure = failure.or_else(|| self.journal.failed());

@@ -28,6 +28,7 @@ statements! {
     CONSENT = "INSERT INTO consents (client_id, call_id, seq, at_ms, step, detail)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
     CONSENT_STATE = "UPDATE calls SET consent_state = $3, consent_method = COALESCE($4, consent_method),
+            has_recording = CASE WHEN $3 = 'granted' THEN 1 ELSE has_recording END,
             revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND consent_state <> $3 AND consent_state <> 'withdrawn'";
     SECOND = "INSERT INTO second_passes (client_id, call_id, seq, recogniser, body) VALUES ($1, $2, $3, $4, $5)
