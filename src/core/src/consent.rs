@@ -3,10 +3,12 @@
 pub mod gate;
 pub mod pack;
 mod plan;
+pub mod verdict;
 
 pub use gate::{Granted, Method, Refusal};
 pub use pack::{PackError, RulePack};
 pub use plan::{ConsentPlan, OnWithdrawal};
+pub use verdict::{Facts, Party, Policy, Verdict, verdict};
 
 use serde::{Deserialize, Serialize};
 
