@@ -1,10 +1,14 @@
 //! Consent to keep what a caller says: which rule holds for a call, and the gate that enforces it.
 
 pub mod gate;
+pub mod pack;
 mod plan;
+pub mod verdict;
 
 pub use gate::{Granted, Method, Refusal};
+pub use pack::{PackError, RulePack};
 pub use plan::{ConsentPlan, OnWithdrawal};
+pub use verdict::{Facts, Party, Policy, Verdict, verdict};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +24,16 @@ pub enum Mode {
     Affirmative,
     /// Nothing of the conversation is stored.
     NoRecord,
+}
+
+impl Mode {
+    /// Its name in rule packs and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Announce => "announce",
+            Mode::AnnounceContinue => "announce_continue",
+            Mode::Affirmative => "affirmative",
+            Mode::NoRecord => "no_record",
+        }
+    }
 }

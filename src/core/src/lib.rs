@@ -15,6 +15,7 @@
 //! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
 //! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
 //! | [`transcript`] | what was said, for people and programs to read |
+//! | [`geo`] | where a number is: country, places, time zones |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
@@ -24,6 +25,7 @@ pub mod clause;
 pub mod commands;
 pub mod consent;
 pub mod flow;
+pub mod geo;
 pub mod guard;
 pub mod journal;
 pub mod phone;

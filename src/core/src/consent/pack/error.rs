@@ -1,0 +1,94 @@
+//! Why a text is not a rule pack.
+
+use super::{PACK_BYTES_MAX, RULES_MAX, SCHEMA};
+
+/// What is wrong with a pack, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The text is too long.
+    #[error("the pack has {bytes} bytes, at most {PACK_BYTES_MAX} are read")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is no JSON, or a field is missing, unknown, twice there, or of another type.
+    #[error("line {line}, column {column}: {what}")]
+    Json {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// In the parser's words.
+        what: String,
+    },
+    /// It is of another schema.
+    #[error("schema: this server reads {SCHEMA}, the pack is {found:?}")]
+    Schema {
+        /// What it says it is.
+        found: String,
+    },
+    /// The day is none.
+    #[error("as_of: {found:?} is not a day as 2026-11-22")]
+    AsOf {
+        /// What is there.
+        found: String,
+    },
+    /// A word that is none of those allowed there.
+    #[error("{at}: {found:?} is none of {allowed}")]
+    Word {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// What may be there.
+        allowed: &'static str,
+    },
+    /// The modes are in another order than here, so "stricter" would mean something else.
+    #[error("modes_in_order_of_strictness: the order here is {expected}")]
+    Order {
+        /// From lax to strict.
+        expected: &'static str,
+    },
+    /// A default or a row is laxer than it may be.
+    #[error("{at}: {found} is laxer than {least}")]
+    Lax {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: &'static str,
+        /// What must be there at least.
+        least: &'static str,
+    },
+    /// A row's code is no place.
+    #[error("{at}: {found:?}: {why}")]
+    Code {
+        /// Which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// Why not.
+        why: crate::geo::PlaceError,
+    },
+    /// Two rows have the same code.
+    #[error("jurisdictions[{second}]: {code} is there already, as jurisdictions[{first}]")]
+    Duplicate {
+        /// The code.
+        code: String,
+        /// Index of the first row, from 0.
+        first: usize,
+        /// Index of the second.
+        second: usize,
+    },
+    /// The row for places without a row is missing.
+    #[error("jurisdictions: no row {code}, which holds where no other does")]
+    NoFallback {
+        /// Its code.
+        code: &'static str,
+    },
+    /// There are too many rows.
+    #[error("jurisdictions: {rules} rows, at most {RULES_MAX} are read")]
+    TooMany {
+        /// How many there are.
+        rules: usize,
+    },
+}
