@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use trunkline_core::call::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
-use trunkline_core::consent::ConsentPlan;
 use trunkline_core::clause::Clauses;
+use trunkline_core::consent::ConsentPlan;
 use trunkline_core::flow::{Flow, Vars};
 use trunkline_core::token::Direction;
 
