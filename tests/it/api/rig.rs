@@ -114,6 +114,7 @@ impl Api {
             chat: None,
             desk: new_desk(&folder.path().join("data")).await,
             public_url: "wss://trunkline.test".into(),
+            place: None,
         })
         .unwrap();
         Self {

@@ -137,13 +137,12 @@ pub(crate) fn url(token: &str) -> String {
 
 /// What is kept in a new folder.
 pub(crate) async fn desk(data: &std::path::Path) -> Arc<Desk> {
-    let vault = Vault::init(data).await.unwrap();
+    Vault::init(data).await.unwrap();
     let config = StoreConfig::sqlite(&data.join("trunkline.db"));
-    Arc::new(Desk {
-        store: Store::open(&config).await.unwrap(),
-        vault,
-        live: LiveCalls::default(),
-    })
+    let (desk, _) = Desk::open(data, &config, JournalSettings::default())
+        .await
+        .unwrap();
+    Arc::new(desk)
 }
 
 /// Does `work`, which waits for other threads, while a paused clock stands still: it would leap over every deadline as
@@ -188,6 +187,7 @@ impl House {
             chat: plot.chat,
             desk: unhurried(desk(&folder.path().join("data"))).await,
             public_url: "wss://trunkline.test".into(),
+            place: None,
         })
         .unwrap();
         app.warm().await.unwrap();
