@@ -29,13 +29,11 @@ use crate::app::{App, Parts, new_call_id};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::desk::Desk;
-use crate::live::LiveCalls;
+use crate::journal::JournalSettings;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::store::{Store, StoreConfig};
-use crate::vault::{self, Vault};
-use crate::{api, clock, data_folder, media_key, telephony};
+use crate::{api, clock, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]

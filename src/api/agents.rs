@@ -67,16 +67,6 @@ pub(super) struct VersionMade {
     created_at: When,
 }
 
-/// Where an agent's documents are sealed to: they open for the lead of a call too.
-pub(crate) fn version_place(version_id: &str) -> Place<'_> {
-    Place::new("agent_versions.body", version_id)
-}
-
-/// The id of a version in the vault's eyes.
-pub(crate) fn version_id(agent_id: &str, version: u32) -> String {
-    format!("{agent_id}.{version}")
-}
-
 fn show(keys: &ClientKeys, row: store::agents::Agent) -> Result<Agent, Problem> {
     let place = Place::new("agents.name", &row.id);
     Ok(Agent {
@@ -94,8 +84,8 @@ fn show_version(
     agent_id: &str,
     row: &VersionRow,
 ) -> Result<AgentVersion, Problem> {
-    let id = version_id(agent_id, row.version);
-    let json = desk::open(keys, version_place(&id), &row.body).map_err(unopened)?;
+    let id = desk::version_id(agent_id, row.version);
+    let json = desk::open(keys, desk::version_place(&id), &row.body).map_err(unopened)?;
     Ok(AgentVersion {
         agent_id: agent_id.to_owned(),
         version: row.version,
@@ -132,8 +122,8 @@ fn sealed_name(keys: &ClientKeys, id: &str, spec: &AgentSpec) -> Sealed {
 }
 
 fn sealed_body(keys: &ClientKeys, id: &str, version: u32, json: &str) -> Sealed {
-    let version = version_id(id, version);
-    desk::seal(keys, version_place(&version), json)
+    let version = desk::version_id(id, version);
+    desk::seal(keys, desk::version_place(&version), json)
 }
 
 /// Make an agent

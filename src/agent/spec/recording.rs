@@ -62,9 +62,7 @@ impl RecordingSpec {
     pub fn floor(&self) -> Mode {
         match self.mode {
             _ if !self.record => Mode::NoRecord,
-            None | Some(RecordingMode::Announce) => Mode::Announce,
-            Some(RecordingMode::AnnounceContinue) => Mode::AnnounceContinue,
-            Some(RecordingMode::Affirmative) => Mode::Affirmative,
+            mode => mode.map_or(Mode::Announce, Mode::from),
         }
     }
 }
@@ -79,6 +77,16 @@ pub enum RecordingMode {
     AnnounceContinue,
     /// Nothing is kept without a yes.
     Affirmative,
+}
+
+impl From<RecordingMode> for Mode {
+    fn from(mode: RecordingMode) -> Self {
+        match mode {
+            RecordingMode::Announce => Mode::Announce,
+            RecordingMode::AnnounceContinue => Mode::AnnounceContinue,
+            RecordingMode::Affirmative => Mode::Affirmative,
+        }
+    }
 }
 
 /// What happens to a call of which nothing, or nothing more, may be kept.

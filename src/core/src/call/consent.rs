@@ -34,6 +34,15 @@ pub(super) struct Hearing {
     confidence: f32,
 }
 
+impl Hearing {
+    /// Takes off words that it ends with.
+    pub(super) fn forget(&mut self, words: &str) {
+        if let Some(rest) = self.text.strip_suffix(words) {
+            self.text.truncate(rest.trim_end().len());
+        }
+    }
+}
+
 impl Call {
     /// The proof that what the caller says may be stored, while there is one.
     pub fn granted(&self) -> Option<&Granted> {

@@ -98,8 +98,10 @@ impl Call {
         };
         let from = match &found.joined {
             Some((earlier, _)) => {
-                // They are part of the refusal.
-                self.hearing = None;
+                // The words before are part of the refusal; what came before those is not.
+                if let (Some(hearing), Some(last)) = (&mut self.hearing, &self.caller.last) {
+                    hearing.forget(&last.text);
+                }
                 from.min(*earlier)
             }
             None => from,

@@ -185,7 +185,16 @@ impl Observer {
             Action::Note(Note::Consent { step: consent, .. }) => {
                 return self.consent(step, *consent);
             }
-            Action::Note(Note::CallerSaid { text, .. }) => {
+            Action::Note(Note::CallerSaid { from, text, .. }) => {
+                let since = step.granted_since.filter(|since| from >= since);
+                if let (Some(since), Cause::Event(Event::Final { until, .. })) =
+                    (since, &step.cause)
+                    && *until < since
+                {
+                    return Err(format!(
+                        "words from before the grant look like later ones: {text}"
+                    ));
+                }
                 let objects = text.contains("don't record") || text.contains("call me again");
                 if objects && matches!(self.state, State::Open | State::Granted) {
                     return Err(format!(
