@@ -21,6 +21,7 @@ mod rate;
 mod refuse;
 mod revision;
 mod scope;
+mod span;
 mod suppressions;
 mod table;
 mod when;
@@ -128,6 +129,8 @@ fn v1(app: &Arc<App>, rate: Rate) -> OpenApiRouter<Arc<App>> {
         .add(Scope::CallsControl, routes!(calls::change))
         .add(Scope::CallsRead, routes!(calls::course::events))
         .add(Scope::CallsRead, routes!(calls::course::consent))
+        .add(Scope::TranscriptsRead, routes!(calls::transcript::get))
+        .add(Scope::RecordingsRead, routes!(calls::recording::get))
         .add(Scope::CallsControl, routes!(calls::control::hangup))
         .add(Scope::CallsControl, routes!(calls::control::say))
         .add(Scope::CallsControl, routes!(calls::control::context))

@@ -2,6 +2,9 @@
 
 pub(super) mod control;
 pub(super) mod course;
+mod kept;
+pub(super) mod recording;
+pub(super) mod transcript;
 
 use std::sync::Arc;
 
