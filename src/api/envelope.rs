@@ -45,14 +45,14 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let key = response.extensions().get::<KeyUsed>();
+    let by = response.extensions().get::<KeyUsed>();
     tracing::info!(
         %method,
         route = route.as_ref().map_or("none", MatchedPath::as_str),
         status = response.status().as_u16(),
         ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         request = %request_id,
-        key = key.map_or("none", |key| &key.0),
+        by = key.map_or("none", |key| &key.0),
         code = code.map_or("none", Code::as_str),
         "request"
     );
