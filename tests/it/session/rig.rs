@@ -14,11 +14,11 @@ use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError, Speech};
 use trunkline::clock;
 use trunkline::desk::Desk;
-use trunkline::live::LiveCalls;
+use trunkline::desk::setup::Books;
+use trunkline::journal::JournalSettings;
 use trunkline::session::LiveNote;
-use trunkline::store::{Store, StoreConfig};
+use trunkline::store::StoreConfig;
 use trunkline::think::ChatSettings;
-use trunkline::vault::Vault;
 use trunkline_core::call::{EndReason, Note};
 use trunkline_core::token::{Claims, Direction, Key, sign};
 
@@ -135,15 +135,17 @@ pub(crate) fn url(token: &str) -> String {
     format!("ws://trunkline.test/media/twilio/{token}")
 }
 
-/// What is kept in a new folder.
-pub(crate) async fn desk(data: &std::path::Path) -> Arc<Desk> {
-    let vault = Vault::init(data).await.unwrap();
+/// What is kept in a new folder; calls are kept for `client`, if there is one.
+pub(crate) async fn desk(data: &std::path::Path, client: Option<&str>) -> Arc<Desk> {
     let config = StoreConfig::sqlite(&data.join("trunkline.db"));
-    Arc::new(Desk {
-        store: Store::open(&config).await.unwrap(),
-        vault,
-        live: LiveCalls::default(),
-    })
+    let books = Books::make(data, &config).await.unwrap();
+    if let Some(name) = client {
+        books.add_client(name).await.unwrap();
+    }
+    drop(books);
+    let settings = JournalSettings::default();
+    let (desk, _) = Desk::open(data, &config, settings).await.unwrap();
+    Arc::new(desk)
 }
 
 /// Does `work`, which waits for other threads, while a paused clock stands still: it would leap over every deadline as
@@ -186,7 +188,7 @@ impl House {
             keys: vec![key()],
             allow_reusable: plot.allow_reusable,
             chat: plot.chat,
-            desk: unhurried(desk(&folder.path().join("data"))).await,
+            desk: unhurried(desk(&folder.path().join("data"), Some("Oak"))).await,
             public_url: "wss://trunkline.test".into(),
         })
         .unwrap();
