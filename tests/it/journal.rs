@@ -235,6 +235,7 @@ fn withdrawn(at_ms: u64) -> Entry {
         Step::Withdrawn {
             class: Refusal::Objected,
             erase: true,
+            from_ms: at_ms,
         },
     )
 }

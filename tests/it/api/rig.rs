@@ -113,8 +113,9 @@ impl Api {
             keys: vec![key()],
             allow_reusable: false,
             chat: None,
-            desk: new_desk(&folder.path().join("data"), None).await,
+            desk: new_desk(&folder.path().join("data")).await,
             public_url: "wss://trunkline.test".into(),
+            place: None,
         })
         .unwrap();
         Self {

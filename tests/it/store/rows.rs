@@ -237,6 +237,7 @@ async fn a_consent_withdrawn_stays_withdrawn(bench: Bench) {
     let withdrawn = Step::Withdrawn {
         class: Refusal::Objected,
         erase: true,
+        from_ms: 1_000,
     };
     put_all(
         &rows,
