@@ -305,7 +305,7 @@ async fn build(
         chat: config.chat(),
         desk: Arc::new(open_desk(config, data).await?),
         public_url: config.public_url(),
-        place: config.place.clone(),
+        place: config.place,
     })?)
 }
 
