@@ -36,6 +36,13 @@ async fn operations(api: &Api) -> (Vec<Operation>, Value) {
         }
     }
     assert!(operations.len() > 40, "{}", operations.len());
+    let mut names: Vec<_> = operations
+        .iter()
+        .map(|operation| operation.description["operationId"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), operations.len(), "operations share a name");
     (operations, document)
 }
 
