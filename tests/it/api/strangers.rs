@@ -300,6 +300,10 @@ async fn a_key_without_the_scope_is_refused_everywhere() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own switch is no configuration"
+)]
 async fn the_description_is_the_one_that_was_checked_in() {
     let api = Api::open().await;
     let answer = api
