@@ -305,6 +305,7 @@ async fn build(
         chat: config.chat(),
         desk: Arc::new(open_desk(config, data).await?),
         public_url: config.public_url(),
+        limits: config.limits(),
         place: config.place,
     })?)
 }

@@ -28,6 +28,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use trunkline::agent::Agents;
+use trunkline::api::ApiLimits;
 use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError};
 use trunkline::config::Config;
@@ -165,6 +166,8 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         chat: None,
         desk: Arc::new(desk(data).await?),
         public_url: "ws://127.0.0.1".into(),
+        limits: ApiLimits::default(),
+        place: None,
     })?;
     if app.agents.find(&args.agent).is_none() {
         return Err(anyhow!("there is no agent {:?}", args.agent));

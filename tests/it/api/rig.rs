@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 use trunkline::agent::Agents;
-use trunkline::api::{Rate, router};
+use trunkline::api::{ApiLimits, Rate, router};
 use trunkline::api_key::Secret;
 use trunkline::app::{App, Parts};
 use trunkline::clock;
@@ -115,11 +115,15 @@ impl Api {
             chat: None,
             desk: new_desk(&folder.path().join("data")).await,
             public_url: "wss://trunkline.test".into(),
+            limits: ApiLimits {
+                rate,
+                ..ApiLimits::default()
+            },
             place: None,
         })
         .unwrap();
         Self {
-            router: router(&app, rate),
+            router: router(&app),
             app,
             _folder: folder,
         }

@@ -36,6 +36,13 @@ async fn operations(api: &Api) -> (Vec<Operation>, Value) {
         }
     }
     assert!(operations.len() > 40, "{}", operations.len());
+    let mut names: Vec<_> = operations
+        .iter()
+        .map(|operation| operation.description["operationId"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), operations.len(), "operations share a name");
     (operations, document)
 }
 
@@ -293,6 +300,10 @@ async fn a_key_without_the_scope_is_refused_everywhere() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own switch is no configuration"
+)]
 async fn the_description_is_the_one_that_was_checked_in() {
     let api = Api::open().await;
     let answer = api
