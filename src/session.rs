@@ -396,8 +396,9 @@ impl Session {
             | Note::Interrupted { .. }
             | Note::Resumed { .. } => {}
         }
+        let now = self.now();
         if let Some(keeping) = &mut self.keeping {
-            keeping.note(self.call.granted(), &note);
+            keeping.note(now, self.call.granted(), &note, &mut self.speaking);
         }
         self.thinking.note(&note);
         // Nobody watching is no error.

@@ -81,7 +81,17 @@ impl Keeping {
         self.clock.undelayed_ms(now.ms())
     }
 
-    pub(super) fn note(&mut self, granted: Option<&Granted>, note: &Note) {
+    pub(super) fn note(
+        &mut self,
+        now: At,
+        granted: Option<&Granted>,
+        note: &Note,
+        speaking: &mut Speaking,
+    ) {
+        if let Note::Consent { .. } = note {
+            // A step of consent may end the recording here, and what was heard until here stays.
+            self.heard(now, speaking);
+        }
         self.recorder.note(granted, note);
     }
 
@@ -116,7 +126,7 @@ impl Keeping {
     }
 
     /// What the caller has heard of the agent since the last time.
-    pub(super) fn heard(&mut self, now: At, speaking: &mut Speaking) {
+    fn heard(&mut self, now: At, speaking: &mut Speaking) {
         let Self {
             recorder,
             clock,
