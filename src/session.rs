@@ -178,7 +178,7 @@ impl Session {
 
     fn wake_at(&self, sleep: Pin<&mut Sleep>) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
-        let keeping = self.keeping.as_ref().and_then(Keeping::next_due);
+        let keeping = self.keeping.as_ref().map(Keeping::next_due);
         let next = [call, self.speaking.next_due(), keeping]
             .into_iter()
             .flatten()
