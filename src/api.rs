@@ -38,7 +38,6 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,6 +53,17 @@ use crate::telephony;
 use auth::Door;
 use table::Table;
 
+/// What strangers and keys may take of the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ApiLimits {
+    /// How often a key may ask.
+    pub rate: Rate,
+    /// What connections may hold.
+    pub doorway: Doorway,
+}
+
+/// How long HTTP answers under way may take to end once the last call has.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a request may take until its answer begins.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a readiness check waits for the store.
@@ -62,8 +72,8 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The routes.
-pub fn router(app: &Arc<App>, rate: Rate) -> Router {
-    let (v1, document) = v1(app, rate).split_for_parts();
+pub fn router(app: &Arc<App>) -> Router {
+    let (v1, document) = v1(app).split_for_parts();
     Router::new()
         .route(
             &format!("{}/{{token}}", telephony::MEDIA_PATH),
@@ -86,14 +96,9 @@ pub fn router(app: &Arc<App>, rate: Rate) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// The description of the API, as `/openapi.json` has it.
-pub fn document(app: &Arc<App>) -> OpenApi {
-    v1(app, Rate::default()).into_openapi()
-}
-
 /// The API, each route with the scope that it wants.
-fn v1(app: &Arc<App>, rate: Rate) -> OpenApiRouter<Arc<App>> {
-    let door = Arc::new(Door::new(Arc::clone(app), rate));
+fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
+    let door = Arc::new(Door::new(Arc::clone(app), app.limits.rate));
     Table::new(door, OpenApiRouter::with_openapi(docs::frame()))
         .add(Scope::ClientRead, routes!(client::get))
         .add(Scope::ClientWrite, routes!(client::change))
@@ -155,10 +160,10 @@ pub async fn serve(
         // Small messages at a steady beat: nothing is gained by holding them back.
         let _ = stream.set_nodelay(true);
     });
-    let serving = tokio::spawn(accept(
+    let mut serving = tokio::spawn(accept(
         listener,
-        router(&app, Rate::default()),
-        Doorway::default(),
+        router(&app),
+        app.limits.doorway,
         app.draining.subscribe(),
     ));
     stop.await;
@@ -174,7 +179,12 @@ pub async fn serve(
     {
         tracing::warn!(calls = app.tasks.len(), "calls were cut off");
     }
-    serving.abort();
+    if tokio::time::timeout(ANSWER_PATIENCE, &mut serving)
+        .await
+        .is_err()
+    {
+        serving.abort();
+    }
     Ok(())
 }
 

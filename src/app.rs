@@ -9,6 +9,7 @@ use trunkline_core::geo::Place;
 use trunkline_core::token::{Claims, Key};
 
 use crate::agent::{Agents, MindSpec, NotForThisCall};
+use crate::api::ApiLimits;
 use crate::desk::Desk;
 use crate::provider::{Ears, StageError, Voice};
 use crate::reception::{Arrival, Reception};
@@ -42,6 +43,8 @@ pub struct App {
     pub desk: Arc<Desk>,
     /// How carriers reach the server, as `wss://voice.example.com`.
     pub public_url: String,
+    /// What strangers and keys may take of the server.
+    pub limits: ApiLimits,
     http: reqwest::Client,
     chat: Option<Arc<ChatSettings>>,
 }
@@ -64,6 +67,8 @@ pub struct Parts {
     pub desk: Arc<Desk>,
     /// How carriers reach the server, as `wss://voice.example.com`.
     pub public_url: String,
+    /// What strangers and keys may take of the server.
+    pub limits: ApiLimits,
     /// Where the server stands: one of the places whose rules of consent hold.
     pub place: Option<Place>,
 }
@@ -98,6 +103,7 @@ impl App {
             tasks: TaskTracker::new(),
             desk: parts.desk,
             public_url: parts.public_url,
+            limits: parts.limits,
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
         }))

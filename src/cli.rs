@@ -305,7 +305,8 @@ async fn build(
         chat: config.chat(),
         desk: Arc::new(open_desk(config, data).await?),
         public_url: config.public_url(),
-        place: config.place.clone(),
+        limits: config.limits(),
+        place: config.place,
     })?)
 }
 

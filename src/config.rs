@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use trunkline_core::geo::Place;
 
+use crate::api::ApiLimits;
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
 use crate::store::StoreConfig;
@@ -47,6 +48,20 @@ pub struct Config {
     pub speech: SpeechConfig,
     /// The language model of agents that have a prompt instead of a flow.
     pub llm: LlmConfig,
+    /// What strangers and keys may take of the server.
+    pub api: ApiConfig,
+}
+
+/// What strangers and keys may take of the server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Requests a second of one key, for any length of time; 300 if absent.
+    pub requests_per_second: Option<u32>,
+    /// Requests of one key at once after a pause; twice as many as a second's if absent.
+    pub burst: Option<u32>,
+    /// Connections that are open at once and are no media sockets; 1,024 if absent.
+    pub connections: Option<usize>,
 }
 
 /// The embedded speech.
@@ -116,6 +131,7 @@ impl Default for Config {
             models: None,
             speech: SpeechConfig::default(),
             llm: LlmConfig::default(),
+            api: ApiConfig::default(),
         }
     }
 }
@@ -220,6 +236,26 @@ impl Config {
                 problem,
             });
         }
+        for (key, value, most) in [
+            (
+                "api.requests_per_second",
+                self.api.requests_per_second,
+                1_000_000,
+            ),
+            ("api.burst", self.api.burst, 1_000_000),
+            (
+                "api.connections",
+                self.api
+                    .connections
+                    .map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+                100_000,
+            ),
+        ] {
+            if value.is_some_and(|value| !(1..=most).contains(&value)) {
+                let problem = format!("must be between 1 and {most}");
+                return Err(ConfigError::Value { key, problem });
+            }
+        }
         if let Some(url) = &self.llm.base_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
@@ -258,6 +294,20 @@ impl Config {
             },
             None => StoreConfig::sqlite(&self.data.join(DATABASE_FILE)),
         }
+    }
+
+    /// What strangers and keys may take of the server.
+    pub fn limits(&self) -> ApiLimits {
+        let mut limits = ApiLimits::default();
+        if let Some(per_second) = self.api.requests_per_second {
+            limits.rate.per_second = per_second;
+            limits.rate.burst = per_second.saturating_mul(2);
+        }
+        limits.rate.burst = self.api.burst.unwrap_or(limits.rate.burst);
+        if let Some(connections) = self.api.connections {
+            limits.doorway.connections_max = connections;
+        }
+        limits
     }
 
     /// The language model, if there is one.
@@ -325,6 +375,15 @@ mod tests {
     }
 
     #[test]
+    fn limits_follow_the_file() {
+        let limits = |text| parsed(text).unwrap().limits();
+        let rate = limits("[api]\nrequests_per_second = 7").rate;
+        assert_eq!((rate.per_second, rate.burst), (7, 14));
+        let limits = limits("[api]\nburst = 9\nconnections = 5");
+        assert_eq!((limits.rate.burst, limits.doorway.connections_max), (9, 5));
+    }
+
+    #[test]
     fn paths_are_relative_to_the_file() {
         assert_eq!(
             parsed("data = \"d\"").unwrap().data,
@@ -343,6 +402,11 @@ mod tests {
             ("public_url = \"https://x\"", vec!["public_url", "wss://"]),
             ("public_url = \"wss://\"", vec!["public_url"]),
             ("[speech]\nworkers = 0", vec!["speech.workers", "between 1"]),
+            ("[api]\nburst = 0", vec!["api.burst", "between 1"]),
+            (
+                "[api]\nconnections = 0",
+                vec!["api.connections", "between 1"],
+            ),
             ("[llm]\nbase_url = \"http://x/v1\"", vec!["llm", "both"]),
             (
                 "[llm]\nbase_url = \"x\"\nmodel = \"y\"",

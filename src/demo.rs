@@ -193,17 +193,19 @@ async fn show_kept(
             println!("$ {}", Asker::line(&path));
             println!("{}", asker.text(&path).await?);
         }
+        if held.report.is_refused() {
+            let path = format!("/v1/calls/{id}");
+            println!("$ {}", Asker::line(&path));
+            println!("{}", asker.text(&path).await?);
+            continue;
+        }
         let path = format!("/v1/calls/{id}/recording");
         println!("$ {} -o {}", Asker::line(&path), out.display());
-        if held.report.is_refused() {
-            println!("{}", asker.text(&path).await?);
-        } else {
-            let bytes = asker.save(&path, out).await?;
-            println!(
-                "recording: {}, {bytes} bytes (left: caller, right: agent as heard)",
-                out.display()
-            );
-        }
+        let bytes = asker.save(&path, out).await?;
+        println!(
+            "recording: {}, {bytes} bytes (left: caller, right: agent as heard)",
+            out.display()
+        );
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use trunkline_core::consent::verdict::{Facts, Party, Policy, verdict};
 use trunkline_core::consent::{Mode, RulePack};
@@ -207,10 +206,7 @@ impl Reception {
             .calls()
             .add(keys.id(), &new)
             .await
-            .map_err(|error| match error {
-                StoreError::Conflict => Turned::Used,
-                error => Turned::Store(error),
-            })?;
+            .map_err(held_before)?;
         let began = Began {
             unix_ms,
             agent: agent.id.clone(),
@@ -259,7 +255,7 @@ impl Reception {
                 number: person.map(geo::of),
             },
             business: places.next(),
-            server: self.server.clone(),
+            server: self.server,
             transferred: places
                 .map(|place| Party {
                     places: vec![place],
@@ -280,6 +276,14 @@ impl Reception {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, u32), Arc<Agent>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The store knows a call of this id already.
+fn held_before(error: StoreError) -> Turned {
+    if matches!(error, StoreError::Conflict) {
+        return Turned::Used;
+    }
+    Turned::Store(error)
 }
 
 /// What a call makes known outside at once.
@@ -317,14 +321,15 @@ impl Matters for Arc<Ledger> {
         };
         let ledger = Arc::clone(self);
         // Nobody waits for this handle; the tracker does.
-        let _: JoinHandle<()> = self
-            .pending
-            .spawn(async move { ledger.suppress(&new).await });
+        drop(
+            self.pending
+                .spawn(async move { ledger.suppress(&new).await }),
+        );
     }
 
     fn kept(&self, caller_ms: u64, is_recorded: bool) {
         let ledger = Arc::clone(self);
-        let _: JoinHandle<()> = self.pending.spawn(async move {
+        drop(self.pending.spawn(async move {
             let calls = ledger.desk.store.calls();
             let client = ledger.keys.id();
             if let Err(error) = calls
@@ -333,7 +338,7 @@ impl Matters for Arc<Ledger> {
             {
                 tracing::warn!(%error, "the length of the recording is not in its row");
             }
-        });
+        }));
     }
 
     fn unstored(&self, failure: JournalFailure, at: At) {

@@ -25,6 +25,10 @@ use crate::vault::ClientKeys;
 
 /// How long a key that was found good is taken for good: the longest that a revocation made elsewhere takes.
 const TRUSTED_FOR: Duration = Duration::from_secs(5);
+/// The header that names the version of the API.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+/// The version of the API, by the day since which it is as it is.
+const VERSION: &str = "2026-11-22";
 /// Most keys that are remembered.
 const KNOWN_MAX: usize = 10_000;
 
@@ -155,6 +159,9 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if let Err(problem) = understood(request.headers()) {
+        return problem.into_response();
+    }
     let caller = match shown(request.headers()) {
         Some(secret) => guard.door.identify(&secret).await,
         None => Err(Problem::new(Code::Unauthenticated)),
@@ -183,6 +190,26 @@ pub(super) async fn guard(
     response
 }
 
+/// A request may name the version of the API that it was written for, by its day. There is one so far.
+fn understood(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(API_VERSION) else {
+        return Ok(());
+    };
+    let day = value
+        .to_str()
+        .ok()
+        .filter(|text| text.len() == VERSION.len());
+    let day = day.and_then(|text| text.parse::<chrono::NaiveDate>().ok());
+    match day {
+        Some(_) => Ok(()),
+        None => Err(Problem::invalid(
+            "header:api-version",
+            "invalid",
+            "expected a day, as 2026-11-22",
+        )),
+    }
+}
+
 fn shown(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = value.split_once(' ')?;
@@ -193,6 +220,7 @@ fn shown(headers: &HeaderMap) -> Option<Secret> {
 }
 
 fn tell_rate(headers: &mut HeaderMap, limit: u32, drawn: Drawn) {
+    headers.insert(API_VERSION, HeaderValue::from_static(VERSION));
     for (name, value) in [
         ("ratelimit-limit", u64::from(limit)),
         ("ratelimit-remaining", u64::from(drawn.left)),

@@ -119,7 +119,7 @@ impl FromRequest<Arc<App>> for Bare {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (once, bytes, headers) = Once::read(request, app).await?;
         if !bytes.is_empty()
-            && body::json::<serde_json::Map<String, Value>>(&headers, &bytes)?.len() > 0
+            && !body::json::<serde_json::Map<String, Value>>(&headers, &bytes)?.is_empty()
         {
             return Err(Problem::invalid("", "unknown_field", "this takes no body"));
         }

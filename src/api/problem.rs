@@ -362,7 +362,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status, and the problem itself for [`super::envelope`], which knows the request's id.
+    /// The status, and the problem itself for the layer that knows the request's id.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code.status();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
-use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{
     Content, HeaderBuilder, PathItem, Ref, RefOr, Required, ResponseBuilder, SecurityRequirement,
@@ -32,9 +32,10 @@ impl Table {
     /// Adds routes that want `scope`.
     pub(super) fn add(self, wants: Scope, routes: UtoipaMethodRouter<Arc<App>>) -> Self {
         let (schemas, mut paths, methods) = routes;
-        for item in paths.paths.values_mut() {
+        for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
-                describe(operation, &method, wants);
+                operation.operation_id = Some(name(method, path));
+                describe(operation, method, wants);
             }
         }
         let guard_of = Guard {
@@ -54,31 +55,40 @@ impl Table {
 }
 
 /// The operations of a path, each with its method.
-fn operations(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
+fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
     [
-        (HttpMethod::Get, item.get.as_mut()),
-        (HttpMethod::Post, item.post.as_mut()),
-        (HttpMethod::Patch, item.patch.as_mut()),
-        (HttpMethod::Put, item.put.as_mut()),
-        (HttpMethod::Delete, item.delete.as_mut()),
+        ("get", item.get.as_mut()),
+        ("post", item.post.as_mut()),
+        ("patch", item.patch.as_mut()),
+        ("put", item.put.as_mut()),
+        ("delete", item.delete.as_mut()),
     ]
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation?)))
     .collect()
 }
 
+/// A name for an operation, as `post_calls_id_say`: handlers have theirs from their files.
+fn name(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/v1/");
+    let words = path
+        .split(['/', '-', '{', '}'])
+        .filter(|word| !word.is_empty());
+    words.fold(method.to_owned(), |name, word| name + "_" + word)
+}
+
 /// What is true of every operation.
-fn describe(operation: &mut Operation, method: &HttpMethod, wants: Scope) {
+fn describe(operation: &mut Operation, method: &str, wants: Scope) {
     operation.security = Some(vec![SecurityRequirement::new(SCHEME, [wants.as_str()])]);
     let mut headers = Vec::new();
-    if *method == HttpMethod::Post {
+    if method == "post" {
         headers.push(header(
             "Idempotency-Key",
             "Repeats with the same key and the same request are answered as the first was, without its secrets, for a \
              day.",
         ));
     }
-    if *method == HttpMethod::Patch {
+    if method == "patch" {
         headers.push(header(
             "If-Match",
             "The ETag of what was seen: the change is refused if it is another by now.",

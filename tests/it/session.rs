@@ -6,7 +6,7 @@ mod chat;
 mod conversation;
 mod drain;
 mod hostile;
-mod logs;
+pub(crate) mod logs;
 pub(crate) mod model;
 pub(crate) mod raw;
 pub(crate) mod rig;

@@ -143,6 +143,8 @@ impl Transcript {
         let mut transcript = Transcript::default();
         let (mut turns, mut second) = (Vec::new(), Vec::new());
         let mut decided_ms = None;
+        // What stands in a file beside a mark of erasure is what was left.
+        let (mut gone, mut cut_off) = (false, false);
         for entry in entries {
             transcript.take(entry);
             let leaves = match entry {
@@ -155,9 +157,10 @@ impl Transcript {
                     second.extend(turns);
                     None
                 }
-                Entry::Erased { .. } => Some(Leaves::Notices {
-                    until_ms: decided_ms.unwrap_or_default(),
-                }),
+                Entry::Erased { .. } => {
+                    gone = true;
+                    None
+                }
                 Entry::Consent(consent) => Leaves::of_withdrawal(consent.step, decided_ms),
                 Entry::Began(_)
                 | Entry::Audio(_)
@@ -170,8 +173,11 @@ impl Transcript {
                 turns.retain(|turn| leaves.has(turn));
                 second.retain(|turn| leaves.has(turn));
                 transcript.erased |= matches!(leaves, Leaves::Notices { .. });
+                cut_off |= matches!(leaves, Leaves::Before { .. });
             }
         }
+        // A withdrawal that lets stand what was before leaves marks too, of its own words and what came after.
+        transcript.erased |= gone && !cut_off;
         if second.is_empty() {
             transcript.recogniser = None;
         } else {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rig::{Api, Who, agent, id};
+use crate::session::logs::Log;
 
 async fn keyed(api: &Api, who: &Who, key: &str, path: &str, body: &Value) -> super::rig::Answer {
     let headers = [("idempotency-key", key)];
@@ -390,6 +391,69 @@ async fn the_page_loads_nothing_from_elsewhere() {
         start.contains("/openapi.json") && start.contains("\"none\""),
         "{start}"
     );
+}
+
+#[tokio::test]
+async fn a_request_may_name_the_day_of_its_version() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    for (version, status) in [
+        ("2026-11-22", 200),
+        ("2030-01-01", 200),
+        ("2026-13-01", 422),
+        ("1", 422),
+        ("latest", 422),
+    ] {
+        let headers = [("api-version", version)];
+        let secret = Some(who.secret.as_str());
+        let answer = api
+            .ask(secret, "GET", "/v1/client", &Value::Null, &headers)
+            .await;
+        assert_eq!(answer.status, status, "{version}");
+    }
+    assert_eq!(
+        api.get(&who, "/v1/client").await.header("api-version"),
+        "2026-11-22"
+    );
+}
+
+#[tokio::test]
+async fn the_log_names_the_route_and_nothing_of_the_request() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let call = api.call_of(&who, "+15550100123", 1_795_365_000_000).await;
+    let log = Log::start();
+    let suppression = json!({ "number": "+15550100177", "reason": "other" });
+    api.post(&who, "/v1/suppressions", &suppression)
+        .await
+        .made();
+    api.get(&who, "/v1/calls?from=%2B15550100123").await.fine();
+    api.get(&who, &format!("/v1/calls/{call}")).await.fine();
+    api.get(&who, "/v1/+15550100123").await;
+    api.ask(Some("tl_sekrit"), "GET", "/v1/client", &Value::Null, &[])
+        .await;
+    let lines = log.lines("request");
+    for (line, names) in lines.iter().zip([
+        vec![
+            "POST",
+            "route=\"/v1/suppressions\"",
+            "status=201",
+            "key_",
+            "req_",
+        ],
+        vec!["GET", "route=\"/v1/calls\"", "status=200"],
+        vec!["route=\"/v1/calls/{id}\"", "code=\"none\""],
+        vec!["route=\"none\"", "status=404", "code=\"not_found\""],
+        vec!["status=401", "\"none\""],
+    ]) {
+        for name in names {
+            assert!(line.contains(name), "{name}: {line}");
+        }
+    }
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    for secret in ["5550100", "sekrit", &who.secret[3..], &call] {
+        assert!(!log.text().contains(secret), "{secret}: {}", log.text());
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::Agents;
-use trunkline::api::{Doorway, Rate, accept};
+use trunkline::api::{ApiLimits, Doorway, accept};
 use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError, Speech};
 use trunkline::clock;
@@ -187,6 +187,7 @@ impl House {
             chat: plot.chat,
             desk: unhurried(desk(&folder.path().join("data"))).await,
             public_url: "wss://trunkline.test".into(),
+            limits: ApiLimits::default(),
             place: None,
         })
         .unwrap();
@@ -194,7 +195,7 @@ impl House {
         let (door, visitors) = mpsc::channel(64);
         // The door stays open while the server drains, so that a test can see what late visitors are told.
         let (open, closed) = watch::channel(false);
-        let router = trunkline::api::router(&app, Rate::default());
+        let router = trunkline::api::router(&app);
         let serving = accept(Door(visitors), router, Doorway::default(), closed);
         Self {
             ears,
