@@ -56,6 +56,9 @@ pub struct CallSetup {
     pub seed: u64,
     /// Hang up after this long.
     pub call_ms_max: u64,
+    /// How much faster than the machine's the line's own clock runs, in millionths: no two clocks are the same.
+    /// At most 1,000 either way counts.
+    pub clock_ppm: i32,
 }
 
 impl CallSetup {
@@ -76,6 +79,7 @@ impl CallSetup {
             noise_dbfs: Some(-62.0),
             seed,
             call_ms_max: 30 * 60 * 1_000,
+            clock_ppm: 0,
         }
     }
 

@@ -178,7 +178,7 @@ impl Session {
 
     fn wake_at(&self, sleep: Pin<&mut Sleep>) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
-        let keeping = self.keeping.as_ref().and_then(Keeping::next_due);
+        let keeping = self.keeping.as_ref().map(Keeping::next_due);
         let next = [call, self.speaking.next_due(), keeping]
             .into_iter()
             .flatten()
@@ -396,8 +396,9 @@ impl Session {
             | Note::Interrupted { .. }
             | Note::Resumed { .. } => {}
         }
+        let now = self.now();
         if let Some(keeping) = &mut self.keeping {
-            keeping.note(self.call.granted(), &note);
+            keeping.note(now, self.call.granted(), &note, &mut self.speaking);
         }
         self.thinking.note(&note);
         // Nobody watching is no error.

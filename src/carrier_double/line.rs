@@ -18,8 +18,10 @@ use trunkline_core::wire::twilio::{CarrierSide, Outgoing, check_outgoing};
 
 /// Samples of one frame.
 const FRAME: usize = 160;
-/// Time of one sample.
-const SAMPLE: Duration = Duration::from_micros(125);
+/// Time of one sample on a line whose clock is the machine's, in nanoseconds.
+const SAMPLE_NS: u128 = 125_000;
+/// Furthest that the line's clock may be from the machine's, in millionths.
+const CLOCK_PPM_MAX: i32 = 1_000;
 /// A server that takes nothing for this long is not reading.
 const SEND_MS_MAX: u64 = 5_000;
 /// Longest time for the server to answer a close.
@@ -64,6 +66,8 @@ pub(super) struct Line<S> {
     events: broadcast::Sender<Event>,
     state: watch::Sender<LineState>,
     began: Instant,
+    /// Nanoseconds of the line's clock in a millisecond of the machine's.
+    pace: u128,
     frames_sent: u64,
     stalled_until: u64,
     call_samples_max: u64,
@@ -92,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             events,
             state,
             began: now(),
+            pace: pace(setup.clock_ppm),
             frames_sent: 0,
             stalled_until: 0,
             call_samples_max: setup.call_ms_max.saturating_mul(8),
@@ -150,12 +155,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             .playout
             .next_mark()
             .map_or(frame, |mark| mark.min(frame));
-        self.began + SAMPLE * u32::try_from(next).unwrap_or(u32::MAX)
+        // Not before: whoever wakes then finds the sample there.
+        let after_ns = (u128::from(next) * SAMPLE_NS * 1_000_000).div_ceil(self.pace);
+        self.began + Duration::from_nanos(u64::try_from(after_ns).unwrap_or(u64::MAX))
     }
 
     fn position(&self) -> u64 {
         let since = now().saturating_duration_since(self.began);
-        u64::try_from(since.as_nanos() / SAMPLE.as_nanos()).unwrap_or(u64::MAX)
+        let line_ns = since.as_nanos() * self.pace / 1_000_000;
+        u64::try_from(line_ns / SAMPLE_NS).unwrap_or(u64::MAX)
     }
 
     async fn on_time(&mut self) -> Result<(), Ending> {
@@ -415,6 +423,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             over,
         });
     }
+}
+
+fn pace(clock_ppm: i32) -> u128 {
+    let ppm = clock_ppm.clamp(-CLOCK_PPM_MAX, CLOCK_PPM_MAX);
+    u128::from((1_000_000 + ppm).unsigned_abs())
 }
 
 #[expect(

@@ -389,6 +389,35 @@ async fn a_stalled_line_catches_up_without_drift() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_line_has_a_clock_of_its_own() {
+    for (clock_ppm, want_ms) in [
+        (0, 10_000),
+        (1_000, 9_990),
+        (-1_000, 10_010),
+        (-9_000, 10_010),
+    ] {
+        let setup = CallSetup {
+            clock_ppm,
+            ..setup()
+        };
+        let (mut carrier, serving) =
+            call(
+                setup,
+                |mut s| async move { while s.next().await.is_some() {} },
+            )
+            .await;
+        let began = crate::clock::timer_now();
+        carrier.stay_silent(10_000).await.unwrap();
+        let took_ms = (crate::clock::timer_now() - began).as_millis();
+        // A timer counts whole milliseconds, and a script looks every 20.
+        assert!(took_ms.abs_diff(want_ms) <= 2, "{clock_ppm}: {took_ms} ms");
+        let record = carrier.finish().await.unwrap();
+        assert!(record.duration_ms() >= 10_000);
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_leaves_ends_every_wait() {
     let (mut carrier, serving) = call(setup(), |mut s| async move {
         s.say(1_000).await;

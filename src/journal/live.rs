@@ -4,11 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use trunkline_core::journal::{Ended, Entry};
+use trunkline_core::journal::Entry;
 
 use super::failure::JournalFailure;
 use super::lock;
 use super::writer::Order;
+
+/// Steps of consent that are remembered after a failure; a call has a handful.
+const STEPS_MAX: usize = 64;
 
 /// What session and writer both see of a call.
 #[derive(Debug, Default)]
@@ -16,8 +19,8 @@ pub(super) struct Shared {
     failed: OnceLock<JournalFailure>,
     /// The session is gone, and could not say so.
     closed: AtomicBool,
-    /// How the call ended, if that could not be handed over any more.
-    ended: Mutex<Option<Ended>>,
+    /// Steps of consent and the end, if they came after a failure.
+    rest: Mutex<Vec<Entry>>,
 }
 
 impl Shared {
@@ -34,17 +37,29 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Remembers the end among entries that will not be written.
-    pub(super) fn keep_end(&self, entries: &[Entry]) {
+    /// Remembers of entries that will not be written now what must not be lost: what was agreed to, and the end.
+    pub(super) fn keep_rest(&self, entries: &[Entry]) {
+        let mut rest = lock(&self.rest);
         for entry in entries {
-            if let Entry::Ended(ended) = entry {
-                *lock(&self.ended) = Some(ended.clone());
+            let is_kept = match entry {
+                Entry::Consent(_) => rest.len() < STEPS_MAX,
+                Entry::Ended(_) => true,
+                Entry::Began(_)
+                | Entry::Audio(_)
+                | Entry::Turn(_)
+                | Entry::NotKept { .. }
+                | Entry::Event(_)
+                | Entry::Second { .. }
+                | Entry::Erased { .. } => false,
+            };
+            if is_kept {
+                rest.push(entry.clone());
             }
         }
     }
 
-    pub(super) fn take_end(&self) -> Option<Ended> {
-        lock(&self.ended).take()
+    pub(super) fn take_rest(&self) -> Vec<Entry> {
+        std::mem::take(&mut *lock(&self.rest))
     }
 }
 
@@ -62,10 +77,11 @@ impl CallJournal {
     }
 
     /// Hands entries over to be written behind those before; hand over about once a second. Never waits. After a failure
-    /// nothing more is taken, and every call says why; the end of the call is noted still, if the disk allows.
+    /// nothing more is taken, and every call says why; but steps of consent and the end of the call are noted still when
+    /// it is closed, if the disk allows, and what a withdrawal deletes is deleted.
     pub fn append(&self, entries: Vec<Entry>) -> Result<(), JournalFailure> {
         if let Some(failure) = self.failed() {
-            self.shared.keep_end(&entries);
+            self.shared.keep_rest(&entries);
             return Err(failure);
         }
         if entries.is_empty() {
@@ -81,7 +97,7 @@ impl CallJournal {
             Err(TrySendError::Disconnected(order)) => (JournalFailure::Stopped, order),
         };
         if let Order::Append { entries, .. } = order {
-            self.shared.keep_end(&entries);
+            self.shared.keep_rest(&entries);
         }
         self.shared.fail(failure);
         Err(failure)

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use trunkline_core::journal::{
-    Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, encode_header,
+    Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step, encode_header,
 };
 
 use super::disk::{Disk, JournalFile};
@@ -217,7 +217,7 @@ impl Writer {
             return;
         };
         if live.begin.shared.failed().is_some() {
-            live.begin.shared.keep_end(&entries);
+            live.begin.shared.keep_rest(&entries);
         } else if let Err(failure) = self.write(&mut live, entries) {
             live.fail(failure);
         }
@@ -289,12 +289,16 @@ impl Writer {
         let place = &live.begin.place;
         let name = (place.client.clone(), place.call_id.clone());
         let marks = live.mark.take().into_iter().collect();
-        if ended.is_ok() && live.erase_before.is_none() {
-            self.sink
-                .caught_up(&place.client, &place.call_id, Settled { marks });
-        } else if live.open.is_none() {
+        let is_whole = ended.is_ok() && live.erase_before.is_none();
+        let settled = if live.open.is_none() {
             // There is nothing to come back to.
             Settled { marks }.done();
+            Some(Settled { marks: Vec::new() })
+        } else {
+            is_whole.then_some(Settled { marks })
+        };
+        if let Some(settled) = settled {
+            self.sink.caught_up(&place.client, &place.call_id, settled);
         }
         lock(&self.calls).remove(&name);
     }
@@ -304,19 +308,7 @@ impl Writer {
             return Ok(());
         }
         let failure = live.begin.shared.failed();
-        let (kind, detail) = match failure {
-            Some(failure) => ("recording_failed", format!("reason={}", failure.code())),
-            None => ("session_lost", String::new()),
-        };
-        let ended = live.begin.shared.take_end().unwrap_or_else(|| Ended {
-            at_ms: live.last_ms,
-            reason: kind.to_owned(),
-        });
-        let event = Event {
-            at_ms: live.last_ms.min(ended.at_ms),
-            kind: kind.to_owned(),
-            detail,
-        };
+        let rest = end_of(live, failure);
         match &mut live.open {
             // Numbers that a torn record may have had are not used again.
             Some(open) if failure.is_some() => {
@@ -324,9 +316,67 @@ impl Writer {
                 open.encoder = Encoder::resume(hash, open.next_seq);
             }
             Some(_) => {}
-            None => self.make(live)?,
+            None => {
+                if let Err(failure) = self.make(live) {
+                    let (key, _) = live.begin.subject.new_call_key();
+                    let began = Entry::Began(live.begin.began.clone());
+                    self.tell_rows(
+                        &live.begin.place,
+                        (0, &key),
+                        std::iter::once(&began).chain(&rest),
+                    );
+                    return Err(failure);
+                }
+            }
         }
-        self.write(live, vec![Entry::Event(event), Entry::Ended(ended)])
+        let first = live.open.as_ref().map_or(0, |open| open.encoder.next_seq());
+        let written = self.write(live, rest.clone());
+        if written.is_err() {
+            self.end_unwritten(live, first, &rest);
+        }
+        written
+    }
+
+    /// The end could not be written: the rows say it all the same, and what had to go goes with the whole file, for which
+    /// there is always room.
+    fn end_unwritten(&mut self, live: &mut Live, first: u64, rest: &[Entry]) {
+        let Some(open) = &live.open else {
+            return;
+        };
+        let place = &live.begin.place;
+        self.tell_rows(place, (first, &open.key), rest);
+        let last_ms = live.last_ms;
+        let Some(at) = rest.iter().position(|entry| takes_from(entry, last_ms)) else {
+            return;
+        };
+        self.sink
+            .erased(&place.client, &place.call_id, first + at as u64);
+        match std::fs::remove_file(self.root.file(place)) {
+            Ok(()) => {
+                tracing::warn!(
+                    call.id = place.call_id,
+                    "withdrawn, with no room to keep the rest: deleted"
+                );
+                live.open = None;
+            }
+            Err(error) => tracing::error!(
+                call.id = place.call_id,
+                %error,
+                "what a caller wanted deleted is still on the disk"
+            ),
+        }
+    }
+
+    fn tell_rows<'a>(
+        &self,
+        place: &Place,
+        (first, key): (u64, &CallKey),
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) {
+        for (seq, entry) in (first..).zip(entries) {
+            self.sink
+                .rows(&place.client, &place.call_id, seq, entry, key);
+        }
     }
 
     fn erase_due(&mut self) {
@@ -447,6 +497,37 @@ impl Live {
             tracing::warn!(client.id = %client, call.id = call_id, %failure, "recording stops");
         }
     }
+}
+
+/// What a journal ends with whose session has not ended it: why, what was agreed to since, and the end.
+fn end_of(live: &Live, failure: Option<JournalFailure>) -> Vec<Entry> {
+    let (kind, detail) = match failure {
+        Some(failure) => ("recording_failed", format!("reason={}", failure.code())),
+        None => ("session_lost", String::new()),
+    };
+    let rest = live.begin.shared.take_rest();
+    let end_ms = rest.last().map_or(live.last_ms, Entry::at_ms);
+    let mut end = vec![Entry::Event(Event {
+        at_ms: live.last_ms.min(end_ms),
+        kind: kind.to_owned(),
+        detail,
+    })];
+    end.extend(rest);
+    if !matches!(end.last(), Some(Entry::Ended(_))) {
+        end.push(Entry::Ended(Ended {
+            at_ms: live.last_ms,
+            reason: kind.to_owned(),
+        }));
+    }
+    end
+}
+
+/// Whether an entry takes away of what is stored up to `last_ms`.
+fn takes_from(entry: &Entry, last_ms: u64) -> bool {
+    let Entry::Consent(consent) = entry else {
+        return false;
+    };
+    matches!(consent.step, Step::Withdrawn { erase, from_ms, .. } if erase || from_ms < last_ms)
 }
 
 /// When what an entry is about was over, ms.

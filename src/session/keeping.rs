@@ -81,18 +81,28 @@ impl Keeping {
         self.clock.undelayed_ms(now.ms())
     }
 
-    pub(super) fn note(&mut self, granted: Option<&Granted>, note: &Note) {
+    pub(super) fn note(
+        &mut self,
+        now: At,
+        granted: Option<&Granted>,
+        note: &Note,
+        speaking: &mut Speaking,
+    ) {
+        if let Note::Consent { .. } = note {
+            // A step of consent may end the recording here, and what was heard until here stays.
+            self.heard(now, speaking);
+        }
         self.recorder.note(granted, note);
     }
 
     /// When [`Keeping::write`] is next due, ms.
-    pub(super) fn next_due(&self) -> Option<u64> {
-        (!self.failed).then_some(self.next_ms)
+    pub(super) fn next_due(&self) -> u64 {
+        self.next_ms
     }
 
     /// Gives the journal what is complete, if it is time. Tells of a failure, once.
     pub(super) fn write(&mut self, now: At, speaking: &mut Speaking) -> Option<JournalFailure> {
-        if self.failed || now.ms() < self.next_ms {
+        if now.ms() < self.next_ms {
             return None;
         }
         let seconds = (now.ms() - AFTER_MS) / EVERY_MS;
@@ -116,7 +126,7 @@ impl Keeping {
     }
 
     /// What the caller has heard of the agent since the last time.
-    pub(super) fn heard(&mut self, now: At, speaking: &mut Speaking) {
+    fn heard(&mut self, now: At, speaking: &mut Speaking) {
         let Self {
             recorder,
             clock,
@@ -129,17 +139,18 @@ impl Keeping {
         });
     }
 
+    /// After a failure too: the journal remembers what was agreed to and how the call ended, and drops the rest.
     fn hand_over(&mut self) -> Option<JournalFailure> {
-        if self.failed || self.entries.is_empty() {
+        if self.entries.is_empty() {
             return None;
         }
         for entry in &self.entries {
             match entry {
-                Entry::Audio(audio) if audio.caller.is_some() => {
+                Entry::Audio(audio) if audio.caller.is_some() && !self.failed => {
                     self.caller += u64::from(audio.samples);
                 }
                 Entry::Consent(consent) => match consent.step {
-                    Step::Granted { .. } => self.is_recorded = true,
+                    Step::Granted { .. } => self.is_recorded = !self.failed,
                     Step::Withdrawn { erase: true, .. } => {
                         (self.caller, self.is_recorded) = (0, false);
                     }
@@ -160,7 +171,8 @@ impl Keeping {
         }
         let failure = self.journal.append(std::mem::take(&mut self.entries)).err();
         let failure = failure.or_else(|| self.journal.failed());
-        self.failed = failure.is_some();
-        failure
+        let is_news = failure.is_some() && !self.failed;
+        self.failed |= is_news;
+        failure.filter(|_| is_news)
     }
 }

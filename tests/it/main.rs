@@ -13,6 +13,7 @@ mod cli;
 mod commands_recall;
 mod doorway;
 mod journal;
+mod kept;
 mod session;
 mod speech;
 mod stack;

@@ -100,6 +100,8 @@ async fn a_full_disk_stops_the_recording_and_tears_nothing() {
             kind: "recording_failed".into(),
             detail: "reason=disk_full".into(),
         }));
+        // What was agreed to is never lost, nor how the call ended.
+        want.push(granted(9));
         want.push(ended(2_000, "caller_hung_up"));
         assert_eq!(table, want, "room {room}");
         let reading = house.read(&journals, &call_id).await;
