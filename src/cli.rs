@@ -29,6 +29,7 @@ use crate::app::{App, Parts, new_call_id};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::desk::Desk;
+use crate::desk::setup::Books;
 use crate::journal::JournalSettings;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::speech::recording::read_wav;
@@ -105,6 +106,9 @@ struct StreamUrlArgs {
     /// The agent that answers
     #[arg(long)]
     agent: String,
+    /// Whose call it is; needed if there are several clients
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
     /// The caller's number, as +15550100123
     #[arg(long)]
     from: Option<PhoneNumber>,
@@ -322,8 +326,9 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
             let app = Arc::clone(&app);
             async move { app.prepare().await }
         });
-        let served = api::serve(app, listener, stopped()).await;
+        let served = api::serve(Arc::clone(&app), listener, stopped()).await;
         preparing.abort();
+        app.desk.close().await;
         Ok(served?)
     })
 }
@@ -371,7 +376,7 @@ fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
     let now_s = u64::try_from(clock::unix_ms() / 1_000)?;
     let claims = Claims {
         call_id: new_call_id(),
-        client: None,
+        client: args.client,
         agent: args.agent,
         from: args.from,
         to: args.to,
@@ -448,8 +453,19 @@ fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
     let agents = Agents::load(config.agents.as_deref())?;
     let speech = load_speech(config, config.speech.better_ears)?;
     let data = std::env::temp_dir().join(format!("trunkline-demo-{}", ulid::Ulid::new()));
+    let config = Config {
+        data: data.clone(),
+        database_url: None,
+        ..config.clone()
+    };
     let held = runtime()?.block_on(async {
-        let app = build(config, &data, agents, &speech, false).await?;
+        let books = Books::make(&data, &config.store()).await?;
+        let client = books.add_client("The demo").await?;
+        let made = books
+            .add_key(&client, "the demo", vec!["*".into()], None)
+            .await?;
+        drop(books);
+        let app = build(&config, &data, agents, &speech, false).await?;
         let key = media_key::open_or_make(&data)?;
         let demo = demo::Demo {
             agent: args.agent,
@@ -457,7 +473,7 @@ fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
             out: args.out,
             keep: args.keep,
         };
-        demo.run(app, &key, stopped()).await
+        demo.run(app, &key, made.secret, stopped()).await
     });
     // What was there for the demo alone goes with it.
     let _ = std::fs::remove_dir_all(&data);

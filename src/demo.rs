@@ -3,10 +3,11 @@
 
 #![expect(clippy::print_stdout, reason = "the demo talks to its user")]
 
+mod after;
 pub mod caller;
 mod report;
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,13 @@ use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key, sign};
 
 use crate::api;
+use crate::api_key::Secret;
 use crate::app::{App, new_call_id};
 use crate::carrier_double::{CallSetup, Carrier};
 use crate::clock;
 use crate::session::LiveNote;
 use crate::telephony::MEDIA_PATH;
+use after::Asker;
 use caller::Line;
 use report::Report;
 
@@ -50,6 +53,7 @@ impl Demo {
         self,
         app: Arc<App>,
         key: &Key,
+        secret: Secret,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         if app.agents.find(&self.agent).is_none() {
@@ -65,11 +69,6 @@ impl Demo {
         println!("making the agent's standing sentences …");
         app.warm().await.context("the voice does not work")?;
         app.prepare().await;
-        let lines = if self.caller.is_empty() {
-            caller::built_in()?
-        } else {
-            caller::from_files(&self.caller)?
-        };
         let (enough, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(api::serve(Arc::clone(&app), listener, async move {
             tokio::select! {
@@ -77,62 +76,145 @@ impl Demo {
                 _ = stopped => {}
             }
         }));
-        let url = media_url(&format!("ws://{address}"), &self.agent, key)?;
-        println!("\ncalling {} on ws://{address}\n", self.agent);
-        let notes = app.feed.subscribe();
-        let showing = tokio::spawn(show(notes));
-        let record = converse(&url, lines).await?;
-        let mut report = tokio::time::timeout(Duration::from_secs(5), showing)
-            .await
-            .context("the call did not end")??;
-        report.line(&record);
-        if self.caller.is_empty() {
-            report.said(caller::SCRIPT);
+        let stage = Stage {
+            app,
+            server: format!("ws://{address}"),
+            agent: self.agent.clone(),
+            key: key.clone(),
+        };
+        let is_built_in = self.caller.is_empty();
+        let lines = if is_built_in {
+            caller::built_in()?
+        } else {
+            caller::from_files(&self.caller)?
+        };
+        println!("\n== a call that may be recorded ==\n");
+        let first = stage
+            .hold(lines, 7, is_built_in.then_some(caller::SCRIPT))
+            .await?;
+        println!("\n{}", first.report);
+        let mut calls = vec![("the first call", first)];
+        if is_built_in {
+            println!("\n== a call that may not ==\n");
+            let second = stage.hold(caller::refusing()?, 8, None).await?;
+            calls.push(("the refused call", second));
         }
-        let file =
-            std::fs::File::create(&self.out).with_context(|| self.out.display().to_string())?;
-        record.write_wav(BufWriter::new(file))?;
-        println!("\n{report}");
-        println!(
-            "recording: {} (left: caller, right: agent as heard)",
-            self.out.display()
-        );
+        let asker = Asker::new(format!("http://{address}"), secret)?;
+        show_kept(&asker, &calls, &self.out).await?;
         if self.keep {
-            let next = media_url(&format!("ws://{address}"), &self.agent, key)?;
+            let next = stage.media_url()?.0;
             println!(
-                "\nthe server is still there. A Twilio <Stream> may call it at, once and within the hour:\n  {next}"
+                "\nthe server is still there; the same for you:\n{}\n  {}\n  {}",
+                asker.preface(),
+                Asker::line("/v1/calls"),
+                Asker::line("/docs/"),
             );
-            println!("  curl http://{address}/healthz\nstop it with Ctrl-C");
+            println!(
+                "a Twilio <Stream> may call it at, once and within the hour:\n  {next}\nstop it with Ctrl-C"
+            );
             serving.await??;
             return Ok(());
         }
         // A server that has stopped already needs no telling.
         let _ = enough.send(());
         serving.await??;
+        stage.app.desk.close().await;
         Ok(())
     }
 }
 
-fn media_url(server: &str, agent: &str, key: &Key) -> anyhow::Result<String> {
-    let claims = Claims {
-        call_id: new_call_id(),
-        client: None,
-        agent: agent.to_owned(),
-        from: Some(PhoneNumber::parse("+15550100123")?),
-        to: Some(PhoneNumber::parse("+15550100199")?),
-        direction: Direction::Inbound,
-        expires_unix_s: u64::try_from(clock::unix_ms() / 1_000)? + URL_SECONDS,
-        reusable: false,
-    };
-    Ok(format!("{server}{MEDIA_PATH}/{}", sign(&claims, key)))
+/// What every call of the demo needs.
+struct Stage {
+    app: Arc<App>,
+    server: String,
+    agent: String,
+    key: Key,
+}
+
+/// A call that is over.
+struct Held {
+    call_id: String,
+    report: Report,
+}
+
+impl Stage {
+    /// Where the next call goes, and its id.
+    fn media_url(&self) -> anyhow::Result<(String, String)> {
+        let call_id = new_call_id();
+        let claims = Claims {
+            call_id: call_id.clone(),
+            client: None,
+            agent: self.agent.clone(),
+            from: Some(PhoneNumber::parse("+15550100123")?),
+            to: Some(PhoneNumber::parse("+15550100199")?),
+            direction: Direction::Inbound,
+            expires_unix_s: u64::try_from(clock::unix_ms() / 1_000)? + URL_SECONDS,
+            reusable: false,
+        };
+        let token = sign(&claims, &self.key);
+        Ok((format!("{}{MEDIA_PATH}/{token}", self.server), call_id))
+    }
+
+    /// Holds one call and shows it as it happens.
+    async fn hold(
+        &self,
+        lines: Vec<Line>,
+        seed: u64,
+        script: Option<&str>,
+    ) -> anyhow::Result<Held> {
+        let (url, call_id) = self.media_url()?;
+        let showing = tokio::spawn(show(self.app.feed.subscribe()));
+        let record = converse(&url, lines, seed).await?;
+        let mut report = tokio::time::timeout(Duration::from_secs(5), showing)
+            .await
+            .context("the call did not end")??;
+        report.line(&record);
+        if let Some(script) = script {
+            report.said(script);
+        }
+        Ok(Held { call_id, report })
+    }
+}
+
+/// Shows what was kept, with the lines by which anybody could ask for it.
+async fn show_kept(
+    asker: &Asker,
+    calls: &[(&str, Held)],
+    out: &std::path::Path,
+) -> anyhow::Result<()> {
+    println!("\n== what was kept, through the API ==");
+    for (which, held) in calls {
+        let id = &held.call_id;
+        println!("\n{which}:");
+        for path in [
+            format!("/v1/calls/{id}/consent"),
+            format!("/v1/calls/{id}/transcript?format=text"),
+        ] {
+            println!("$ {}", Asker::line(&path));
+            println!("{}", asker.text(&path).await?);
+        }
+        let path = format!("/v1/calls/{id}/recording");
+        println!("$ {} -o {}", Asker::line(&path), out.display());
+        if held.report.is_refused() {
+            println!("{}", asker.text(&path).await?);
+        } else {
+            let bytes = asker.save(&path, out).await?;
+            println!(
+                "recording: {}, {bytes} bytes (left: caller, right: agent as heard)",
+                out.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Plays the caller until the script or the call is over.
 async fn converse(
     url: &str,
     lines: Vec<Line>,
+    seed: u64,
 ) -> anyhow::Result<crate::carrier_double::CallRecord> {
-    let mut carrier = Carrier::connect(url, CallSetup::new(7))
+    let mut carrier = Carrier::connect(url, CallSetup::new(seed))
         .await
         .context("the server refused the call")?;
     for line in lines {

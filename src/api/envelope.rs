@@ -45,7 +45,7 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let by = response.extensions().get::<KeyUsed>();
+    let key = response.extensions().get::<KeyUsed>();
     tracing::info!(
         %method,
         route = route.as_ref().map_or("none", MatchedPath::as_str),

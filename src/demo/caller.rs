@@ -22,8 +22,19 @@ const SCRIPTED: [&[u8]; 6] = [
     include_bytes!("../../fixtures/speech/caller/6.wav"),
 ];
 
+/// Agrees to the recording.
+const CONSENT: &[u8] = include_bytes!("../../fixtures/speech/caller/consent-1.wav");
+/// The lines of `fixtures/speech/caller/refused.txt`.
+const REFUSED: [&[u8]; 3] = [
+    include_bytes!("../../fixtures/speech/caller/refused-1.wav"),
+    include_bytes!("../../fixtures/speech/caller/refused-2.wav"),
+    include_bytes!("../../fixtures/speech/caller/refused-3.wav"),
+];
+
 /// What the built-in caller says, line by line.
 pub(super) const SCRIPT: &str = concat!(
+    include_str!("../../fixtures/speech/caller/consent.txt"),
+    "\n",
     include_str!("../../fixtures/speech/recorded/forward.txt"),
     "\n",
     include_str!("../../fixtures/speech/caller/script.txt")
@@ -66,22 +77,32 @@ pub fn built_in() -> anyhow::Result<Vec<Line>> {
     let when = [
         AgentIsQuiet,
         AgentIsQuiet,
+        AgentIsQuiet,
         AgentSpeaks { for_ms: 2_500 },
         AgentIsQuiet,
         AgentIsQuiet,
         AgentIsQuiet,
         AgentIsQuiet,
     ];
-    std::iter::once(RECORDED)
+    [CONSENT, RECORDED]
+        .into_iter()
         .chain(SCRIPTED)
         .zip(when)
-        .map(|(wav, when)| {
-            Ok(Line {
-                when,
-                sound: Sound::pcm(&trunkline_media::wav::read(wav)?.into_mono()),
-            })
-        })
+        .map(|(wav, when)| line(wav, when))
         .collect()
+}
+
+/// A caller who does not want to be recorded, asks something all the same, and says goodbye.
+pub(super) fn refusing() -> anyhow::Result<Vec<Line>> {
+    let lines = REFUSED.into_iter();
+    lines.map(|wav| line(wav, When::AgentIsQuiet)).collect()
+}
+
+fn line(wav: &[u8], when: When) -> anyhow::Result<Line> {
+    Ok(Line {
+        when,
+        sound: Sound::pcm(&trunkline_media::wav::read(wav)?.into_mono()),
+    })
 }
 
 /// A caller of the user's own recordings, each said when the agent is quiet.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use trunkline_core::call::{EndReason, Note, Timing};
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wer::WordErrors;
 
@@ -17,6 +18,7 @@ pub(super) struct Report {
     word_errors: Option<WordErrors>,
     interrupted: u32,
     ended: Option<EndReason>,
+    refused: bool,
     line: Option<LineFigures>,
 }
 
@@ -57,7 +59,10 @@ impl Report {
                 self.turns.push((self.last_said.clone(), *timing));
                 None
             }
-            Note::Consent { step, at } => Some(line(*at, "", &format!("({step:?})"))),
+            Note::Consent { step, at } => {
+                self.refused |= matches!(step, Step::Refused { .. } | Step::Withdrawn { .. });
+                Some(line(*at, "", consent_words(*step)))
+            }
             Note::Guarded { at, .. } => {
                 Some(line(*at, "", "(a denial of being an AI was not said)"))
             }
@@ -67,6 +72,11 @@ impl Report {
                 Some(line(*at, "", &format!("(the call ended: {reason:?})")))
             }
         }
+    }
+
+    /// The caller did not agree to be recorded, or not for long.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -95,6 +105,19 @@ impl Report {
             greeting_ms: greeting,
             barge_in_ms: barge_in,
         });
+    }
+}
+
+fn consent_words(step: Step) -> &'static str {
+    match step {
+        Step::Announced { .. } => "(the notice of recording was heard whole)",
+        Step::Unclear { .. } => "(the answer to it was not clear)",
+        Step::Granted { .. } => "(recording is on)",
+        Step::Refused { .. } => "(nothing is recorded)",
+        Step::Withdrawn { erase: true, .. } => {
+            "(recording stops, and what was recorded is deleted)"
+        }
+        Step::Withdrawn { erase: false, .. } => "(recording stops)",
     }
 }
 
