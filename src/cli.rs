@@ -10,7 +10,7 @@ mod setup;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,9 +273,9 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// Opens the data folder and says what a crash left there.
-async fn open_desk(config: &Config, data: &Path) -> anyhow::Result<Desk> {
+async fn open_desk(config: &Config) -> anyhow::Result<Desk> {
     let settings = JournalSettings::default();
-    let (desk, recovery) = Desk::open(data, &config.store(), settings).await?;
+    let (desk, recovery) = Desk::open(&config.data, &config.store(), settings).await?;
     if recovery.replayed > 0 || !recovery.left.is_empty() {
         tracing::info!(
             calls = recovery.replayed,
@@ -289,9 +289,9 @@ async fn open_desk(config: &Config, data: &Path) -> anyhow::Result<Desk> {
     Ok(desk)
 }
 
-async fn build(
+fn build(
     config: &Config,
-    data: &Path,
+    desk: Desk,
     agents: Agents,
     speech: &Speech,
     allow_reusable: bool,
@@ -300,10 +300,10 @@ async fn build(
         ears: Arc::new(speech.clone()),
         voice: Arc::new(speech.clone()),
         agents,
-        keys: vec![media_key::open_or_make(data)?],
+        keys: vec![media_key::open_or_make(desk.data())?],
         allow_reusable,
         chat: config.chat(),
-        desk: Arc::new(open_desk(config, data).await?),
+        desk: Arc::new(desk),
         public_url: config.public_url(),
         limits: config.limits(),
         place: config.place,
@@ -318,9 +318,10 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         // What an operator may have to correct comes before the models, which take their time.
         let agents = Agents::load(config.agents.as_deref())?;
         let listener = listen(config.listen).await?;
+        let desk = open_desk(&config).await?;
         let speech = load_speech(&config, config.speech.better_ears)?;
         let reusable = args.allow_reusable_tokens;
-        let app = build(&config, &config.data, agents, &speech, reusable).await?;
+        let app = build(&config, desk, agents, &speech, reusable)?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         let preparing = tokio::spawn({
@@ -466,7 +467,8 @@ fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
             .add_key(&client, "the demo", vec!["*".into()], None)
             .await?;
         drop(books);
-        let app = build(&config, &data, agents, &speech, false).await?;
+        let desk = open_desk(&config).await?;
+        let app = build(&config, desk, agents, &speech, false)?;
         let key = media_key::open_or_make(&data)?;
         let demo = demo::Demo {
             agent: args.agent,

@@ -29,7 +29,7 @@ pub use disk::{Disk, RealDisk};
 pub use failure::{JournalError, JournalFailure};
 pub use live::CallJournal;
 pub use reading::{Contents, Reading, SAMPLES_AT_ONCE_MAX, Sound};
-pub use recovery::{Left, Recovery, Which};
+pub use recovery::{Kept, Left, Recovery, Which};
 
 use self::live::Shared;
 use self::place::{Place, Root};

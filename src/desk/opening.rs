@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Desk;
 use super::setup::SetupError;
+use super::{Desk, Place, seal};
+use crate::clock;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::journal::{JournalError, JournalSettings, Journals, Recovery, Which};
 use crate::live::LiveCalls;
@@ -44,8 +45,16 @@ impl Desk {
         let store = Store::open(store).await?;
         let (rows, _) = Rows::start(store.clone());
         let journals = Journals::open(data, vault.clone(), Arc::new(rows.clone()), journals)?;
-        let recovery = journals.recover(Which::Marked).await?;
+        let which = bring_back_clients(&vault, &store).await?;
+        let recovery = journals.recover(which).await?;
         rows.flush().await?;
+        for kept in &recovery.kept {
+            let (client, call_id) = (&kept.client, &kept.call_id);
+            let calls = store.calls();
+            calls
+                .recorded(client, call_id, kept.caller_ms, kept.is_recorded)
+                .await?;
+        }
         let page = store.system().clients(None, 2).await?;
         let mut open = page
             .data
@@ -79,4 +88,28 @@ impl Desk {
     pub fn data(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// A database without a client, where there are keys of some, was lost or moved away: the clients come back from their
+/// keys, with their ids for names, and then the calls from all their journals.
+async fn bring_back_clients(vault: &Vault, store: &Store) -> Result<Which, OpenError> {
+    let known = store.system().clients(None, 1).await?;
+    if !known.data.is_empty() {
+        return Ok(Which::Marked);
+    }
+    let clients = vault.clients().await?;
+    for id in &clients {
+        let keys = vault.client(id).await?;
+        let name = seal(&keys, Place::new("clients.name", id.as_str()), id.as_str());
+        store.clients().add(id, &name, clock::unix_ms()).await?;
+    }
+    if !clients.is_empty() {
+        tracing::error!(
+            clients = clients.len(),
+            "the database was empty: clients and calls are read in again from their keys and journals. API keys, agents, \
+             numbers and suppressions are not among them: put the database back from a backup, or make keys with \
+             `trunkline keys create` and enter the rest again"
+        );
+    }
+    Ok(Which::All)
 }

@@ -128,7 +128,8 @@ impl Books {
                 }),
             (None, [one]) => Ok(one.id.clone()),
             (None, []) => Err(SetupError::WhichClient(
-                "there is no client yet; add one with `trunkline clients add NAME`".into(),
+                "there is no client yet; add one with `trunkline clients add NAME`, or, if the database was lost, start \
+                 `trunkline serve` first: it reads clients and calls in again".into(),
             )),
             (None, _) => Err(SetupError::WhichClient(
                 "there are several clients; say which with --client (`trunkline clients list` names them)".into(),

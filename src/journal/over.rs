@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header};
+use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step};
 
 use super::Settled;
 use super::disk::JournalFile;
@@ -38,6 +38,9 @@ struct Survey {
     erased: bool,
     /// Content below this number has to go.
     erase_before: Option<u64>,
+    /// Samples of the caller's.
+    caller: u64,
+    granted: bool,
     /// Length of the file.
     file_bytes: u64,
 }
@@ -49,6 +52,8 @@ pub(super) struct Finished {
     pub(super) was_open: bool,
     pub(super) erased: u64,
     pub(super) damaged: u64,
+    pub(super) caller_ms: u64,
+    pub(super) is_recorded: bool,
 }
 
 impl Writer {
@@ -132,10 +137,12 @@ impl Writer {
         let Header { sealed_key, .. } = &sealed.header;
         self.sink.rekeyed(client, call_id, subject.id(), sealed_key);
         let mut erased = 0;
+        let mut left = survey;
         if let Some(before) = survey.erase_before {
             let moment = (survey.last_ms, self.survey_place(place, subject)?.next_seq);
             let done = self.erase_file(place, subject, before, moment)?;
             erased = done.map_or(0, |(_, new)| new.erased);
+            left = self.survey_place(place, subject)?;
         } else {
             if survey.erased {
                 self.sink.erased(client, call_id, survey.next_seq);
@@ -148,6 +155,8 @@ impl Writer {
             was_open,
             erased,
             damaged: survey.bad,
+            caller_ms: left.caller / SAMPLES_PER_MS,
+            is_recorded: left.granted,
         })
     }
 
@@ -258,6 +267,27 @@ fn survey(sealed: &Sealed, key: &CallKey) -> Result<Survey, JournalError> {
         survey.next_seq = record.seq.saturating_add(1);
         survey.last_ms = survey.last_ms.max(end_ms(&entry));
         survey.ended |= matches!(entry, Entry::Ended(_));
+        match &entry {
+            Entry::Audio(audio) if audio.caller.is_some() => {
+                survey.caller += u64::from(audio.samples);
+            }
+            Entry::Consent(consent) => match consent.step {
+                Step::Granted { .. } => survey.granted = true,
+                Step::Withdrawn { erase: true, .. } => survey.granted = false,
+                Step::Announced { .. }
+                | Step::Unclear { .. }
+                | Step::Refused { .. }
+                | Step::Withdrawn { erase: false, .. } => {}
+            },
+            Entry::Began(_)
+            | Entry::Audio(_)
+            | Entry::Turn(_)
+            | Entry::NotKept { .. }
+            | Entry::Event(_)
+            | Entry::Second { .. }
+            | Entry::Erased { .. }
+            | Entry::Ended(_) => {}
+        }
         survey.erased |= matches!(entry, Entry::Erased { .. });
         survey.erase_before = rewrite::ordered(record.seq, &entry).or(survey.erase_before);
     }

@@ -34,8 +34,23 @@ pub struct Recovery {
     pub erased: u64,
     /// Records in the midst of journals that cannot be opened; they were left where they are.
     pub damaged: u64,
+    /// What is stored of each call whose rows were given again, which is no row of a journal's.
+    pub kept: Vec<Kept>,
     /// Journals that could not be finished. They are as they were.
     pub left: Vec<Left>,
+}
+
+/// How much of a call is stored.
+#[derive(Debug)]
+pub struct Kept {
+    /// The client.
+    pub client: ClientId,
+    /// The call.
+    pub call_id: String,
+    /// Sound of the caller's, ms.
+    pub caller_ms: u64,
+    /// There is a recording to be had.
+    pub is_recorded: bool,
 }
 
 /// A journal that could not be finished.
@@ -64,6 +79,13 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
                 recovery.cut_bytes += finished.cut_bytes;
                 recovery.erased += finished.erased;
                 recovery.damaged += finished.damaged;
+                let (client, call_id) = name;
+                recovery.kept.push(Kept {
+                    client,
+                    call_id,
+                    caller_ms: finished.caller_ms,
+                    is_recorded: finished.is_recorded,
+                });
             }
             Ok(None) => {}
             Err(problem) => {

