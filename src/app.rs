@@ -176,7 +176,9 @@ impl App {
             draining: self.draining.subscribe(),
             keep: arrival.keep,
             controls: arrival.controls,
-            matters: arrival.ledger.map(|ledger| Box::new(ledger) as Box<dyn Matters>),
+            matters: arrival
+                .ledger
+                .map(|ledger| Box::new(ledger) as Box<dyn Matters>),
         })
     }
 }

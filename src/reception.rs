@@ -132,7 +132,11 @@ impl Reception {
             return Ok(agent);
         }
         let agents = desk.store.agents();
-        let row = agents.find(keys.id(), id).await.map_err(Turned::Store)?.ok_or(Turned::NoAgent)?;
+        let row = agents
+            .find(keys.id(), id)
+            .await
+            .map_err(Turned::Store)?
+            .ok_or(Turned::NoAgent)?;
         if row.archived_ms.is_some() {
             return Err(Turned::NoAgent);
         }
@@ -140,7 +144,10 @@ impl Reception {
         if let Some(agent) = self.lock().get(&name) {
             return Ok(Arc::clone(agent));
         }
-        let version = agents.find_version(keys.id(), &row.id, row.version).await.map_err(Turned::Store)?;
+        let version = agents
+            .find_version(keys.id(), &row.id, row.version)
+            .await
+            .map_err(Turned::Store)?;
         let version = version.ok_or(Turned::NoAgent)?;
         let version_id = desk::version_id(&row.id, version.version);
         let body = desk::open(keys, desk::version_place(&version_id), &version.body)?;
@@ -166,7 +173,10 @@ impl Reception {
             Direction::Outbound => claims.to.as_ref(),
         };
         let verdict = verdict(self.rules, &self.facts(&agent, person));
-        let mode = agent.settings_for(claims.direction, verdict.mode).consent.mode;
+        let mode = agent
+            .settings_for(claims.direction, verdict.mode)
+            .consent
+            .mode;
         let mode = mode.unwrap_or(Mode::NoRecord);
         let subject = keys.subject(person).await?;
         let unix_ms = clock::unix_ms();
@@ -193,10 +203,14 @@ impl Reception {
             carrier_call_id: None,
             metadata: None,
         };
-        desk.store.calls().add(keys.id(), &new).await.map_err(|error| match error {
-            StoreError::Conflict => Turned::Used,
-            error => Turned::Store(error),
-        })?;
+        desk.store
+            .calls()
+            .add(keys.id(), &new)
+            .await
+            .map_err(|error| match error {
+                StoreError::Conflict => Turned::Used,
+                error => Turned::Store(error),
+            })?;
         let began = Began {
             unix_ms,
             agent: agent.id.clone(),
@@ -213,7 +227,9 @@ impl Reception {
             person: person.cloned(),
             pending: TaskTracker::new(),
         });
-        let journal = desk.journals.begin(keys.id(), call_id, subject, began.clone());
+        let journal = desk
+            .journals
+            .begin(keys.id(), call_id, subject, began.clone());
         let (keep, mode) = match journal {
             Ok(journal) => (Some(Keep { journal, began }), mode),
             Err(error) => {
@@ -233,7 +249,10 @@ impl Reception {
 
     fn facts(&self, agent: &Agent, person: Option<&PhoneNumber>) -> Facts {
         let policy = &agent.recording;
-        let mut places = policy.places.iter().filter_map(|place| place.parse::<Place>().ok());
+        let mut places = policy
+            .places
+            .iter()
+            .filter_map(|place| place.parse::<Place>().ok());
         Facts {
             contact: Party {
                 places: Vec::new(),
@@ -283,7 +302,9 @@ impl Ledger {
 impl Matters for Arc<Ledger> {
     fn opted_out(&self) {
         let Some(person) = &self.person else {
-            return tracing::warn!("a caller without a number opted out: there is nothing to suppress");
+            return tracing::warn!(
+                "a caller without a number opted out: there is nothing to suppress"
+            );
         };
         let new = NewSuppression {
             id: ids::new_id("sup"),
@@ -296,7 +317,9 @@ impl Matters for Arc<Ledger> {
         };
         let ledger = Arc::clone(self);
         // Nobody waits for this handle; the tracker does.
-        let _: JoinHandle<()> = self.pending.spawn(async move { ledger.suppress(&new).await });
+        let _: JoinHandle<()> = self
+            .pending
+            .spawn(async move { ledger.suppress(&new).await });
     }
 
     fn kept(&self, caller_ms: u64, is_recorded: bool) {
@@ -304,7 +327,10 @@ impl Matters for Arc<Ledger> {
         let _: JoinHandle<()> = self.pending.spawn(async move {
             let calls = ledger.desk.store.calls();
             let client = ledger.keys.id();
-            if let Err(error) = calls.recorded(client, &ledger.call_id, caller_ms, is_recorded).await {
+            if let Err(error) = calls
+                .recorded(client, &ledger.call_id, caller_ms, is_recorded)
+                .await
+            {
                 tracing::warn!(%error, "the length of the recording is not in its row");
             }
         });

@@ -32,11 +32,11 @@ use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError};
 use trunkline::config::Config;
 use trunkline::desk::Desk;
-use trunkline::live::LiveCalls;
+use trunkline::desk::setup::Books;
+use trunkline::journal::JournalSettings;
 use trunkline::models::{Check, ModelSet, ModelsDir};
 use trunkline::speech::{Speech, SpeechSettings};
-use trunkline::store::{Store, StoreConfig};
-use trunkline::vault::Vault;
+use trunkline::store::StoreConfig;
 use trunkline::{clock, demo, media_key, telephony};
 use trunkline_core::call::{Note, Timing};
 use trunkline_core::token::{Claims, Direction, Key, sign};
@@ -136,6 +136,16 @@ fn runtime(name: &str, threads: Option<usize>) -> anyhow::Result<Runtime> {
 }
 
 /// As `trunkline serve`, and waits until all that is made ahead is made.
+/// A data folder with one client, for whom every call is kept.
+async fn desk(data: &std::path::Path) -> anyhow::Result<Desk> {
+    let config = StoreConfig::sqlite(&data.join("trunkline.db"));
+    let books = Books::make(data, &config).await?;
+    books.add_client("Bench").await?;
+    drop(books);
+    let (desk, _) = Desk::open(data, &config, JournalSettings::default()).await?;
+    Ok(desk)
+}
+
 async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
     let config = Config::load(None)?;
     let root = config.models_root()?;
@@ -153,11 +163,7 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable: true,
         chat: None,
-        desk: Arc::new(Desk {
-            store: Store::open(&StoreConfig::sqlite(&data.join("trunkline.db"))).await?,
-            vault: Vault::init(data).await?,
-            live: LiveCalls::default(),
-        }),
+        desk: Arc::new(desk(data).await?),
         public_url: "ws://127.0.0.1".into(),
     })?;
     if app.agents.find(&args.agent).is_none() {

@@ -52,7 +52,7 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
         status = response.status().as_u16(),
         ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         request = %request_id,
-        by = key.map_or("none", |key| &key.0),
+        by = by.map_or("none", |key| &key.0),
         code = code.map_or("none", Code::as_str),
         "request"
     );

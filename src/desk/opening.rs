@@ -47,7 +47,10 @@ impl Desk {
         let recovery = journals.recover(Which::Marked).await?;
         rows.flush().await?;
         let page = store.system().clients(None, 2).await?;
-        let mut open = page.data.into_iter().filter(|client| client.closed_ms.is_none());
+        let mut open = page
+            .data
+            .into_iter()
+            .filter(|client| client.closed_ms.is_none());
         let sole = match (open.next(), open.next()) {
             (Some(one), None) => Some(one.id),
             (Some(_), Some(_)) | (None, _) => None,

@@ -146,7 +146,10 @@ impl Books {
     ) -> Result<MadeKey, SetupError> {
         check_name(name)?;
         let keys = self.vault.client(client).await?;
-        let (id, secret) = (ids::new_id("key"), Secret::random().map_err(SetupError::Random)?);
+        let (id, secret) = (
+            ids::new_id("key"),
+            Secret::random().map_err(SetupError::Random)?,
+        );
         let new = NewApiKey {
             hash: secret.hash(),
             name: seal(&keys, Place::new("api_keys.name", &id), name),

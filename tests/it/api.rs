@@ -3,6 +3,7 @@
 mod conventions;
 mod doorway;
 mod hostile;
+mod kept;
 mod keys;
 mod nouns;
 mod rig;

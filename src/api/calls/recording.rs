@@ -114,7 +114,11 @@ pub(in crate::api) async fn get(
         Form::Ogg => ogg(reading, audible, tracks, is_head)?,
     };
     let headers = response.headers_mut();
-    let ending = if form == Some(Form::Ogg) { "ogg" } else { "wav" };
+    let ending = if form == Some(Form::Ogg) {
+        "ogg"
+    } else {
+        "wav"
+    };
     // An id has letters, digits and `_` alone.
     if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{id}.{ending}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, name);
@@ -173,11 +177,7 @@ impl Audible {
         let pairs = sound.caller.iter().zip(&sound.agent);
         out.extend(pairs.zip(range.start..).map(|((caller, agent), at)| {
             let heard = |byte: &u8, until| {
-                if at < until {
-                    mulaw_decode(*byte)
-                } else {
-                    0
-                }
+                if at < until { mulaw_decode(*byte) } else { 0 }
             };
             [
                 heard(caller, self.caller_until),
@@ -195,7 +195,8 @@ fn wav(
     headers: &HeaderMap,
     is_head: bool,
 ) -> Result<Response, Problem> {
-    let file = RangedWav::new(audible.samples, tracks).map_err(|error| Problem::internal(&error))?;
+    let file =
+        RangedWav::new(audible.samples, tracks).map_err(|error| Problem::internal(&error))?;
     let channel = match tracks {
         Tracks::Both => "both",
         Tracks::Caller => "caller",
@@ -208,7 +209,10 @@ fn wav(
         agent_until,
     } = audible;
     let until = caller_until.min(samples);
-    let tag = format!("\"{samples}-{until}-{}-{channel}\"", agent_until.min(samples));
+    let tag = format!(
+        "\"{samples}-{until}-{}-{channel}\"",
+        agent_until.min(samples)
+    );
     let length = file.len();
     let (status, range) = match asked(headers, length, &tag) {
         Asked::All => (StatusCode::OK, 0..length),
@@ -230,7 +234,10 @@ fn wav(
         (header::CONTENT_TYPE, "audio/wav".to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::ETAG, tag),
-        (header::CONTENT_LENGTH, (range.end - range.start).to_string()),
+        (
+            header::CONTENT_LENGTH,
+            (range.end - range.start).to_string(),
+        ),
     ];
     for (name, text) in texts {
         answer.insert(name, value(&text)?);

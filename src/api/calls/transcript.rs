@@ -196,7 +196,9 @@ fn accepted(headers: &HeaderMap) -> Option<Format> {
     }
     names.find_map(|name| {
         let fits = |media_type: &str| {
-            let family = name.strip_suffix('*').filter(|family| family.ends_with('/'));
+            let family = name
+                .strip_suffix('*')
+                .filter(|family| family.ends_with('/'));
             name == "*/*"
                 || name.eq_ignore_ascii_case(media_type)
                 || family.is_some_and(|family| media_type.starts_with(family))
@@ -274,7 +276,10 @@ mod tests {
             ended: Some("x".into()),
             recogniser: Some("x".into()),
             turns: vec![(&turn).into()],
-            not_kept: vec![trunkline_core::transcript::Span { from_ms: 0, to_ms: 1 }],
+            not_kept: vec![trunkline_core::transcript::Span {
+                from_ms: 0,
+                to_ms: 1,
+            }],
             ..Text::default()
         };
         let json = serde_json::to_value(&text).unwrap();

@@ -19,6 +19,7 @@ use trunkline::store::Sealed;
 use trunkline::store::api_keys::NewApiKey;
 use trunkline::store::calls::{CallStatus, NewCall};
 use trunkline_core::consent::Mode;
+use trunkline_core::journal::{Began, Entry};
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::Direction;
 
@@ -112,7 +113,7 @@ impl Api {
             keys: vec![key()],
             allow_reusable: false,
             chat: None,
-            desk: new_desk(&folder.path().join("data")).await,
+            desk: new_desk(&folder.path().join("data"), None).await,
             public_url: "wss://trunkline.test".into(),
             place: None,
         })
@@ -190,6 +191,33 @@ impl Api {
         };
         desk.store.calls().add(&who.client, &call).await.unwrap();
         id
+    }
+
+    /// Writes what a call of this caller's left behind, all of it.
+    pub(crate) async fn keep(&self, who: &Who, call_id: &str, from: &str, entries: Vec<Entry>) {
+        let desk = &self.app.desk;
+        let keys = desk.vault.client(&who.client).await.unwrap();
+        let from = PhoneNumber::parse(from).unwrap();
+        let subject = keys.subject(Some(&from)).await.unwrap();
+        let began = Began {
+            unix_ms: 1_795_365_000_000,
+            agent: "front-desk".into(),
+            agent_version: 0,
+            direction: Direction::Inbound,
+            mode: Mode::Affirmative,
+            rules: "rules@1".into(),
+            because: Vec::new(),
+        };
+        let journals = &desk.journals;
+        let journal = journals
+            .begin(&who.client, call_id, subject, began.clone())
+            .unwrap();
+        let mut all = vec![Entry::Began(began)];
+        all.extend(entries);
+        journal.append(all).unwrap();
+        journal.close();
+        journals.flush().await.unwrap();
+        desk.rows.flush().await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
