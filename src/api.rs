@@ -49,6 +49,7 @@ pub use rate::Rate;
 pub use scope::{Scope, Scopes};
 
 use crate::app::App;
+use crate::desk::care;
 use crate::telephony;
 use auth::Door;
 use table::Table;
@@ -150,7 +151,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .finish()
 }
 
-/// Serves until `stop`, then lets live calls say goodbye.
+/// Serves until `stop`, then lets live calls say goodbye and closes the desk.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
@@ -166,6 +167,7 @@ pub async fn serve(
         app.limits.doorway,
         app.draining.subscribe(),
     ));
+    let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -185,6 +187,8 @@ pub async fn serve(
     {
         serving.abort();
     }
+    caring.abort();
+    app.desk.close().await;
     Ok(())
 }
 

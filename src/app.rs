@@ -1,7 +1,7 @@
 //! The handles that a request or a call may use.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
@@ -13,6 +13,7 @@ use crate::api::ApiLimits;
 use crate::desk::Desk;
 use crate::provider::{Ears, StageError, Voice};
 use crate::reception::{Arrival, Reception};
+use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
@@ -45,6 +46,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// Who hears recordings once more; nobody while it is not set.
+    pub second_pass: OnceLock<SecondPass>,
     http: reqwest::Client,
     chat: Option<Arc<ChatSettings>>,
 }
@@ -104,6 +107,7 @@ impl App {
             desk: parts.desk,
             public_url: parts.public_url,
             limits: parts.limits,
+            second_pass: OnceLock::new(),
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
         }))

@@ -222,7 +222,7 @@ impl Journals {
             .await?
     }
 
-    /// Adds entries to the journal of a call that is over, as those of a second pass.
+    /// Adds entries to the journal of a call that is over, as those of a second pass; content only if none was deleted.
     pub async fn add(
         &self,
         client: &ClientId,
@@ -244,6 +244,18 @@ impl Journals {
     /// first call. What cannot be finished is told and left as it is.
     pub async fn recover(&self, which: Which) -> Result<Recovery, JournalError> {
         recovery::recover(self, which).await
+    }
+
+    /// The clients that have journals, in order.
+    pub async fn clients(&self) -> Result<Vec<ClientId>, JournalError> {
+        let root = self.0.root.clone();
+        blocking(move || {
+            root.clients().map_err(|cause| JournalError::Io {
+                path: root.folder().to_owned(),
+                cause,
+            })
+        })
+        .await
     }
 
     /// Returns when everything handed over so far is written, or has failed to be.

@@ -46,8 +46,12 @@ impl Desk {
         let (rows, _) = Rows::start(store.clone());
         let journals = Journals::open(data, vault.clone(), Arc::new(rows.clone()), journals)?;
         let which = bring_back_clients(&vault, &store).await?;
-        let recovery = journals.recover(which).await?;
+        // No call is under way: the rows of any number of journals may take their time.
+        rows.set_patient(true);
+        let recovered = journals.recover(which).await;
         rows.flush().await?;
+        rows.set_patient(false);
+        let recovery = recovered?;
         for kept in &recovery.kept {
             let (client, call_id) = (&kept.client, &kept.call_id);
             let calls = store.calls();

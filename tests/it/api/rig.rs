@@ -113,7 +113,7 @@ impl Api {
             keys: vec![key()],
             allow_reusable: false,
             chat: None,
-            desk: new_desk(&folder.path().join("data")).await,
+            desk: new_desk(&folder.path().join("data"), None).await,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits {
                 rate,

@@ -14,6 +14,7 @@ use trunkline::app::{App, Parts, new_call_id};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError, Speech};
 use trunkline::clock;
 use trunkline::desk::Desk;
+use trunkline::desk::setup::Books;
 use trunkline::journal::JournalSettings;
 use trunkline::session::LiveNote;
 use trunkline::store::StoreConfig;
@@ -135,13 +136,16 @@ pub(crate) fn url(token: &str) -> String {
     format!("ws://trunkline.test/media/twilio/{token}")
 }
 
-/// What is kept in a new folder.
-pub(crate) async fn desk(data: &std::path::Path) -> Arc<Desk> {
-    Vault::init(data).await.unwrap();
+/// What is kept in a new folder; calls are kept for `client`, if there is one.
+pub(crate) async fn desk(data: &std::path::Path, client: Option<&str>) -> Arc<Desk> {
     let config = StoreConfig::sqlite(&data.join("trunkline.db"));
-    let (desk, _) = Desk::open(data, &config, JournalSettings::default())
-        .await
-        .unwrap();
+    let books = Books::make(data, &config).await.unwrap();
+    if let Some(name) = client {
+        books.add_client(name).await.unwrap();
+    }
+    drop(books);
+    let settings = JournalSettings::default();
+    let (desk, _) = Desk::open(data, &config, settings).await.unwrap();
     Arc::new(desk)
 }
 
@@ -185,7 +189,7 @@ impl House {
             keys: vec![key()],
             allow_reusable: plot.allow_reusable,
             chat: plot.chat,
-            desk: unhurried(desk(&folder.path().join("data"))).await,
+            desk: unhurried(desk(&folder.path().join("data"), None)).await,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits::default(),
             place: None,
