@@ -9,7 +9,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::{AgentSpec, Agents};
-use trunkline::api::{Doorway, Rate, accept};
+use trunkline::api::{Doorway, accept};
 use trunkline::app::{App, Parts};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier};
 use trunkline::clock;
@@ -141,12 +141,13 @@ impl House {
             chat: plot.chat,
             desk: Arc::new(desk),
             public_url: "wss://trunkline.test".into(),
+            limits: trunkline::api::ApiLimits::default(),
             place: "US-NY".parse().ok(),
         })
         .unwrap();
         let (door, visitors) = mpsc::channel(64);
         let (open, closed) = watch::channel(false);
-        let router = trunkline::api::router(&app, Rate::default());
+        let router = trunkline::api::router(&app);
         let serving = accept(Door(visitors), router, Doorway::default(), closed);
         Self {
             client,

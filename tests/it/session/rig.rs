@@ -19,7 +19,6 @@ use trunkline::journal::JournalSettings;
 use trunkline::session::LiveNote;
 use trunkline::store::StoreConfig;
 use trunkline::think::ChatSettings;
-use trunkline::vault::Vault;
 use trunkline_core::call::{EndReason, Note};
 use trunkline_core::token::{Claims, Direction, Key, sign};
 
