@@ -14,6 +14,7 @@ mod cli_folder;
 mod commands_recall;
 mod doorway;
 mod journal;
+mod kill;
 mod session;
 mod speech;
 mod stack;
