@@ -16,6 +16,7 @@ mod desk;
 mod doorway;
 mod journal;
 mod kept;
+mod kill;
 mod second_pass;
 mod session;
 mod speech;

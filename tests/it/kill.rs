@@ -1,0 +1,96 @@
+//! The server is killed in mid-call, again and again on one data folder, and started anew: what was finished a second
+//! before is there, and plays. With the real program, the real speech, real sockets and real time.
+//!
+//! `KILLS` says how often (3 if it does not), `KILL_SEED` when: each run prints its own.
+
+mod after;
+mod caller;
+mod server;
+
+use std::time::Duration;
+
+use crate::stack;
+use after::Loss;
+use caller::Call;
+use server::Server;
+use trunkline::models::ModelSet;
+
+const KILLS_USUAL: u32 = 3;
+/// From the last caller's consent to the kill, ms: long enough for something of that caller to be kept.
+const KILL_MS_MIN: u64 = 1_500;
+const KILL_MS_SPAN: u64 = 6_000;
+
+/// A small generator: the same seed, the same moments.
+struct Moments(u64);
+
+impl Moments {
+    fn next_ms(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}
+
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_finished_a_second_before_a_kill_is_there_and_plays() {
+    let models = stack::models(ModelSet::Default);
+    let kills = asked("KILLS").unwrap_or(u64::from(KILLS_USUAL));
+    let seed = asked("KILL_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 0x9E37_79B9);
+    println!("KILLS={kills} KILL_SEED={seed}");
+    let mut moments = Moments(seed | 1);
+    let place = server::Place::new(models.root());
+    let mut server = Server::start(&place).await;
+    let mut losses: Vec<Loss> = Vec::new();
+    let mut before: Vec<(String, Vec<u8>)> = Vec::new();
+    for kill in 0..kills {
+        let calls = [
+            Call::begin(&place, "+442079460123", caller::Consent::Stays, kill).await,
+            Call::begin(&place, "+15550100123", caller::Consent::SaysYes, kill).await,
+            Call::begin(&place, "+15550100177", caller::Consent::PressesYes, kill).await,
+        ];
+        for call in &calls {
+            server.until_granted(&call.id).await;
+        }
+        let wait_ms = KILL_MS_MIN + moments.next_ms(KILL_MS_SPAN);
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        server.kill();
+        let mut records = Vec::new();
+        for call in calls {
+            records.push(call.over().await);
+        }
+        server = Server::start(&place).await;
+        for record in &records {
+            let (loss, recording) = after::check(&server, record).await;
+            println!("kill {kill} after {wait_ms} ms: {loss}");
+            losses.push(loss);
+            before.push((record.id.clone(), recording));
+        }
+    }
+    // Nothing that was stored before is lost by any later kill.
+    for (id, recording) in &before {
+        let path = format!("/v1/calls/{id}/recording");
+        assert!(server.bytes(&path).await == *recording, "{id} changed");
+    }
+    let second = place.refuses(&["serve", "--listen", "127.0.0.1:0"]);
+    let holder = format!("another server (process {})", server.process_id());
+    assert!(second.contains(&holder), "{second}");
+    place
+        .sql("ALTER TABLE migrations RENAME TO elsewhere")
+        .await;
+    let broken = (503, "the store does not work\n".to_owned());
+    assert_eq!(server.state("/readyz").await, broken);
+    assert_eq!(server.state("/healthz").await, (200, "ok\n".to_owned()));
+    place
+        .sql("ALTER TABLE elsewhere RENAME TO migrations")
+        .await;
+    assert_eq!(server.state("/readyz").await.0, 200);
+    let call = Call::begin(&place, "+442079460123", caller::Consent::Stays, kills).await;
+    call.greeted_and_over().await;
+    println!("{}", after::Figures(&losses));
+    println!("starts took {:?}", server.starts());
+}
