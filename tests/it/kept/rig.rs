@@ -9,7 +9,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::{AgentSpec, Agents};
-use trunkline::api::{Doorway, Rate, accept};
+use trunkline::api::{ApiLimits, Doorway, accept};
 use trunkline::app::{App, Parts};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier};
 use trunkline::clock;
@@ -142,11 +142,12 @@ impl House {
             desk: Arc::new(desk),
             public_url: "wss://trunkline.test".into(),
             place: "US-NY".parse().ok(),
+            limits: ApiLimits::default(),
         })
         .unwrap();
         let (door, visitors) = mpsc::channel(64);
         let (open, closed) = watch::channel(false);
-        let router = trunkline::api::router(&app, Rate::default());
+        let router = trunkline::api::router(&app);
         let serving = accept(Door(visitors), router, Doorway::default(), closed);
         Self {
             client,
