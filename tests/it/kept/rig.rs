@@ -361,9 +361,11 @@ impl Kept {
     }
 
     pub(super) fn events(&self) -> Vec<(String, String)> {
-        let event = |entry: &Entry| match entry {
-            Entry::Event(event) => Some((event.kind.clone(), event.detail.clone())),
-            _ => None,
+        let event = |entry: &Entry| {
+            let Entry::Event(event) = entry else {
+                return None;
+            };
+            Some((event.kind.clone(), event.detail.clone()))
         };
         self.entries.iter().filter_map(event).collect()
     }
