@@ -44,9 +44,11 @@ pub(super) async fn book(
 }
 
 fn not_kept(kept: &Kept) -> Vec<(u64, u64)> {
-    let span = |entry: &Entry| match entry {
-        Entry::NotKept { from_ms, to_ms } => Some((*from_ms, *to_ms)),
-        _ => None,
+    let span = |entry: &Entry| {
+        let Entry::NotKept { from_ms, to_ms } = entry else {
+            return None;
+        };
+        Some((*from_ms, *to_ms))
     };
     kept.entries.iter().filter_map(span).collect()
 }

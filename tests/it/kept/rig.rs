@@ -9,7 +9,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::agent::{AgentSpec, Agents};
-use trunkline::api::{Doorway, accept};
+use trunkline::api::{ApiLimits, Doorway, accept};
 use trunkline::app::{App, Parts};
 use trunkline::carrier_double::{CallRecord, CallSetup, Carrier};
 use trunkline::clock;
@@ -141,8 +141,8 @@ impl House {
             chat: plot.chat,
             desk: Arc::new(desk),
             public_url: "wss://trunkline.test".into(),
-            limits: trunkline::api::ApiLimits::default(),
             place: "US-NY".parse().ok(),
+            limits: ApiLimits::default(),
         })
         .unwrap();
         let (door, visitors) = mpsc::channel(64);
@@ -361,9 +361,11 @@ impl Kept {
     }
 
     pub(super) fn events(&self) -> Vec<(String, String)> {
-        let event = |entry: &Entry| match entry {
-            Entry::Event(event) => Some((event.kind.clone(), event.detail.clone())),
-            _ => None,
+        let event = |entry: &Entry| {
+            let Entry::Event(event) = entry else {
+                return None;
+            };
+            Some((event.kind.clone(), event.detail.clone()))
         };
         self.entries.iter().filter_map(event).collect()
     }
