@@ -50,6 +50,7 @@ pub use rate::Rate;
 pub use scope::{Scope, Scopes};
 
 use crate::app::App;
+use crate::desk::care;
 use crate::telephony;
 use auth::Door;
 use table::Table;
@@ -145,7 +146,7 @@ fn v1(app: &Arc<App>, rate: Rate) -> OpenApiRouter<Arc<App>> {
         .finish()
 }
 
-/// Serves until `stop`, then lets live calls say goodbye.
+/// Serves until `stop`, then lets live calls say goodbye and closes the desk.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
@@ -161,6 +162,7 @@ pub async fn serve(
         Doorway::default(),
         app.draining.subscribe(),
     ));
+    let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -175,6 +177,8 @@ pub async fn serve(
         tracing::warn!(calls = app.tasks.len(), "calls were cut off");
     }
     serving.abort();
+    caring.abort();
+    app.desk.close().await;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What the server keeps for its clients, and who may touch it: rows, keys, and the calls that are live.
 
+pub mod care;
 mod opening;
 pub mod setup;
 

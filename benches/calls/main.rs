@@ -165,6 +165,7 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         chat: None,
         desk: Arc::new(desk(data).await?),
         public_url: "ws://127.0.0.1".into(),
+        place: None,
     })?;
     if app.agents.find(&args.agent).is_none() {
         return Err(anyhow!("there is no agent {:?}", args.agent));

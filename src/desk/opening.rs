@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Desk;
+use super::{Desk, Place, seal};
+use crate::clock;
 use super::setup::SetupError;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::journal::{JournalError, JournalSettings, Journals, Recovery, Which};
@@ -44,8 +45,17 @@ impl Desk {
         let store = Store::open(store).await?;
         let (rows, _) = Rows::start(store.clone());
         let journals = Journals::open(data, vault.clone(), Arc::new(rows.clone()), journals)?;
-        let recovery = journals.recover(Which::Marked).await?;
+        let which = if restore_clients(&store, &vault, &journals).await? {
+            Which::All
+        } else {
+            Which::Marked
+        };
+        // No call is under way: the rows of any number of journals may take their time.
+        rows.set_patient(true);
+        let recovered = journals.recover(which).await;
         rows.flush().await?;
+        rows.set_patient(false);
+        let recovery = recovered?;
         let page = store.system().clients(None, 2).await?;
         let mut open = page
             .data
@@ -79,4 +89,31 @@ impl Desk {
     pub fn data(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// Whether the database was lost: it has no call, and there are journals. Then the clients that had calls are put back
+/// into it, named by their ids, since what they were called is lost too.
+async fn restore_clients(
+    store: &Store,
+    vault: &Vault,
+    journals: &Journals,
+) -> Result<bool, OpenError> {
+    if store.system().has_calls().await? {
+        return Ok(false);
+    }
+    let found = journals.clients().await?;
+    for client in &found {
+        if store.clients().find(client).await?.is_some() {
+            continue;
+        }
+        let keys = match vault.client(client).await {
+            // Their calls cannot be opened either; recovery says so of each.
+            Err(VaultError::NoClient { .. }) => continue,
+            keys => keys?,
+        };
+        let name = seal(&keys, Place::new("clients.name", client.as_str()), client.as_str());
+        store.clients().add(client, &name, clock::unix_ms()).await?;
+        tracing::warn!(%client, "the database did not know this client, who has calls; put back, named by its id");
+    }
+    Ok(!found.is_empty())
 }

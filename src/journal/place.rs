@@ -146,13 +146,24 @@ impl Root {
         Ok(places)
     }
 
+    /// The clients that have a folder with days in it, in order.
+    pub(super) fn clients(&self) -> io::Result<Vec<ClientId>> {
+        let mut clients = Vec::new();
+        for name in names(&self.folder)? {
+            let Ok(client) = ClientId::parse(&name) else {
+                continue;
+            };
+            if !self.dates(&client)?.is_empty() {
+                clients.push(client);
+            }
+        }
+        Ok(clients)
+    }
+
     /// Every journal there is, in order.
     pub(super) fn all(&self) -> io::Result<Vec<Place>> {
         let mut places = Vec::new();
-        for client in names(&self.folder)? {
-            let Ok(client) = ClientId::parse(&client) else {
-                continue;
-            };
+        for client in self.clients()? {
             for date in self.dates(&client)? {
                 let folder = self.folder.join(client.as_str()).join(&date);
                 for name in names(&folder)? {

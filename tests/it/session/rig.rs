@@ -190,6 +190,7 @@ impl House {
             chat: plot.chat,
             desk: unhurried(desk(&folder.path().join("data"), Some("Oak"))).await,
             public_url: "wss://trunkline.test".into(),
+            place: None,
         })
         .unwrap();
         app.warm().await.unwrap();
