@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::setup::SetupError;
 use super::{Desk, Place, seal};
 use crate::clock;
-use super::setup::SetupError;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::journal::{JournalError, JournalSettings, Journals, Recovery, Which};
 use crate::live::LiveCalls;
@@ -111,7 +111,11 @@ async fn restore_clients(
             Err(VaultError::NoClient { .. }) => continue,
             keys => keys?,
         };
-        let name = seal(&keys, Place::new("clients.name", client.as_str()), client.as_str());
+        let name = seal(
+            &keys,
+            Place::new("clients.name", client.as_str()),
+            client.as_str(),
+        );
         store.clients().add(client, &name, clock::unix_ms()).await?;
         tracing::warn!(%client, "the database did not know this client, who has calls; put back, named by its id");
     }
