@@ -1,7 +1,7 @@
 //! The handles that a request or a call may use.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
@@ -12,6 +12,7 @@ use crate::agent::{Agents, MindSpec, NotForThisCall};
 use crate::desk::Desk;
 use crate::provider::{Ears, StageError, Voice};
 use crate::reception::{Arrival, Reception};
+use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
@@ -42,6 +43,8 @@ pub struct App {
     pub desk: Arc<Desk>,
     /// How carriers reach the server, as `wss://voice.example.com`.
     pub public_url: String,
+    /// Who hears recordings once more; nobody while it is not set.
+    pub second_pass: OnceLock<SecondPass>,
     http: reqwest::Client,
     chat: Option<Arc<ChatSettings>>,
 }
@@ -98,6 +101,7 @@ impl App {
             tasks: TaskTracker::new(),
             desk: parts.desk,
             public_url: parts.public_url,
+            second_pass: OnceLock::new(),
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
         }))

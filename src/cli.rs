@@ -31,6 +31,7 @@ use crate::demo;
 use crate::desk::Desk;
 use crate::journal::JournalSettings;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
+use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
 use crate::{api, clock, media_key, telephony};
@@ -318,6 +319,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let app = build(&config, &config.data, agents, &speech, reusable).await?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
+        hear_again(&config, &app)?;
         let preparing = tokio::spawn({
             let app = Arc::clone(&app);
             async move { app.prepare().await }
@@ -326,6 +328,19 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         preparing.abort();
         Ok(served?)
     })
+}
+
+/// Has recordings heard once more, for agents that ask for it.
+fn hear_again(config: &Config, app: &App) -> anyhow::Result<()> {
+    if !config.speech.second_pass {
+        return Ok(());
+    }
+    let ears = Arc::new(Base::new(config.models_root()?));
+    // Calls come first: it works while they leave a core to spare.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (second_pass, _) = SecondPass::start(Arc::clone(&app.desk), ears, cores.saturating_sub(1));
+    app.second_pass.get_or_init(|| second_pass);
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -50,13 +50,25 @@ pub struct Config {
 }
 
 /// The embedded speech.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeechConfig {
     /// Inference workers; one less than the machine's cores if absent.
     pub workers: Option<usize>,
     /// Final transcripts by the larger recogniser: fewer errors, about nine times the time.
     pub better_ears: bool,
+    /// Whether recordings are heard once more by the larger recogniser, for agents that ask for it.
+    pub second_pass: bool,
+}
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            better_ears: false,
+            second_pass: true,
+        }
+    }
 }
 
 /// Any OpenAI-compatible chat endpoint.

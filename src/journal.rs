@@ -222,7 +222,7 @@ impl Journals {
             .await?
     }
 
-    /// Adds entries to the journal of a call that is over, as those of a second pass.
+    /// Adds entries to the journal of a call that is over, as those of a second pass; content only if none was deleted.
     pub async fn add(
         &self,
         client: &ClientId,

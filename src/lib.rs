@@ -21,6 +21,7 @@ pub mod models;
 pub mod place;
 pub mod provider;
 pub mod reception;
+pub mod second_pass;
 pub mod session;
 pub mod speech;
 pub mod store;

@@ -292,6 +292,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whose call it is.
+    pub fn client(&self) -> &ClientId {
+        self.keys.id()
+    }
+
     /// Returns when what was made known is stored.
     pub async fn settled(&self) {
         self.pending.close();

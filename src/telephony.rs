@@ -59,6 +59,7 @@ pub async fn media(
         Err(turned) => return turn_away(&turned),
     };
     let ledger = arrival.ledger.clone();
+    let hears_again = arrival.agent.second_pass && arrival.keep.is_some();
     let means = match app.means(&claims, arrival) {
         Ok(means) => means,
         Err(error) => {
@@ -75,10 +76,13 @@ pub async fn media(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             let call = async move {
-                hold(call_id, &claims, means, socket).await;
+                hold(Arc::clone(&call_id), &claims, means, socket).await;
                 drop(room);
                 if let Some(ledger) = ledger {
                     ledger.settled().await;
+                    if let Some(second_pass) = app.second_pass.get().filter(|_| hears_again) {
+                        second_pass.ask(ledger.client(), &call_id);
+                    }
                 }
                 drop(live);
             };

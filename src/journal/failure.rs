@@ -98,6 +98,12 @@ pub enum JournalError {
         /// The call.
         call_id: String,
     },
+    /// Its content was deleted, or is to be.
+    #[error("what was said in {call_id} was deleted; nothing is added to it")]
+    Erased {
+        /// The call.
+        call_id: String,
+    },
     /// The id cannot be the name of a file, or the keys are another client's.
     #[error("the id of the call or the keys for it do not fit a journal of this client")]
     Unfit,

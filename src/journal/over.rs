@@ -81,6 +81,14 @@ impl Writer {
         let sealed = Sealed::open(&self.root.file(place), place)?;
         let key = sealed.key(subject)?;
         let survey = survey(&sealed, &key)?;
+        let is_erased = survey.erased || survey.erase_before.is_some();
+        if is_erased && entries.iter().any(Entry::is_content) {
+            // The mark was for rows that do not come.
+            settled.done();
+            return Err(JournalError::Erased {
+                call_id: place.call_id.clone(),
+            });
+        }
         self.append_to(&sealed, &key, &survey, entries, place)?;
         self.sink.caught_up(&place.client, &place.call_id, settled);
         Ok(())

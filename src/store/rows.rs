@@ -173,6 +173,8 @@ struct Pace {
     rows: u64,
     latest_ms: u64,
     behind: bool,
+    /// It was behind, and its journal is read again: as fast as the queue allows.
+    again: bool,
     /// To go with the next row.
     key: Option<NewKey>,
 }
@@ -225,7 +227,7 @@ impl Rows {
         let pace = calls.entry(key.clone()).or_default();
         pace.latest_ms = pace.latest_ms.max(at_ms.unwrap_or(0));
         pace.rows += 1;
-        let too_fast = pace.rows > BURST_ROWS + 2 * pace.latest_ms / 1000;
+        let too_fast = !pace.again && pace.rows > BURST_ROWS + 2 * pace.latest_ms / 1000;
         // Under the lock, so that rows of one call keep their order.
         if pace.behind || too_fast || self.jobs.try_send(Job::Row(row)).is_err() {
             if !pace.behind {

@@ -35,6 +35,7 @@ fn refused(error: &JournalError) -> Problem {
         }
         JournalError::Present { .. }
         | JournalError::Live { .. }
+        | JournalError::Erased { .. }
         | JournalError::Unfit
         | JournalError::Head { .. }
         | JournalError::Misplaced { .. }

@@ -17,12 +17,14 @@ impl RowSink for Rows {
             sealed_key: Sealed(sealed_key.to_vec()),
         };
         // The whole journal follows, from its first entry: whatever was missing comes now.
+        let which = (client.clone(), call_id.into());
+        let mut calls = self.lock();
         let pace = Pace {
             key: Some(key),
+            again: calls.get(&which).is_some_and(|pace| pace.behind),
             ..Pace::default()
         };
-        let which = (client.clone(), call_id.into());
-        self.lock().insert(which, pace);
+        calls.insert(which, pace);
     }
 
     fn rows(&self, client: &ClientId, call_id: &str, seq: u64, entry: &Entry, key: &CallKey) {
