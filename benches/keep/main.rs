@@ -1,8 +1,8 @@
 //! What it costs to keep calls, and how fast what was kept is given back.
 //!
 //! ```text
-//! cargo bench --bench keep
-//! cargo bench --bench keep -- --calls 100 --seconds 60 --stored 1000000
+//! cargo bench -p trunkline --bench keep
+//! cargo bench -p trunkline --bench keep -- --calls 100 --seconds 60 --stored 1000000
 //! ```
 //!
 //! One process holds a server's data folder, its journals, its SQLite rows and its API behind a socket; whoever asks has

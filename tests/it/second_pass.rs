@@ -103,9 +103,11 @@ async fn journal(desk: &Desk, house: &Folder, id: &str) -> Vec<Entry> {
 }
 
 fn second(entries: &[Entry]) -> Vec<(String, Vec<Turn>)> {
-    let of = |entry: &Entry| match entry {
-        Entry::Second { turns, recogniser } => Some((recogniser.clone(), turns.clone())),
-        _ => None,
+    let of = |entry: &Entry| {
+        let Entry::Second { turns, recogniser } = entry else {
+            return None;
+        };
+        Some((recogniser.clone(), turns.clone()))
     };
     entries.iter().filter_map(of).collect()
 }
