@@ -32,6 +32,10 @@ impl Moments {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test runs is no configuration of the product"
+)]
 fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }

@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use trunkline::clock;
 
 const AGENT: &str = "name = \"Robin\"\nbusiness = \"Oak\"\nflow = \"desk.flow.toml\"\n\
                      [voice]\nspeed = 1.5\n[recording]\nrecord = true\nuse_recommended = false\nplaces = [\"US-NY\"]\n";
@@ -117,7 +118,7 @@ impl<'a> Server<'a> {
             .append(true)
             .open(place.folder.path().join("log"))
             .unwrap();
-        let began = Instant::now();
+        let began = clock::now();
         let process = place
             .command()
             .arg("serve")
@@ -196,7 +197,7 @@ impl<'a> Server<'a> {
     /// Returns when the row of this call says that its caller agreed.
     pub(super) async fn until_granted(&self, call_id: &str) {
         let path = format!("/v1/calls/{call_id}");
-        let began = Instant::now();
+        let began = clock::now();
         loop {
             let call = self.json(&path).await;
             if call["consent"]["state"] == "granted" {
