@@ -246,18 +246,6 @@ impl Journals {
         recovery::recover(self, which).await
     }
 
-    /// The clients that have journals, in order.
-    pub async fn clients(&self) -> Result<Vec<ClientId>, JournalError> {
-        let root = self.0.root.clone();
-        blocking(move || {
-            root.clients().map_err(|cause| JournalError::Io {
-                path: root.folder().to_owned(),
-                cause,
-            })
-        })
-        .await
-    }
-
     /// Returns when everything handed over so far is written, or has failed to be.
     pub async fn flush(&self) -> Result<(), JournalError> {
         self.on_writer(|_| ()).await

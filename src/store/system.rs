@@ -25,7 +25,6 @@ statements! {
     CLIENTS = "SELECT id, name, created_ms, closed_ms, revision FROM clients
         WHERE (created_ms, id) < ($1, $2) ORDER BY created_ms DESC, id DESC LIMIT $3";
     BEHIND = "SELECT client_id, id, rows_seq FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
-    HAS_CALLS = "SELECT COUNT(*) FROM (SELECT 1 FROM calls LIMIT 1) AS found";
     BY_CARRIER = "SELECT client_id, id FROM calls WHERE carrier = $1 AND carrier_call_id = $2";
     SPEND = "INSERT INTO spent_tokens (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
     SPENT_PURGE = "DELETE FROM spent_tokens WHERE expires_ms < $1";
@@ -49,12 +48,6 @@ impl System<'_> {
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.0.one(READY, Vec::new()).await.map(|_| ())
-    }
-
-    /// Whether there is any call at all.
-    pub async fn has_calls(&self) -> Result<bool, StoreError> {
-        let row = self.0.one(HAS_CALLS, Vec::new()).await?;
-        row.map_or(Ok(false), |mut row| Ok(row.int()? > 0))
     }
 
     /// The key of this SHA-256, if its client is open; the caller asks [`ApiKey::is_live`].

@@ -41,6 +41,8 @@ statements! {
     ERASED_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2 AND seq < $3";
     ERASED = "UPDATE calls SET recorded_ms = 0, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND recorded_ms > 0";
+    UNRECORDED = "UPDATE calls SET has_recording = 0, recorded_ms = 0
+        WHERE client_id = $1 AND id = $2 AND has_recording = 1";
     ENDED = "UPDATE calls SET status = 'ended', duration_ms = COALESCE(duration_ms, $3),
             ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
             ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
@@ -152,6 +154,9 @@ async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result
     if let Some(state) = state {
         tx.run(CONSENT_STATE, args![client, call_id, state, &method])
             .await?;
+    }
+    if let Step::Withdrawn { erase: true, .. } = step {
+        tx.run(UNRECORDED, args![client, call_id]).await?;
     }
     Ok(())
 }
