@@ -97,8 +97,13 @@ impl Call {
         }
     }
 
-    /// The agent says something, and the caller hangs up.
-    pub(super) async fn greeted_and_over(self) {
+    /// How this caller agrees.
+    pub(super) fn consent(&self) -> Consent {
+        self.consent
+    }
+
+    /// The caller hangs up.
+    pub(super) async fn hangs_up(self) {
         self.talking.abort();
         // The carrier goes with its task: that is how this caller hangs up.
         let gone = self.talking.await;

@@ -194,14 +194,18 @@ impl<'a> Server<'a> {
         serde_json::from_slice(&self.bytes(path).await).unwrap()
     }
 
-    /// Returns when the row of this call says that its caller agreed.
-    pub(super) async fn until_granted(&self, call_id: &str) {
+    /// Returns when the row of this call says that its caller agreed (true), or that the recogniser, on a machine that is
+    /// too busy for it, made nothing of a spoken yes (false).
+    pub(super) async fn until_decided(&self, call_id: &str) -> bool {
         let path = format!("/v1/calls/{call_id}");
         let began = clock::now();
         loop {
             let call = self.json(&path).await;
             if call["consent"]["state"] == "granted" {
-                return;
+                return true;
+            }
+            if call["consent"]["state"] == "refused" {
+                return false;
             }
             assert!(began.elapsed() < GRANT, "no consent: {call}");
             assert_eq!(call["status"], "in_progress", "{call}");
