@@ -24,6 +24,10 @@ use crate::vault::{CallKey, SubjectKeys};
 /// How often what could not be done before is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Between one look at what was handed over and the next. A call hands over once a second: a thread that is woken for
+/// each of them does little else than wake up, and with it whoever wakes it.
+const BEAT: Duration = Duration::from_millis(50);
+
 /// Something to be done by the writer.
 pub(super) enum Order {
     Begin(Box<Begin>),
@@ -98,7 +102,13 @@ impl Writer {
     pub(super) fn run(mut self, due: &Receiver<Order>) {
         loop {
             match due.recv_timeout(AGAIN) {
-                Ok(order) => self.obey(order),
+                Ok(order) => {
+                    let is_entries = matches!(order, Order::Append { .. });
+                    self.obey(order);
+                    if is_entries {
+                        std::thread::sleep(BEAT);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

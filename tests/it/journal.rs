@@ -476,7 +476,7 @@ async fn nothing_of_a_call_can_be_read_in_the_folder() {
 
 /// What journals cost: `cargo test --test it journal::cost -- --ignored --nocapture`, with `--release` for a figure.
 #[tokio::test]
-#[ignore = "measures"]
+#[ignore = "measures CPU time, which other tests would spoil: cargo test --release --test it journal::cost -- --ignored --nocapture"]
 async fn cost() {
     fn cpu_ms() -> u64 {
         let stat = fs::read_to_string("/proc/self/stat").unwrap();

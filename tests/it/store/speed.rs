@@ -196,14 +196,14 @@ macro_rules! measured {
     ($($name:ident)+) => {
         mod sqlite {
             $(#[tokio::test]
-            #[ignore = "measures for minutes"]
+            #[ignore = "fills a million rows and measures for minutes: cargo test --test it store::speed -- --ignored --nocapture --test-threads 1"]
             async fn $name() {
                 super::$name(crate::store::bench::Bench::sqlite().await).await;
             })+
         }
         mod postgres {
             $(#[tokio::test]
-            #[ignore = "measures for minutes"]
+            #[ignore = "fills a million rows and measures for minutes: cargo test --test it store::speed -- --ignored --nocapture --test-threads 1"]
             async fn $name() {
                 if let Some(bench) = crate::store::bench::Bench::postgres().await {
                     super::$name(bench).await;
