@@ -18,7 +18,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -34,7 +34,7 @@ pub use recovery::{Kept, Left, Recovery, Which};
 use self::live::Shared;
 use self::place::{Place, Root};
 use self::sealed::Sealed;
-use self::writer::{Begin, Order, Writer};
+use self::writer::{Begin, Order, Orders, Writer};
 use crate::ids::ClientId;
 use crate::vault::{CallKey, SubjectId, SubjectKeys, Vault};
 
@@ -112,7 +112,7 @@ pub struct Journals(Arc<Inner>);
 struct Inner {
     root: Root,
     vault: Vault,
-    orders: SyncSender<Order>,
+    orders: Orders,
     calls: Arc<Registry>,
     next_id: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -150,13 +150,17 @@ impl Journals {
             cause,
         };
         let root = Root::open(data).map_err(io)?;
-        let (orders, due) = sync_channel(settings.waiting_max.max(1));
+        let (sender, due) = sync_channel(settings.waiting_max.max(1));
         let calls = Arc::new(Registry::default());
         let writer = Writer::new(disk, root.clone(), sink, settings, Arc::clone(&calls));
         let writer = std::thread::Builder::new()
             .name("journals".into())
             .spawn(move || writer.run(&due))
             .map_err(io)?;
+        let orders = Orders {
+            due: sender,
+            writer: writer.thread().clone(),
+        };
         Ok(Self(Arc::new(Inner {
             root,
             vault,
@@ -194,7 +198,7 @@ impl Journals {
             began,
             shared: Arc::clone(&shared),
         };
-        let sent = self.0.orders.try_send(Order::Begin(Box::new(begin)));
+        let sent = self.0.orders.send(Order::Begin(Box::new(begin)));
         if let Err(error) = sent {
             lock(&self.0.calls).remove(&name);
             let failure = match error {
@@ -303,12 +307,12 @@ impl Journals {
             // Whoever asked may have gone.
             drop(done.send(task(writer)));
         }));
-        match self.0.orders.try_send(order) {
+        match self.0.orders.send(order) {
             Ok(()) => {}
             Err(TrySendError::Disconnected(_)) => return Err(JournalError::Stopped),
             Err(TrySendError::Full(order)) => {
                 let orders = self.0.orders.clone();
-                let sent = tokio::task::spawn_blocking(move || orders.send(order).is_ok()).await;
+                let sent = tokio::task::spawn_blocking(move || orders.send_waiting(order)).await;
                 if !sent.unwrap_or(false) {
                     return Err(JournalError::Stopped);
                 }

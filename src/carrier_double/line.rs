@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// When something is to be done next: a frame to send or a mark to return.
     fn due(&self) -> Instant {
-        let frame = (self.frames_sent * FRAME as u64).max(self.stalled_until);
+        let frame = self.frame_ends().max(self.stalled_until);
         let next = self
             .playout
             .next_mark()
@@ -158,6 +158,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         // Not before: whoever wakes then finds the sample there.
         let after_ns = (u128::from(next) * SAMPLE_NS * 1_000_000).div_ceil(self.pace);
         self.began + Duration::from_nanos(u64::try_from(after_ns).unwrap_or(u64::MAX))
+    }
+
+    /// The sample with which the next frame is complete: a carrier cannot send what it has not heard yet.
+    fn frame_ends(&self) -> u64 {
+        (self.frames_sent + 1) * FRAME as u64
     }
 
     fn position(&self) -> u64 {
@@ -173,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         if position < self.stalled_until {
             return Ok(());
         }
-        while self.frames_sent * FRAME as u64 <= position {
+        while self.frame_ends() <= position {
             self.send_frame().await?;
         }
         Ok(())
@@ -203,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             && let Some(saying) = self.saying.front_mut()
         {
             if saying.sent == 0 {
-                self.recorder.turn_started(sent_at);
+                self.recorder.turn_started(place / 8);
             }
             let left = &saying.speech.0[saying.sent..];
             let take = left.len().min(FRAME - filled);

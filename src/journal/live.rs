@@ -1,14 +1,14 @@
 //! The journal of a call that is going on, as its session has it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use trunkline_core::journal::Entry;
 
 use super::failure::JournalFailure;
 use super::lock;
-use super::writer::Order;
+use super::writer::{Order, Orders};
 
 /// Steps of consent that are remembered after a failure; a call has a handful.
 const STEPS_MAX: usize = 64;
@@ -67,12 +67,12 @@ impl Shared {
 #[derive(Debug)]
 pub struct CallJournal {
     id: u64,
-    orders: SyncSender<Order>,
+    orders: Orders,
     shared: Arc<Shared>,
 }
 
 impl CallJournal {
-    pub(super) fn new(id: u64, orders: SyncSender<Order>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(id: u64, orders: Orders, shared: Arc<Shared>) -> Self {
         Self { id, orders, shared }
     }
 
@@ -91,7 +91,7 @@ impl CallJournal {
             id: self.id,
             entries,
         };
-        let (failure, order) = match self.orders.try_send(order) {
+        let (failure, order) = match self.orders.hand_over(order) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(order)) => (JournalFailure::Behind, order),
             Err(TrySendError::Disconnected(order)) => (JournalFailure::Stopped, order),
@@ -118,7 +118,7 @@ impl CallJournal {
 
 impl Drop for CallJournal {
     fn drop(&mut self) {
-        if self.orders.try_send(Order::Close { id: self.id }).is_err() {
+        if self.orders.send(Order::Close { id: self.id }).is_err() {
             // The writer looks for this when it has caught up.
             self.shared.closed.store(true, Ordering::Release);
         }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use trunkline_core::journal::{
     Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step, encode_header,
@@ -24,8 +25,8 @@ use crate::vault::{CallKey, SubjectKeys};
 /// How often what could not be done before is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Between one look at what was handed over and the next. A call hands over once a second: a thread that is woken for
-/// each of them does little else than wake up, and with it whoever wakes it.
+/// Between one look at what was handed over and the next while calls go on. A call hands over once a second: a thread
+/// that is woken for each of them does little else than wake up, and whoever wakes it pays for that too.
 const BEAT: Duration = Duration::from_millis(50);
 
 /// Something to be done by the writer.
@@ -34,6 +35,35 @@ pub(super) enum Order {
     Append { id: u64, entries: Vec<Entry> },
     Close { id: u64 },
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub(super) struct Orders {
+    pub(super) due: SyncSender<Order>,
+    pub(super) writer: Thread,
+}
+
+impl Orders {
+    /// Has it done at the next beat.
+    pub(super) fn hand_over(&self, order: Order) -> Result<(), TrySendError<Order>> {
+        self.due.try_send(order)
+    }
+
+    /// Has it done at once, with all that was handed over before.
+    pub(super) fn send(&self, order: Order) -> Result<(), TrySendError<Order>> {
+        self.due.try_send(order)?;
+        self.writer.unpark();
+        Ok(())
+    }
+
+    /// The same, waiting while too much is due. False if the writer is gone.
+    pub(super) fn send_waiting(&self, order: Order) -> bool {
+        self.writer.unpark();
+        let is_sent = self.due.send(order).is_ok();
+        self.writer.unpark();
+        is_sent
+    }
 }
 
 /// A call begins.
@@ -98,34 +128,31 @@ impl Writer {
         }
     }
 
-    /// Until [`Writer::stop`], or until nobody is left to give orders.
+    /// Until [`Writer::stop`], or until nobody is left to give orders. Looks for them at every beat, and whenever the
+    /// thread is unparked.
     pub(super) fn run(mut self, due: &Receiver<Order>) {
-        loop {
-            match due.recv_timeout(AGAIN) {
-                Ok(order) => {
-                    let is_entries = matches!(order, Order::Append { .. });
-                    self.obey(order);
-                    if is_entries {
-                        std::thread::sleep(BEAT);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
+        let mut tried = Instant::now();
+        while !self.stopping {
+            let beat = if self.live.is_empty() { AGAIN } else { BEAT };
+            std::thread::park_timeout(beat);
             // First who is gone, then what they may have handed over before: so nothing of it is missed.
             let closed: Vec<u64> = self.closed().collect();
             for _ in 0..self.settings.waiting_max {
                 match due.try_recv() {
                     Ok(order) => self.obey(order),
-                    Err(_) => break,
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        self.stopping = true;
+                        break;
+                    }
                 }
             }
             for id in closed {
                 self.finish(id);
             }
-            self.erase_due();
-            if self.stopping {
-                break;
+            if tried.elapsed() >= AGAIN {
+                tried = Instant::now();
+                self.erase_due();
             }
         }
         while let Some((&id, _)) = self.live.first_key_value() {

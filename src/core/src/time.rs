@@ -28,6 +28,12 @@ impl At {
         At(self.0.saturating_add(ms as u64))
     }
 
+    /// The moment `ms` earlier, or the start.
+    #[must_use]
+    pub const fn before(self, ms: u32) -> Self {
+        At(self.0.saturating_sub(ms as u64))
+    }
+
     /// Milliseconds from `earlier` to this moment, 0 if that lies later.
     pub const fn since(self, earlier: At) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -5,7 +5,7 @@ use trunkline::store::calls::{CallStatus, ConsentState};
 use trunkline_core::consent::{Method, Mode, Refusal};
 use trunkline_core::journal::{Entry, SAMPLES_PER_MS, SILENCE, Speaker, Step};
 
-use super::channels::{EARLY, STEP, lags, span};
+use super::channels::{STEP, lags, span};
 use super::rig::{
     AGENT_BYE, AGENT_WHY, DAY, House, Kept, NOTICE, QUESTION, WHY, ask, booker, hear_out,
 };
@@ -108,8 +108,7 @@ async fn after_a_spoken_yes_all_of_the_call_is_kept_and_nothing_of_before() {
         "{caller:?} {agent:?}"
     );
     assert!(span(&caller) == 0 && caller[0] == 0, "{caller:?}");
-    let apart = |lag: &i64| (lag - EARLY).abs();
-    assert!(agent.iter().all(|lag| apart(lag) <= STEP), "{agent:?}");
+    assert!(agent.iter().all(|lag| lag.abs() <= STEP), "{agent:?}");
     let length_ms = kept.caller.len() as u64 / SAMPLES_PER_MS;
     assert!(
         length_ms.abs_diff(record.duration_ms()) <= 20,

@@ -31,6 +31,7 @@ async fn withdraw(policy: &str, by_key: bool) -> Withdrawn {
     hear_out(&mut call).await;
     ask(&mut call, "yes please").await;
     ask(&mut call, DAY).await;
+    house.settle().await;
     let before = house.kept(&call_id).await;
     assert_eq!(
         before.said(Speaker::Caller),

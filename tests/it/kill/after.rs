@@ -139,7 +139,7 @@ pub(super) async fn check(server: &Server<'_>, over: &Over) -> (Loss, Vec<u8>) {
 
     let agent_late_ms = late_ms(&agent, &over.line.agent(), begun_ms.samples);
     assert!(
-        agent_late_ms.is_none_or(|late| late.unsigned_abs() <= 2 * FRAME_MS),
+        agent_late_ms.is_none_or(|late| late.unsigned_abs() <= FRAME_MS),
         "agent off by {agent_late_ms:?} ms"
     );
     let due = turns(

@@ -12,6 +12,9 @@ use crate::time::At;
 
 /// Two verdicts this close together may hold one command between them ("don't … record").
 const COMMAND_GAP_MS: u64 = 2_000;
+/// Voice is noticed by windows of 32 ms, and in the second if its first sound is soft: so much of a refusal may have been
+/// heard before the moment it is said to begin.
+const ONSET_MS: u32 = 64;
 /// A command that covers this share of the words leaves nothing for the mind.
 const COMMAND_COVERS: f32 = 0.6;
 /// Fewer words beside a command say nothing of their own.
@@ -106,7 +109,7 @@ impl Call {
             }
             None => from,
         };
-        self.object(class, from, out)
+        self.object(class, from.before(ONSET_MS), out)
     }
 
     /// Obeys what was found in words. What `objected` is answered already.
