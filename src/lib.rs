@@ -4,6 +4,7 @@ pub mod agent;
 pub mod api;
 pub mod api_key;
 pub mod app;
+pub mod carrier;
 pub mod carrier_double;
 pub mod cli;
 pub mod clock;

@@ -4,9 +4,11 @@
 //! takes the request back.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use trunkline_core::wire::stt::SttEvent;
 
 use crate::speech::VadState;
 
@@ -69,6 +71,25 @@ pub trait Ears: Send + Sync {
         audio: Vec<i16>,
         wanted_in: Duration,
     ) -> BoxFuture<'static, Result<f32, StageError>>;
+}
+
+/// A recogniser that listens while the caller speaks.
+pub trait Recogniser: Send + Sync {
+    /// Begins to connect for one call, and returns at once.
+    fn open(&self) -> Box<dyn Listener>;
+}
+
+/// One call's connection to a recogniser, through all its reconnections. Dropping it says goodbye.
+pub trait Listener: Send {
+    /// The caller's audio, 8 kHz mu-law, behind what came before. Never waits; what cannot be sent yet is kept for a
+    /// while, and sent again after a reconnection if it has no final words yet.
+    fn push(&mut self, mulaw: &[u8]);
+
+    /// Asks for the final words of all audio so far, since the speaker seems to have stopped.
+    fn finalize(&mut self);
+
+    /// The next event, its times in milliseconds of the audio pushed since the first. After `None` nothing comes any more.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
 }
 
 /// The speaking stage.
