@@ -21,6 +21,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
 use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
 use trunkline_core::commands::Command;
+use trunkline_core::consent::Refusal;
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
@@ -67,6 +69,8 @@ pub struct Means {
 pub trait Matters: Send {
     /// The caller does not want to be called again.
     fn opted_out(&self);
+    /// The caller took their consent back, with what began at `from`; what was stored goes if `erase`.
+    fn withdrawn(&self, class: Refusal, erase: bool, from: At);
     /// The call is over; so much of the caller is stored, and there is a recording or not.
     fn kept(&self, caller_ms: u64, is_recorded: bool);
     /// The recording stopped, since it could not be stored.
@@ -250,6 +254,17 @@ impl Session {
         self.drive_listening();
     }
 
+    /// What the ear has found, and, while silence may still agree to something, how far it has listened.
+    fn drive_listening(&mut self) {
+        while let Some(event) = self.listening.next_event() {
+            self.drive(Some(event));
+        }
+        if !self.call.consent_decided() {
+            let until = self.listening.judged();
+            self.drive(Some(Event::Judged { until }));
+        }
+    }
+
     /// Gives the journal what is due.
     fn keep(&mut self) {
         let now = self.now();
@@ -311,12 +326,6 @@ impl Session {
                 self.drive(None);
             }
             Done::Nothing => {}
-        }
-    }
-
-    fn drive_listening(&mut self) {
-        while let Some(event) = self.listening.next_event() {
-            self.drive(Some(event));
         }
     }
 
@@ -388,6 +397,19 @@ impl Session {
                 self.listening.turn_answered();
                 tracing::debug!(?timing, "answered");
             }
+            Note::Consent {
+                step:
+                    Step::Withdrawn {
+                        class,
+                        erase,
+                        from_ms,
+                    },
+                ..
+            } => {
+                if let Some(matters) = &self.matters {
+                    matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
+                }
+            }
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
             | Note::AgentSaid { .. }
@@ -398,7 +420,8 @@ impl Session {
         }
         let now = self.now();
         if let Some(keeping) = &mut self.keeping {
-            keeping.note(now, self.call.granted(), &note, &mut self.speaking);
+            let failure = keeping.note(now, self.call.granted(), &note, &mut self.speaking);
+            self.unstored(failure);
         }
         self.thinking.note(&note);
         // Nobody watching is no error.

@@ -37,6 +37,18 @@ pub(super) enum Order {
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
 }
 
+impl Order {
+    /// Somebody is about to be told of it.
+    pub(super) fn is_urgent(&self) -> bool {
+        let Self::Append { entries, .. } = self else {
+            return true;
+        };
+        entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Consent(_)))
+    }
+}
+
 /// The way to the writer.
 #[derive(Clone, Debug)]
 pub(super) struct Orders {

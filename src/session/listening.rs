@@ -7,6 +7,7 @@ use std::time::Duration;
 use trunkline_core::call::Event;
 use trunkline_core::time::At;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
+use trunkline_media::line_clock::LineClock;
 
 use super::{Done, Jobs};
 use crate::provider::{Ears, Hear, StageError, Words};
@@ -35,6 +36,9 @@ const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
 /// A late score is still worth having: without one the turn waits longer.
 const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
+
+/// Voice must last two windows before it is told, and its first may be taken for silence.
+const UNTOLD: u64 = ms(96);
 
 const fn ms(ms: u64) -> u64 {
     ms * trunkline_media::SAMPLES_PER_MS
@@ -65,6 +69,7 @@ pub(super) struct Listening {
     ears: Arc<dyn Ears>,
     ear: Ear,
     vad: VadState,
+    clock: LineClock,
     facts: Vec<Fact>,
     windows: Vec<i16>,
     /// First sample of the speech that goes on and has no final transcript yet.
@@ -88,6 +93,7 @@ impl Listening {
                 ..EarSettings::default()
             }),
             vad: VadState::default(),
+            clock: LineClock::default(),
             facts: Vec::with_capacity(4),
             windows: Vec::new(),
             speech_from: None,
@@ -125,6 +131,7 @@ impl Listening {
 
     pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
         self.ear.push(payload, &mut self.facts);
+        self.clock.observe(now.ms(), self.ear.position());
         self.follow_facts(now, jobs);
         self.ask_activity(jobs);
         self.ask_partial(now, jobs);
@@ -201,7 +208,7 @@ impl Listening {
                     self.speech_from = Some(at.saturating_sub(BEFORE).max(self.speech_to));
                     self.partial_at = at + PARTIAL_FIRST;
                     self.events.push_back(Event::SpeechStarted {
-                        at: self.moment(now, at),
+                        at: self.spoken(at),
                     });
                 }
                 Fact::SpeechStopped { at } => {
@@ -216,6 +223,17 @@ impl Listening {
             }
         }
         self.facts = facts;
+    }
+
+    /// All speech that began before this moment has been told.
+    pub(super) fn judged(&self) -> At {
+        self.spoken(self.ear.judged().saturating_sub(UNTOLD))
+    }
+
+    /// When a sample was spoken, by the line's own clock: words that a stalled line brings late were not said late, and
+    /// none may pass for words from after a grant.
+    fn spoken(&self, sample: u64) -> At {
+        At::from_ms(self.clock.when_ms(self.clock.caller_at(sample)))
     }
 
     /// When a sample was heard: its distance from the newest one, back from now.
