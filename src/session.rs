@@ -10,6 +10,7 @@ mod speaking;
 mod thinking;
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +25,14 @@ use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
+use trunkline_core::wire::stt::SttEvent;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
 use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
-use crate::provider::{Ears, Voice};
+use crate::provider::{Ears, Hearing, Voice};
 use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
@@ -45,6 +47,8 @@ const AHEAD_MS_MAX: u64 = 30_000;
 pub struct Means {
     /// The listening stages.
     pub ears: Arc<dyn Ears>,
+    /// Who makes words of what the caller says.
+    pub hearing: Hearing,
     /// The speaking stage.
     pub voice: Arc<dyn Voice>,
     /// Voice's pace; 1 is its own.
@@ -126,7 +130,7 @@ impl Session {
             line,
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
-            listening: Listening::new(means.ears),
+            listening: Listening::new(means.ears, means.hearing),
             speaking: Speaking::new(means.voice, means.speed, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
@@ -152,10 +156,14 @@ impl Session {
             tokio::select! {
                 biased;
                 () = sleep.as_mut() => {
+                    let now = self.now();
+                    self.listening.tick(now);
                     self.drive(None);
+                    self.drive_listening();
                     self.keep();
                 }
                 Some(done) = self.jobs.next() => self.done(done),
+                event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
                 Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
                 Ok(()) = self.draining.changed() => self.drain(),
                 control = next_control(&mut self.controls) => self.control(control),
@@ -183,7 +191,8 @@ impl Session {
     fn wake_at(&self, sleep: Pin<&mut Sleep>) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
         let keeping = self.keeping.as_ref().map(Keeping::next_due);
-        let next = [call, self.speaking.next_due(), keeping]
+        let listening = self.listening.next_due();
+        let next = [call, self.speaking.next_due(), keeping, listening]
             .into_iter()
             .flatten()
             .min();
@@ -251,6 +260,12 @@ impl Session {
             keeping.caller(now, self.call.granted(), position, self.line.audio());
         }
         self.listening.push(now, self.line.audio(), &self.jobs);
+        self.drive_listening();
+    }
+
+    fn streamed(&mut self, event: SttEvent) {
+        let now = self.now();
+        self.listening.streamed(now, event);
         self.drive_listening();
     }
 
