@@ -32,6 +32,8 @@ const MESSAGE_BYTES_MOST: usize = 8_000;
 const SILENCE: u8 = 0xff;
 /// Longest key term that is accepted, in characters.
 const TERM_CHARS_MAX: usize = 50;
+/// Longest list of key terms, in bytes before they are escaped, so that there is always room for it.
+const TERMS_BYTES_MAX: usize = 1_500;
 /// Where the call decides, a turn still ends after so much silence.
 const SILENCE_MS_MAX: &str = "2000";
 
@@ -190,6 +192,9 @@ fn path(settings: &SttSettings) -> String {
     };
     let mut list = String::new();
     for term in terms(&settings.key_terms, TERM_CHARS_MAX) {
+        if list.len() + term.len() > TERMS_BYTES_MAX {
+            break;
+        }
         list.push(if list.is_empty() { '[' } else { ',' });
         push_json_text(&mut list, term);
     }
