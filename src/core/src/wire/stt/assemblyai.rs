@@ -249,10 +249,9 @@ impl SttCodec for AssemblyAi {
         };
         self.faults.understood();
         match message.kind.text() {
-            "Begin" => {
-                if !std::mem::replace(&mut self.is_ready, true) {
-                    out.push(SttEvent::Ready);
-                }
+            "Begin" if !self.is_ready => {
+                self.is_ready = true;
+                out.push(SttEvent::Ready);
             }
             "Turn" => self.turn(&message, out),
             "SpeechStarted" => {

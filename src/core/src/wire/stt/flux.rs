@@ -231,10 +231,9 @@ impl SttCodec for Flux {
         };
         self.faults.understood();
         match message.kind.text() {
-            "Connected" => {
-                if !std::mem::replace(&mut self.is_ready, true) {
-                    out.push(SttEvent::Ready);
-                }
+            "Connected" if !self.is_ready => {
+                self.is_ready = true;
+                out.push(SttEvent::Ready);
             }
             "TurnInfo" => self.turn_info(&message, out),
             "ConfigureFailure" => out.push(SttEvent::Trouble {

@@ -10,6 +10,7 @@ mod courses;
 mod every_codec;
 mod hostile;
 mod requests;
+mod troubles;
 
 const KEY: &str = "secret-key-0123";
 /// Enough audio for every time in the fixtures.
