@@ -156,7 +156,7 @@ impl Voice for CloudVoice {
                 while let Some(piece) = pieces.next().await {
                     audio.extend_from_slice(&piece?);
                 }
-                Ok(())
+                Ok::<(), StageError>(())
             };
             match timeout(KEEP_PATIENCE, all).await {
                 Ok(made) => made?,
