@@ -11,6 +11,8 @@ mod socket;
 mod target;
 
 #[cfg(test)]
+pub(crate) mod rig;
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, OnceLock};

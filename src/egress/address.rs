@@ -55,9 +55,7 @@ const OWN_V6: &[(Ipv6Addr, u32)] = &[
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !SPECIAL_V4.iter().any(|net| in_v4(ip, *net)),
-        IpAddr::V6(ip) => {
-            in_v6(ip, GIVEN_OUT_V6) && !SPECIAL_V6.iter().any(|net| in_v6(ip, *net))
-        }
+        IpAddr::V6(ip) => in_v6(ip, GIVEN_OUT_V6) && !SPECIAL_V6.iter().any(|net| in_v6(ip, *net)),
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) enum ToMulaw {
 /// The server cannot use audio of this format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("audio of {rate} Hz cannot be used; choose one of {RATES_HZ:?}")]
-pub struct UnusableRate {
+pub(super) struct UnusableRate {
     /// Samples a second.
-    pub rate: u32,
+    pub(super) rate: u32,
 }
 
 impl ToMulaw {

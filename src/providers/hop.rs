@@ -60,13 +60,24 @@ impl std::fmt::Debug for Hop {
 }
 
 impl Hop {
+    /// Whether its owner may use its address, as far as that can be told without looking a name up.
+    ///
+    /// # Errors
+    /// [`EgressError::Refused`], and what [`Egress::http`] fails with.
+    pub fn check(&self) -> Result<(), EgressError> {
+        self.post("").map(drop)
+    }
+
     /// Opens a socket, and counts how that went.
     pub(super) async fn open(
         &self,
         handshake: &Handshake,
         deadline: Duration,
     ) -> Result<Wire, EgressError> {
-        let url = self.url(&handshake.path, [("https://", "wss://"), ("http://", "ws://")]);
+        let url = self.url(
+            &handshake.path,
+            [("https://", "wss://"), ("http://", "ws://")],
+        );
         let opened = self
             .egress
             .websocket(self.whose, &url, &handshake.headers, deadline)

@@ -105,8 +105,7 @@ impl<'a> Speaking<'a> {
             let trouble = match heard {
                 Heard::Message(message) => {
                     if let Some(message) = received(&message) {
-                        self.codec
-                            .receive(message, &mut self.out, &mut self.events);
+                        self.codec.receive(message, &mut self.out, &mut self.events);
                     }
                     self.take_events(waiting)
                 }
@@ -123,8 +122,7 @@ impl<'a> Speaking<'a> {
         self.contexts = self.contexts.wrapping_add(1);
         clause.context = self.contexts;
         clause.waits_since = now;
-        self.codec
-            .say(clause.context, &clause.text, &mut self.out);
+        self.codec.say(clause.context, &clause.text, &mut self.out);
         self.active.push_back(clause);
     }
 
