@@ -1,5 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
+mod stages;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,9 +9,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use trunkline_core::geo::Place;
 
+pub use stages::{RECOGNISER_KEY_VARIABLE, StageConfig, VOICE_KEY_VARIABLE};
+
 use crate::api::ApiLimits;
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
+use crate::providers::Kind;
+use crate::stack::Defaults;
 use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
@@ -46,6 +52,10 @@ pub struct Config {
     pub models: Option<PathBuf>,
     /// The embedded speech.
     pub speech: SpeechConfig,
+    /// Who hears for agents that do not choose; what is built in if no vendor is named.
+    pub recogniser: StageConfig,
+    /// Who speaks for agents that do not choose; what is built in if no vendor is named.
+    pub voice: StageConfig,
     /// The language model of agents that have a prompt instead of a flow.
     pub llm: LlmConfig,
     /// What strangers and keys may take of the server.
@@ -126,6 +136,8 @@ impl fmt::Debug for Config {
             .field("agents", &self.agents)
             .field("models", &self.models)
             .field("speech", &self.speech)
+            .field("recogniser", &self.recogniser)
+            .field("voice", &self.voice)
             .field("llm", &self.llm)
             .finish()
     }
@@ -142,6 +154,8 @@ impl Default for Config {
             agents: None,
             models: None,
             speech: SpeechConfig::default(),
+            recogniser: StageConfig::default(),
+            voice: StageConfig::default(),
             llm: LlmConfig::default(),
             api: ApiConfig::default(),
         }
@@ -198,6 +212,14 @@ impl Config {
         if let Some(url) = environment(DATABASE_VARIABLE).and_then(|url| url.into_string().ok()) {
             config.database_url = Some(url);
         }
+        for (variable, place) in [
+            (RECOGNISER_KEY_VARIABLE, &mut config.recogniser.api_key),
+            (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
+        ] {
+            if let Some(key) = environment(variable).and_then(|key| key.into_string().ok()) {
+                *place = Some(key);
+            }
+        }
         config.check()?;
         Ok(config)
     }
@@ -216,6 +238,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.stages()?;
         if let Some(url) = &self.public_url {
             let rest = url
                 .strip_prefix("wss://")
@@ -330,6 +353,18 @@ impl Config {
             api_key: self.llm.api_key.clone(),
             temperature: self.llm.temperature,
             max_tokens: self.llm.max_tokens,
+        })
+    }
+
+    /// Who hears, speaks and thinks for agents that do not choose.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]: a vendor that is not known, or that lacks something.
+    pub fn stages(&self) -> Result<Defaults, ConfigError> {
+        Ok(Defaults {
+            recogniser: self.recogniser.chosen("recogniser", Kind::Recogniser)?,
+            voice: self.voice.chosen("voice", Kind::Voice)?,
+            chat: self.chat(),
         })
     }
 

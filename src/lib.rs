@@ -26,6 +26,7 @@ pub mod reception;
 pub mod second_pass;
 pub mod session;
 pub mod speech;
+pub mod stack;
 pub mod store;
 pub mod telephony;
 pub mod think;

@@ -95,11 +95,18 @@ pub struct Vendor {
     pub key: KeySent,
     /// It speaks with a voice of its choice if none is named.
     pub has_usual_voice: bool,
+    /// It says when a turn is over, and cannot be asked for the words before.
+    pub judges_turns: bool,
 }
 
 impl Vendor {
     const fn with_usual_voice(mut self) -> Self {
         self.has_usual_voice = true;
+        self
+    }
+
+    const fn that_judges_turns(mut self) -> Self {
+        self.judges_turns = true;
         self
     }
 }
@@ -116,6 +123,7 @@ const fn vendor(
         base_url,
         key,
         has_usual_voice: false,
+        judges_turns: false,
     }
 }
 
@@ -130,7 +138,7 @@ const ANTHROPIC: Option<&str> = Some("https://api.anthropic.com");
 #[rustfmt::skip]
 pub const VENDORS: &[Vendor] = &[
     vendor("deepgram", Does::HearsStream(|s, key| Box::new(Deepgram::new(s, key))), DEEPGRAM, KeySent::Token),
-    vendor("deepgram_flux", Does::HearsStream(|s, key| Box::new(Flux::new(s, key))), DEEPGRAM, KeySent::Token),
+    vendor("deepgram_flux", Does::HearsStream(|s, key| Box::new(Flux::new(s, key))), DEEPGRAM, KeySent::Token).that_judges_turns(),
     vendor("assemblyai", Does::HearsStream(|s, key| Box::new(AssemblyAi::new(s, key))), ASSEMBLYAI, KeySent::Bare),
     vendor("openai", Does::HearsClips, OPENAI, KeySent::Bearer),
     vendor("openai_compatible", Does::HearsClips, None, KeySent::BearerIfAny),

@@ -59,6 +59,8 @@ pub enum Turned {
 
 /// A call that has come in, before its first sound.
 pub struct Arrival {
+    /// The keys of whose call it is; absent on a server that nobody set up for a client.
+    pub keys: Option<ClientKeys>,
     /// Who answers.
     pub agent: Arc<Agent>,
     /// The rule by which it may be stored.
@@ -106,6 +108,7 @@ impl Reception {
             // A server that nobody set up for a client holds calls and keeps nothing.
             let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
             return Ok(Arrival {
+                keys: None,
                 agent,
                 mode: Mode::NoRecord,
                 keep: None,
@@ -237,6 +240,7 @@ impl Reception {
             }
         };
         Ok(Arrival {
+            keys: Some(keys.clone()),
             agent,
             mode,
             keep,

@@ -18,7 +18,9 @@ use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Side};
 use trunkline::journal::{CallJournal, JournalSettings};
 use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
+use trunkline::providers::Providers;
 use trunkline::speech::VadState;
+use trunkline::stack::Defaults;
 use trunkline::store::StoreConfig;
 use trunkline::store::calls::{CallStatus, NewCall};
 use trunkline::vault::ClientKeys;
@@ -97,7 +99,8 @@ impl House {
             agents: Agents::load(None)?,
             keys: Vec::new(),
             allow_reusable: false,
-            chat: None,
+            defaults: Defaults::default(),
+            providers: Providers::default(),
             desk: Arc::clone(&desk),
             public_url: "ws://127.0.0.1".into(),
             limits: ApiLimits {
@@ -105,7 +108,7 @@ impl House {
                 doorway: Doorway::default(),
             },
             place: None,
-        })?;
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {

@@ -57,6 +57,12 @@ impl Transcriber {
     }
 }
 
+impl crate::provider::Transcriber for Transcriber {
+    fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>> {
+        self.hear(audio)
+    }
+}
+
 impl Inner {
     async fn hear(&self, audio: &[i16]) -> Result<Words, Trouble> {
         let asked_at = clock::timer_now();
