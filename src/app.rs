@@ -11,7 +11,7 @@ use trunkline_core::token::{Claims, Key};
 use crate::agent::{Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
 use crate::desk::Desk;
-use crate::provider::{Ears, StageError, Voice};
+use crate::provider::{Ears, Hearing, StageError, Voice};
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
@@ -178,6 +178,7 @@ impl App {
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
+            hearing: Hearing::Embedded,
             voice: agent.pronunciations.voice(&self.voice),
             speed: agent.speed,
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),

@@ -93,6 +93,39 @@ pub trait Listener: Send {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
 }
 
+/// A recogniser that is given one utterance at a time.
+pub trait Transcriber: Send + Sync {
+    /// The words in 8 kHz audio.
+    fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>>;
+}
+
+/// Who makes words of what the caller says, and who says when they have finished.
+#[derive(Clone, Default)]
+pub enum Hearing {
+    /// The ears do both.
+    #[default]
+    Embedded,
+    /// The ears find utterances and judge turns; somebody else makes words of them.
+    ByUtterance(Arc<dyn Transcriber>),
+    /// A recogniser that listens all the time makes the words.
+    Streaming {
+        /// The recogniser.
+        recogniser: Arc<dyn Recogniser>,
+        /// Who says when a turn is over.
+        turns: Turns,
+    },
+}
+
+/// Who says when a turn is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turns {
+    /// Our own models: voice detection in sound, the turn model once per candidate end.
+    #[default]
+    Own,
+    /// The recogniser's own events, and the loudness of the line: no model runs per frame or turn.
+    Cloud,
+}
+
 /// The speaking stage.
 pub trait Voice: Send + Sync {
     /// A sentence as mu-law audio, 8 kHz, in pieces of any length and in order. The end of the stream is the end of the

@@ -6,6 +6,7 @@
 pub mod link;
 pub mod openai;
 pub mod stt;
+pub mod transcription;
 pub mod tts;
 pub mod twilio;
 
