@@ -37,7 +37,7 @@ use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
-use speaking::{Speaking, Voiced};
+use speaking::Speaking;
 use thinking::Thinking;
 
 /// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
@@ -93,8 +93,6 @@ pub struct LiveNote {
 /// Work of a stage that has been done.
 enum Done {
     Heard(Heard),
-    Voiced(Voiced),
-    Nothing,
 }
 
 type Jobs = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -163,6 +161,7 @@ impl Session {
                     self.keep();
                 }
                 Some(done) = self.jobs.next() => self.done(done),
+                () = self.speaking.next() => self.voiced(),
                 event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
                 Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
                 Ok(()) = self.draining.changed() => self.drain(),
@@ -344,14 +343,12 @@ impl Session {
                 self.listening.done(now, heard, &self.jobs);
                 self.drive_listening();
             }
-            Done::Voiced(voiced) => {
-                if let Some(failed) = self.speaking.voiced(voiced) {
-                    return self.drive(Some(failed));
-                }
-                self.drive(None);
-            }
-            Done::Nothing => {}
         }
+    }
+
+    fn voiced(&mut self) {
+        self.speaking.take_in(self.now().ms());
+        self.drive(None);
     }
 
     /// Puts an event to the call, or only wakes it, and does what follows from that until nothing more does.
@@ -389,12 +386,12 @@ impl Session {
             Action::Think { reply, ask } => self.thinking.think(reply, ask),
             Action::CancelThink { reply } => self.thinking.cancel(reply),
             Action::Commit { reply } => self.thinking.commit(reply),
-            Action::Prepare { text, .. } => self.speaking.prepare(text, &self.jobs),
+            Action::Prepare { text, .. } => self.speaking.prepare(text),
             Action::Say {
                 reply,
                 clause,
                 text,
-            } => self.speaking.say(reply, clause, text, &self.jobs),
+            } => self.speaking.say(reply, clause, text),
             Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
             Action::EndSay { reply } => self.speaking.end(reply),
             Action::Pause { reply } => {

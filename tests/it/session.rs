@@ -8,6 +8,7 @@ mod drain;
 mod hostile;
 pub(crate) mod logs;
 pub(crate) mod model;
+mod pieces;
 pub(crate) mod raw;
 pub(crate) mod rig;
 mod stages;
