@@ -17,7 +17,7 @@ use crate::place::toml_problem;
 use crate::providers::Kind;
 use crate::stack::Defaults;
 use crate::store::StoreConfig;
-use crate::think::ChatSettings;
+use crate::think::{ChatSettings, Dialect};
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -96,11 +96,13 @@ impl Default for SpeechConfig {
     }
 }
 
-/// Any OpenAI-compatible chat endpoint.
+/// Any endpoint that speaks OpenAI's chat protocol, or Anthropic's.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmConfig {
-    /// As `http://127.0.0.1:11434/v1`.
+    /// What the endpoint speaks, `openai` or `anthropic`; the first if absent.
+    pub dialect: Dialect,
+    /// As `http://127.0.0.1:11434/v1` or `https://api.anthropic.com`.
     pub base_url: Option<String>,
     /// The endpoint's name for the model.
     pub model: Option<String>,
@@ -115,6 +117,7 @@ pub struct LlmConfig {
 impl fmt::Debug for LlmConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmConfig")
+            .field("dialect", &self.dialect)
             .field("base_url", &self.base_url)
             .field("model", &self.model)
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
@@ -348,6 +351,7 @@ impl Config {
     /// The language model, if there is one.
     pub fn chat(&self) -> Option<ChatSettings> {
         Some(ChatSettings {
+            dialect: self.llm.dialect,
             base_url: self.llm.base_url.clone()?,
             model: self.llm.model.clone()?,
             api_key: self.llm.api_key.clone(),
@@ -419,6 +423,10 @@ mod tests {
         let text = "[llm]\nbase_url = \"http://127.0.0.1:11434/v1\"\nmodel = \"llama3.2\"\n";
         let chat = parsed(text).unwrap().chat().unwrap();
         assert_eq!((chat.model.as_str(), chat.api_key), ("llama3.2", None));
+        assert_eq!(chat.dialect, Dialect::OpenAi);
+        let text = "[llm]\ndialect = \"anthropic\"\nbase_url = \"https://x\"\nmodel = \"y\"\n";
+        let chat = parsed(text).unwrap().chat().unwrap();
+        assert_eq!(chat.dialect, Dialect::Anthropic);
     }
 
     #[test]
@@ -455,6 +463,10 @@ mod tests {
                 vec!["api.connections", "between 1"],
             ),
             ("[llm]\nbase_url = \"http://x/v1\"", vec!["llm", "both"]),
+            (
+                "[llm]\ndialect = \"esperanto\"",
+                vec!["line 2", "dialect", "openai", "anthropic"],
+            ),
             (
                 "[llm]\nbase_url = \"x\"\nmodel = \"y\"",
                 vec!["llm.base_url", "http://"],

@@ -6,7 +6,7 @@ mod flow;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
 
-pub use chat::{ChatMind, ChatSettings};
+pub use chat::{ChatMind, ChatSettings, Dialect};
 pub use flow::FlowMind;
 
 /// A piece of a reply in the making.

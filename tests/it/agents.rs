@@ -11,7 +11,7 @@ use trunkline::agent::{
     Agent, AgentError, AgentSpec, MindSpec, NotForThisCall, ProblemCode, no_files,
 };
 use trunkline::provider::{StageError, Voice};
-use trunkline::think::ChatSettings;
+use trunkline::think::{ChatSettings, Dialect};
 use trunkline_core::consent::Mode;
 use trunkline_core::token::Direction;
 
@@ -369,6 +369,7 @@ fn settings_are_those_of_the_document() {
 #[test]
 fn a_model_is_asked_as_the_agent_chooses() {
     let usual = ChatSettings {
+        dialect: Dialect::Anthropic,
         base_url: "http://localhost/v1".into(),
         model: "large".into(),
         api_key: Some("key".into()),
@@ -382,8 +383,8 @@ fn a_model_is_asked_as_the_agent_chooses() {
         ("small", Some(0.4), Some(300))
     );
     assert_eq!(
-        (own.base_url, own.api_key),
-        (usual.base_url.clone(), usual.api_key.clone())
+        (own.dialect, own.base_url, own.api_key),
+        (usual.dialect, usual.base_url.clone(), usual.api_key.clone())
     );
     let left = trunkline::agent::ModelSpec::default().over(&usual);
     assert_eq!(

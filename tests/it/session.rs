@@ -7,6 +7,7 @@ mod conversation;
 mod drain;
 mod hostile;
 pub(crate) mod logs;
+mod messages;
 pub(crate) mod model;
 mod pieces;
 pub(crate) mod raw;
