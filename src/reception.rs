@@ -13,7 +13,7 @@ use trunkline_core::phone::PhoneNumber;
 use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
-use crate::agent::{Agent, AgentError, Agents};
+use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::desk::{self, Desk, Side};
 use crate::ids::{self, ClientId};
 use crate::journal::JournalFailure;
@@ -217,6 +217,7 @@ impl Reception {
             rules,
             because: verdict.because,
         };
+        let takes_context = matches!(agent.mind, MindSpec::Prompt { .. });
         let ledger = Arc::new(Ledger {
             desk: Arc::clone(desk),
             keys: keys.clone(),
@@ -239,7 +240,7 @@ impl Reception {
             agent,
             mode,
             keep,
-            controls: Some(desk.live.register(keys.id(), call_id)),
+            controls: Some(desk.live.register(keys.id(), call_id, takes_context)),
             ledger: Some(ledger),
         })
     }

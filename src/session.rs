@@ -319,12 +319,22 @@ impl Session {
             Control::HangUp => Event::EndAsked {
                 reason: EndReason::Asked,
             },
-            Control::Say { text } => Event::SayAsked { text },
+            Control::Say { text } => {
+                self.drive(Some(Event::SayAsked { text }));
+                return self.tell_full();
+            }
             Control::Context { text } => return self.thinking.told(text),
             Control::Mute => Event::Muted { on: true },
             Control::Unmute => Event::Muted { on: false },
         };
         self.drive(Some(event));
+    }
+
+    /// Lets those outside know whether one more sentence would be said.
+    fn tell_full(&self) {
+        if let Some(controls) = &self.controls {
+            controls.set_full(self.call.takes_no_say());
+        }
     }
 
     fn done(&mut self, done: Done) {
@@ -408,6 +418,7 @@ impl Session {
                 }
             }
             Note::StageFailed { stage, .. } => tracing::warn!(?stage, "stage failed"),
+            Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
                 self.listening.turn_answered();
                 tracing::debug!(?timing, "answered");
@@ -427,7 +438,6 @@ impl Session {
             }
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
-            | Note::AgentSaid { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::Interrupted { .. }
@@ -438,7 +448,7 @@ impl Session {
             let failure = keeping.note(now, self.call.granted(), &note, &mut self.speaking);
             self.unstored(failure);
         }
-        self.thinking.note(&note);
+        self.thinking.note(&note, self.call.consent_decided());
         // Nobody watching is no error.
         let _ = self.feed.send(LiveNote {
             call_id: Arc::clone(&self.call_id),
