@@ -266,7 +266,13 @@ impl<'a> Connection<'a> {
                     tracing::debug!(provider = self.hop.provider, %trouble, "recogniser complains");
                 }
                 SttEvent::Ready if std::mem::replace(is_ready_told, true) => {}
-                event => {
+                event @ (SttEvent::Ready
+                | SttEvent::SpeechStarted { .. }
+                | SttEvent::Partial { .. }
+                | SttEvent::Final { .. }
+                | SttEvent::TurnEnded { .. }
+                | SttEvent::TurnMayEnd { .. }
+                | SttEvent::TurnResumed) => {
                     let event = self.placed(event);
                     if !self.shared.tell(event) {
                         let provider = self.hop.provider;

@@ -162,7 +162,7 @@ async fn what_passes_is_tried_once_more_until_something_was_heard() {
             "",
             failed("request: HTTP 302", true),
         ),
-        (vec![broken], "ab", failed("server: broke off", false)),
+        (vec![broken], "abc", failed("server: broke off", false)),
     ] {
         let (server, hop) = Server::new(Kind::Voice).await;
         let voice = voice(hop);
@@ -218,10 +218,10 @@ async fn an_utterance_goes_up_and_its_words_come_back() {
 async fn a_recogniser_that_refuses_is_told_without_a_word() {
     let garbage = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
     for (answers, told, fatal) in [
-        (vec![refusal("401 Oh")], "key: HTTP 401", true),
+        (vec![refusal("401 Oh")], "key: ", true),
         (
             vec![refusal("500 Oh"), refusal("500 Oh")],
-            "server: HTTP 500",
+            "server: ",
             false,
         ),
         (
@@ -244,7 +244,8 @@ async fn a_recogniser_that_refuses_is_told_without_a_word() {
         };
         let (heard, ()) = tokio::join!(transcriber.hear(vec![0; 80]), answering);
         let error = heard.err().unwrap();
-        assert_eq!(error.what, format!("the recogniser of plain: {told}"));
+        let begins = format!("the recogniser of plain: {told}");
+        assert!(error.what.starts_with(&begins), "{error}");
         assert_eq!(error.fatal, fatal, "{told}");
     }
 }

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -107,6 +109,12 @@ impl Peer {
     /// The next message; none when it is over.
     pub(super) async fn next(&mut self) -> Option<Message> {
         self.0.next().await?.ok()
+    }
+
+    /// The other side has taken the opening, and says nothing.
+    pub(super) async fn is_quiet(&mut self) {
+        let moment = Duration::from_millis(1);
+        assert!(timeout(moment, self.next()).await.is_err());
     }
 
     pub(super) async fn say(&mut self, text: &str) {

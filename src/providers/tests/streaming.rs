@@ -206,19 +206,12 @@ async fn silence_keeps_a_connection_alive_without_moving_the_calls_time() {
 #[tokio::test(start_paused = true)]
 async fn a_recogniser_that_says_nothing_to_speech_is_left_and_in_the_end_given_up() {
     let (mut line, mut door) = call();
-    let mut speaking = async |line: &mut Box<dyn Listener>, peer: &mut super::rig::Peer| {
+    let speaking = async |line: &mut Box<dyn Listener>, peer: &mut super::rig::Peer| {
         let began = clock::timer_now();
         loop {
             line.push(&[LOUD; 160]);
-            if let Ok(None) = timeout(Duration::from_millis(20), async {
-                loop {
-                    if peer.next().await.is_none() {
-                        return None::<()>;
-                    }
-                }
-            })
-            .await
-            {
+            let ending = async { while peer.next().await.is_some() {} };
+            if timeout(Duration::from_millis(20), ending).await.is_ok() {
                 return (clock::timer_now() - began).as_millis();
             }
         }
@@ -422,6 +415,7 @@ async fn how_it_closes_decides_whether_it_is_opened_again() {
 async fn who_hangs_up_says_goodbye() {
     let (line, mut door) = call();
     let mut peer = door.open().await;
+    peer.is_quiet().await;
     drop(line);
     assert_eq!(peer.text().await, "bye");
     assert!(

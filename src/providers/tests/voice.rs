@@ -254,6 +254,7 @@ async fn a_socket_for_one_text_has_another_ready_behind_it() {
     drop(pieces);
     assert_eq!(spare.text().await, "bye");
     let mut last = door.open().await;
+    last.is_quiet().await;
     drop(voice);
     assert_eq!(last.text().await, "bye");
     assert!(door.is_quiet());
