@@ -30,3 +30,4 @@ pub mod telephony;
 pub mod think;
 pub mod tickets;
 pub mod vault;
+pub mod webhooks;
