@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::geo::Place;
-use trunkline_core::token::{Claims, Key};
+use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
@@ -20,6 +20,7 @@ use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind};
 use crate::tickets::Tickets;
+use crate::webhooks::Awaited;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
 const FEED_NOTES_MAX: usize = 1_024;
@@ -48,6 +49,10 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// Calls whose media socket is yet to come.
+    pub awaited: Awaited,
+    /// Where Twilio's REST interface is, in place of its own address: the operator's choice.
+    pub twilio_base_url: OnceLock<String>,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
@@ -96,6 +101,8 @@ impl App {
             desk: parts.desk,
             public_url: parts.public_url,
             limits: parts.limits,
+            awaited: Awaited::default(),
+            twilio_base_url: OnceLock::new(),
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, voice, parts.defaults),
         })
@@ -154,15 +161,30 @@ impl App {
         }
     }
 
-    /// What a call needs that has come in.
+    /// Whether an agent could hold such a call now, with these values of its variables.
+    pub fn can_hold(
+        &self,
+        agent: &Agent,
+        direction: Direction,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), NotForThisCall> {
+        agent.ready(direction, variables)?;
+        match self.stacks.can_think_for(agent) {
+            true => Ok(()),
+            false => Err(NotForThisCall::Mindless),
+        }
+    }
+
+    /// What a call needs that has come in, with the values that it brings for the agent's variables.
     pub fn means(
         &self,
         claims: &Claims,
         arrival: Arrival,
         stack: Stack,
+        variables: &BTreeMap<String, String>,
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
-        let vars = agent.ready(claims.direction, &BTreeMap::new())?;
+        let vars = agent.ready(claims.direction, variables)?;
         let mind = match (&agent.mind, stack.chat) {
             (MindSpec::Prompt { prompt, greeting }, Some((http, chat))) => {
                 Mind::Chat(ChatMind::new(

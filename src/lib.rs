@@ -32,3 +32,4 @@ pub mod telephony;
 pub mod think;
 pub mod tickets;
 pub mod vault;
+pub mod webhooks;

@@ -14,6 +14,7 @@ use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
+use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side};
 use crate::ids::{self, ClientId};
 use crate::journal::JournalFailure;
@@ -93,12 +94,13 @@ impl Reception {
         }
     }
 
-    /// Receives the call of these claims.
+    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
     pub async fn receive(
         &self,
         desk: &Arc<Desk>,
         claims: &Claims,
         call_id: &str,
+        carrier_call_id: Option<String>,
     ) -> Result<Arrival, Turned> {
         let client = match &claims.client {
             Some(named) => Some(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
@@ -121,7 +123,9 @@ impl Reception {
             keys => keys?,
         };
         let agent = self.agent(desk, &keys, &claims.agent).await?;
-        self.keep(desk, &keys, claims, call_id, agent).await
+        let carrier = (TWILIO, carrier_call_id);
+        self.keep(desk, &keys, claims, call_id, agent, carrier)
+            .await
     }
 
     /// The agent of a name or id, as this client may use it.
@@ -170,6 +174,7 @@ impl Reception {
         claims: &Claims,
         call_id: &str,
         agent: Arc<Agent>,
+        (carrier, carrier_call_id): (&str, Option<String>),
     ) -> Result<Arrival, Turned> {
         let person = match claims.direction {
             Direction::Inbound => claims.from.as_ref(),
@@ -202,8 +207,8 @@ impl Reception {
             consent_mode: Some(mode),
             rules: Some(rules.clone()),
             sealed_key: None,
-            carrier: Some("twilio".to_owned()),
-            carrier_call_id: None,
+            carrier: Some(carrier.to_owned()),
+            carrier_call_id,
             metadata: None,
         };
         desk.store

@@ -9,12 +9,12 @@ use trunkline_core::wire::tts::TtsSettings;
 
 use crate::agent::{Agent, MindSpec, ModelSpec};
 use crate::desk::{self, Desk, Place};
-use crate::egress::Whose;
+use crate::egress::{Egress, Whose};
 use crate::provider::{Hearing, Recogniser, Turns, Voice};
-use crate::providers::{self, Account, Hears, Kind, Providers, Unusable, Vendor};
+use crate::providers::{self, Account, Does, Hears, Kind, Providers, Unusable, Vendor};
 use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
-use crate::think::ChatSettings;
+use crate::think::{ChatSettings, Dialect};
 use crate::vault::{ClientKeys, Unopened};
 
 /// Silence after which a recogniser that judges turns holds speech to be over, ms.
@@ -135,6 +135,21 @@ impl Stacks {
         &self.defaults
     }
 
+    /// The way out.
+    pub fn egress(&self) -> &Egress {
+        self.providers.egress()
+    }
+
+    /// Whether there is anybody to think for this agent.
+    pub fn can_think_for(&self, agent: &Agent) -> bool {
+        match agent.mind {
+            MindSpec::Flow(_) => true,
+            MindSpec::Prompt { .. } => {
+                agent.model.provider.is_some() || self.defaults.chat.is_some()
+            }
+        }
+    }
+
     /// What a call of this agent is held with. Connections begin to be made.
     ///
     /// # Errors
@@ -238,7 +253,16 @@ impl Stacks {
     fn chat_of(&self, spec: &ModelSpec, chosen: &Chosen) -> Result<ChatSettings, NoStack> {
         let hop = self.providers.hop(chosen.vendor, &chosen.account)?;
         let model = spec.name.clone().unwrap_or_else(|| chosen.model.clone());
+        let dialect = match chosen.vendor.does {
+            Does::ThinksAsAnthropic => Dialect::Anthropic,
+            Does::ThinksAsOpenAi
+            | Does::HearsStream(_)
+            | Does::HearsClips
+            | Does::SpeaksStream(_)
+            | Does::SpeaksPost(_) => Dialect::OpenAi,
+        };
         Ok(ChatSettings {
+            dialect,
             base_url: hop.base_url,
             model,
             api_key: Some(chosen.account.key.clone()).filter(|key| !key.is_empty()),

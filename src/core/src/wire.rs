@@ -4,6 +4,7 @@
 //! what a caller said, dialled or is called.
 
 pub mod anthropic;
+pub mod hook;
 pub mod link;
 pub mod openai;
 mod sse;

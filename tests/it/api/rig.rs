@@ -131,6 +131,10 @@ impl Api {
         }
     }
 
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// A new client with a key that may do everything.
     pub(crate) async fn client(&self) -> Who {
         let client = ClientId::new();
