@@ -100,7 +100,7 @@ impl Egress {
         Err(EgressError::Unreachable("nobody answers at its host"))
     }
 
-    fn tls(&self) -> Result<Arc<rustls::ClientConfig>, EgressError> {
+    pub(super) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, EgressError> {
         if let Some(tls) = self.0.tls.get() {
             return Ok(Arc::clone(tls));
         }

@@ -1,10 +1,16 @@
 //! Where connections may lead, and where they go.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_util::{SinkExt as _, StreamExt as _};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::rig::Memory;
 use super::target::Target;
@@ -281,4 +287,75 @@ async fn what_is_no_web_socket_is_said_to_be_none() {
         .websocket(Whose::Operator, "ws://127.0.0.1:9/", &key, SOON)
         .await;
     assert!(matches!(opened.err(), Some(EgressError::Refused(_))));
+}
+
+/// A server's end of encryption, and a client that trusts who signed it.
+fn encryption(names: &[&str]) -> (TlsAcceptor, rustls::ClientConfig) {
+    let mut issuer = CertificateParams::new(vec![]).unwrap();
+    issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let key = KeyPair::generate().unwrap();
+    let signed = CertificateParams::new(names).unwrap();
+    let signed = signed.signed_by(&key, &issuer).unwrap();
+    let provider = || Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![signed.der().clone()], key)
+        .unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(issuer.der().clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (TlsAcceptor::from(Arc::new(server)), client)
+}
+
+/// Takes a connection, encrypted, and says back the first message of its socket.
+async fn echo(encryption: TlsAcceptor, stream: DuplexStream) {
+    let Ok(stream) = encryption.accept(stream).await else {
+        return;
+    };
+    let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+    let first = socket.next().await.unwrap().unwrap();
+    socket.send(first).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_encrypted_socket_goes_to_whom_it_was_opened_for() {
+    let (acceptor, client) = encryption(&["speech.example"]);
+    let (net, mut knocks) = Memory::new(65_536);
+    net.name("speech.example", &[&["93.184.215.14"]]);
+    net.name("other.example", &[&["93.184.215.14"]]);
+    let egress = Egress::over(net);
+    egress.0.tls.set(Arc::new(client)).unwrap();
+    for (url, fine) in [
+        ("wss://speech.example/v1", true),
+        ("wss://other.example/v1", false),
+    ] {
+        let serving = async {
+            let (_, stream) = knocks.recv().await.unwrap();
+            echo(acceptor.clone(), stream).await;
+        };
+        let speaking = async {
+            let mut socket = egress.websocket(Whose::Client, url, &[], SOON).await?;
+            socket.send(Message::text("hello")).await.unwrap();
+            Ok::<_, EgressError>(socket.next().await.unwrap().unwrap())
+        };
+        let (heard, ()) = tokio::join!(speaking, serving);
+        assert_eq!(heard.is_ok(), fine, "{url}: {heard:?}");
+        if fine {
+            assert_eq!(heard.unwrap(), Message::text("hello"));
+        }
+    }
+}
+
+#[test]
+fn this_machine_can_encrypt() {
+    assert!(Egress::new().tls().is_ok());
 }

@@ -1,6 +1,7 @@
 //! The shell of providers against providers that behave and such as do not, over a network in memory with tokio's clock
 //! held still, and over loopback for POSTs.
 
+mod counts;
 mod posts;
 mod rig;
 mod streaming;

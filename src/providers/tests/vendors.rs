@@ -1,12 +1,20 @@
 //! The list of vendors: complete, without doubles, and true to their codecs.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use trunkline_core::wire::stt::SttSettings;
 use trunkline_core::wire::tts::TtsSettings;
 
+use super::rig::{Door, hop};
 use crate::egress::Whose;
-use crate::providers::{Account, Does, KeySent, Kind, Providers, Unusable, VENDORS, find};
+use crate::provider::{Recogniser as _, Voice as _};
+use crate::providers::{
+    Account, Does, Hears, Hop, KeySent, Kind, Providers, Unusable, VENDORS, Vendor, find,
+};
 
 const KEY: &str = "k3y";
 
@@ -15,6 +23,15 @@ fn account(base_url: Option<&str>, key: &str) -> Account {
         whose: Whose::Client,
         base_url: base_url.map(str::to_owned),
         key: key.into(),
+    }
+}
+
+fn key_sent(vendor: &Vendor) -> (&'static str, String) {
+    match vendor.key {
+        KeySent::Bearer | KeySent::BearerIfAny => ("authorization", format!("Bearer {KEY}")),
+        KeySent::Token => ("authorization", format!("Token {KEY}")),
+        KeySent::Bare => ("authorization", KEY.to_owned()),
+        KeySent::Header(name) => (name, KEY.to_owned()),
     }
 }
 
@@ -42,12 +59,7 @@ fn each_stands_once_and_is_found_by_what_it_does() {
 #[test]
 fn keys_are_sent_as_the_list_says() {
     for vendor in VENDORS {
-        let (name, value) = match vendor.key {
-            KeySent::Bearer | KeySent::BearerIfAny => ("authorization", format!("Bearer {KEY}")),
-            KeySent::Token => ("authorization", format!("Token {KEY}")),
-            KeySent::Bare => ("authorization", KEY.to_owned()),
-            KeySent::Header(name) => (name, KEY.to_owned()),
-        };
+        let (name, value) = key_sent(vendor);
         if let Some(headers) = headers(vendor.does) {
             assert!(headers.contains(&(name, value)), "{}", vendor.name);
         }
@@ -94,4 +106,72 @@ async fn every_line_can_be_used_with_a_key_and_says_what_is_missing() {
     }
     let account = account(None, KEY);
     assert!(!format!("{account:?}").contains(KEY));
+}
+
+/// Every vendor with a socket, spoken to as a call speaks to it: where it knocks, with what, and that what a call gives
+/// it is sent.
+#[tokio::test(start_paused = true)]
+async fn every_socket_is_opened_with_its_key_and_gets_what_a_call_gives() {
+    let mut opened = 0;
+    for vendor in VENDORS {
+        let (Hop { egress, .. }, mut door) = hop(vendor.does.kind(), 1 << 20);
+        let providers = Providers::new(egress);
+        let account = Account {
+            whose: Whose::Operator,
+            ..account(Some("http://10.0.0.1:9/proxy"), KEY)
+        };
+        match vendor.does {
+            Does::HearsStream(_) => {
+                let hears = providers.hears(vendor, &account, &SttSettings::default());
+                let Ok(Hears::Stream(recogniser)) = hears else {
+                    panic!("{} does not stream", vendor.name);
+                };
+                let mut line = recogniser.open();
+                line.push(&[0x10; 1_600]);
+                is_reached(vendor, &mut door, |message| message.is_binary()).await;
+            }
+            Does::SpeaksStream(_) => {
+                let settings = TtsSettings {
+                    voice: "somebody".into(),
+                    ..TtsSettings::default()
+                };
+                let voices = providers.speaks(vendor, &account, &settings).unwrap();
+                let voice = voices.open(1.0);
+                let _pieces = voice.say("Good evening.".into(), 1.0, Duration::ZERO);
+                let is_said = |message: &Message| message.to_string().contains("Good evening.");
+                is_reached(vendor, &mut door, is_said).await;
+            }
+            Does::HearsClips
+            | Does::ThinksAsOpenAi
+            | Does::ThinksAsAnthropic
+            | Does::SpeaksPost(_) => continue,
+        }
+        opened += 1;
+    }
+    assert_eq!(opened, 6);
+}
+
+/// Opens the next connection, looks at how it knocked, and waits for a message that is as it should be.
+async fn is_reached(vendor: &Vendor, door: &mut Door, is_it: impl Fn(&Message) -> bool) {
+    let stream = door.knock().await;
+    let (name, _) = key_sent(vendor);
+    let look = |request: &Request, response: Response| {
+        assert!(
+            request.uri().path().starts_with("/proxy/"),
+            "{}",
+            vendor.name
+        );
+        let value = request.headers()[name].to_str().unwrap();
+        assert!(value.ends_with(KEY), "{}", vendor.name);
+        Ok::<_, ErrorResponse>(response)
+    };
+    let mut socket = tokio_tungstenite::accept_hdr_async(stream, look)
+        .await
+        .unwrap();
+    loop {
+        let message = socket.next().await.expect("a message comes").unwrap();
+        if is_it(&message) {
+            break;
+        }
+    }
 }
