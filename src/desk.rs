@@ -2,6 +2,7 @@
 
 pub mod care;
 mod opening;
+pub mod opt_outs;
 pub mod setup;
 
 pub use opening::OpenError;

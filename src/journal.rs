@@ -29,7 +29,7 @@ pub use disk::{Disk, RealDisk};
 pub use failure::{JournalError, JournalFailure};
 pub use live::CallJournal;
 pub use reading::{Contents, Reading, SAMPLES_AT_ONCE_MAX, Sound};
-pub use recovery::{Kept, Left, Recovery, Which};
+pub use recovery::{Kept, Left, OptedOut, Recovery, Which};
 
 use self::live::Shared;
 use self::place::{Place, Root};
@@ -209,6 +209,26 @@ impl Journals {
             return Err(JournalError::Failed { call_id, failure });
         }
         Ok(CallJournal::new(id, self.0.orders.clone(), shared))
+    }
+
+    /// Notes beside the journal of a call that began then that its caller is not to be called again: on disk when this
+    /// returns, and found by [`Journals::recover`] until [`Settled::done`].
+    pub async fn promise(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+        unix_ms: i64,
+    ) -> Result<Settled, JournalError> {
+        let place = Root::new_place(client, call_id, unix_ms).ok_or(JournalError::Unfit)?;
+        let root = self.0.root.clone();
+        blocking(move || match root.promise(&place) {
+            Ok(mark) => Ok(Settled { marks: vec![mark] }),
+            Err(cause) => Err(JournalError::Io {
+                path: root.folder().to_owned(),
+                cause,
+            }),
+        })
+        .await
     }
 
     /// The journal of a call, also of one that is going on, up to what is written of it.

@@ -14,8 +14,8 @@ use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents};
-use crate::desk::{self, Desk, Side};
-use crate::ids::{self, ClientId};
+use crate::desk::{self, Desk, Side, opt_outs};
+use crate::ids::ClientId;
 use crate::journal::JournalFailure;
 use crate::session::{Keep, Matters};
 use crate::store::StoreError;
@@ -220,6 +220,7 @@ impl Reception {
             desk: Arc::clone(desk),
             keys: keys.clone(),
             call_id: call_id.to_owned(),
+            began_ms: unix_ms,
             person: person.cloned(),
             pending: TaskTracker::new(),
         });
@@ -291,6 +292,8 @@ pub struct Ledger {
     desk: Arc<Desk>,
     keys: ClientKeys,
     call_id: String,
+    /// ms since 1970.
+    began_ms: i64,
     person: Option<PhoneNumber>,
     pending: TaskTracker,
 }
@@ -315,15 +318,7 @@ impl Matters for Arc<Ledger> {
                 "a caller without a number opted out: there is nothing to suppress"
             );
         };
-        let new = NewSuppression {
-            id: ids::new_id("sup"),
-            campaign_id: None,
-            hash: desk::suppression_index(&self.keys, person),
-            reason: "opt_out".to_owned(),
-            source: "call".to_owned(),
-            call_id: Some(self.call_id.clone()),
-            created_ms: clock::unix_ms(),
-        };
+        let new = opt_outs::suppression(&self.keys, person, &self.call_id);
         let ledger = Arc::clone(self);
         // Nobody waits for this handle; the tracker does.
         drop(
@@ -353,17 +348,25 @@ impl Matters for Arc<Ledger> {
 }
 
 impl Ledger {
-    /// Until it is stored: the caller has been told so.
+    /// Until it is stored: the caller has been told so. What was promised is on disk first, for the case that the
+    /// database is away and the server does not live to see it come back.
     async fn suppress(&self, new: &NewSuppression) {
+        let (client, call_id) = (self.keys.id(), &self.call_id);
+        let journals = &self.desk.journals;
+        let promise = journals.promise(client, call_id, self.began_ms).await;
         let mut wait_ms = AGAIN_MS;
         loop {
             let suppressions = self.desk.store.suppressions();
-            match suppressions.add(self.keys.id(), new).await {
-                Ok(_) => return tracing::info!(call.id = %self.call_id, "suppressed"),
+            match suppressions.add(client, new).await {
+                Ok(_) => break tracing::info!(call.id = %call_id, "suppressed"),
                 Err(error) => tracing::error!(%error, "an opt-out is not stored yet; trying again"),
             }
             tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
             wait_ms = (wait_ms * 2).min(AGAIN_MS_MAX);
+        }
+        match promise {
+            Ok(promise) => drop(tokio::task::spawn_blocking(move || promise.done()).await),
+            Err(error) => tracing::warn!(%error, "an opt-out had no mark of its own"),
         }
     }
 }

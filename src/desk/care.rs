@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Desk;
+use super::{Desk, opt_outs};
 use crate::clock;
 use crate::journal::{Recovery, Which};
 
@@ -45,10 +45,12 @@ pub async fn keep(desk: Arc<Desk>, mut draining: watch::Receiver<bool>) {
 /// One round. Calls that are live are left alone; what fails is told, and tried again in the next.
 pub async fn round(desk: &Desk) -> Round {
     let recovery = desk.journals.recover(Which::Marked).await;
-    let recovery = recovery.unwrap_or_else(|error| {
+    let mut recovery = recovery.unwrap_or_else(|error| {
         tracing::error!(%error, "journals that are to be finished cannot be found");
         Recovery::default()
     });
+    let promised = std::mem::take(&mut recovery.opted_out);
+    opt_outs::keep_promises(&desk.store, &desk.vault, promised).await;
     let forgotten = desk.store.system().purge(clock::unix_ms()).await;
     let forgotten = forgotten.unwrap_or_else(|error| {
         tracing::error!(%error, "what has expired is not forgotten yet");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::setup::SetupError;
-use super::{Desk, Place, seal};
+use super::{Desk, Place, opt_outs, seal};
 use crate::clock;
 use crate::data_folder::{DataFolder, DataFolderError};
 use crate::journal::{JournalError, JournalSettings, Journals, Recovery, Which};
@@ -51,7 +51,9 @@ impl Desk {
         let recovered = journals.recover(which).await;
         rows.flush().await?;
         rows.set_patient(false);
-        let recovery = recovered?;
+        let mut recovery = recovered?;
+        let promised = std::mem::take(&mut recovery.opted_out);
+        opt_outs::keep_promises(&store, &vault, promised).await;
         for kept in &recovery.kept {
             let (client, call_id) = (&kept.client, &kept.call_id);
             let calls = store.calls();

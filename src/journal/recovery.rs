@@ -7,7 +7,7 @@ use trunkline_core::journal::HeaderError;
 
 use super::failure::JournalError;
 use super::over::Finished;
-use super::place::Place;
+use super::place::{Place, is_promise};
 use super::{Journals, Settled, blocking, lock};
 use crate::ids::ClientId;
 
@@ -36,8 +36,21 @@ pub struct Recovery {
     pub damaged: u64,
     /// What is stored of each call whose rows were given again, which is no row of a journal's.
     pub kept: Vec<Kept>,
+    /// Callers who were promised not to be called again, where that may not be a suppression yet.
+    pub opted_out: Vec<OptedOut>,
     /// Journals that could not be finished. They are as they were.
     pub left: Vec<Left>,
+}
+
+/// A call whose caller is not to be called again.
+#[derive(Debug)]
+pub struct OptedOut {
+    /// The client.
+    pub client: ClientId,
+    /// The call.
+    pub call_id: String,
+    /// To be told once the suppression is stored; if it is dropped, the call is found again.
+    pub promise: Settled,
 }
 
 /// How much of a call is stored.
@@ -72,14 +85,19 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
         if lock(&journals.0.calls).contains(&name) {
             continue;
         }
-        match finish(journals, place, marks).await {
+        // What was promised is kept, whatever becomes of the journal.
+        let (promises, marks): (Vec<_>, Vec<_>) =
+            marks.into_iter().partition(|mark| is_promise(mark));
+        let mut promise = (!promises.is_empty()).then_some(Settled { marks: promises });
+        match finish(journals, place, marks, promise.is_some()).await {
             Ok(Some(finished)) => {
+                promise = promise.or(finished.promise);
                 recovery.replayed += 1;
                 recovery.unfinished += u64::from(finished.was_open);
                 recovery.cut_bytes += finished.cut_bytes;
                 recovery.erased += finished.erased;
                 recovery.damaged += finished.damaged;
-                let (client, call_id) = name;
+                let (client, call_id) = name.clone();
                 recovery.kept.push(Kept {
                     client,
                     call_id,
@@ -89,13 +107,21 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
             }
             Ok(None) => {}
             Err(problem) => {
-                let (client, call_id) = name;
+                let (client, call_id) = name.clone();
                 recovery.left.push(Left {
                     client,
                     call_id,
                     problem,
                 });
             }
+        }
+        if let Some(promise) = promise {
+            let (client, call_id) = name;
+            recovery.opted_out.push(OptedOut {
+                client,
+                call_id,
+                promise,
+            });
         }
     }
     Ok(recovery)
@@ -128,6 +154,7 @@ async fn finish(
     journals: &Journals,
     place: Place,
     marks: Vec<PathBuf>,
+    is_promised: bool,
 ) -> Result<Option<Finished>, JournalError> {
     let subject = match journals.open_place(place.clone()).await {
         Ok((_, _, subject)) => subject,
@@ -149,7 +176,7 @@ async fn finish(
         Err(error) => return Err(error),
     };
     journals
-        .on_writer(move |writer| writer.recover(&place, &subject, marks))
+        .on_writer(move |writer| writer.recover(&place, &subject, marks, is_promised))
         .await?
         .map(Some)
 }

@@ -1,5 +1,7 @@
 //! The house between its calls: opened after a loss, and cared for while it runs.
 
+mod opt_outs;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,10 @@ impl Folder {
         let books = Books::make(folder.path(), &config).await.unwrap();
         let client = books.add_client("Oak").await.unwrap();
         Self { folder, client }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) async fn open(&self) -> Desk {
