@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use trunkline_core::consent::Refusal;
-use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step};
+use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header, Step, Stored};
 
 use super::Settled;
 use super::disk::JournalFile;
@@ -24,7 +24,7 @@ const SERVER_LOST: &str = "server_lost";
 const OPT_OUT: &str = "opt_out";
 
 /// What a look at every record of a file has shown.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Survey {
     /// Records that open.
     good: u64,
@@ -41,9 +41,8 @@ struct Survey {
     erased: bool,
     /// Content below this number has to go.
     erase_before: Option<u64>,
-    /// Samples of the caller's.
-    caller: u64,
-    granted: bool,
+    /// What it holds of the caller.
+    stored: Stored,
     /// The caller does not want to be called again.
     opted_out: bool,
     /// Length of the file.
@@ -159,12 +158,14 @@ impl Writer {
         let Header { sealed_key, .. } = &sealed.header;
         self.sink.rekeyed(client, call_id, subject.id(), sealed_key);
         let mut erased = 0;
-        let mut left = survey;
+        let mut stored = &survey.stored;
+        let left;
         if let Some(before) = survey.erase_before {
             let moment = (survey.last_ms, self.survey_place(place, subject)?.next_seq);
             let done = self.erase_file(place, subject, before, moment)?;
             erased = done.map_or(0, |(_, new)| new.erased);
             left = self.survey_place(place, subject)?;
+            stored = &left.stored;
         } else {
             if survey.erased {
                 self.sink.erased(client, call_id, survey.next_seq);
@@ -177,8 +178,8 @@ impl Writer {
             was_open,
             erased,
             damaged: survey.bad,
-            caller_ms: left.caller / SAMPLES_PER_MS,
-            is_recorded: left.granted,
+            caller_ms: stored.caller_ms(),
+            is_recorded: stored.is_recorded(),
             promise,
         })
     }
@@ -296,27 +297,7 @@ fn survey(sealed: &Sealed, key: &CallKey) -> Result<Survey, JournalError> {
         survey.next_seq = record.seq.saturating_add(1);
         survey.last_ms = survey.last_ms.max(end_ms(&entry));
         survey.ended |= matches!(entry, Entry::Ended(_));
-        match &entry {
-            Entry::Audio(audio) if audio.caller.is_some() => {
-                survey.caller += u64::from(audio.samples);
-            }
-            Entry::Consent(consent) => match consent.step {
-                Step::Granted { .. } => survey.granted = true,
-                Step::Withdrawn { erase: true, .. } => survey.granted = false,
-                Step::Announced { .. }
-                | Step::Unclear { .. }
-                | Step::Refused { .. }
-                | Step::Withdrawn { erase: false, .. } => {}
-            },
-            Entry::Began(_)
-            | Entry::Audio(_)
-            | Entry::Turn(_)
-            | Entry::NotKept { .. }
-            | Entry::Event(_)
-            | Entry::Second { .. }
-            | Entry::Erased { .. }
-            | Entry::Ended(_) => {}
-        }
+        survey.stored.add(&entry);
         survey.erased |= matches!(entry, Entry::Erased { .. });
         survey.opted_out |= opts_out(&entry);
         survey.erase_before = rewrite::ordered(record.seq, &entry).or(survey.erase_before);

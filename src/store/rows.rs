@@ -177,6 +177,8 @@ struct Pace {
     again: bool,
     /// To go with the next row.
     key: Option<NewKey>,
+    /// Content below this number was to go, and there was no room to say so: to be said before any other row.
+    forget_before: Option<u64>,
 }
 
 enum Job {
@@ -229,7 +231,11 @@ impl Rows {
         pace.rows += 1;
         let too_fast = !pace.again && pace.rows > BURST_ROWS + 2 * pace.latest_ms / 1000;
         // Under the lock, so that rows of one call keep their order.
-        if pace.behind || too_fast || self.jobs.try_send(Job::Row(row)).is_err() {
+        let taken = !pace.behind
+            && !too_fast
+            && self.forget_missed(&key, pace)
+            && self.jobs.try_send(Job::Row(row)).is_ok();
+        if !taken {
             if !pace.behind {
                 tracing::warn!(call.id = %key.1, "the rows of this call are behind its journal");
             }

@@ -10,6 +10,7 @@ mod codec;
 mod erasure;
 mod header;
 mod scan;
+mod stored;
 
 pub use codec::{
     AUDIO_BYTES_MAX, Class, Encoder, HEAD_BYTES, OTHER_BYTES_MAX, Open, RESUME_GAP, Seal,
@@ -18,6 +19,7 @@ pub use codec::{
 pub use erasure::{Leaves, notices_until_ms};
 pub use header::{HEADER_BYTES_MAX, Header, HeaderError, HeaderHash, decode_header, encode_header};
 pub use scan::{Cursor, Entries, RecordRef, Scanner, Stop, Why, audio_between, open_record};
+pub use stored::Stored;
 
 use serde::{Deserialize, Serialize};
 
