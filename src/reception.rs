@@ -14,7 +14,7 @@ use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents};
-use crate::desk::{self, Desk, Side, opt_outs};
+use crate::desk::{self, Desk, Side, Unnamed, opt_outs};
 use crate::ids::ClientId;
 use crate::journal::JournalFailure;
 use crate::session::{Keep, Matters};
@@ -36,9 +36,12 @@ pub enum Turned {
     /// No such agent.
     #[error("no such agent")]
     NoAgent,
-    /// The token names a client that is not there.
+    /// The token names a client that is not there, or is closed.
     #[error("no such client")]
     NoClient,
+    /// The token names no client, and it cannot be told which is meant.
+    #[error("this media URL names no client, and there are several")]
+    WhichClient,
     /// Its stored version makes no agent.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -97,27 +100,38 @@ impl Reception {
         claims: &Claims,
         call_id: &str,
     ) -> Result<Arrival, Turned> {
-        let client = match &claims.client {
-            Some(named) => Some(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
-            None => desk.sole.clone(),
+        let whose = match &claims.client {
+            Some(named) => Unnamed::Of(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
+            None => desk.unnamed(),
         };
-        let Some(client) = client else {
+        let client = match whose {
+            Unnamed::Of(client) => client,
+            Unnamed::Unclear => return Err(Turned::WhichClient),
             // A server that nobody set up for a client holds calls and keeps nothing.
-            let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
-            return Ok(Arrival {
-                agent,
-                mode: Mode::NoRecord,
-                keep: None,
-                controls: None,
-                ledger: None,
-            });
+            Unnamed::Nobody => return self.unkept(claims),
         };
+        let row = desk.store.clients().find(&client).await;
+        let row = row.map_err(Turned::Store)?;
+        if row.is_none_or(|row| row.closed_ms.is_some()) {
+            return Err(Turned::NoClient);
+        }
         let keys = match desk.vault.client(&client).await {
             Err(VaultError::NoClient { .. }) => return Err(Turned::NoClient),
             keys => keys?,
         };
         let agent = self.agent(desk, &keys, &claims.agent).await?;
         self.keep(desk, &keys, claims, call_id, agent).await
+    }
+
+    fn unkept(&self, claims: &Claims) -> Result<Arrival, Turned> {
+        let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
+        Ok(Arrival {
+            agent,
+            mode: Mode::NoRecord,
+            keep: None,
+            controls: None,
+            ledger: None,
+        })
     }
 
     /// The agent of a name or id, as this client may use it.
@@ -216,14 +230,6 @@ impl Reception {
             rules,
             because: verdict.because,
         };
-        let ledger = Arc::new(Ledger {
-            desk: Arc::clone(desk),
-            keys: keys.clone(),
-            call_id: call_id.to_owned(),
-            began_ms: unix_ms,
-            person: person.cloned(),
-            pending: TaskTracker::new(),
-        });
         let journal = desk
             .journals
             .begin(keys.id(), call_id, subject, began.clone());
@@ -232,9 +238,20 @@ impl Reception {
             Err(error) => {
                 // Nobody is asked about a recording that cannot be made.
                 tracing::error!(%error, "this call is not recorded");
+                let unkept = desk.store.calls().unkept(keys.id(), call_id).await;
+                unkept.map_err(Turned::Store)?;
                 (None, Mode::NoRecord)
             }
         };
+        let ledger = Arc::new(Ledger {
+            desk: Arc::clone(desk),
+            keys: keys.clone(),
+            call_id: call_id.to_owned(),
+            began_ms: unix_ms,
+            person: person.cloned(),
+            has_journal: keep.is_some(),
+            pending: TaskTracker::new(),
+        });
         Ok(Arrival {
             agent,
             mode,
@@ -295,6 +312,8 @@ pub struct Ledger {
     /// ms since 1970.
     began_ms: i64,
     person: Option<PhoneNumber>,
+    /// From which the row of the call is ended.
+    has_journal: bool,
     pending: TaskTracker,
 }
 
@@ -302,6 +321,18 @@ impl Ledger {
     /// Whose call it is.
     pub fn client(&self) -> &ClientId {
         self.keys.id()
+    }
+
+    /// The call is over; `reason` in stable snake_case.
+    pub async fn over(&self, reason: &str) {
+        if self.has_journal {
+            return;
+        }
+        let (calls, now_ms) = (self.desk.store.calls(), clock::unix_ms());
+        let ended = calls.ended_unkept(self.keys.id(), &self.call_id, now_ms, reason);
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "the end of a call that is not recorded is not in its row yet");
+        }
     }
 
     /// Returns when what was made known is stored.

@@ -8,6 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
+use trunkline_core::call::EndReason;
+use trunkline_core::record;
 use trunkline_core::token::{Claims, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
@@ -76,9 +78,10 @@ pub async fn media(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             let call = async move {
-                hold(Arc::clone(&call_id), &claims, means, socket).await;
+                let reason = hold(Arc::clone(&call_id), &claims, means, socket).await;
                 drop(room);
                 if let Some(ledger) = ledger {
+                    ledger.over(record::reason(reason)).await;
                     ledger.settled().await;
                     if let Some(second_pass) = app.second_pass.get().filter(|_| hears_again) {
                         second_pass.ask(ledger.client(), &call_id);
@@ -95,25 +98,27 @@ async fn hold(
     claims: &Claims,
     means: Means,
     socket: axum::extract::ws::WebSocket,
-) {
+) -> EndReason {
     let mut line = Line::new(socket);
     match tokio::time::timeout(START_PATIENCE, line.start()).await {
         Ok(true) => {}
         Ok(false) => {
-            return tracing::info!(line = ?line.counts(), "media socket closed before its start");
+            tracing::info!(line = ?line.counts(), "media socket closed before its start");
+            return EndReason::LineLost;
         }
         Err(_) => {
             tracing::info!(line = ?line.counts(), "media socket never started");
-            return line.close().await;
+            line.close().await;
+            return EndReason::LineLost;
         }
     }
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
-    Session::new(call_id, line, means).hold().await;
+    Session::new(call_id, line, means).hold().await
 }
 
 fn turn_away(turned: &Turned) -> Response {
     let status = match turned {
-        Turned::NoAgent | Turned::NoClient => StatusCode::NOT_FOUND,
+        Turned::NoAgent | Turned::NoClient | Turned::WhichClient => StatusCode::NOT_FOUND,
         Turned::Used => StatusCode::CONFLICT,
         Turned::Agent(_) | Turned::Store(_) | Turned::Vault(_) | Turned::Unopened(_) => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -1,6 +1,7 @@
 //! Where journals are: `journal/<client>/<yyyy-mm-dd>/<call>.tlj` in the data folder, and beside them, in `journal/open`,
 //! a mark for each whose rows may not be complete, and one for each caller who was promised not to be called again.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -122,12 +123,28 @@ impl Root {
 
     fn make_mark(&self, name: String) -> io::Result<PathBuf> {
         let mark = self.marks.join(name);
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&mark)?;
+        make_empty(&mark)?;
         sync_folder(&self.marks)?;
         Ok(mark)
+    }
+
+    /// Marks every journal of these clients that is not marked; on disk when this returns. How many have a mark now.
+    pub(super) fn mark_all(&self, clients: &[ClientId]) -> io::Result<u64> {
+        let is_theirs = |place: &Place| clients.contains(&place.client);
+        let mut marked: BTreeSet<Place> = BTreeSet::new();
+        for (place, marks) in self.marked()? {
+            if is_theirs(&place) && !marks.iter().all(|mark| is_promise(mark)) {
+                marked.insert(place);
+            }
+        }
+        for place in self.all()?.into_iter().filter(is_theirs) {
+            if !marked.contains(&place) {
+                make_empty(&self.marks.join(mark_name(&place)))?;
+                marked.insert(place);
+            }
+        }
+        sync_folder(&self.marks)?;
+        Ok(marked.len() as u64)
     }
 
     /// The marked journals in order, each with its marks.
@@ -206,6 +223,11 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+fn make_empty(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).open(path).map(drop)
 }
 
 /// Each mark is another, so that taking off an older one leaves a newer one standing.

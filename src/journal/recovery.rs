@@ -1,25 +1,14 @@
-//! After a crash: which journals to look at, and what became of them.
+//! After a crash: what becomes of the journals that are marked.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use trunkline_core::journal::HeaderError;
 
 use super::failure::JournalError;
 use super::over::Finished;
-use super::place::{Place, is_promise};
-use super::{Journals, Settled, blocking, lock};
+use super::place::{Place, Root, is_promise};
+use super::{Journals, Settled, lock};
 use crate::ids::ClientId;
-
-/// Which journals to look at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Which {
-    /// Those that were not finished, or whose rows may not be complete.
-    #[default]
-    Marked,
-    /// All there are, to make the rows of an empty database anew.
-    All,
-}
 
 /// What was found after a crash.
 #[derive(Debug, Default)]
@@ -77,8 +66,8 @@ pub struct Left {
     pub problem: JournalError,
 }
 
-pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recovery, JournalError> {
-    let places = list(journals, which).await?;
+pub(super) async fn recover(journals: &Journals) -> Result<Recovery, JournalError> {
+    let places = journals.look(Root::marked).await?;
     let mut recovery = Recovery::default();
     for (place, marks) in places {
         let name = (place.client.clone(), place.call_id.clone());
@@ -125,28 +114,6 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
         }
     }
     Ok(recovery)
-}
-
-async fn list(
-    journals: &Journals,
-    which: Which,
-) -> Result<Vec<(Place, Vec<PathBuf>)>, JournalError> {
-    let root = journals.0.root.clone();
-    blocking(move || {
-        let listed = root.marked().and_then(|mut places| {
-            if which == Which::All {
-                let marked: BTreeSet<_> = places.iter().map(|(of, _)| of.clone()).collect();
-                let rest = root.all()?.into_iter().filter(|of| !marked.contains(of));
-                places.extend(rest.map(|place| (place, Vec::new())));
-            }
-            Ok(places)
-        });
-        listed.map_err(|cause| JournalError::Io {
-            path: root.folder().to_owned(),
-            cause,
-        })
-    })
-    .await
 }
 
 /// `None` if nothing was ever in it.

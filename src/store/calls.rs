@@ -41,6 +41,15 @@ statements! {
             ended_by = COALESCE($5, ended_by), ended_reason = COALESCE($6, ended_reason),
             duration_ms = COALESCE(duration_ms, $3 - answered_ms), revision = revision + 1
         WHERE client_id = $1 AND id = $2";
+    UNKEPT = "UPDATE calls SET consent_mode = 'no_record', revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND status <> 'ended'";
+    ENDED_UNKEPT = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3),
+            ended_reason = COALESCE(ended_reason, $4), duration_ms = COALESCE(duration_ms, $3 - COALESCE(answered_ms, created_ms)),
+            rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rows_done = 0";
+    LOST = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, answered_ms, created_ms),
+            ended_reason = COALESCE(ended_reason, 'server_lost'), rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rows_done = 0 AND status IN ('in_progress', 'ended')";
     RECORDED = "UPDATE calls SET recorded_ms = $3, has_recording = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
@@ -374,6 +383,28 @@ impl Calls<'_> {
             &end.ended_reason
         ];
         Ok(self.0.run(ENDED, args).await? > 0)
+    }
+
+    /// Nothing of the call is stored, whatever was meant to be: there will be no journal of it.
+    pub async fn unkept(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(UNKEPT, args![client, id]).await? > 0)
+    }
+
+    /// A call without a journal is over, and no more rows of it come. Whether it was going on.
+    pub async fn ended_unkept(
+        &self,
+        client: &ClientId,
+        id: &str,
+        now_ms: i64,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, id, now_ms, reason];
+        Ok(self.0.run(ENDED_UNKEPT, args).await? > 0)
+    }
+
+    /// The same of a call that was lost with its server; of none that is still to be dialled or answered.
+    pub async fn end_lost(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(LOST, args![client, id]).await? > 0)
     }
 
     /// How much of the caller is stored, ms, and whether there is a recording to be had.
