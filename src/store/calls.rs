@@ -8,7 +8,7 @@ use trunkline_core::consent::{Method, Mode};
 use trunkline_core::token::Direction;
 
 use super::sql::{Arg, Columns, args, statements, words};
-use super::{Cursor, Durability, Page, Sealed, SealedNumber, Store, StoreError};
+use super::{Cursor, Page, Sealed, SealedNumber, Store, StoreError};
 use crate::ids::ClientId;
 pub use list::CallFilter;
 
@@ -35,8 +35,6 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND status IN ('queued', 'ringing')";
     PLACED = "UPDATE calls SET carrier = $3, carrier_call_id = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
-    KEYED = "UPDATE calls SET subject_id = $3, sealed_key = $4, revision = revision + 1
-        WHERE client_id = $1 AND id = $2 AND sealed_key IS NULL";
     ENDED = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3), outcome = COALESCE($4, outcome),
             ended_by = COALESCE($5, ended_by), ended_reason = COALESCE($6, ended_reason),
             duration_ms = COALESCE(duration_ms, $3 - answered_ms), revision = revision + 1
@@ -56,10 +54,6 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
     ROWS_SEQ = "SELECT rows_seq FROM calls WHERE client_id = $1 AND id = $2";
-    FORGET_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2";
-    FORGET_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2";
-    FORGET_RECORDING = "UPDATE calls SET recorded_ms = 0, has_recording = 0, revision = revision + 1
-        WHERE client_id = $1 AND id = $2";
 }
 
 words! {
@@ -351,21 +345,6 @@ impl Calls<'_> {
             > 0)
     }
 
-    /// Who is on the line is known now, and the key of the call. Whether it had none.
-    pub async fn keyed(
-        &self,
-        client: &ClientId,
-        id: &str,
-        subject_id: &str,
-        sealed_key: &Sealed,
-    ) -> Result<bool, StoreError> {
-        Ok(self
-            .0
-            .run(KEYED, args![client, id, subject_id, sealed_key])
-            .await?
-            > 0)
-    }
-
     /// The call is over. Whether there is such a call; telling it twice changes no time.
     pub async fn ended(
         &self,
@@ -434,15 +413,6 @@ impl Calls<'_> {
         self.0
             .change("call", (METADATA, update), (REVISION, args![client, id]))
             .await
-    }
-
-    /// Deletes the turns, the second pass and the mark of a recording. The journal is another's to rewrite.
-    pub async fn forget_content(&self, client: &ClientId, id: &str) -> Result<(), StoreError> {
-        let mut tx = self.0.begin(Durability::Now).await?;
-        for sql in [FORGET_TURNS, FORGET_SECOND, FORGET_RECORDING] {
-            tx.run(sql, args![client, id]).await?;
-        }
-        tx.commit().await
     }
 
     /// Sequence number of the last journal entry that the rows contain, all before it included; `None` for none.

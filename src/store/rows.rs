@@ -261,14 +261,6 @@ impl Rows {
             .is_some_and(|pace| pace.behind)
     }
 
-    /// Calls that are behind.
-    #[must_use]
-    pub fn behind(&self) -> Vec<WhichCall> {
-        let calls = self.lock();
-        let behind = calls.iter().filter(|(_, pace)| pace.behind);
-        behind.map(|(key, _)| key.clone()).collect()
-    }
-
     /// Gives the rows of one call again, in order, from any entry on that is not above the first missing one; waits for room
     /// in the queue. The call must not be under way.
     ///
@@ -282,23 +274,6 @@ impl Rows {
     ) -> Result<(), StoreError> {
         for row in rows {
             self.jobs.send(Job::Row(row)).await.map_err(|_| gone())?;
-        }
-        self.lock().remove(&(client.clone(), call_id.into()));
-        Ok(())
-    }
-
-    /// [`Rows::replay`] on a thread that may block; never on one of the runtime's.
-    ///
-    /// # Errors
-    /// [`StoreError::Config`] if the writer has ended.
-    pub fn replay_blocking(
-        &self,
-        client: &ClientId,
-        call_id: &str,
-        rows: Vec<Row>,
-    ) -> Result<(), StoreError> {
-        for row in rows {
-            self.jobs.blocking_send(Job::Row(row)).map_err(|_| gone())?;
         }
         self.lock().remove(&(client.clone(), call_id.into()));
         Ok(())

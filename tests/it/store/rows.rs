@@ -337,18 +337,6 @@ async fn what_is_forgotten_is_gone(bench: Bench) {
         bench.store.turns().list(ours, &id).await.unwrap()[0].body.0,
         b"anew"
     );
-    bench.store.calls().forget_content(ours, &id).await.unwrap();
-    assert_eq!(bench.store.turns().list(ours, &id).await.unwrap(), []);
-    assert_eq!(
-        bench
-            .store
-            .turns()
-            .list(&bench.theirs, &id)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
 }
 
 async fn a_call_that_comes_too_fast_is_behind_until_its_journal_is_read(bench: Bench) {
