@@ -263,7 +263,7 @@ mod tests {
             caller: Caller {
                 client: ClientId::new(),
                 key_id: id.into(),
-                scopes: Scopes::of(["*"].into_iter()),
+                scopes: Scopes::of(["*"]),
             },
             expires_ms: None,
             until: now + TRUSTED_FOR,

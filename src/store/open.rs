@@ -181,12 +181,13 @@ async fn postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
             })
         });
     let pool = pool.connect_with(options).await.map_err(|error| {
-        StoreError::Config(match error {
-            sqlx::Error::PoolTimedOut => format!(
+        StoreError::Config(if matches!(error, sqlx::Error::PoolTimedOut) {
+            format!(
                 "the PostgreSQL database does not answer within {} s; check its address, and that it runs",
                 WAIT.as_secs()
-            ),
-            error => format!("the PostgreSQL database cannot be reached: {error}"),
+            )
+        } else {
+            format!("the PostgreSQL database cannot be reached: {error}")
         })
     })?;
     Ok(Pool::Postgres(pool))
