@@ -2,9 +2,13 @@
 
 pub mod care;
 mod opening;
+pub mod opt_outs;
 pub mod setup;
+mod unended;
 
 pub use opening::OpenError;
+
+use std::sync::{Mutex, PoisonError};
 
 use trunkline_core::phone::PhoneNumber;
 
@@ -13,7 +17,7 @@ use crate::ids::ClientId;
 use crate::journal::Journals;
 use crate::live::LiveCalls;
 use crate::store::rows::Rows;
-use crate::store::{Sealed, SealedNumber, Store};
+use crate::store::{Sealed, SealedNumber, Store, StoreError};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, Vault, VaultError};
 
 /// Everything of clients that outlives a request.
@@ -28,9 +32,31 @@ pub struct Desk {
     pub rows: Rows,
     /// The calls that are live.
     pub live: LiveCalls,
-    /// The client of calls that name none: the only one there was when the server started.
-    pub sole: Option<ClientId>,
+    unnamed: Mutex<Unnamed>,
     folder: DataFolder,
+}
+
+/// Whose a call is that names no client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unnamed {
+    /// Nobody's: there is no client.
+    Nobody,
+    /// The only client's.
+    Of(ClientId),
+    /// There are several, so that it cannot be told.
+    Unclear,
+}
+
+impl Unnamed {
+    /// By the clients that are open now.
+    async fn of(store: &Store) -> Result<Self, StoreError> {
+        let mut open = store.system().open_clients(2).await?.into_iter();
+        Ok(match (open.next(), open.next()) {
+            (None, _) => Self::Nobody,
+            (Some(one), None) => Self::Of(one),
+            (Some(_), Some(_)) => Self::Unclear,
+        })
+    }
 }
 
 /// A sealed text and the place it belongs to: it opens nowhere else.
@@ -131,6 +157,19 @@ pub fn open(keys: &ClientKeys, place: Place<'_>, sealed: &Sealed) -> Result<Stri
 }
 
 impl Desk {
+    /// Whose a call is that names no client; a client that was added beside the server counts within a minute.
+    pub fn unnamed(&self) -> Unnamed {
+        let unnamed = self.unnamed.lock();
+        unnamed.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has clients counted that were added or closed beside the server.
+    async fn look_who_is_there(&self) -> Result<(), StoreError> {
+        let now = Unnamed::of(&self.store).await?;
+        *self.unnamed.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        Ok(())
+    }
+
     /// The keys of a client.
     pub async fn keys(&self, client: &ClientId) -> Result<ClientKeys, VaultError> {
         self.vault.client(client).await

@@ -29,7 +29,7 @@ pub use disk::{Disk, RealDisk};
 pub use failure::{JournalError, JournalFailure};
 pub use live::CallJournal;
 pub use reading::{Contents, Reading, SAMPLES_AT_ONCE_MAX, Sound};
-pub use recovery::{Kept, Left, Recovery, Which};
+pub use recovery::{Kept, Left, OptedOut, Recovery};
 
 use self::live::Shared;
 use self::place::{Place, Root};
@@ -211,6 +211,19 @@ impl Journals {
         Ok(CallJournal::new(id, self.0.orders.clone(), shared))
     }
 
+    /// Notes beside the journal of a call that began then that its caller is not to be called again: on disk when this
+    /// returns, and found by [`Journals::recover`] until [`Settled::done`].
+    pub async fn promise(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+        unix_ms: i64,
+    ) -> Result<Settled, JournalError> {
+        let place = Root::new_place(client, call_id, unix_ms).ok_or(JournalError::Unfit)?;
+        let mark = self.look(move |root| root.promise(&place)).await?;
+        Ok(Settled { marks: vec![mark] })
+    }
+
     /// The journal of a call, also of one that is going on, up to what is written of it.
     pub async fn read(&self, client: &ClientId, call_id: &str) -> Result<Reading, JournalError> {
         let (sealed, _, subject) = self.open_sealed(client, call_id).await?;
@@ -244,10 +257,31 @@ impl Journals {
         self.on_writer(move |writer| writer.remove(&place)).await?
     }
 
-    /// Finishes the journals that a crash left unfinished, and gives their rows to the sink again: to be called before the
-    /// first call. What cannot be finished is told and left as it is.
-    pub async fn recover(&self, which: Which) -> Result<Recovery, JournalError> {
-        recovery::recover(self, which).await
+    /// Finishes the journals that are marked, as a crash leaves them, and gives their rows to the sink again. Calls that
+    /// go on are left alone. What cannot be finished is told and left as it is.
+    pub async fn recover(&self) -> Result<Recovery, JournalError> {
+        recovery::recover(self).await
+    }
+
+    /// Marks every journal of these clients, so that [`Journals::recover`] makes all their rows again, were it stopped and
+    /// begun anew. How many there are.
+    pub async fn mark_all(&self, clients: &[ClientId]) -> Result<u64, JournalError> {
+        let clients = clients.to_vec();
+        self.look(move |root| root.mark_all(&clients)).await
+    }
+
+    /// The clients that have journals, in order.
+    pub async fn clients(&self) -> Result<Vec<ClientId>, JournalError> {
+        self.look(Root::clients).await
+    }
+
+    /// Whether a call has a journal.
+    pub async fn has(&self, client: &ClientId, call_id: &str) -> Result<bool, JournalError> {
+        match self.place(client, call_id).await {
+            Ok(_) => Ok(true),
+            Err(JournalError::Missing { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns when everything handed over so far is written, or has failed to be.
@@ -265,18 +299,26 @@ impl Journals {
         }
     }
 
-    async fn place(&self, client: &ClientId, call_id: &str) -> Result<Place, JournalError> {
+    /// Looks about in the folder of all journals.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Root) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, JournalError> {
         let root = self.0.root.clone();
-        let (client, call_id) = (client.clone(), call_id.to_owned());
-        blocking(move || match root.find(&client, &call_id) {
-            Ok(Some(place)) => Ok(place),
-            Ok(None) => Err(JournalError::Missing { client, call_id }),
-            Err(cause) => Err(JournalError::Io {
+        blocking(move || {
+            work(&root).map_err(|cause| JournalError::Io {
                 path: root.folder().to_owned(),
                 cause,
-            }),
+            })
         })
         .await
+    }
+
+    async fn place(&self, client: &ClientId, call_id: &str) -> Result<Place, JournalError> {
+        let (client, call_id) = (client.clone(), call_id.to_owned());
+        let name = (client.clone(), call_id.clone());
+        let found = self.look(move |root| root.find(&name.0, &name.1)).await?;
+        found.ok_or(JournalError::Missing { client, call_id })
     }
 
     async fn open_sealed(

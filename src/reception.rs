@@ -15,8 +15,8 @@ use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
-use crate::desk::{self, Desk, Side};
-use crate::ids::{self, ClientId};
+use crate::desk::{self, Desk, Side, Unnamed, opt_outs};
+use crate::ids::ClientId;
 use crate::journal::JournalFailure;
 use crate::session::{Keep, Matters};
 use crate::store::StoreError;
@@ -38,9 +38,12 @@ pub enum Turned {
     /// No such agent.
     #[error("no such agent")]
     NoAgent,
-    /// The token names a client that is not there.
+    /// The token names a client that is not there, or is closed.
     #[error("no such client")]
     NoClient,
+    /// The token names no client, and it cannot be told which is meant.
+    #[error("this media URL names no client, and there are several")]
+    WhichClient,
     /// Its stored version makes no agent.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -102,22 +105,21 @@ impl Reception {
         call_id: &str,
         carrier_call_id: Option<String>,
     ) -> Result<Arrival, Turned> {
-        let client = match &claims.client {
-            Some(named) => Some(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
-            None => desk.sole.clone(),
+        let whose = match &claims.client {
+            Some(named) => Unnamed::Of(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
+            None => desk.unnamed(),
         };
-        let Some(client) = client else {
+        let client = match whose {
+            Unnamed::Of(client) => client,
+            Unnamed::Unclear => return Err(Turned::WhichClient),
             // A server that nobody set up for a client holds calls and keeps nothing.
-            let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
-            return Ok(Arrival {
-                keys: None,
-                agent,
-                mode: Mode::NoRecord,
-                keep: None,
-                controls: None,
-                ledger: None,
-            });
+            Unnamed::Nobody => return self.unkept(claims),
         };
+        let row = desk.store.clients().find(&client).await;
+        let row = row.map_err(Turned::Store)?;
+        if row.is_none_or(|row| row.closed_ms.is_some()) {
+            return Err(Turned::NoClient);
+        }
         let keys = match desk.vault.client(&client).await {
             Err(VaultError::NoClient { .. }) => return Err(Turned::NoClient),
             keys => keys?,
@@ -126,6 +128,18 @@ impl Reception {
         let carrier = (TWILIO, carrier_call_id);
         self.keep(desk, &keys, claims, call_id, agent, carrier)
             .await
+    }
+
+    fn unkept(&self, claims: &Claims) -> Result<Arrival, Turned> {
+        let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
+        Ok(Arrival {
+            keys: None,
+            agent,
+            mode: Mode::NoRecord,
+            keep: None,
+            controls: None,
+            ledger: None,
+        })
     }
 
     /// The agent of a name or id, as this client may use it.
@@ -226,13 +240,6 @@ impl Reception {
             because: verdict.because,
         };
         let takes_context = matches!(agent.mind, MindSpec::Prompt { .. });
-        let ledger = Arc::new(Ledger {
-            desk: Arc::clone(desk),
-            keys: keys.clone(),
-            call_id: call_id.to_owned(),
-            person: person.cloned(),
-            pending: TaskTracker::new(),
-        });
         let journal = desk
             .journals
             .begin(keys.id(), call_id, subject, began.clone());
@@ -241,9 +248,20 @@ impl Reception {
             Err(error) => {
                 // Nobody is asked about a recording that cannot be made.
                 tracing::error!(%error, "this call is not recorded");
+                let unkept = desk.store.calls().unkept(keys.id(), call_id).await;
+                unkept.map_err(Turned::Store)?;
                 (None, Mode::NoRecord)
             }
         };
+        let ledger = Arc::new(Ledger {
+            desk: Arc::clone(desk),
+            keys: keys.clone(),
+            call_id: call_id.to_owned(),
+            began_ms: unix_ms,
+            person: person.cloned(),
+            has_journal: keep.is_some(),
+            pending: TaskTracker::new(),
+        });
         Ok(Arrival {
             keys: Some(keys.clone()),
             agent,
@@ -302,7 +320,11 @@ pub struct Ledger {
     desk: Arc<Desk>,
     keys: ClientKeys,
     call_id: String,
+    /// ms since 1970.
+    began_ms: i64,
     person: Option<PhoneNumber>,
+    /// From which the row of the call is ended.
+    has_journal: bool,
     pending: TaskTracker,
 }
 
@@ -310,6 +332,18 @@ impl Ledger {
     /// Whose call it is.
     pub fn client(&self) -> &ClientId {
         self.keys.id()
+    }
+
+    /// The call is over; `reason` in stable snake_case.
+    pub async fn over(&self, reason: &str) {
+        if self.has_journal {
+            return;
+        }
+        let (calls, now_ms) = (self.desk.store.calls(), clock::unix_ms());
+        let ended = calls.ended_unkept(self.keys.id(), &self.call_id, now_ms, reason);
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "the end of a call that is not recorded is not in its row yet");
+        }
     }
 
     /// Returns when what was made known is stored.
@@ -326,15 +360,7 @@ impl Matters for Arc<Ledger> {
                 "a caller without a number opted out: there is nothing to suppress"
             );
         };
-        let new = NewSuppression {
-            id: ids::new_id("sup"),
-            campaign_id: None,
-            hash: desk::suppression_index(&self.keys, person),
-            reason: "opt_out".to_owned(),
-            source: "call".to_owned(),
-            call_id: Some(self.call_id.clone()),
-            created_ms: clock::unix_ms(),
-        };
+        let new = opt_outs::suppression(&self.keys, person, &self.call_id);
         let ledger = Arc::clone(self);
         // Nobody waits for this handle; the tracker does.
         drop(
@@ -378,11 +404,19 @@ impl Matters for Arc<Ledger> {
 }
 
 impl Ledger {
-    /// Until it is stored: the caller has been told so.
+    /// Until it is stored: the caller has been told so. What was promised is on disk first, for the case that the
+    /// database is away and the server does not live to see it come back.
     async fn suppress(&self, new: &NewSuppression) {
+        let (client, call_id) = (self.keys.id(), &self.call_id);
+        let journals = &self.desk.journals;
+        let promise = journals.promise(client, call_id, self.began_ms).await;
         let suppressions = self.desk.store.suppressions();
-        until_stored("an opt-out", || suppressions.add(self.keys.id(), new)).await;
-        tracing::info!(call.id = %self.call_id, "suppressed");
+        until_stored("an opt-out", || suppressions.add(client, new)).await;
+        tracing::info!(call.id = %call_id, "suppressed");
+        match promise {
+            Ok(promise) => drop(tokio::task::spawn_blocking(move || promise.done()).await),
+            Err(error) => tracing::warn!(%error, "an opt-out had no mark of its own"),
+        }
     }
 
     /// The same. From then on nobody is given what was stored, whatever the rows say yet.

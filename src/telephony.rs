@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
 use tracing::Instrument as _;
+use trunkline_core::call::EndReason;
+use trunkline_core::record;
 use trunkline_core::token::{Claims, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
@@ -93,9 +95,10 @@ pub async fn media(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             let call = async move {
-                hold(Arc::clone(&call_id), &claims, means, socket).await;
+                let reason = hold(Arc::clone(&call_id), &claims, means, socket).await;
                 drop(room);
                 if let Some(ledger) = ledger {
+                    ledger.over(record::reason(reason)).await;
                     ledger.settled().await;
                     if let Some(second_pass) = app.second_pass.get().filter(|_| hears_again) {
                         second_pass.ask(ledger.client(), &call_id);
@@ -112,20 +115,22 @@ async fn hold(
     claims: &Claims,
     means: Means,
     socket: axum::extract::ws::WebSocket,
-) {
+) -> EndReason {
     let mut line = Line::new(socket);
     match tokio::time::timeout(START_PATIENCE, line.start()).await {
         Ok(true) => {}
         Ok(false) => {
-            return tracing::info!(line = ?line.counts(), "media socket closed before its start");
+            tracing::info!(line = ?line.counts(), "media socket closed before its start");
+            return EndReason::LineLost;
         }
         Err(_) => {
             tracing::info!(line = ?line.counts(), "media socket never started");
-            return line.close().await;
+            line.close().await;
+            return EndReason::LineLost;
         }
     }
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
-    Session::new(call_id, line, means).hold().await;
+    Session::new(call_id, line, means).hold().await
 }
 
 fn not_held(error: &dyn std::error::Error) -> Response {
@@ -135,7 +140,7 @@ fn not_held(error: &dyn std::error::Error) -> Response {
 
 fn turn_away(turned: &Turned) -> Response {
     let status = match turned {
-        Turned::NoAgent | Turned::NoClient => StatusCode::NOT_FOUND,
+        Turned::NoAgent | Turned::NoClient | Turned::WhichClient => StatusCode::NOT_FOUND,
         Turned::Used => StatusCode::CONFLICT,
         Turned::Agent(_) | Turned::Store(_) | Turned::Vault(_) | Turned::Unopened(_) => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -190,7 +190,7 @@ CREATE TABLE second_passes (
     seq        BIGINT  NOT NULL,
     recogniser TEXT COLLATE "C" NOT NULL,
     body       BYTEA   NOT NULL,
-    PRIMARY KEY (client_id, call_id)
+    PRIMARY KEY (client_id, call_id, seq)
 );
 
 -- A suppression of the whole platform has the empty client; one that is not of a campaign the empty campaign.

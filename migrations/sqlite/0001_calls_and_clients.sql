@@ -190,7 +190,7 @@ CREATE TABLE second_passes (
     seq        INTEGER NOT NULL,
     recogniser TEXT    NOT NULL,
     body       BLOB    NOT NULL,
-    PRIMARY KEY (client_id, call_id)
+    PRIMARY KEY (client_id, call_id, seq)
 ) STRICT;
 
 -- A suppression of the whole platform has the empty client; one that is not of a campaign the empty campaign.

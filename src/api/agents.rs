@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::body::{Id, IdAnd, Params};
-use super::once::{Made, Posted};
+use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
 use super::refuse::{stored, unopened};
@@ -19,11 +19,11 @@ use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::agent::{self, AgentSpec, no_files};
 use crate::app::App;
+use crate::clock;
 use crate::desk::{self, Desk, Place};
 use crate::store::agents::AgentVersion as VersionRow;
 use crate::store::{self, Sealed};
 use crate::vault::ClientKeys;
-use crate::{clock, ids};
 
 /// An agent.
 #[derive(Debug, Serialize, ToSchema)]
@@ -139,26 +139,22 @@ pub(super) async fn create(
     Posted { body: spec, once }: Posted<AgentSpec>,
 ) -> Result<Response, Problem> {
     let json = checked(&spec)?;
-    let work = async move {
-        let desk = &app.desk;
+    let work = async move |new: NewId| {
+        let (desk, id) = (&app.desk, &new.id);
         let keys = caller.keys(desk).await?;
-        let (id, now_ms) = (ids::new_id("agent"), clock::unix_ms());
-        let name = sealed_name(&keys, &id, &spec);
-        let body = sealed_body(&keys, &id, 1, &json);
-        let agents = desk.store.agents();
-        let added = agents.add(&caller.client, &id, &name, &body, now_ms).await;
-        added.map_err(stored)?;
-        let shown = Agent {
-            id: id.clone(),
-            name: spec.name,
-            version: 1,
-            created_at: When::of(now_ms),
-            updated_at: When::of(now_ms),
-            archived_at: None,
-        };
-        Ok(Made::new(&id, format!("/v1/agents/{id}"), &shown)?.revision(1))
+        let name = sealed_name(&keys, id, &spec);
+        let body = sealed_body(&keys, id, 1, &json);
+        let (agents, now_ms) = (desk.store.agents(), clock::unix_ms());
+        let added = agents.add(&caller.client, id, &name, &body, now_ms).await;
+        if !new.is_there(&added) {
+            added.map_err(stored)?;
+        }
+        let row = find(desk, &caller, id).await?;
+        let revision = row.revision;
+        let made = Made::new(id, format!("/v1/agents/{id}"), &show(&keys, row)?)?;
+        Ok(made.revision(revision))
     };
-    once.settle(work).await
+    once.settle_new("agent", work).await
 }
 
 /// List agents

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, Door};
 use super::body::{Id, Params, text};
-use super::once::{Made, Posted};
+use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
 use super::refuse::{stored, unopened};
@@ -19,11 +19,11 @@ use super::scope::Scope;
 use super::when::{self, When};
 use crate::api_key::Secret;
 use crate::app::App;
+use crate::clock;
 use crate::desk::{self, Place};
 use crate::store::api_keys::NewApiKey;
 use crate::store::{self, Cursor};
 use crate::vault::ClientKeys;
-use crate::{clock, ids};
 
 const NAME_CHARS_MAX: usize = 100;
 
@@ -113,16 +113,15 @@ pub(super) async fn create(
         let detail = format!("the key that makes it does not have the scope {more}");
         return Err(Problem::new(Code::Forbidden).detail(detail));
     }
-    let work = async move {
-        let desk = &app.desk;
+    let work = async move |new_id: NewId| {
+        let (desk, id) = (&app.desk, &new_id.id);
         let keys = caller.keys(desk).await?;
         let secret = Secret::random().map_err(|error| Problem::internal(&error))?;
-        let id = ids::new_id("key");
         let mut scopes: Vec<String> = new.scopes.iter().map(Scope::to_string).collect();
         scopes.sort_unstable();
         scopes.dedup();
         let kept = NewApiKey {
-            name: desk::seal(&keys, Place::new("api_keys.name", &id), &new.name),
+            name: desk::seal(&keys, Place::new("api_keys.name", id), &new.name),
             hash: secret.hash(),
             scopes,
             created_ms: now_ms,
@@ -130,7 +129,14 @@ pub(super) async fn create(
             id: id.clone(),
         };
         let api_keys = desk.store.api_keys();
-        api_keys.add(&caller.client, &kept).await.map_err(stored)?;
+        let added = api_keys.add(&caller.client, &kept).await;
+        if new_id.is_there(&added) {
+            // Whoever was to be shown its secret was not, or has it; it is not kept.
+            let row = api_keys.find(&caller.client, id).await.map_err(stored)?;
+            let row = row.ok_or_else(Problem::not_found)?;
+            return Made::new(id, format!("/v1/api-keys/{id}"), &show(&keys, row)?);
+        }
+        added.map_err(stored)?;
         let shown = ApiKey {
             id: id.clone(),
             name: new.name,
@@ -141,10 +147,10 @@ pub(super) async fn create(
             last_used_at: None,
             secret: Some(secret.reveal().to_owned()),
         };
-        let made = Made::new(&id, format!("/v1/api-keys/{id}"), &shown)?;
+        let made = Made::new(id, format!("/v1/api-keys/{id}"), &shown)?;
         Ok(made.secret(&["secret"]))
     };
-    once.settle(work).await
+    once.settle_new("key", work).await
 }
 
 /// List keys

@@ -1,7 +1,7 @@
 //! Who asks: keys, what they may do, and how often. Whatever is not declared is denied.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -65,6 +65,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// The keys that were found good lately.
+#[derive(Default)]
+struct KnownKeys {
+    keys: HashMap<[u8; 32], Known>,
+    /// Grows with every key that is forgotten.
+    forgotten: u64,
+}
+
+impl KnownKeys {
+    fn find(&self, hash: &[u8; 32], now: Instant, now_ms: i64) -> Option<Caller> {
+        let known = self.keys.get(hash)?;
+        let fresh = now < known.until && known.expires_ms.is_none_or(|ms| now_ms < ms);
+        fresh.then(|| known.caller.clone())
+    }
+
+    /// Unless one was forgotten since `forgotten` was read: it may have been this one, read before it was revoked.
+    fn keep(&mut self, forgotten: u64, hash: [u8; 32], key: Known) {
+        if self.forgotten != forgotten {
+            return;
+        }
+        if self.keys.len() >= KNOWN_MAX {
+            let now = clock::timer_now();
+            self.keys.retain(|_, key| now < key.until);
+            if self.keys.len() >= KNOWN_MAX {
+                self.keys.clear();
+            }
+        }
+        self.keys.insert(hash, key);
+    }
+
+    fn forget(&mut self, key_id: &str) {
+        self.forgotten += 1;
+        self.keys.retain(|_, known| &*known.caller.key_id != key_id);
+    }
+}
+
 struct Known {
     caller: Caller,
     /// When the key stops working, ms since 1970.
@@ -75,7 +111,7 @@ struct Known {
 /// The keys that were shown lately, and how often.
 pub(super) struct Door {
     app: Arc<App>,
-    known: Mutex<HashMap<[u8; 32], Known>>,
+    known: Mutex<KnownKeys>,
     buckets: Buckets,
 }
 
@@ -93,9 +129,13 @@ impl Door {
         let hash = secret.hash();
         let (now, now_ms) = (clock::timer_now(), clock::unix_ms());
         // Looked up by its hash, a key's own characters decide nothing about how long this takes.
-        if let Some(caller) = self.remembered(&hash, now, now_ms) {
-            return Ok(caller);
-        }
+        let forgotten = {
+            let known = self.lock();
+            if let Some(caller) = known.find(&hash, now, now_ms) {
+                return Ok(caller);
+            }
+            known.forgotten
+        };
         let store = &self.app.desk.store;
         let key = store.system().api_key(&hash).await.map_err(stored)?;
         let key = key
@@ -106,43 +146,25 @@ impl Door {
             key_id: key.id.as_str().into(),
             scopes: Scopes::of(key.scopes.iter().map(String::as_str)),
         };
-        self.remember(
-            hash,
-            Known {
-                caller: caller.clone(),
-                expires_ms: key.expires_ms,
-                until: now + TRUSTED_FOR,
-            },
-        );
+        let known = Known {
+            caller: caller.clone(),
+            expires_ms: key.expires_ms,
+            until: now + TRUSTED_FOR,
+        };
+        self.lock().keep(forgotten, hash, known);
         if let Err(error) = store.api_keys().used(&key.client, &key, now_ms).await {
             tracing::warn!(%error, "last use of a key not noted");
         }
         Ok(caller)
     }
 
-    fn remembered(&self, hash: &[u8; 32], now: Instant, now_ms: i64) -> Option<Caller> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(hash)?;
-        let fresh = now < known.until && known.expires_ms.is_none_or(|ms| now_ms < ms);
-        fresh.then(|| known.caller.clone())
-    }
-
-    fn remember(&self, hash: [u8; 32], key: Known) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KNOWN_MAX {
-            let now = clock::timer_now();
-            known.retain(|_, key| now < key.until);
-            if known.len() >= KNOWN_MAX {
-                known.clear();
-            }
-        }
-        known.insert(hash, key);
-    }
-
     /// A key that was just revoked here opens nothing from now on.
     pub(super) fn forget(&self, key_id: &str) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, known| &*known.caller.key_id != key_id);
+        self.lock().forget(key_id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KnownKeys> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -227,5 +249,37 @@ fn tell_rate(headers: &mut HeaderMap, limit: u32, drawn: Drawn) {
         ("ratelimit-reset", drawn.reset_s),
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_revoked_while_it_is_looked_up_is_not_taken_for_good() {
+        let now = clock::timer_now();
+        let key = |id: &str| Known {
+            caller: Caller {
+                client: ClientId::new(),
+                key_id: id.into(),
+                scopes: Scopes::of(["*"]),
+            },
+            expires_ms: None,
+            until: now + TRUSTED_FOR,
+        };
+        let mut known = KnownKeys::default();
+        known.keep(known.forgotten, [1; 32], key("key_1"));
+        assert!(known.find(&[1; 32], now, 0).is_some());
+        // Read as live, then revoked, and only then to be remembered.
+        let began = known.forgotten;
+        known.forget("key_2");
+        known.keep(began, [2; 32], key("key_2"));
+        assert!(known.find(&[2; 32], now, 0).is_none());
+        assert!(known.find(&[1; 32], now, 0).is_some());
+        known.keep(known.forgotten, [2; 32], key("key_2"));
+        assert!(known.find(&[2; 32], now, 0).is_some());
+        known.forget("key_2");
+        assert!(known.find(&[2; 32], now, 0).is_none());
     }
 }

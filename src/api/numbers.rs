@@ -11,18 +11,18 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::body::{Id, Json, Params, number};
-use super::once::{Made, Posted};
+use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::Problem;
 use super::refuse::{stored, unopened};
 use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::app::App;
+use crate::clock;
 use crate::desk::{self, Desk, Place};
 use crate::store::SealedNumber;
 use crate::store::numbers::{NewNumber as NewRow, Number as Row};
 use crate::vault::ClientKeys;
-use crate::{clock, ids};
 
 /// A telephone number.
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,14 +131,13 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let phone = number("/number", &new.number)?;
     let (agent_id, carrier_id) = (new.agent_id, new.carrier_account_id);
-    let work = async move {
-        let desk = &app.desk;
+    let work = async move |new: NewId| {
+        let (desk, id) = (&app.desk, &new.id);
         check(desk, &caller, agent_id.as_deref(), carrier_id.as_deref()).await?;
         let keys = caller.keys(desk).await?;
-        let id = ids::new_id("num");
         let row = NewRow {
             number: SealedNumber {
-                sealed: desk::seal(&keys, Place::new("numbers.number", &id), phone.as_str()),
+                sealed: desk::seal(&keys, Place::new("numbers.number", id), phone.as_str()),
                 index: desk.own_number_index(&phone),
             },
             id: id.clone(),
@@ -146,15 +145,19 @@ pub(super) async fn create(
             carrier_id,
             created_ms: clock::unix_ms(),
         };
-        desk.store
-            .numbers()
-            .add(&caller.client, &row)
-            .await
-            .map_err(stored)?;
-        let shown = show(&keys, &find(desk, &caller, &id).await?)?;
-        Ok(Made::new(&id, format!("/v1/numbers/{id}"), &shown)?.revision(1))
+        let numbers = desk.store.numbers();
+        let added = numbers.add(&caller.client, &row).await;
+        let row = match numbers.find(&caller.client, id).await.map_err(stored)? {
+            Some(row) if added.is_ok() || new.is_there(&added) => row,
+            // The number may be somebody else's by now.
+            Some(_) | None => {
+                return Err(added.err().map_or_else(Problem::not_found, stored));
+            }
+        };
+        let made = Made::new(id, format!("/v1/numbers/{id}"), &show(&keys, &row)?)?;
+        Ok(made.revision(row.revision))
     };
-    once.settle(work).await
+    once.settle_new("num", work).await
 }
 
 /// List numbers

@@ -20,8 +20,10 @@ use super::refuse::{stored, unopened};
 use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Desk, Place};
+use crate::ids;
 use crate::store::idempotency::{Answer, Attempt, Begun};
 use crate::store::{Sealed, StoreError};
+use crate::vault::ClientKeys;
 
 /// The header that names a request.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -45,6 +47,21 @@ pub(super) struct Once {
     key: Option<String>,
     route: String,
     request_hash: [u8; 32],
+}
+
+/// The id of what a POST makes.
+pub(super) struct NewId {
+    /// The id.
+    pub(super) id: String,
+    /// A server was lost while it did the same: there may be one of that id.
+    is_again: bool,
+}
+
+impl NewId {
+    /// Whether what could not be added is there since the attempt that was lost; it is to be shown then.
+    pub(super) fn is_there(&self, added: &Result<(), StoreError>) -> bool {
+        self.is_again && matches!(added, Err(StoreError::Conflict))
+    }
 }
 
 /// What a POST made.
@@ -159,59 +176,88 @@ impl Once {
         self,
         work: impl Future<Output = Result<Made, Problem>> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let done = tokio::spawn(async move { self.perform(work).await });
+        let done = tokio::spawn(async move { self.perform(None, |_| work).await });
         done.await.map_err(|error| Problem::internal(&error))?
     }
 
-    async fn perform(
+    /// The same for what makes something new. Its id is noted before it is made, so that a repetition finds what a server
+    /// made that was lost before it could note the answer.
+    pub(super) async fn settle_new<W>(
         self,
-        work: impl Future<Output = Result<Made, Problem>>,
-    ) -> Result<Response, Problem> {
+        prefix: &'static str,
+        work: impl FnOnce(NewId) -> W + Send + 'static,
+    ) -> Result<Response, Problem>
+    where
+        W: Future<Output = Result<Made, Problem>> + Send + 'static,
+    {
+        let id = ids::new_id(prefix);
+        let done = tokio::spawn(async move { self.perform(Some(&id), work).await });
+        done.await.map_err(|error| Problem::internal(&error))?
+    }
+
+    async fn perform<W>(
+        self,
+        new_id: Option<&str>,
+        work: impl FnOnce(NewId) -> W,
+    ) -> Result<Response, Problem>
+    where
+        W: Future<Output = Result<Made, Problem>>,
+    {
         let Some(key) = &self.key else {
-            return Ok(answer(work.await?));
+            let new = NewId {
+                id: new_id.unwrap_or_default().to_owned(),
+                is_again: false,
+            };
+            return Ok(answer(work(new).await?));
         };
         let desk = &self.app.desk;
+        // What is needed to note the answer is at hand before there is one.
+        let vault = self.caller.keys(desk).await?;
         let (client, now_ms) = (&self.caller.client, clock::unix_ms());
         let keys = desk.store.idempotency();
-        let begun = keys.begin(client, &self.route, key, &self.request_hash, now_ms);
+        let (route, hash) = (&self.route, &self.request_hash);
+        let begun = keys.begin(client, route, key, hash, new_id, now_ms);
         match begun.await.map_err(stored)? {
             Begun::InProgress => Err(Problem::new(Code::IdempotencyInProgress).retry_after(1)),
             Begun::OtherRequest => Err(Problem::new(Code::IdempotencyKeyReuse)),
-            Begun::Done(done) => self.replay(desk, done).await,
-            Begun::Do(attempt) => match work.await {
-                Ok(made) => {
-                    self.keep(desk, &made, &attempt).await?;
-                    Ok(answer(made))
-                }
-                Err(problem) => {
-                    // Nothing came of it, so the same request may be tried again.
-                    if let Err(error) = keys.abandon(client, &attempt).await {
-                        tracing::warn!(%error, "an Idempotency-Key was not given free");
+            Begun::Done(done) => self.replay(&vault, done),
+            Begun::Do(attempt) => {
+                let new = NewId {
+                    id: attempt.new_id().unwrap_or_default().to_owned(),
+                    is_again: attempt.is_again(),
+                };
+                match work(new).await {
+                    Ok(made) => {
+                        self.keep(desk, &vault, &made, &attempt).await;
+                        Ok(answer(made))
                     }
-                    Err(problem)
+                    Err(problem) => {
+                        // Nothing came of it, so the same request may be tried again.
+                        if let Err(error) = keys.abandon(client, &attempt).await {
+                            tracing::warn!(%error, "an Idempotency-Key was not given free");
+                        }
+                        Err(problem)
+                    }
                 }
-            },
+            }
         }
     }
 
-    async fn keep(&self, desk: &Desk, made: &Made, attempt: &Attempt) -> Result<(), Problem> {
-        let vault = self.caller.keys(desk).await?;
+    async fn keep(&self, desk: &Desk, vault: &ClientKeys, made: &Made, attempt: &Attempt) {
         let kept = serde_json::json!({ "body": made.kept, "location": made.location }).to_string();
         let done = Answer {
             status: made.status.as_u16(),
             resource_id: Some(made.id.clone()),
-            body: Some(desk::seal(&vault, self.place(&made.id), &kept)),
+            body: Some(desk::seal(vault, self.place(&made.id), &kept)),
         };
         let keys = desk.store.idempotency();
         // It was done: if this fails, whoever asks again is told that it is under way, until that is given up.
         if let Err(error) = keys.finish(&self.caller.client, attempt, &done).await {
             tracing::warn!(%error, "an answer was not kept for its repetition");
         }
-        Ok(())
     }
 
-    async fn replay(&self, desk: &Desk, done: Answer) -> Result<Response, Problem> {
-        let vault = self.caller.keys(desk).await?;
+    fn replay(&self, vault: &ClientKeys, done: Answer) -> Result<Response, Problem> {
         let unreadable = || {
             Problem::internal(&StoreError::Unreadable {
                 what: "a kept answer",
@@ -219,7 +265,7 @@ impl Once {
         };
         let id = done.resource_id.ok_or_else(unreadable)?;
         let sealed: Sealed = done.body.ok_or_else(unreadable)?;
-        let text = desk::open(&vault, self.place(&id), &sealed).map_err(unopened)?;
+        let text = desk::open(vault, self.place(&id), &sealed).map_err(unopened)?;
         let mut kept: Value = serde_json::from_str(&text).map_err(|_| unreadable())?;
         let made = Made {
             status: StatusCode::from_u16(done.status).map_err(|_| unreadable())?,

@@ -11,15 +11,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::body::{Id, Params, number, wrong_param};
-use super::once::{Made, Posted};
+use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
 use super::refuse::stored;
 use super::when::When;
 use crate::app::App;
+use crate::clock;
 use crate::desk::{self, Desk};
+use crate::store::StoreError;
 use crate::store::suppressions::{NewSuppression as NewRow, Scope as Reach, Suppression as Row};
-use crate::{clock, ids};
 
 /// How far a suppression reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -162,11 +163,11 @@ pub(super) async fn create(
     Posted { body: new, once }: Posted<NewSuppression>,
 ) -> Result<Response, Problem> {
     let phone = number("/number", &new.number)?;
-    let work = async move {
+    let work = async move |new_id: NewId| {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
         let row = NewRow {
-            id: ids::new_id("sup"),
+            id: new_id.id.clone(),
             campaign_id: None,
             hash: desk::suppression_index(&keys, &phone),
             reason: word(&new.reason),
@@ -175,7 +176,11 @@ pub(super) async fn create(
             created_ms: clock::unix_ms(),
         };
         let added = desk.store.suppressions().add(&caller.client, &row).await;
-        let (row, is_new) = added.map_err(stored)?;
+        let (row, is_new) = match added {
+            // Made by an attempt that was lost, and lifted since.
+            Err(StoreError::Conflict) => (find(desk, &caller, &new_id.id).await?, false),
+            added => added.map_err(stored)?,
+        };
         let id = row.id.clone();
         let made = Made::new(&id, format!("/v1/suppressions/{id}"), &show(row))?;
         Ok(if is_new {
@@ -184,7 +189,7 @@ pub(super) async fn create(
             made.status(StatusCode::OK)
         })
     };
-    once.settle(work).await
+    once.settle_new("sup", work).await
 }
 
 /// Ask whether a number may be called

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Desk;
+use super::opening::note_kept;
+use super::{Desk, opt_outs, unended};
 use crate::clock;
-use crate::journal::{Recovery, Which};
+use crate::journal::Recovery;
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(60);
@@ -44,11 +45,22 @@ pub async fn keep(desk: Arc<Desk>, mut draining: watch::Receiver<bool>) {
 
 /// One round. Calls that are live are left alone; what fails is told, and tried again in the next.
 pub async fn round(desk: &Desk) -> Round {
-    let recovery = desk.journals.recover(Which::Marked).await;
-    let recovery = recovery.unwrap_or_else(|error| {
+    let recovery = desk.journals.recover().await;
+    let mut recovery = recovery.unwrap_or_else(|error| {
         tracing::error!(%error, "journals that are to be finished cannot be found");
         Recovery::default()
     });
+    let promised = std::mem::take(&mut recovery.opted_out);
+    opt_outs::keep_promises(&desk.store, &desk.vault, promised).await;
+    if let Err(error) = note_kept(&desk.store, &recovery.kept).await {
+        tracing::error!(%error, "how much of some calls is stored is not in their rows");
+    }
+    if let Err(error) = unended::end_stray(desk).await {
+        tracing::error!(%error, "calls without a journal are not ended yet");
+    }
+    if let Err(error) = desk.look_who_is_there().await {
+        tracing::error!(%error, "whether there are other clients now is not known");
+    }
     let forgotten = desk.store.system().purge(clock::unix_ms()).await;
     let forgotten = forgotten.unwrap_or_else(|error| {
         tracing::error!(%error, "what has expired is not forgotten yet");

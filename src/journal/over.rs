@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step};
+use trunkline_core::consent::Refusal;
+use trunkline_core::journal::{Encoder, Ended, Entry, Event, Header, Step, Stored};
 
 use super::Settled;
 use super::disk::JournalFile;
@@ -19,9 +20,11 @@ use crate::vault::{CallKey, SubjectKeys};
 const TORN_BYTES_MAX: u64 = 512 * 1024;
 /// Why a call ended whose server did.
 const SERVER_LOST: &str = "server_lost";
+/// The event of a caller who does not want to be called again.
+const OPT_OUT: &str = "opt_out";
 
 /// What a look at every record of a file has shown.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Survey {
     /// Records that open.
     good: u64,
@@ -38,15 +41,16 @@ struct Survey {
     erased: bool,
     /// Content below this number has to go.
     erase_before: Option<u64>,
-    /// Samples of the caller's.
-    caller: u64,
-    granted: bool,
+    /// What it holds of the caller.
+    stored: Stored,
+    /// The caller does not want to be called again.
+    opted_out: bool,
     /// Length of the file.
     file_bytes: u64,
 }
 
 /// What was done to a journal that a crash left behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Finished {
     pub(super) cut_bytes: u64,
     pub(super) was_open: bool,
@@ -54,6 +58,8 @@ pub(super) struct Finished {
     pub(super) damaged: u64,
     pub(super) caller_ms: u64,
     pub(super) is_recorded: bool,
+    /// The caller opted out, and no mark said so until now.
+    pub(super) promise: Option<Settled>,
 }
 
 impl Writer {
@@ -113,18 +119,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Finishes a journal that a crash may have left unfinished, and gives its rows to the sink.
+    /// Finishes a journal that a crash may have left unfinished, and gives its rows to the sink. `is_promised`: a mark
+    /// says already that the caller opted out.
     pub(super) fn recover(
         &mut self,
         place: &Place,
         subject: &SubjectKeys,
         marks: Vec<PathBuf>,
+        is_promised: bool,
     ) -> Result<Finished, JournalError> {
         self.refuse_live(place)?;
         remove_file(&self.root.next_file(place))?;
         let sealed = Sealed::open(&self.root.file(place), place)?;
         let key = sealed.key(subject)?;
         let survey = survey(&sealed, &key)?;
+        // It stands before the marks of the rows go.
+        let promise = match survey.opted_out && !is_promised {
+            true => Some(self.promise(place)?),
+            false => None,
+        };
         let cut_bytes = self.cut_tail(&sealed, &survey)?;
         let (client, call_id) = (&place.client, &place.call_id);
         let was_open = !survey.ended;
@@ -145,12 +158,14 @@ impl Writer {
         let Header { sealed_key, .. } = &sealed.header;
         self.sink.rekeyed(client, call_id, subject.id(), sealed_key);
         let mut erased = 0;
-        let mut left = survey;
+        let mut stored = &survey.stored;
+        let left;
         if let Some(before) = survey.erase_before {
             let moment = (survey.last_ms, self.survey_place(place, subject)?.next_seq);
             let done = self.erase_file(place, subject, before, moment)?;
             erased = done.map_or(0, |(_, new)| new.erased);
             left = self.survey_place(place, subject)?;
+            stored = &left.stored;
         } else {
             if survey.erased {
                 self.sink.erased(client, call_id, survey.next_seq);
@@ -163,8 +178,9 @@ impl Writer {
             was_open,
             erased,
             damaged: survey.bad,
-            caller_ms: left.caller / SAMPLES_PER_MS,
-            is_recorded: left.granted,
+            caller_ms: stored.caller_ms(),
+            is_recorded: stored.is_recorded(),
+            promise,
         })
     }
 
@@ -246,6 +262,12 @@ impl Writer {
         Ok(Settled { marks: vec![mark] })
     }
 
+    fn promise(&self, place: &Place) -> Result<Settled, JournalError> {
+        let mark = self.root.promise(place);
+        let mark = mark.map_err(|cause| io_at(self.root.folder(), cause))?;
+        Ok(Settled { marks: vec![mark] })
+    }
+
     fn refuse_live(&self, place: &Place) -> Result<(), JournalError> {
         match self.live_id(place) {
             Some(_) => Err(JournalError::Live {
@@ -275,31 +297,35 @@ fn survey(sealed: &Sealed, key: &CallKey) -> Result<Survey, JournalError> {
         survey.next_seq = record.seq.saturating_add(1);
         survey.last_ms = survey.last_ms.max(end_ms(&entry));
         survey.ended |= matches!(entry, Entry::Ended(_));
-        match &entry {
-            Entry::Audio(audio) if audio.caller.is_some() => {
-                survey.caller += u64::from(audio.samples);
-            }
-            Entry::Consent(consent) => match consent.step {
-                Step::Granted { .. } => survey.granted = true,
-                Step::Withdrawn { erase: true, .. } => survey.granted = false,
-                Step::Announced { .. }
-                | Step::Unclear { .. }
-                | Step::Refused { .. }
-                | Step::Withdrawn { erase: false, .. } => {}
-            },
-            Entry::Began(_)
-            | Entry::Audio(_)
-            | Entry::Turn(_)
-            | Entry::NotKept { .. }
-            | Entry::Event(_)
-            | Entry::Second { .. }
-            | Entry::Erased { .. }
-            | Entry::Ended(_) => {}
-        }
+        survey.stored.add(&entry);
         survey.erased |= matches!(entry, Entry::Erased { .. });
+        survey.opted_out |= opts_out(&entry);
         survey.erase_before = rewrite::ordered(record.seq, &entry).or(survey.erase_before);
     }
     Ok(survey)
+}
+
+/// Whether a caller said here that they do not want to be called again.
+fn opts_out(entry: &Entry) -> bool {
+    match entry {
+        Entry::Event(event) => event.kind == OPT_OUT,
+        Entry::Consent(consent) => matches!(
+            consent.step,
+            Step::Refused {
+                class: Refusal::OptedOut
+            } | Step::Withdrawn {
+                class: Refusal::OptedOut,
+                ..
+            }
+        ),
+        Entry::Began(_)
+        | Entry::Audio(_)
+        | Entry::Turn(_)
+        | Entry::NotKept { .. }
+        | Entry::Second { .. }
+        | Entry::Erased { .. }
+        | Entry::Ended(_) => false,
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), JournalError> {

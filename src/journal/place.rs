@@ -1,6 +1,7 @@
 //! Where journals are: `journal/<client>/<yyyy-mm-dd>/<call>.tlj` in the data folder, and beside them, in `journal/open`,
-//! a mark for each whose rows may not be complete.
+//! a mark for each whose rows may not be complete, and one for each caller who was promised not to be called again.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ const FOLDER: &str = "journal";
 const MARKS: &str = "open";
 const SUFFIX: &str = "tlj";
 const SUFFIX_NEXT: &str = "tlj.next";
+/// With what the mark of a promise ends.
+const PROMISE: &str = "opt_out";
 
 /// The folder of all journals.
 #[derive(Clone, Debug)]
@@ -110,20 +113,38 @@ impl Root {
 
     /// Marks a journal as one whose rows may not be complete.
     pub(super) fn mark(&self, place: &Place) -> io::Result<PathBuf> {
-        let Place {
-            client,
-            call_id,
-            date,
-        } = place;
-        // Each mark is another, so that taking off an older one leaves a newer one standing.
-        let name = format!("{client}.{date}.{call_id}.{}", Ulid::new());
+        self.make_mark(mark_name(place))
+    }
+
+    /// Marks a call whose caller was promised not to be called again, until that is a suppression.
+    pub(super) fn promise(&self, place: &Place) -> io::Result<PathBuf> {
+        self.make_mark(format!("{}.{PROMISE}", mark_name(place)))
+    }
+
+    fn make_mark(&self, name: String) -> io::Result<PathBuf> {
         let mark = self.marks.join(name);
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&mark)?;
+        make_empty(&mark)?;
         sync_folder(&self.marks)?;
         Ok(mark)
+    }
+
+    /// Marks every journal of these clients that is not marked; on disk when this returns. How many have a mark now.
+    pub(super) fn mark_all(&self, clients: &[ClientId]) -> io::Result<u64> {
+        let is_theirs = |place: &Place| clients.contains(&place.client);
+        let mut marked: BTreeSet<Place> = BTreeSet::new();
+        for (place, marks) in self.marked()? {
+            if is_theirs(&place) && !marks.iter().all(|mark| is_promise(mark)) {
+                marked.insert(place);
+            }
+        }
+        for place in self.all()?.into_iter().filter(is_theirs) {
+            if !marked.contains(&place) {
+                make_empty(&self.marks.join(mark_name(&place)))?;
+                marked.insert(place);
+            }
+        }
+        sync_folder(&self.marks)?;
+        Ok(marked.len() as u64)
     }
 
     /// The marked journals in order, each with its marks.
@@ -204,11 +225,32 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+fn make_empty(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).open(path).map(drop)
+}
+
+/// Each mark is another, so that taking off an older one leaves a newer one standing.
+fn mark_name(place: &Place) -> String {
+    let Place {
+        client,
+        call_id,
+        date,
+    } = place;
+    format!("{client}.{date}.{call_id}.{}", Ulid::new())
+}
+
+/// Whether a mark is one of [`Root::promise`].
+pub(super) fn is_promise(mark: &Path) -> bool {
+    mark.extension().is_some_and(|ending| ending == PROMISE)
+}
+
 fn parse_mark(name: &str) -> Option<Place> {
     let mut parts = name.split('.');
     let (client, date, call_id) = (parts.next()?, parts.next()?, parts.next()?);
     let _ulid = parts.next()?;
-    if parts.next().is_some() || !is_date(date) || !is_file_name(call_id) {
+    let is_known = parts.next().is_none_or(|ending| ending == PROMISE);
+    if !is_known || parts.next().is_some() || !is_date(date) || !is_file_name(call_id) {
         return None;
     }
     Some(Place {
@@ -277,6 +319,13 @@ mod tests {
         assert_eq!(root.marked().unwrap(), [(place.clone(), marks)]);
         std::fs::remove_file(first).unwrap();
         assert_eq!(root.marked().unwrap().len(), 1);
+        let promise = root.promise(&place).unwrap();
+        let marked = root.marked().unwrap();
+        let [(of, marks)] = &marked[..] else {
+            panic!("{marked:?}");
+        };
+        let promises: Vec<_> = marks.iter().filter(|mark| is_promise(mark)).collect();
+        assert_eq!((of, marks.len(), promises), (&place, 2, vec![&promise]));
         for id in ["../x", "", "a/b"] {
             assert_eq!(Root::new_place(&client, id, 0), None);
             assert_eq!(root.find(&client, id).unwrap(), None);

@@ -1,25 +1,14 @@
-//! After a crash: which journals to look at, and what became of them.
+//! After a crash: what becomes of the journals that are marked.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use trunkline_core::journal::HeaderError;
 
 use super::failure::JournalError;
 use super::over::Finished;
-use super::place::Place;
-use super::{Journals, Settled, blocking, lock};
+use super::place::{Place, Root, is_promise};
+use super::{Journals, Settled, lock};
 use crate::ids::ClientId;
-
-/// Which journals to look at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Which {
-    /// Those that were not finished, or whose rows may not be complete.
-    #[default]
-    Marked,
-    /// All there are, to make the rows of an empty database anew.
-    All,
-}
 
 /// What was found after a crash.
 #[derive(Debug, Default)]
@@ -36,8 +25,21 @@ pub struct Recovery {
     pub damaged: u64,
     /// What is stored of each call whose rows were given again, which is no row of a journal's.
     pub kept: Vec<Kept>,
+    /// Callers who were promised not to be called again, where that may not be a suppression yet.
+    pub opted_out: Vec<OptedOut>,
     /// Journals that could not be finished. They are as they were.
     pub left: Vec<Left>,
+}
+
+/// A call whose caller is not to be called again.
+#[derive(Debug)]
+pub struct OptedOut {
+    /// The client.
+    pub client: ClientId,
+    /// The call.
+    pub call_id: String,
+    /// To be told once the suppression is stored; if it is dropped, the call is found again.
+    pub promise: Settled,
 }
 
 /// How much of a call is stored.
@@ -64,22 +66,27 @@ pub struct Left {
     pub problem: JournalError,
 }
 
-pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recovery, JournalError> {
-    let places = list(journals, which).await?;
+pub(super) async fn recover(journals: &Journals) -> Result<Recovery, JournalError> {
+    let places = journals.look(Root::marked).await?;
     let mut recovery = Recovery::default();
     for (place, marks) in places {
         let name = (place.client.clone(), place.call_id.clone());
         if lock(&journals.0.calls).contains(&name) {
             continue;
         }
-        match finish(journals, place, marks).await {
+        // What was promised is kept, whatever becomes of the journal.
+        let (promises, marks): (Vec<_>, Vec<_>) =
+            marks.into_iter().partition(|mark| is_promise(mark));
+        let mut promise = (!promises.is_empty()).then_some(Settled { marks: promises });
+        match finish(journals, place, marks, promise.is_some()).await {
             Ok(Some(finished)) => {
+                promise = promise.or(finished.promise);
                 recovery.replayed += 1;
                 recovery.unfinished += u64::from(finished.was_open);
                 recovery.cut_bytes += finished.cut_bytes;
                 recovery.erased += finished.erased;
                 recovery.damaged += finished.damaged;
-                let (client, call_id) = name;
+                let (client, call_id) = name.clone();
                 recovery.kept.push(Kept {
                     client,
                     call_id,
@@ -89,7 +96,7 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
             }
             Ok(None) => {}
             Err(problem) => {
-                let (client, call_id) = name;
+                let (client, call_id) = name.clone();
                 recovery.left.push(Left {
                     client,
                     call_id,
@@ -97,30 +104,16 @@ pub(super) async fn recover(journals: &Journals, which: Which) -> Result<Recover
                 });
             }
         }
+        if let Some(promise) = promise {
+            let (client, call_id) = name;
+            recovery.opted_out.push(OptedOut {
+                client,
+                call_id,
+                promise,
+            });
+        }
     }
     Ok(recovery)
-}
-
-async fn list(
-    journals: &Journals,
-    which: Which,
-) -> Result<Vec<(Place, Vec<PathBuf>)>, JournalError> {
-    let root = journals.0.root.clone();
-    blocking(move || {
-        let listed = root.marked().and_then(|mut places| {
-            if which == Which::All {
-                let marked: BTreeSet<_> = places.iter().map(|(of, _)| of.clone()).collect();
-                let rest = root.all()?.into_iter().filter(|of| !marked.contains(of));
-                places.extend(rest.map(|place| (place, Vec::new())));
-            }
-            Ok(places)
-        });
-        listed.map_err(|cause| JournalError::Io {
-            path: root.folder().to_owned(),
-            cause,
-        })
-    })
-    .await
 }
 
 /// `None` if nothing was ever in it.
@@ -128,6 +121,7 @@ async fn finish(
     journals: &Journals,
     place: Place,
     marks: Vec<PathBuf>,
+    is_promised: bool,
 ) -> Result<Option<Finished>, JournalError> {
     let subject = match journals.open_place(place.clone()).await {
         Ok((_, _, subject)) => subject,
@@ -149,7 +143,7 @@ async fn finish(
         Err(error) => return Err(error),
     };
     journals
-        .on_writer(move |writer| writer.recover(&place, &subject, marks))
+        .on_writer(move |writer| writer.recover(&place, &subject, marks, is_promised))
         .await?
         .map(Some)
 }

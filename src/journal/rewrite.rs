@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use trunkline_core::journal::{
-    Class, Encoder, Entry, Header, Leaves, RecordRef, Step, encode_header, notices_until_ms,
+    Class, Encoder, Entry, Header, Leaves, RecordRef, Step, Withdrawals, encode_header,
 };
 
 use super::disk::{Disk, JournalFile};
@@ -105,25 +105,22 @@ pub(super) fn rewrite(
 /// What stays of the content before record `before`: what the withdrawal leaves if that record is one, otherwise the
 /// notice alone. `None` if nothing has to go.
 fn erasable(old: &Old<'_>, before: u64) -> Result<Option<Leaves>, JournalError> {
-    let (mut decided, mut withdrawn) = (None, None);
+    let (mut withdrawals, mut withdrawn) = (Withdrawals::default(), None);
     let mut content = Vec::new();
     let mut walk = old.sealed.walk()?;
     while let Some(record) = walk.next()? {
         if record.class == Class::Audio {
             content.extend((record.seq < before).then_some(record));
         } else if let Ok(entry) = old.sealed.entry(&record, old.key)? {
+            let leaves = withdrawals.after(&entry);
             if entry.is_content() && record.seq < before {
                 content.push(record);
-            } else if let Entry::Consent(consent) = &entry
-                && record.seq == before
-            {
-                withdrawn = Leaves::of_withdrawal(consent.step, decided);
+            } else if record.seq == before {
+                withdrawn = leaves;
             }
-            decided = decided.or_else(|| notices_until_ms([&entry]));
         }
     }
-    let notices = decided.map(|until_ms| Leaves::Notices { until_ms });
-    let Some(leaves) = withdrawn.or(notices) else {
+    let Some(leaves) = withdrawn.or(withdrawals.notices()) else {
         return Ok(None);
     };
     for record in content {

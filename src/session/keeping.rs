@@ -5,7 +5,7 @@
 
 use trunkline_core::call::Note;
 use trunkline_core::consent::Granted;
-use trunkline_core::journal::{Began, Entry, SAMPLES_PER_MS, Step};
+use trunkline_core::journal::{Began, Consent, Entry, Step, Stored};
 use trunkline_core::record::{Recorder, RecorderSettings};
 use trunkline_core::time::At;
 use trunkline_media::line_clock::{LineClock, Placer};
@@ -34,9 +34,8 @@ pub(super) struct Keeping {
     entries: Vec<Entry>,
     next_ms: u64,
     failed: bool,
-    /// Samples of the caller's that were handed over, and stay.
-    caller: u64,
-    is_recorded: bool,
+    /// What was handed over of the caller, and stays.
+    stored: Stored,
 }
 
 /// What came of it.
@@ -58,8 +57,7 @@ impl Keeping {
             entries: Vec::new(),
             next_ms: AFTER_MS,
             failed: false,
-            caller: 0,
-            is_recorded: false,
+            stored: Stored::default(),
         }
     }
 
@@ -126,8 +124,8 @@ impl Keeping {
         self.journal.close();
         Kept {
             failure,
-            caller_ms: self.caller / SAMPLES_PER_MS,
-            is_recorded: self.is_recorded,
+            caller_ms: self.stored.caller_ms(),
+            is_recorded: self.stored.is_recorded(),
         }
     }
 
@@ -151,28 +149,9 @@ impl Keeping {
             return None;
         }
         for entry in &self.entries {
-            match entry {
-                Entry::Audio(audio) if audio.caller.is_some() && !self.failed => {
-                    self.caller += u64::from(audio.samples);
-                }
-                Entry::Consent(consent) => match consent.step {
-                    Step::Granted { .. } => self.is_recorded = !self.failed,
-                    Step::Withdrawn { erase: true, .. } => {
-                        (self.caller, self.is_recorded) = (0, false);
-                    }
-                    Step::Announced { .. }
-                    | Step::Unclear { .. }
-                    | Step::Refused { .. }
-                    | Step::Withdrawn { erase: false, .. } => {}
-                },
-                Entry::Began(_)
-                | Entry::Audio(_)
-                | Entry::Turn(_)
-                | Entry::NotKept { .. }
-                | Entry::Event(_)
-                | Entry::Second { .. }
-                | Entry::Erased { .. }
-                | Entry::Ended(_) => {}
+            let is_stored = !self.failed || rewrites(entry);
+            if is_stored {
+                self.stored.add(entry);
             }
         }
         let failure = self.journal.append(std::mem::take(&mut self.entries)).err();
@@ -181,4 +160,12 @@ impl Keeping {
         self.failed |= is_news;
         failure.filter(|_| is_news)
     }
+}
+
+/// What is deleted is deleted after a failure too.
+fn rewrites(entry: &Entry) -> bool {
+    let Entry::Consent(Consent { step, .. }) = entry else {
+        return false;
+    };
+    matches!(step, Step::Withdrawn { .. })
 }

@@ -8,7 +8,7 @@ use trunkline_core::consent::{Method, Mode};
 use trunkline_core::token::Direction;
 
 use super::sql::{Arg, Columns, args, statements, words};
-use super::{Cursor, Durability, Page, Sealed, SealedNumber, Store, StoreError};
+use super::{Cursor, Page, Sealed, SealedNumber, Store, StoreError};
 use crate::ids::ClientId;
 pub use list::CallFilter;
 
@@ -35,8 +35,6 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND status IN ('queued', 'ringing')";
     PLACED = "UPDATE calls SET carrier = $3, carrier_call_id = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
-    KEYED = "UPDATE calls SET subject_id = $3, sealed_key = $4, revision = revision + 1
-        WHERE client_id = $1 AND id = $2 AND sealed_key IS NULL";
     ENDED = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3), outcome = COALESCE($4, outcome),
             ended_by = COALESCE($5, ended_by), ended_reason = COALESCE($6, ended_reason),
             duration_ms = COALESCE(duration_ms, $3 - answered_ms), revision = revision + 1
@@ -45,16 +43,21 @@ statements! {
             outcome = $4, answered_ms = COALESCE(answered_ms, $5), duration_ms = COALESCE(duration_ms, $6),
             revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND outcome IS NULL";
+    UNKEPT = "UPDATE calls SET consent_mode = 'no_record', revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND status <> 'ended'";
+    ENDED_UNKEPT = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3),
+            ended_reason = COALESCE(ended_reason, $4), duration_ms = COALESCE(duration_ms, $3 - COALESCE(answered_ms, created_ms)),
+            rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rows_done = 0";
+    LOST = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, answered_ms, created_ms),
+            ended_reason = COALESCE(ended_reason, 'server_lost'), rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rows_done = 0 AND status IN ('in_progress', 'ended')";
     RECORDED = "UPDATE calls SET recorded_ms = $3, has_recording = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
     ROWS_SEQ = "SELECT rows_seq FROM calls WHERE client_id = $1 AND id = $2";
-    FORGET_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2";
-    FORGET_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2";
-    FORGET_RECORDING = "UPDATE calls SET recorded_ms = 0, has_recording = 0, revision = revision + 1
-        WHERE client_id = $1 AND id = $2";
 }
 
 words! {
@@ -359,21 +362,6 @@ impl Calls<'_> {
             > 0)
     }
 
-    /// Who is on the line is known now, and the key of the call. Whether it had none.
-    pub async fn keyed(
-        &self,
-        client: &ClientId,
-        id: &str,
-        subject_id: &str,
-        sealed_key: &Sealed,
-    ) -> Result<bool, StoreError> {
-        Ok(self
-            .0
-            .run(KEYED, args![client, id, subject_id, sealed_key])
-            .await?
-            > 0)
-    }
-
     /// The call is over. Whether there is such a call; telling it twice changes no time.
     pub async fn ended(
         &self,
@@ -412,6 +400,28 @@ impl Calls<'_> {
         Ok(self.0.run(CARRIER_ENDED, args).await? > 0)
     }
 
+    /// Nothing of the call is stored, whatever was meant to be: there will be no journal of it.
+    pub async fn unkept(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(UNKEPT, args![client, id]).await? > 0)
+    }
+
+    /// A call without a journal is over, and no more rows of it come. Whether it was going on.
+    pub async fn ended_unkept(
+        &self,
+        client: &ClientId,
+        id: &str,
+        now_ms: i64,
+        reason: &str,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, id, now_ms, reason];
+        Ok(self.0.run(ENDED_UNKEPT, args).await? > 0)
+    }
+
+    /// The same of a call that was lost with its server; of none that is still to be dialled or answered.
+    pub async fn end_lost(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(LOST, args![client, id]).await? > 0)
+    }
+
     /// How much of the caller is stored, ms, and whether there is a recording to be had.
     pub async fn recorded(
         &self,
@@ -439,15 +449,6 @@ impl Calls<'_> {
         self.0
             .change("call", (METADATA, update), (REVISION, args![client, id]))
             .await
-    }
-
-    /// Deletes the turns, the second pass and the mark of a recording. The journal is another's to rewrite.
-    pub async fn forget_content(&self, client: &ClientId, id: &str) -> Result<(), StoreError> {
-        let mut tx = self.0.begin(Durability::Now).await?;
-        for sql in [FORGET_TURNS, FORGET_SECOND, FORGET_RECORDING] {
-            tx.run(sql, args![client, id]).await?;
-        }
-        tx.commit().await
     }
 
     /// Sequence number of the last journal entry that the rows contain, all before it included; `None` for none.

@@ -12,12 +12,12 @@ pub const KEPT_MS: i64 = 25 * 3_600_000;
 pub const LOST_AFTER_MS: i64 = 120_000;
 
 statements! {
-    BEGIN = "INSERT INTO idempotency_keys (client_id, route, key_hash, request_hash, state, created_ms)
-        VALUES ($1, $2, $3, $4, 'in_progress', $5) ON CONFLICT (client_id, route, key_hash) DO NOTHING";
+    BEGIN = "INSERT INTO idempotency_keys (client_id, route, key_hash, request_hash, state, created_ms, resource_id)
+        VALUES ($1, $2, $3, $4, 'in_progress', $5, $6) ON CONFLICT (client_id, route, key_hash) DO NOTHING";
     FIND = "SELECT request_hash, state, status, resource_id, body, created_ms FROM idempotency_keys
         WHERE client_id = $1 AND route = $2 AND key_hash = $3";
     RENEW = "UPDATE idempotency_keys
-        SET request_hash = $4, state = 'in_progress', status = NULL, resource_id = NULL, body = NULL, created_ms = $5
+        SET request_hash = $4, state = 'in_progress', status = NULL, resource_id = $7, body = NULL, created_ms = $5
         WHERE client_id = $1 AND route = $2 AND key_hash = $3 AND created_ms = $6";
     FINISH = "UPDATE idempotency_keys SET state = 'done', status = $5, resource_id = $6, body = $7
         WHERE client_id = $1 AND route = $2 AND key_hash = $3 AND created_ms = $4 AND state = 'in_progress'";
@@ -45,6 +45,22 @@ pub struct Attempt {
     route: String,
     key_hash: [u8; 32],
     began_ms: i64,
+    new_id: Option<String>,
+    is_again: bool,
+}
+
+impl Attempt {
+    /// The id for what is to be made. An attempt that was lost had the same: if it got so far, there is one of that id.
+    #[must_use]
+    pub fn new_id(&self) -> Option<&str> {
+        self.new_id.as_deref()
+    }
+
+    /// Whether an attempt of the same request was lost, and nobody knows how far it got.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        self.is_again
+    }
 }
 
 /// What came of a request; never a secret.
@@ -63,25 +79,31 @@ pub struct Idempotency<'a>(pub(super) &'a Store);
 
 impl Idempotency<'_> {
     /// Whether to do the request that carries `key`. `request_hash` is over everything that makes it that request. Exactly
-    /// one of several at once is told to do it.
+    /// one of several at once is told to do it, under the id `new_id` or that of an attempt before it.
     pub async fn begin(
         &self,
         client: &ClientId,
         route: &str,
         key: &str,
         request_hash: &[u8; 32],
+        new_id: Option<&str>,
         now_ms: i64,
     ) -> Result<Begun, StoreError> {
         // A key is the client's own text, which may be anything: only its hash is kept.
         let key_hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             route: route.to_owned(),
             key_hash,
             began_ms: now_ms,
+            new_id: new_id.map(str::to_owned),
+            is_again: false,
         };
         let mut tx = self.0.begin(Durability::Now).await?;
         if tx
-            .run(BEGIN, args![client, route, &key_hash, request_hash, now_ms])
+            .run(
+                BEGIN,
+                args![client, route, &key_hash, request_hash, now_ms, new_id],
+            )
             .await?
             > 0
         {
@@ -98,7 +120,18 @@ impl Idempotency<'_> {
         let in_progress = state == "in_progress";
         let age_ms = now_ms - began_ms;
         if age_ms > KEPT_MS || (in_progress && age_ms > LOST_AFTER_MS) {
-            let args = args![client, route, &key_hash, request_hash, now_ms, began_ms];
+            if in_progress && first_hash == *request_hash && resource_id.is_some() {
+                (attempt.new_id, attempt.is_again) = (resource_id, true);
+            }
+            let args = args![
+                client,
+                route,
+                &key_hash,
+                request_hash,
+                now_ms,
+                began_ms,
+                &attempt.new_id
+            ];
             if tx.run(RENEW, args).await? > 0 {
                 tx.commit().await?;
                 return Ok(Begun::Do(attempt));
@@ -131,6 +164,7 @@ impl Idempotency<'_> {
             route,
             key_hash,
             began_ms,
+            ..
         } = attempt;
         let status = i64::from(answer.status);
         let args = args![
@@ -151,6 +185,7 @@ impl Idempotency<'_> {
             route,
             key_hash,
             began_ms,
+            ..
         } = attempt;
         self.0
             .run(ABANDON, args![client, route, key_hash, *began_ms])

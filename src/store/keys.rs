@@ -72,7 +72,7 @@ pub enum KeyStoreError {
         path: PathBuf,
     },
     /// It is there already.
-    #[error("{}: a key store is there already; it is not replaced, since what it opens would be lost. If this folder is set up, go on with `trunkline serve`, or with `trunkline clients add` for another client", path.display())]
+    #[error("this data folder is set up already: {} is there, and is not replaced, since what it opens would be lost. Go on with `trunkline serve`, or with `trunkline clients add` for another client", path.display())]
     Present {
         /// Where.
         path: PathBuf,

@@ -181,9 +181,14 @@ async fn postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
             })
         });
     let pool = pool.connect_with(options).await.map_err(|error| {
-        StoreError::Config(format!(
-            "the PostgreSQL database cannot be reached: {error}"
-        ))
+        StoreError::Config(if matches!(error, sqlx::Error::PoolTimedOut) {
+            format!(
+                "the PostgreSQL database does not answer within {} s; check its address, and that it runs",
+                WAIT.as_secs()
+            )
+        } else {
+            format!("the PostgreSQL database cannot be reached: {error}")
+        })
     })?;
     Ok(Pool::Postgres(pool))
 }

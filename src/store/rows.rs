@@ -177,6 +177,8 @@ struct Pace {
     again: bool,
     /// To go with the next row.
     key: Option<NewKey>,
+    /// Content below this number was to go, and there was no room to say so: to be said before any other row.
+    forget_before: Option<u64>,
 }
 
 enum Job {
@@ -229,7 +231,11 @@ impl Rows {
         pace.rows += 1;
         let too_fast = !pace.again && pace.rows > BURST_ROWS + 2 * pace.latest_ms / 1000;
         // Under the lock, so that rows of one call keep their order.
-        if pace.behind || too_fast || self.jobs.try_send(Job::Row(row)).is_err() {
+        let taken = !pace.behind
+            && !too_fast
+            && self.forget_missed(&key, pace)
+            && self.jobs.try_send(Job::Row(row)).is_ok();
+        if !taken {
             if !pace.behind {
                 tracing::warn!(call.id = %key.1, "the rows of this call are behind its journal");
             }
@@ -255,14 +261,6 @@ impl Rows {
             .is_some_and(|pace| pace.behind)
     }
 
-    /// Calls that are behind.
-    #[must_use]
-    pub fn behind(&self) -> Vec<WhichCall> {
-        let calls = self.lock();
-        let behind = calls.iter().filter(|(_, pace)| pace.behind);
-        behind.map(|(key, _)| key.clone()).collect()
-    }
-
     /// Gives the rows of one call again, in order, from any entry on that is not above the first missing one; waits for room
     /// in the queue. The call must not be under way.
     ///
@@ -276,23 +274,6 @@ impl Rows {
     ) -> Result<(), StoreError> {
         for row in rows {
             self.jobs.send(Job::Row(row)).await.map_err(|_| gone())?;
-        }
-        self.lock().remove(&(client.clone(), call_id.into()));
-        Ok(())
-    }
-
-    /// [`Rows::replay`] on a thread that may block; never on one of the runtime's.
-    ///
-    /// # Errors
-    /// [`StoreError::Config`] if the writer has ended.
-    pub fn replay_blocking(
-        &self,
-        client: &ClientId,
-        call_id: &str,
-        rows: Vec<Row>,
-    ) -> Result<(), StoreError> {
-        for row in rows {
-            self.jobs.blocking_send(Job::Row(row)).map_err(|_| gone())?;
         }
         self.lock().remove(&(client.clone(), call_id.into()));
         Ok(())

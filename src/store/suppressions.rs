@@ -29,6 +29,8 @@ statements! {
     CHECK = concat!("SELECT ", columns!(), " FROM suppressions
         WHERE client_id = $1 AND hash = $2 AND removed_ms IS NULL AND (campaign_id = '' OR campaign_id = $3)
         ORDER BY created_ms DESC, id DESC LIMIT 1");
+    LIFTED = "SELECT COUNT(*) FROM suppressions
+        WHERE client_id = $1 AND hash = $2 AND campaign_id = '' AND removed_ms >= $3";
     REMOVE = "UPDATE suppressions SET removed_ms = $3, removed_reason = $4
         WHERE client_id = $1 AND id = $2 AND removed_ms IS NULL";
 }
@@ -177,6 +179,17 @@ impl Suppressions<'_> {
         }
         let args = args![client, hash, campaign_id.unwrap_or_default()];
         self.0.one(CHECK, args).await?.map(read).transpose()
+    }
+
+    /// Whether a suppression of a number was lifted since then, ms since 1970.
+    pub async fn was_lifted(
+        &self,
+        client: &ClientId,
+        hash: &[u8; 32],
+        since_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let count = self.0.one(LIFTED, args![client, hash, since_ms]).await?;
+        Ok(count.map(|mut row| row.int()).transpose()?.unwrap_or(0) > 0)
     }
 
     /// Lifts it; it stays readable with the reason, in stable snake_case. Whether it was in force.

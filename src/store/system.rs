@@ -25,7 +25,8 @@ statements! {
         WHERE hash = $1 AND clients.closed_ms IS NULL";
     CLIENTS = "SELECT id, name, created_ms, closed_ms, revision FROM clients
         WHERE (created_ms, id) < ($1, $2) ORDER BY created_ms DESC, id DESC LIMIT $3";
-    BEHIND = "SELECT client_id, id, rows_seq FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
+    OPEN_CLIENTS = "SELECT id FROM clients WHERE closed_ms IS NULL ORDER BY created_ms, id LIMIT $1";
+    BEHIND = "SELECT client_id, id, created_ms, rows_seq FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
     BY_CARRIER = "SELECT client_id, id FROM calls WHERE carrier = $1 AND carrier_call_id = $2";
     SPEND = "INSERT INTO spent_tokens (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
     SPENT_PURGE = "DELETE FROM spent_tokens WHERE expires_ms < $1";
@@ -38,6 +39,8 @@ pub struct BehindCall {
     pub client: ClientId,
     /// `call_…`.
     pub call_id: String,
+    /// When it was wanted or came in, ms since 1970.
+    pub created_ms: i64,
     /// The last journal entry that is in; `None` if none is.
     pub rows_seq: Option<u64>,
 }
@@ -70,6 +73,13 @@ impl System<'_> {
             created_ms: client.created_ms,
             id: client.id.as_str().to_owned(),
         }))
+    }
+
+    /// The clients that are open, the oldest first, at most `limit`.
+    pub async fn open_clients(&self, limit: u32) -> Result<Vec<ClientId>, StoreError> {
+        self.0
+            .all(OPEN_CLIENTS, args![limit], |mut row| row.client())
+            .await
     }
 
     /// Whose number was called, by the platform's keyed hash.
@@ -108,6 +118,7 @@ impl System<'_> {
             Ok(BehindCall {
                 client: row.client()?,
                 call_id: row.text()?,
+                created_ms: row.int()?,
                 rows_seq: u64::try_from(row.int()?).ok(),
             })
         };

@@ -13,7 +13,8 @@ pub const TURNS_MAX: i64 = 20_000;
 statements! {
     LIST = "SELECT seq, speaker, from_ms, to_ms, body FROM turns
         WHERE client_id = $1 AND call_id = $2 ORDER BY seq LIMIT $3";
-    SECOND_PASS = "SELECT seq, recogniser, body FROM second_passes WHERE client_id = $1 AND call_id = $2";
+    SECOND_PASS = "SELECT seq, recogniser, body FROM second_passes
+        WHERE client_id = $1 AND call_id = $2 ORDER BY seq LIMIT $3";
 }
 
 /// One turn.
@@ -32,7 +33,7 @@ pub struct TurnRow {
     pub body: Sealed,
 }
 
-/// What a better recogniser made of the recording.
+/// What a better recogniser made of the recording, or a part of it where it is too long for one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondPass {
     /// The journal's sequence number.
@@ -65,19 +66,21 @@ impl Turns<'_> {
             .await
     }
 
-    /// The second pass of a call, if there was one.
+    /// The second pass of a call in its parts, in order; none if there was none.
     pub async fn second_pass(
         &self,
         client: &ClientId,
         call_id: &str,
-    ) -> Result<Option<SecondPass>, StoreError> {
-        let Some(mut row) = self.0.one(SECOND_PASS, args![client, call_id]).await? else {
-            return Ok(None);
+    ) -> Result<Vec<SecondPass>, StoreError> {
+        let read = |mut row: Columns| {
+            Ok(SecondPass {
+                seq: row.count()?,
+                recogniser: row.text()?,
+                body: row.sealed()?,
+            })
         };
-        Ok(Some(SecondPass {
-            seq: row.count()?,
-            recogniser: row.text()?,
-            body: row.sealed()?,
-        }))
+        self.0
+            .all(SECOND_PASS, args![client, call_id, TURNS_MAX], read)
+            .await
     }
 }

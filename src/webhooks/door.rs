@@ -12,6 +12,7 @@ use trunkline_core::wire::twilio::signature::{SETTINGS_HEADER, SIGNATURE_HEADER,
 use super::https_base;
 use crate::app::App;
 use crate::carrier::account::{Account, Unusable};
+use crate::desk::Unnamed;
 use crate::ids::{self, ClientId};
 
 /// A request that is the carrier's.
@@ -71,7 +72,10 @@ pub async fn verify_upgrade(
     let is_signed = headers.contains_key(SIGNATURE_HEADER);
     let client = match &claims.client {
         Some(client) => ClientId::parse(client).ok(),
-        None => app.desk.sole.clone(),
+        None => match app.desk.unnamed() {
+            Unnamed::Of(client) => Some(client),
+            Unnamed::Nobody | Unnamed::Unclear => None,
+        },
     };
     let accounts = match (&client, &claims.carrier) {
         (Some(client), Some(id)) => {

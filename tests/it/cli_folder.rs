@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use trunkline::data_folder::DataFolder;
-use trunkline::desk::Desk;
+use trunkline::desk::{Desk, Unnamed};
 use trunkline::ids::ClientId;
 use trunkline::journal::JournalSettings;
 use trunkline::store::StoreConfig;
@@ -352,7 +352,9 @@ async fn desk(place: &Place) -> (Desk, ClientId) {
     let (desk, _) = Desk::open(&data, &store, JournalSettings::default())
         .await
         .unwrap();
-    let client = desk.sole.clone().unwrap();
+    let Unnamed::Of(client) = desk.unnamed() else {
+        panic!("there is one client");
+    };
     (desk, client)
 }
 
@@ -482,7 +484,7 @@ async fn a_damaged_journal_holds_up_neither_the_server_nor_other_calls() {
     place.refuses(&["keys", "create"], &["no client yet", "trunkline serve"]);
     let said = place.serves().err;
     assert!(
-        said.contains("the database was empty") && said.contains("suppressions"),
+        said.contains("the database lacks clients") && said.contains("suppressions"),
         "{said}"
     );
     assert!(place.works(&["clients", "list"]).contains(client.as_str()));

@@ -1,5 +1,8 @@
 //! The house between its calls: opened after a loss, and cared for while it runs.
 
+mod opt_outs;
+mod unended;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use trunkline::desk::setup::Books;
-use trunkline::desk::{Desk, care};
+use trunkline::desk::{Desk, Unnamed, care};
 use trunkline::ids::{self, ClientId};
 use trunkline::journal::{CallJournal, JournalSettings};
 use trunkline::store::StoreConfig;
@@ -31,6 +34,10 @@ impl Folder {
         let books = Books::make(folder.path(), &config).await.unwrap();
         let client = books.add_client("Oak").await.unwrap();
         Self { folder, client }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) async fn open(&self) -> Desk {
@@ -131,13 +138,65 @@ async fn a_lost_database_is_made_again_from_the_journals() {
     }
 
     let desk = house.open().await;
-    assert_eq!(desk.sole.as_ref(), Some(&house.client));
+    assert_eq!(desk.unnamed(), Unnamed::Of(house.client.clone()));
     for id in &calls {
         let call = desk.store.calls().find(&house.client, id).await.unwrap();
         assert_eq!(call.unwrap().status, CallStatus::Ended);
         let turns = desk.store.turns().list(&house.client, id).await.unwrap();
         assert_eq!(turns.len(), 40);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_was_added_to_an_empty_database_hides_none_that_was_lost() {
+    let house = Folder::new().await;
+    let desk = house.open().await;
+    let (id, journal) = begin(&desk, &house.client).await;
+    end(&desk, journal, 1_000).await;
+    desk.close().await;
+    desk.store.close().await;
+    drop(desk);
+    for file in house.database() {
+        std::fs::remove_file(file).unwrap();
+    }
+    let books = Books::open(house.path(), &config(house.path())).await;
+    let books = books.unwrap();
+    let added = books.add_client("Elm").await.unwrap();
+    drop(books);
+
+    let desk = house.open().await;
+    let call = desk.store.calls().find(&house.client, &id).await.unwrap();
+    assert_eq!(call.unwrap().status, CallStatus::Ended);
+    assert_eq!(desk.unnamed(), Unnamed::Unclear);
+    assert!(desk.store.clients().find(&added).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn keys_of_a_client_that_was_never_added_make_no_client() {
+    let house = Folder::new().await;
+    let vault = trunkline::vault::Vault::open(house.path()).await.unwrap();
+    let half = ClientId::new();
+    vault.add_client(&half).await.unwrap();
+    drop(vault);
+    let desk = house.open().await;
+    assert_eq!(desk.unnamed(), Unnamed::Of(house.client.clone()));
+    assert_eq!(desk.store.clients().find(&half).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_server_ends_though_its_database_is_away() {
+    let house = Folder::new().await;
+    let desk = house.open().await;
+    let (_, journal) = begin(&desk, &house.client).await;
+    desk.store.close().await;
+    drop(journal);
+    desk.journals.flush().await.unwrap();
+    // The wait is the clock's, which may now leap.
+    tokio::time::pause();
+    desk.close().await;
+    drop(desk);
+    let marks = std::fs::read_dir(house.path().join("journal/open"));
+    assert_eq!(marks.unwrap().count(), 1, "the next start makes the rows");
 }
 
 #[tokio::test]

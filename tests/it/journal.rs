@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use trunkline::ids::{ClientId, new_id};
 use trunkline::journal::{
-    CallJournal, Disk, JournalError, JournalSettings, Journals, Reading, RealDisk, RowSink,
-    Settled, SyncWhen, Which,
+    CallJournal, Disk, JournalError, JournalSettings, Journals, Reading, RealDisk, Recovery,
+    RowSink, Settled, SyncWhen,
 };
 use trunkline::vault::{CallKey, SubjectId, SubjectKeys, Vault};
 use trunkline_core::consent::{Method, Mode, Refusal};
@@ -140,6 +140,13 @@ impl House {
         let phone = PhoneNumber::parse(PHONE).unwrap();
         let keys = self.vault.client(&self.client).await.unwrap();
         keys.subject(Some(&phone)).await.unwrap()
+    }
+
+    /// What the next start does that finds the database lost.
+    async fn all_again(&self, journals: &Journals) -> Result<Recovery, JournalError> {
+        let client = std::slice::from_ref(&self.client);
+        journals.mark_all(client).await?;
+        journals.recover().await
     }
 
     async fn begin(&self, journals: &Journals, call_id: &str) -> CallJournal {
@@ -548,7 +555,7 @@ async fn cost() {
         println!("an hour: indexed {indexed:?}, words {words:?}, ten seconds of sound {sound:?}");
     }
     let began = trunkline::clock::now();
-    journals.recover(Which::All).await.unwrap();
+    house.all_again(&journals).await.unwrap();
     println!(
         "an hour looked through after a crash: {:?}",
         began.elapsed()

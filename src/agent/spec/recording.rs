@@ -22,8 +22,7 @@ pub struct RecordingSpec {
     pub on_refusal: OnRefusal,
     /// What becomes of what was kept when consent is taken back.
     pub on_withdrawal: OnWithdrawal,
-    /// Days for which recording and transcript are to be kept. It is stored with each call now; nothing deletes by it
-    /// yet.
+    /// Days for which recording and transcript are to be kept. It is kept with the agent; nothing deletes by it yet.
     #[schema(minimum = 1, maximum = 3650, default = 365)]
     pub retention_days: u32,
     /// Why calls are recorded, as said after "this call is recorded and transcribed".

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, stream};
-use trunkline_core::journal::{Entry, Leaves, SAMPLES_PER_MS, notices_until_ms};
+use trunkline_core::journal::{Leaves, SAMPLES_PER_MS, Withdrawals};
 use trunkline_media::export::{OggOpus, RangedWav, Tracks};
 use trunkline_media::g711::mulaw_decode;
 use utoipa::{IntoParams, ToSchema};
@@ -139,20 +139,9 @@ fn audible(reading: &Reading) -> Result<Audible, JournalError> {
         caller_until: u64::MAX,
         agent_until: u64::MAX,
     };
-    let mut decided_ms = None;
+    let mut withdrawals = Withdrawals::default();
     for (_, entry) in &contents.entries {
-        let leaves = match entry {
-            Entry::Consent(consent) => Leaves::of_withdrawal(consent.step, decided_ms),
-            Entry::Began(_)
-            | Entry::Audio(_)
-            | Entry::Turn(_)
-            | Entry::NotKept { .. }
-            | Entry::Event(_)
-            | Entry::Second { .. }
-            | Entry::Erased { .. }
-            | Entry::Ended(_) => None,
-        };
-        let (caller_ms, agent_ms) = match leaves {
+        let (caller_ms, agent_ms) = match withdrawals.after(entry) {
             Some(Leaves::Notices { until_ms }) => (0, until_ms),
             Some(Leaves::Before { until_ms }) => (until_ms, until_ms),
             None => (u64::MAX, u64::MAX),
@@ -160,7 +149,6 @@ fn audible(reading: &Reading) -> Result<Audible, JournalError> {
         let samples = |ms: u64| ms.saturating_mul(SAMPLES_PER_MS);
         audible.caller_until = audible.caller_until.min(samples(caller_ms));
         audible.agent_until = audible.agent_until.min(samples(agent_ms));
-        decided_ms = decided_ms.or_else(|| notices_until_ms([entry]));
     }
     Ok(audible)
 }

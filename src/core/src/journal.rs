@@ -10,14 +10,16 @@ mod codec;
 mod erasure;
 mod header;
 mod scan;
+mod stored;
 
 pub use codec::{
     AUDIO_BYTES_MAX, Class, Encoder, HEAD_BYTES, OTHER_BYTES_MAX, Open, RESUME_GAP, Seal,
     TAG_BYTES, Tampered, Unwritable,
 };
-pub use erasure::{Leaves, notices_until_ms};
+pub use erasure::{Leaves, Withdrawals, notices_until_ms};
 pub use header::{HEADER_BYTES_MAX, Header, HeaderError, HeaderHash, decode_header, encode_header};
 pub use scan::{Cursor, Entries, RecordRef, Scanner, Stop, Why, audio_between, open_record};
+pub use stored::Stored;
 
 use serde::{Deserialize, Serialize};
 

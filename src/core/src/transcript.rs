@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::consent::Mode;
 use crate::journal::{
-    Consent, Entry, Halt, Latency, Leaves, Speaker, Turn as Kept, Word, notices_until_ms,
+    Consent, Entry, Halt, Latency, Leaves, Speaker, Turn as Kept, Withdrawals, Word,
 };
 
 /// A call as a text. Times are milliseconds of the call.
@@ -142,34 +142,26 @@ impl Transcript {
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut transcript = Transcript::default();
         let (mut turns, mut second) = (Vec::new(), Vec::new());
-        let mut decided_ms = None;
+        let mut withdrawals = Withdrawals::default();
         // What stands in a file beside a mark of erasure is what was left.
         let (mut gone, mut cut_off) = (false, false);
         for entry in entries {
             transcript.take(entry);
-            let leaves = match entry {
-                Entry::Turn(turn) => {
-                    turns.push(turn);
-                    None
-                }
+            match entry {
+                Entry::Turn(turn) => turns.push(turn),
                 Entry::Second { turns, recogniser } => {
                     transcript.recogniser = Some(recogniser.clone());
                     second.extend(turns);
-                    None
                 }
-                Entry::Erased { .. } => {
-                    gone = true;
-                    None
-                }
-                Entry::Consent(consent) => Leaves::of_withdrawal(consent.step, decided_ms),
+                Entry::Erased { .. } => gone = true,
                 Entry::Began(_)
                 | Entry::Audio(_)
+                | Entry::Consent(_)
                 | Entry::NotKept { .. }
                 | Entry::Event(_)
-                | Entry::Ended(_) => None,
-            };
-            decided_ms = decided_ms.or_else(|| notices_until_ms([entry]));
-            if let Some(leaves) = leaves {
+                | Entry::Ended(_) => {}
+            }
+            if let Some(leaves) = withdrawals.after(entry) {
                 turns.retain(|turn| leaves.has(turn));
                 second.retain(|turn| leaves.has(turn));
                 transcript.erased |= matches!(leaves, Leaves::Notices { .. });

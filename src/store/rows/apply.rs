@@ -32,17 +32,13 @@ statements! {
             revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND consent_state <> $3 AND consent_state <> 'withdrawn'";
     SECOND = "INSERT INTO second_passes (client_id, call_id, seq, recogniser, body) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (client_id, call_id) DO UPDATE SET seq = excluded.seq, recogniser = excluded.recogniser,
-            body = excluded.body
-        WHERE second_passes.seq <= excluded.seq";
+        ON CONFLICT (client_id, call_id, seq) DO UPDATE SET recogniser = excluded.recogniser, body = excluded.body";
     KEYED = "UPDATE calls SET subject_id = $3, sealed_key = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND (sealed_key IS NULL OR sealed_key <> $4)";
     ERASED_TURNS = "DELETE FROM turns WHERE client_id = $1 AND call_id = $2 AND seq < $3";
     ERASED_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2 AND seq < $3";
-    ERASED = "UPDATE calls SET recorded_ms = 0, revision = revision + 1
-        WHERE client_id = $1 AND id = $2 AND recorded_ms > 0";
     UNRECORDED = "UPDATE calls SET has_recording = 0, recorded_ms = 0
-        WHERE client_id = $1 AND id = $2 AND has_recording = 1";
+        WHERE client_id = $1 AND id = $2 AND (has_recording = 1 OR recorded_ms > 0)";
     ENDED = "UPDATE calls SET status = 'ended', duration_ms = COALESCE(duration_ms, $3),
             ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
             ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
@@ -125,7 +121,6 @@ async fn write(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
         Body::Forget => {
             tx.run(ERASED_TURNS, args![client, call_id, seq]).await?;
             tx.run(ERASED_SECOND, args![client, call_id, seq]).await?;
-            tx.run(ERASED, args![client, call_id]).await?;
         }
         Body::Ended { at_ms, reason } => {
             tx.run(ENDED, args![client, call_id, *at_ms, reason])

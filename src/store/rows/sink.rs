@@ -1,10 +1,11 @@
 //! What the journals hand over, as rows.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use trunkline_core::journal::Entry;
 
-use super::{Body, Job, NewKey, Pace, Row, Rows};
+use super::{Body, Job, NewKey, Pace, Row, Rows, WhichCall};
 use crate::ids::ClientId;
 use crate::journal::{RowSink, Settled};
 use crate::store::Sealed;
@@ -19,9 +20,12 @@ impl RowSink for Rows {
         // The whole journal follows, from its first entry: whatever was missing comes now.
         let which = (client.clone(), call_id.into());
         let mut calls = self.lock();
+        let before = calls.get(&which);
         let pace = Pace {
             key: Some(key),
-            again: calls.get(&which).is_some_and(|pace| pace.behind),
+            again: before.is_some_and(|pace| pace.behind),
+            // That the rest comes anew takes nothing away of what had to go.
+            forget_before: before.and_then(|pace| pace.forget_before),
             ..Pace::default()
         };
         calls.insert(which, pace);
@@ -38,20 +42,15 @@ impl RowSink for Rows {
     }
 
     fn erased(&self, client: &ClientId, call_id: &str, before_seq: u64) {
-        let row = Row {
-            client: client.clone(),
-            call_id: call_id.into(),
-            seq: before_seq,
-            body: Body::Forget,
-            key: None,
-        };
-        self.forget(row);
+        self.forget((client.clone(), call_id.into()), before_seq);
     }
 
     fn caught_up(&self, client: &ClientId, call_id: &str, settled: Settled) {
         let which = (client.clone(), call_id.into());
         let mut calls = self.lock();
-        if calls.get(&which).is_some_and(|pace| pace.behind) {
+        if let Some(pace) = calls.get_mut(&which)
+            && (pace.behind || !self.forget_missed(&which, pace))
+        {
             return;
         }
         calls.remove(&which);
@@ -61,19 +60,42 @@ impl RowSink for Rows {
 }
 
 impl Rows {
-    /// What has to go goes, even of a call that is behind. Without room in the queue the journal's mark makes it go when
-    /// the server starts.
-    fn forget(&self, row: Row) {
+    /// What has to go goes, even of a call that is behind. Without room in the queue it goes before the call's next row,
+    /// or, by the journal's mark, when the journal is read again.
+    fn forget(&self, which: WhichCall, before_seq: u64) {
         if self.patient.load(Ordering::Relaxed) {
-            drop(self.jobs.blocking_send(Job::Row(row)));
+            drop(self.jobs.blocking_send(forget_job(&which, before_seq)));
             return;
         }
-        let which = (row.client.clone(), row.call_id.clone());
         let mut calls = self.lock();
-        if self.jobs.try_send(Job::Row(row)).is_err() {
-            tracing::warn!(call.id = %which.1, "what was erased of this call goes from its rows at the next start");
-            calls.entry(which).or_default().behind = true;
+        if self.jobs.try_send(forget_job(&which, before_seq)).is_err() {
+            tracing::warn!(call.id = %which.1, "what was erased of this call goes from its rows later");
+            let pace = calls.entry(which).or_default();
+            pace.behind = true;
+            pace.forget_before = pace.forget_before.max(Some(before_seq));
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// Has go what had to go before. Whether nothing of it is left to say.
+    pub(super) fn forget_missed(&self, which: &WhichCall, pace: &mut Pace) -> bool {
+        let Some(before_seq) = pace.forget_before else {
+            return true;
+        };
+        let is_said = self.jobs.try_send(forget_job(which, before_seq)).is_ok();
+        if is_said {
+            pace.forget_before = None;
+        }
+        is_said
+    }
+}
+
+fn forget_job((client, call_id): &WhichCall, before_seq: u64) -> Job {
+    Job::Row(Row {
+        client: client.clone(),
+        call_id: Arc::clone(call_id),
+        seq: before_seq,
+        body: Body::Forget,
+        key: None,
+    })
 }

@@ -1,6 +1,9 @@
 //! What holds for every endpoint: pages, repeated requests, revisions, problems.
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use trunkline::clock;
+use trunkline::store::idempotency::{Begun, LOST_AFTER_MS};
 
 use super::rig::{Api, Who, agent, id};
 use crate::session::logs::Log;
@@ -96,6 +99,48 @@ async fn of_requests_at_once_with_one_key_one_is_done() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn what_a_lost_server_made_is_not_made_again() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    for (path, body) in [
+        ("/v1/agents", agent()),
+        ("/v1/numbers", json!({ "number": "+15550100777" })),
+        ("/v1/api-keys", json!({ "name": "Ours", "scopes": ["*"] })),
+        (
+            "/v1/suppressions",
+            json!({ "number": "+15550100778", "reason": "opt_out" }),
+        ),
+    ] {
+        // It was made, and the server was lost before it could note the answer.
+        let made = id(&api.post(&who, path, &body).await.made());
+        let hash = Sha256::new()
+            .chain_update(path)
+            .chain_update([0])
+            .chain_update(body.to_string());
+        let hash: [u8; 32] = hash.finalize().into();
+        let keys = api.app.desk.store.idempotency();
+        let long_ago_ms = clock::unix_ms() - LOST_AFTER_MS - 1_000;
+        let begun = keys.begin(&who.client, path, "k", &hash, Some(&made), long_ago_ms);
+        assert!(matches!(begun.await.unwrap(), Begun::Do(_)));
+
+        let count = async || {
+            api.get(&who, path).await.fine()["data"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        let before = count().await;
+        for _ in 0..2 {
+            let again = keyed(&api, &who, "k", path, &body).await;
+            assert!([200, 201].contains(&again.status), "{again:?}");
+            assert_eq!(id(&again.json()), made, "{path}");
+            assert_eq!(again.json().get("secret"), None);
+        }
+        assert_eq!(count().await, before, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn a_file_cut_anywhere_keeps_every_whole_record() {
     let whole = fs::read(&path).unwrap();
     for cut in ends[2]..whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
-        let recovery = journals.recover(Which::Marked).await.unwrap();
+        let recovery = journals.recover().await.unwrap();
         let kept = ends.iter().filter(|end| **end <= cut).count();
         assert_eq!(recovery.unfinished, 1, "cut at {cut}");
         assert_eq!(recovery.cut_bytes as usize, cut - ends[kept - 1]);
@@ -69,7 +69,7 @@ async fn a_file_cut_anywhere_keeps_every_whole_record() {
                 .collect::<Vec<_>>()
         );
         // A second look finds it in order.
-        let again = journals.recover(Which::Marked).await.unwrap();
+        let again = journals.recover().await.unwrap();
         assert_eq!(
             (again.replayed, again.unfinished, again.cut_bytes),
             (1, 0, 0)
@@ -95,7 +95,7 @@ async fn garbage_and_blanks_at_the_end_are_cut_off_and_damage_is_left() {
     ] {
         let file = with(&tail);
         fs::write(&path, &file).unwrap();
-        let recovery = journals.recover(Which::All).await.unwrap();
+        let recovery = house.all_again(&journals).await.unwrap();
         assert_eq!(recovery.left.len(), usize::from(!cut), "{what}");
         let now = fs::read(&path).unwrap();
         if cut {
@@ -111,7 +111,7 @@ async fn garbage_and_blanks_at_the_end_are_cut_off_and_damage_is_left() {
     let mut bent = whole.clone();
     bent[whole.len() / 2] ^= 1;
     fs::write(&path, &bent).unwrap();
-    let recovery = journals.recover(Which::All).await.unwrap();
+    let recovery = house.all_again(&journals).await.unwrap();
     assert_eq!((recovery.damaged, recovery.cut_bytes), (1, 0));
     assert_eq!(fs::read(&path).unwrap(), bent);
     let reading = house.read(&journals, &call_id).await;
@@ -154,7 +154,7 @@ async fn one_that_cannot_be_opened_holds_up_no_other() {
     house.rows.told.lock().unwrap().clear();
 
     let journals = house.journals();
-    let recovery = journals.recover(Which::Marked).await.unwrap();
+    let recovery = journals.recover().await.unwrap();
     let mut left: Vec<&str> = recovery.left.iter().map(|l| l.call_id.as_str()).collect();
     left.sort_unstable();
     assert_eq!(left, [&forgotten, &bent]);
@@ -182,14 +182,19 @@ async fn rows_come_again_until_they_are_committed() {
     house.rows.told.lock().unwrap().clear();
     house.rows.settled.lock().unwrap().clear();
     let journals = house.journals();
-    let recovery = journals.recover(Which::Marked).await.unwrap();
+    let mut recovery = journals.recover().await.unwrap();
     assert_eq!((recovery.replayed, recovery.unfinished), (1, 0));
     assert_eq!(house.rows.table(&call_id), rows_of(&small_call()));
     house.rows.settle();
+    // The caller opted out: that has a mark of its own, until it is done.
+    assert_eq!(house.marks(), 1);
+    let opted_out = recovery.opted_out.pop().unwrap();
+    assert_eq!(opted_out.call_id, call_id);
+    opted_out.promise.done();
     assert_eq!(house.marks(), 0);
-    let recovery = journals.recover(Which::Marked).await.unwrap();
+    let recovery = journals.recover().await.unwrap();
     assert_eq!(recovery.replayed, 0);
-    let recovery = journals.recover(Which::All).await.unwrap();
+    let recovery = house.all_again(&journals).await.unwrap();
     assert_eq!(recovery.replayed, 1, "an empty database is filled again");
 }
 
@@ -200,8 +205,8 @@ async fn a_call_that_goes_on_is_not_recovered() {
     let call_id = new_id("call");
     let journal = house.begin(&journals, &call_id).await;
     journals.flush().await.unwrap();
-    for which in [Which::Marked, Which::All] {
-        let recovery = journals.recover(which).await.unwrap();
+    for recovery in [journals.recover().await, house.all_again(&journals).await] {
+        let recovery = recovery.unwrap();
         assert_eq!((recovery.replayed, recovery.left.len()), (0, 0));
     }
     journal.append(small_call()).unwrap();

@@ -59,7 +59,7 @@ async fn a_withdrawal_erases_at_once_and_the_call_goes_on() {
     assert_eq!(house.rows.table(&call_id), kept(&call, 2_500));
     // Looking again changes nothing.
     let file = fs::read(house.file(&call_id)).unwrap();
-    let recovery = journals.recover(Which::All).await.unwrap();
+    let recovery = house.all_again(&journals).await.unwrap();
     assert_eq!((recovery.erased, recovery.left.len()), (0, 0));
     assert_eq!(fs::read(house.file(&call_id)).unwrap(), file);
     assert_eq!(house.rows.table(&call_id), kept(&call, 2_500));
@@ -126,7 +126,7 @@ async fn an_erasure_that_failed_is_done_when_it_can_be() {
     let next = house.file(&crashed).with_extension("tlj.next");
     fs::write(&next, "half of a file").unwrap();
     let journals = house.journals();
-    let recovery = journals.recover(Which::Marked).await.unwrap();
+    let recovery = journals.recover().await.unwrap();
     assert_eq!((recovery.erased, recovery.left.len()), (3, 0));
     assert!(!next.exists());
     let reading = house.read(&journals, &crashed).await;

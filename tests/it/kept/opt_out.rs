@@ -89,6 +89,9 @@ async fn an_opt_out_is_a_suppression_before_the_call_is_over() {
         assert_eq!(opted_out[0].detail, means);
         let row = house.row(&call_id).await;
         assert_eq!(row.ended_reason.as_deref(), Some("opted_out"));
+        // What was promised is done: no mark says that it is still to be done.
+        let marks = std::fs::read_dir(house.folder().join("data/journal/open"));
+        assert_eq!(marks.unwrap().count(), 0);
         // Nothing of what they said stays.
         let kept = house.kept(&call_id).await;
         assert!(!kept.has_caller_sound());

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use trunkline::agent::{AgentSpec, Agents};
 use trunkline::api::{ApiLimits, Doorway, accept};
 use trunkline::app::{App, Parts};
-use trunkline::carrier_double::{CallRecord, CallSetup, Carrier};
+use trunkline::carrier_double::{CallRecord, CallSetup, Carrier, ConnectError};
 use trunkline::clock;
 use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Place};
@@ -189,27 +189,41 @@ impl House {
         self.call_as(self.claims(), CallSetup::new(1)).await
     }
 
-    pub(super) async fn call_as(&self, claims: Claims, mut setup: CallSetup) -> (String, Carrier) {
+    pub(super) async fn call_as(&self, claims: Claims, setup: CallSetup) -> (String, Carrier) {
+        let carrier = self.try_call(&claims, setup).await;
+        (claims.call_id, carrier.unwrap())
+    }
+
+    /// Calls, and is perhaps turned away.
+    pub(super) async fn try_call(
+        &self,
+        claims: &Claims,
+        mut setup: CallSetup,
+    ) -> Result<Carrier, ConnectError> {
         setup.call_ms_max = CALL_MS_MAX;
         let (ours, theirs) = duplex(WIRE_BYTES);
         self.door.send(theirs).await.unwrap();
-        let media = url(&sign(&claims, &key()));
+        let media = url(&sign(claims, &key()));
         // The server asks its database before it answers.
-        let carrier = unhurried(Carrier::connect_over(ours, &media, setup)).await;
-        (claims.call_id, carrier.unwrap())
+        unhurried(Carrier::connect_over(ours, &media, setup)).await
     }
 
     /// Ends the call, and returns once everything of it is written.
     pub(super) async fn finish(&self, call: Carrier) -> CallRecord {
         let record = call.finish().await.unwrap();
         // The server's side may wait for its clock; and then for other threads.
+        self.over().await;
+        self.settle().await;
+        assert_eq!(record.violations, []);
+        record
+    }
+
+    /// Returns once no call is held any more.
+    pub(super) async fn over(&self) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.app.tasks.close();
         unhurried(self.app.tasks.wait()).await;
         self.app.tasks.reopen();
-        self.settle().await;
-        assert_eq!(record.violations, []);
-        record
     }
 
     /// Returns once everything that calls handed over is written, while they go on.

@@ -168,5 +168,6 @@ async fn where_policy_keeps_it_ends_at_the_first_word_of_the_withdrawal() {
         }
         let row = call.house.row(&call.call_id).await;
         assert!(row.has_recording && row.recorded_ms > 0, "{row:?}");
+        assert!(row.recorded_ms < from_ms, "{row:?}: {from_ms}");
     }
 }

@@ -75,18 +75,6 @@ async fn a_call_goes_from_queued_to_ended(bench: Bench) {
     assert_eq!(of_carrier, Some((bench.ours.clone(), new.id.clone())));
     assert!(
         calls
-            .keyed(&bench.ours, &new.id, "sub_2", &sealed("key"))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !calls
-            .keyed(&bench.ours, &new.id, "sub_3", &sealed("key"))
-            .await
-            .unwrap()
-    );
-    assert!(
-        calls
             .answered(&bench.ours, &new.id, NOW + 500)
             .await
             .unwrap()
@@ -138,7 +126,7 @@ async fn a_call_goes_from_queued_to_ended(bench: Bench) {
     assert_eq!((call.recorded_ms, call.has_recording), (4_000, true));
     assert_eq!(
         (call.subject_id.as_deref(), call.sealed_key),
-        (Some("sub_2"), Some(sealed("key")))
+        (Some("sub_1"), None)
     );
     let metadata = calls
         .set_metadata(&bench.ours, &new.id, call.revision, None)
@@ -162,7 +150,9 @@ async fn another_clients_call_does_not_exist(bench: Bench) {
     assert!(!calls.ringing(theirs, id).await.unwrap());
     assert!(!calls.answered(theirs, id, NOW).await.unwrap());
     assert!(!calls.placed(theirs, id, "twilio", "CA9").await.unwrap());
-    assert!(!calls.keyed(theirs, id, "s", &sealed("k")).await.unwrap());
+    assert!(!calls.unkept(theirs, id).await.unwrap());
+    assert!(!calls.ended_unkept(theirs, id, NOW, "asked").await.unwrap());
+    assert!(!calls.end_lost(theirs, id).await.unwrap());
     assert!(
         !calls
             .ended(theirs, id, NOW, &CallEnd::default())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use trunkline::ids::new_id;
-use trunkline::journal::{JournalSettings, Journals, Which};
+use trunkline::journal::{JournalSettings, Journals};
 use trunkline::store::calls::{CallStatus, ConsentState};
 use trunkline::store::rows::{Rows, content_aad};
 use trunkline::vault::{ClientKeys, SubjectKeys, Vault};
@@ -91,7 +91,7 @@ impl Kept {
 
     /// Journals that the next start would look at.
     async fn looked_at(&self) -> u64 {
-        let recovery = self.journals.recover(Which::Marked).await.unwrap();
+        let recovery = self.journals.recover().await.unwrap();
         assert!(recovery.left.is_empty(), "{recovery:?}");
         self.written().await;
         recovery.replayed
@@ -189,7 +189,11 @@ async fn rows_that_were_lost_come_again_from_the_journal(bench: Bench) {
         raw.script(&format!("DELETE FROM {table}")).await.unwrap();
     }
     kept.rows.set_patient(true);
-    let recovery = kept.journals.recover(Which::All).await.unwrap();
+    let recovery = {
+        let theirs = std::slice::from_ref(ours);
+        assert_eq!(kept.journals.mark_all(theirs).await.unwrap(), 1);
+        kept.journals.recover().await.unwrap()
+    };
     assert_eq!((recovery.replayed, recovery.left.len()), (1, 0));
     kept.written().await;
     assert_eq!(kept.words().await.len(), 2_000);

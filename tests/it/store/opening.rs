@@ -180,3 +180,19 @@ async fn an_address_that_is_none_is_not_repeated() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_postgresql_that_is_not_there_is_named_with_what_to_do() {
+    // Nothing listens at the port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let config = StoreConfig {
+        url: format!("postgres://trunkline@{address}/trunkline"),
+        connections: 4,
+    };
+    let said = Store::open(&config).await.err().unwrap().to_string();
+    let want =
+        "the PostgreSQL database does not answer within 10 s; check its address, and that it runs";
+    assert_eq!(said, want);
+}

@@ -187,9 +187,17 @@ const ROUTE: &str = "POST /v1/calls";
 
 async fn begin(bench: &Bench, request: u8, now_ms: i64) -> Begun {
     let keys = bench.store.idempotency();
-    keys.begin(&bench.ours, ROUTE, "a key", &hash(request), now_ms)
-        .await
-        .unwrap()
+    let id = format!("call_{now_ms}");
+    keys.begin(
+        &bench.ours,
+        ROUTE,
+        "a key",
+        &hash(request),
+        Some(&id),
+        now_ms,
+    )
+    .await
+    .unwrap()
 }
 
 fn attempt(begun: Begun) -> Attempt {
@@ -220,12 +228,12 @@ async fn a_repeated_request_is_told_what_came_of_it(bench: Bench) {
     assert_eq!(begin(&bench, 2, NOW + 1).await, Begun::OtherRequest);
     // The same key is free on another route, and for another client.
     let elsewhere = keys
-        .begin(&bench.ours, "POST /v1/agents", "a key", &hash(1), NOW)
+        .begin(&bench.ours, "POST /v1/agents", "a key", &hash(1), None, NOW)
         .await
         .unwrap();
     assert!(matches!(elsewhere, Begun::Do(_)));
     let theirs = keys
-        .begin(&bench.theirs, ROUTE, "a key", &hash(1), NOW)
+        .begin(&bench.theirs, ROUTE, "a key", &hash(1), None, NOW)
         .await
         .unwrap();
     assert!(matches!(theirs, Begun::Do(_)));
@@ -253,6 +261,8 @@ async fn a_lost_request_may_be_tried_again(bench: Bench) {
         Begun::InProgress
     );
     let second = attempt(begin(&bench, 1, NOW + LOST_AFTER_MS + 1).await);
+    // What the first one may have made has an id by which it is found.
+    assert_eq!((second.new_id(), second.is_again()), (lost.new_id(), true));
     // Whoever was given up can neither answer nor undo any more.
     let answer = Answer {
         status: 201,
@@ -267,7 +277,11 @@ async fn a_lost_request_may_be_tried_again(bench: Bench) {
     );
     // What failed may be tried again at once.
     keys.abandon(&bench.ours, &second).await.unwrap();
-    attempt(begin(&bench, 1, NOW + LOST_AFTER_MS + 3).await);
+    let third = attempt(begin(&bench, 1, NOW + LOST_AFTER_MS + 3).await);
+    assert!(!third.is_again() && third.new_id() != lost.new_id());
+    // Another request is another thing, also under a key whose first request was lost.
+    let other = attempt(begin(&bench, 2, NOW + 3 * LOST_AFTER_MS).await);
+    assert!(!other.is_again() && other.new_id() != third.new_id());
 }
 
 async fn a_token_is_spent_once(bench: Bench) {

@@ -84,6 +84,36 @@ impl Leaves {
     }
 }
 
+/// What withdrawals leave, told entry by entry in the order of a journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Withdrawals {
+    decided_ms: Option<u64>,
+}
+
+impl Withdrawals {
+    /// What the next entry leaves of those before it; `None` if it takes nothing away.
+    pub fn after(&mut self, entry: &Entry) -> Option<Leaves> {
+        let leaves = match entry {
+            Entry::Consent(consent) => Leaves::of_withdrawal(consent.step, self.decided_ms),
+            Entry::Began(_)
+            | Entry::Audio(_)
+            | Entry::Turn(_)
+            | Entry::NotKept { .. }
+            | Entry::Event(_)
+            | Entry::Second { .. }
+            | Entry::Erased { .. }
+            | Entry::Ended(_) => None,
+        };
+        self.decided_ms = self.decided_ms.or_else(|| notices_until_ms([entry]));
+        leaves
+    }
+
+    /// The notices alone, of all entries so far; `None` while nothing is decided.
+    pub fn notices(&self) -> Option<Leaves> {
+        self.decided_ms.map(|until_ms| Leaves::Notices { until_ms })
+    }
+}
+
 /// Until when the agent's words were but notices: the first decision about consent, ms. Nothing of a caller's can be in
 /// what the agent said before it. `None` while nothing is decided.
 pub fn notices_until_ms<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<u64> {
