@@ -10,8 +10,10 @@ use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
+use crate::config::CarriersConfig;
 use crate::desk::Desk;
-use crate::provider::{Ears, StageError, Voice};
+use crate::egress::Egress;
+use crate::provider::{Ears, Hearing, StageError, Voice};
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
@@ -49,8 +51,10 @@ pub struct App {
     pub limits: ApiLimits,
     /// Calls whose media socket is yet to come.
     pub awaited: Awaited,
-    /// Where Twilio's REST interface is, in place of its own address: the operator's choice.
-    pub twilio_base_url: OnceLock<String>,
+    /// What the operator has said of carriers; their own addresses and rules while it is not set.
+    pub carriers: OnceLock<CarriersConfig>,
+    /// The way out.
+    pub egress: Egress,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
     http: reqwest::Client,
@@ -113,7 +117,8 @@ impl App {
             public_url: parts.public_url,
             limits: parts.limits,
             awaited: Awaited::default(),
-            twilio_base_url: OnceLock::new(),
+            carriers: OnceLock::new(),
+            egress: Egress::new(),
             second_pass: OnceLock::new(),
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
@@ -181,11 +186,6 @@ impl App {
         }
     }
 
-    /// The client for requests that are no call's.
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
-    }
-
     /// What a call needs that has come in, with the values that it brings for the agent's variables.
     pub fn means(
         &self,
@@ -211,6 +211,7 @@ impl App {
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
+            hearing: Hearing::Embedded,
             voice: agent.pronunciations.voice(&self.voice),
             speed: agent.speed,
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),

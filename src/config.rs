@@ -1,5 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
+mod carriers;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use crate::models::ModelsDir;
 use crate::place::toml_problem;
 use crate::store::StoreConfig;
 use crate::think::ChatSettings;
+
+pub use carriers::CarriersConfig;
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -50,6 +54,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
+    /// The carriers' REST interfaces, and what clients may have asked of their own servers.
+    pub carriers: CarriersConfig,
 }
 
 /// What strangers and keys may take of the server.
@@ -144,6 +150,7 @@ impl Default for Config {
             speech: SpeechConfig::default(),
             llm: LlmConfig::default(),
             api: ApiConfig::default(),
+            carriers: CarriersConfig::default(),
         }
     }
 }
@@ -268,6 +275,7 @@ impl Config {
                 return Err(ConfigError::Value { key, problem });
             }
         }
+        self.carriers.check()?;
         if let Some(url) = &self.llm.base_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {

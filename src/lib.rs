@@ -21,6 +21,7 @@ pub mod media_key;
 pub mod models;
 pub mod place;
 pub mod provider;
+pub mod providers;
 pub mod reception;
 pub mod second_pass;
 pub mod session;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::net::TcpListener;
@@ -289,8 +290,8 @@ impl Voice for Nobody {
         _: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
-        nothing()
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+        nothing().into_stream().boxed()
     }
 
     fn keep(&self, _: Arc<str>, _: f32) -> BoxFuture<'static, Result<(), StageError>> {

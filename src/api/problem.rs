@@ -41,6 +41,8 @@ pub enum Code {
     CallNotLive,
     /// What a live call was last told waits to be done.
     CallBusy,
+    /// The call's agent follows a script, and can be told nothing.
+    AgentFollowsScript,
     /// The same Idempotency-Key is being worked on.
     IdempotencyInProgress,
     /// The Idempotency-Key was used for another request.
@@ -63,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -76,6 +78,7 @@ impl Code {
         Self::Conflict,
         Self::CallNotLive,
         Self::CallBusy,
+        Self::AgentFollowsScript,
         Self::IdempotencyInProgress,
         Self::IdempotencyKeyReuse,
         Self::PreconditionFailed,
@@ -144,6 +147,11 @@ impl Code {
                 "call_busy",
                 S::CONFLICT,
                 "The call has not yet done what it was told before",
+            ),
+            Self::AgentFollowsScript => (
+                "agent_follows_script",
+                S::CONFLICT,
+                "The call's agent follows a script, and can be told nothing else",
             ),
             Self::IdempotencyInProgress => (
                 "idempotency_in_progress",

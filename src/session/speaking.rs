@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
@@ -102,7 +103,7 @@ impl Speaking {
         let asked = self.voice.say(text, self.speed, PREPARED_WANTED_IN);
         jobs.push(Box::pin(async move {
             // Its audio is in the cache now. A failure shows when the clause is said.
-            let _ = asked.await;
+            let _ = asked.for_each(async |_| ()).await;
             Done::Nothing
         }));
     }
@@ -125,13 +126,17 @@ impl Speaking {
             work,
         });
         let take = self.take;
-        let asked = tokio::time::timeout(wanted_in + PATIENCE, asked);
+        let whole = asked.try_fold(Vec::new(), async |mut whole: Vec<u8>, piece| {
+            whole.extend_from_slice(&piece);
+            Ok(whole)
+        });
+        let asked = tokio::time::timeout(wanted_in + PATIENCE, whole);
         jobs.push(Box::pin(async move {
             match Abortable::new(asked, registration).await {
                 Ok(answer) => Done::Voiced(Voiced {
                     take,
                     clause,
-                    answer: answer.unwrap_or_else(|_| Err(too_late())),
+                    answer: answer.unwrap_or_else(|_| Err(too_late())).map(Into::into),
                 }),
                 Err(_) => Done::Nothing,
             }

@@ -98,6 +98,10 @@ impl ChatMind {
             };
             return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
         }
+        self.history.release(match &ask {
+            Ask::Answer { text, .. } => text,
+            Ask::Open | Ask::Silence => "",
+        });
         let mut messages = vec![ChatMessage::System(self.system.clone())];
         messages.extend(self.history.messages());
         let told = self.told.iter();
@@ -137,8 +141,8 @@ impl ChatMind {
         })
     }
 
-    pub(super) fn note(&mut self, note: &Note) {
-        self.history.note(note);
+    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+        self.history.note(note, is_decided);
     }
 }
 

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use trunkline_core::call::SAY_CHARS_MAX;
 use utoipa::ToSchema;
 
 use super::find;
@@ -16,7 +17,6 @@ use crate::api::problem::{Code, Problem};
 use crate::app::App;
 use crate::live::{Control, Untold};
 
-const SAY_CHARS_MAX: usize = 2_000;
 const CONTEXT_CHARS_MAX: usize = 8_000;
 
 /// Words to be said.
@@ -24,7 +24,7 @@ const CONTEXT_CHARS_MAX: usize = 8_000;
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Say {
     /// The words.
-    #[schema(max_length = 2000, example = "One more thing: please bring your card.")]
+    #[schema(max_length = 600, example = "One more thing: please bring your card.")]
     text: String,
 }
 
@@ -62,6 +62,7 @@ async fn tell(
         let sent = app.desk.live.send(&caller.client, &id, control);
         sent.map_err(|untold| match untold {
             Untold::NotLive => Problem::new(Code::CallNotLive),
+            Untold::Scripted => Problem::new(Code::AgentFollowsScript),
             Untold::Busy => Problem::new(Code::CallBusy).retry_after(1),
         })?;
         let answer = Told {

@@ -7,6 +7,7 @@ pub mod hook;
 pub mod link;
 pub mod openai;
 pub mod stt;
+pub mod transcription;
 pub mod tts;
 pub mod twilio;
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
 use trunkline::speech::{VadState, WINDOW_SAMPLES};
 
@@ -201,7 +202,7 @@ impl Voice for StandInVoice {
         text: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
         let kept = Arc::clone(&self.kept);
         let is_kept = kept.lock().unwrap().contains(&text);
         let does = if is_kept {
@@ -215,6 +216,7 @@ impl Voice for StandInVoice {
             kept.lock().unwrap().insert(text);
             Ok(audio)
         }
+        .into_stream()
         .boxed()
     }
 
