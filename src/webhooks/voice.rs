@@ -58,9 +58,7 @@ pub(super) async fn voice(
         (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
     };
     let twiml = match verdict {
-        Verdict::Connect(awaited) => {
-            connect(&app, &carrier_id, *awaited).unwrap_or_else(|why| sorry(why))
-        }
+        Verdict::Connect(awaited) => connect(&app, &carrier_id, *awaited).unwrap_or_else(sorry),
         Verdict::Reject(why) => twiml::reject(why),
         Verdict::Sorry(why) => sorry(why),
     };
