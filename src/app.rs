@@ -10,7 +10,9 @@ use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
+use crate::config::CarriersConfig;
 use crate::desk::Desk;
+use crate::egress::Egress;
 use crate::provider::{Ears, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
@@ -51,8 +53,10 @@ pub struct App {
     pub limits: ApiLimits,
     /// Calls whose media socket is yet to come.
     pub awaited: Awaited,
-    /// Where Twilio's REST interface is, in place of its own address: the operator's choice.
-    pub twilio_base_url: OnceLock<String>,
+    /// What the operator has said of carriers; their own addresses and rules while it is not set.
+    pub carriers: OnceLock<CarriersConfig>,
+    /// The way out.
+    pub egress: Egress,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
@@ -102,7 +106,8 @@ impl App {
             public_url: parts.public_url,
             limits: parts.limits,
             awaited: Awaited::default(),
-            twilio_base_url: OnceLock::new(),
+            carriers: OnceLock::new(),
+            egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, voice, parts.defaults),
         })

@@ -1,6 +1,7 @@
 //! Carriers by their REST interface: who places, changes and ends calls on a client's account. One file and one line each.
 
 pub mod account;
+pub mod check;
 pub mod twilio;
 
 use std::time::Duration;

@@ -6,7 +6,9 @@
     reason = "a command talks to its user"
 )]
 
+mod carrier;
 mod setup;
+mod stream_url;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -18,14 +20,12 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::net::TcpListener;
-use trunkline_core::phone::PhoneNumber;
-use trunkline_core::token::{Claims, Direction, sign};
 use trunkline_core::wer::WordErrors;
 use trunkline_media::g711::mulaw_decode;
 use trunkline_media::wav::Recording;
 
 use crate::agent::{Agent, Agents};
-use crate::app::{App, Parts, new_call_id};
+use crate::app::{App, Parts};
 use crate::config::{self, Config};
 use crate::demo;
 use crate::desk::Desk;
@@ -37,7 +37,7 @@ use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::{api, clock, media_key, telephony};
+use crate::{api, media_key};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -64,8 +64,11 @@ enum What {
     /// The keys to the API
     #[command(subcommand)]
     Keys(setup::KeysWhat),
+    /// The carriers' accounts
+    #[command(subcommand)]
+    Carrier(carrier::CarrierWhat),
     /// Print a signed media URL, good for one call
-    StreamUrl(StreamUrlArgs),
+    StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
     #[command(subcommand)]
     Models(ModelsWhat),
@@ -102,31 +105,6 @@ struct ServeArgs {
     /// Accept media URLs that open any number of calls, for load drivers
     #[arg(long)]
     allow_reusable_tokens: bool,
-}
-
-#[derive(Args)]
-struct StreamUrlArgs {
-    /// The agent that answers
-    #[arg(long)]
-    agent: String,
-    /// Whose call it is; needed if there are several clients
-    #[arg(long, value_name = "ID")]
-    client: Option<String>,
-    /// The caller's number, as +15550100123
-    #[arg(long)]
-    from: Option<PhoneNumber>,
-    /// The number called
-    #[arg(long)]
-    to: Option<PhoneNumber>,
-    /// Seconds until the URL stops working
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    ttl: u64,
-    /// The call is one that the business makes
-    #[arg(long)]
-    outbound: bool,
-    /// Good for any number of calls; the server must allow it
-    #[arg(long)]
-    reusable: bool,
 }
 
 #[derive(Subcommand)]
@@ -221,7 +199,8 @@ fn perform(command: Command) -> anyhow::Result<()> {
         What::Init(args) => runtime()?.block_on(setup::init(&config, &args)),
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
-        What::StreamUrl(args) => stream_url(&config, args),
+        What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
+        What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };
             let mut sets = vec![ModelSet::Default];
@@ -299,7 +278,7 @@ fn build(
     speech: &Speech,
     allow_reusable: bool,
 ) -> anyhow::Result<Arc<App>> {
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         defaults: config.stages()?,
         providers: Providers::new(Egress::new()),
         ears: Arc::new(speech.clone()),
@@ -311,7 +290,9 @@ fn build(
         public_url: config.public_url(),
         limits: config.limits(),
         place: config.place,
-    }))
+    });
+    app.carriers.get_or_init(|| config.carriers.clone());
+    Ok(app)
 }
 
 fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
@@ -374,48 +355,6 @@ async fn stopped() {
         return;
     }
     let _ = interrupted.await;
-}
-
-fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
-    let agents = Agents::load(config.agents.as_deref())?;
-    if agents.find(&args.agent).is_none() {
-        let known: Vec<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
-        return Err(anyhow!(
-            "there is no agent {:?}; there are: {}",
-            args.agent,
-            known.join(", ")
-        ));
-    }
-    if config.public_url.is_none() && config.listen.ip().is_unspecified() {
-        return Err(anyhow!(
-            "nobody can call {}; set public_url to the address carriers reach",
-            config.listen
-        ));
-    }
-    let key = media_key::open_or_make(&config.data)?;
-    let now_s = u64::try_from(clock::unix_ms() / 1_000)?;
-    let claims = Claims {
-        call_id: new_call_id(),
-        client: args.client,
-        agent: args.agent,
-        from: args.from,
-        to: args.to,
-        direction: if args.outbound {
-            Direction::Outbound
-        } else {
-            Direction::Inbound
-        },
-        expires_unix_s: now_s + args.ttl,
-        reusable: args.reusable,
-        carrier: None,
-    };
-    println!(
-        "{}{}/{}",
-        config.public_url(),
-        telephony::MEDIA_PATH,
-        sign(&claims, &key)
-    );
-    Ok(())
 }
 
 fn say(config: &Config, args: &SayArgs) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
+mod carriers;
 mod stages;
 
 use std::fmt;
@@ -18,6 +19,8 @@ use crate::providers::Kind;
 use crate::stack::Defaults;
 use crate::store::StoreConfig;
 use crate::think::{ChatSettings, Dialect};
+
+pub use carriers::CarriersConfig;
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -60,6 +63,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
+    /// The carriers' REST interfaces, and what clients may have asked of their own servers.
+    pub carriers: CarriersConfig,
 }
 
 /// What strangers and keys may take of the server.
@@ -161,6 +166,7 @@ impl Default for Config {
             voice: StageConfig::default(),
             llm: LlmConfig::default(),
             api: ApiConfig::default(),
+            carriers: CarriersConfig::default(),
         }
     }
 }
@@ -294,6 +300,7 @@ impl Config {
                 return Err(ConfigError::Value { key, problem });
             }
         }
+        self.carriers.check()?;
         if let Some(url) = &self.llm.base_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {

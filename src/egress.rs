@@ -70,7 +70,6 @@ struct Inner {
     net: Arc<dyn Net>,
     /// One set of roots and one memory of TLS sessions for every socket.
     tls: OnceLock<Arc<rustls::ClientConfig>>,
-    trusts_clients: bool,
     /// To anywhere, to networks of one's own, and to the public internet.
     clients: [OnceLock<reqwest::Client>; 3],
 }
@@ -92,33 +91,8 @@ impl Egress {
         Self(Arc::new(Inner {
             net,
             tls: OnceLock::new(),
-            trusts_clients: false,
             clients: Default::default(),
         }))
-    }
-
-    /// The same, where a client's addresses may lead anywhere, as the operator's may: for a server whose only client is
-    /// its operator.
-    #[must_use]
-    pub fn trusting_clients(self) -> Self {
-        Self(Arc::new(Inner {
-            net: Arc::clone(&self.0.net),
-            tls: OnceLock::new(),
-            trusts_clients: true,
-            clients: Default::default(),
-        }))
-    }
-
-    /// Whether a client's addresses may lead anywhere.
-    pub fn trusts_clients(&self) -> bool {
-        self.0.trusts_clients
-    }
-
-    fn rule(&self, whose: Whose) -> Whose {
-        match whose {
-            Whose::Client if self.0.trusts_clients => Whose::OperatorInPlain,
-            Whose::Client | Whose::Operator | Whose::OperatorInPlain => whose,
-        }
     }
 
     /// A client for addresses that begin with `base_url`: no redirects, no cookies, a bounded time to connect. It must
@@ -127,7 +101,7 @@ impl Egress {
     /// # Errors
     /// [`EgressError::Refused`] when the address may not be used by its owner, [`EgressError::Tls`].
     pub fn http(&self, whose: Whose, base_url: &str) -> Result<reqwest::Client, EgressError> {
-        let target = Target::of(self.rule(whose), base_url, ["https", "http"])?;
+        let target = Target::of(whose, base_url, ["https", "http"])?;
         let slot = match target.reach {
             Reach::Anywhere => 0,
             Reach::OwnNetwork => 1,

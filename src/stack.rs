@@ -9,7 +9,7 @@ use trunkline_core::wire::tts::TtsSettings;
 
 use crate::agent::{Agent, MindSpec, ModelSpec};
 use crate::desk::{self, Desk, Place};
-use crate::egress::{Egress, Whose};
+use crate::egress::Whose;
 use crate::provider::{Hearing, Recogniser, Turns, Voice};
 use crate::providers::{self, Account, Does, Hears, Kind, Providers, Unusable, Vendor};
 use crate::store::StoreError;
@@ -133,11 +133,6 @@ impl Stacks {
     /// The operator's defaults.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
-    }
-
-    /// The way out.
-    pub fn egress(&self) -> &Egress {
-        self.providers.egress()
     }
 
     /// Whether there is anybody to think for this agent.

@@ -145,12 +145,14 @@ impl Twilio {
             .ask(Method::POST, &path, Some(form.form()), Effect::Some)
             .await
             // Nothing is gone that does not exist yet: it is the account that is not there.
-            .map_err(|error| match error {
-                CarrierError::Gone => refused(Refusal {
-                    status: 401,
-                    code: None,
-                }),
-                error => error,
+            .map_err(|error| {
+                if error == CarrierError::Gone {
+                    return refused(Refusal {
+                        status: 401,
+                        code: None,
+                    });
+                }
+                error
             })?;
         rest::read_call(&body)
             .map(known)

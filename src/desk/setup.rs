@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::{Place, seal};
 use crate::api_key::Secret;
+use crate::carrier::account::{ACCOUNTS_MAX, Account, Unusable};
 use crate::clock;
 use crate::data_folder;
 use crate::ids::{self, ClientId};
 use crate::store::api_keys::{ApiKey, NewApiKey};
 use crate::store::clients::Client;
+use crate::store::numbers::Number;
 use crate::store::{Store, StoreConfig, StoreError};
 use crate::vault::{Vault, VaultError};
 
@@ -51,6 +53,9 @@ pub enum SetupError {
         /// The key.
         key: String,
     },
+    /// An account with a carrier.
+    #[error(transparent)]
+    Carrier(#[from] Unusable),
     /// What is stored cannot be opened.
     #[error("a name cannot be opened: {0}; is this the key file of this database?")]
     Unopened(#[from] crate::vault::Unopened),
@@ -135,6 +140,29 @@ impl Books {
                 "there are several clients; say which with --client (`trunkline clients list` names them)".into(),
             )),
         }
+    }
+
+    /// A client's accounts with carriers, opened, newest first.
+    pub async fn carriers(&self, client: &ClientId) -> Result<Vec<Account>, SetupError> {
+        let keys = self.vault.client(client).await?;
+        let carriers = self.store.carriers();
+        let page = carriers.list(client, None, ACCOUNTS_MAX).await?;
+        let rows = page.data.iter();
+        Ok(rows
+            .map(|row| Account::open(keys.clone(), row))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// A client's numbers, newest first, each with what it is.
+    pub async fn numbers(&self, client: &ClientId) -> Result<Vec<(Number, String)>, SetupError> {
+        let keys = self.vault.client(client).await?;
+        let page = self.store.numbers().list(client, None, LISTED_MAX).await?;
+        let opened = page.data.into_iter().map(|row| {
+            let place = Place::new("numbers.number", &row.id);
+            let number = super::open(&keys, place, &row.number.sealed)?;
+            Ok((row, number))
+        });
+        opened.collect()
     }
 
     /// Makes a key to the API.

@@ -43,7 +43,7 @@ impl Egress {
         headers: &[(&'static str, String)],
         deadline: Duration,
     ) -> Result<Socket, EgressError> {
-        let target = Target::of(self.rule(whose), url, ["wss", "ws"])?;
+        let target = Target::of(whose, url, ["wss", "ws"])?;
         let request = request(&target, headers)?;
         match timeout(deadline, self.open(target, request, deadline)).await {
             Ok(opened) => opened,

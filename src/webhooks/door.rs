@@ -51,11 +51,14 @@ pub(super) async fn admit(
     account
         .verify(&signed(&url, &head.headers, &body))
         .map_err(|forged| refuse(forged.code()))?;
-    let read = |bytes: &[u8]| Form::parse(bytes).map_err(|_| refuse("body"));
+    let query = head.uri.query().unwrap_or_default();
+    let (Ok(form), Ok(query)) = (Form::parse(&body), Form::parse(query.as_bytes())) else {
+        return Err(refuse("body"));
+    };
     Ok(Visit {
-        form: read(&body)?,
-        query: read(head.uri.query().unwrap_or_default().as_bytes())?,
         account,
+        form,
+        query,
     })
 }
 

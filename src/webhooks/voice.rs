@@ -58,9 +58,7 @@ pub(super) async fn voice(
         (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
     };
     let twiml = match verdict {
-        Verdict::Connect(awaited) => {
-            connect(&app, &carrier_id, *awaited).unwrap_or_else(|why| sorry(why))
-        }
+        Verdict::Connect(awaited) => connect(&app, &carrier_id, *awaited).unwrap_or_else(sorry),
         Verdict::Reject(why) => twiml::reject(why),
         Verdict::Sorry(why) => sorry(why),
     };
@@ -137,7 +135,7 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
         }
     };
     let call_id = new_call_id();
-    let chosen = match choosing::ask(app.stacks.egress(), account, call, &call_id, &number).await {
+    let chosen = match choosing::ask(app, account, call, &call_id, &number).await {
         Choice::Busy => return Verdict::Reject(Reject::Busy),
         Choice::Reject => return Verdict::Reject(Reject::Rejected),
         Choice::Take {

@@ -78,10 +78,11 @@ async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
             return false;
         }
         call.status = status;
-        match status {
-            Status::InProgress => call.answered_ms = Some(now_ms),
-            _ if status.is_final() => call.ended_ms = Some(now_ms),
-            _ => {}
+        if status == Status::InProgress {
+            call.answered_ms = Some(now_ms);
+        }
+        if status.is_final() {
+            call.ended_ms = Some(now_ms);
         }
         let mut pairs = facts(books, call);
         pairs.push(("CallbackSource", "call-progress-events".into()));

@@ -36,7 +36,7 @@ pub(crate) fn agent() -> Value {
 pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     router: Router,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A client and a key of its own.
@@ -127,8 +127,13 @@ impl Api {
         Self {
             router: router(&app),
             app,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     pub(crate) fn router(&self) -> Router {

@@ -199,7 +199,7 @@ async fn who_answered_and_how_streams_went_is_taken_in() {
     let counts = Counts::start();
     let id = queued(&town, clock::unix_ms()).await;
     let addresses = town.addresses();
-    let mut controls = town.api.app.desk.live.register(&town.who.client, &id);
+    let mut controls = town.api.app.desk.live.register(&town.who.client, &id, true);
     let amd = |who| [("CallSid", "CA1"), ("AccountSid", SID), ("AnsweredBy", who)];
     let url = addresses.answered_by(&id);
     assert_eq!(town.carrier.post(&url, &amd("human")).await, 204);

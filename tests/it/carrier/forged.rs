@@ -13,7 +13,8 @@ use super::rig::{Counts, NUMBER, PUBLIC, SID, STRANGER, TOKEN, Town};
 use crate::session::logs::Log;
 use crate::session::rig::{claims, key, now_s};
 
-const BODY: &str = "AccountSid=AC0123456789abcdef0123456789abcdef&CallSid=CA1&CallStatus=completed&From=%2B14155550100&To=%2B15005550006";
+const CALL: &str = "CAfedcba9876543210fedcba9876543210";
+const BODY: &str = "AccountSid=AC0123456789abcdef0123456789abcdef&CallSid=CAfedcba9876543210fedcba9876543210&CallStatus=completed&From=%2B14155550100&To=%2B15005550006";
 
 async fn post(town: &Town, path: &str, signature: Option<&str>) -> u16 {
     let mut request = reqwest::Client::new()
@@ -83,11 +84,11 @@ async fn a_forged_webhook_leaves_nothing_but_a_count() {
         town.api
             .app
             .awaited
-            .of_carrier(&town.carrier_id, "CA1")
+            .of_carrier(&town.carrier_id, CALL)
             .is_none()
     );
     let log = log.text();
-    for secret in ["5550100", "5550006", "CA1", TOKEN, &town.carrier_id] {
+    for secret in ["5550100", "5550006", CALL, TOKEN, &town.carrier_id] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }

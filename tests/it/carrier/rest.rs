@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline::app::new_call_id;
 use trunkline::carrier::{Carrier as _, CarrierError, CarrierStatus, MachineDetection, Place};
-use trunkline::carrier_double::rest::{Callee, Delivery, Fault};
+use trunkline::carrier_double::rest::{Callee, Delivery, Fault, Rung};
 use trunkline::webhooks::AwaitedCall;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction};
@@ -263,13 +263,12 @@ async fn an_account_is_reached_where_it_lives() {
 async fn late_and_reversed_callbacks_leave_the_same_row() {
     let town = Town::found().await;
     town.carrier.delivery(Delivery::LateAndReversed);
-    let words = match town.carrier.ring(STRANGER, NUMBER).await {
-        trunkline::carrier_double::rest::Rung::Line(mut line) => {
-            line.wait_until_over().await;
-            heard(&line.finish().await.unwrap())
-        }
-        other => panic!("{other:?}"),
+    let rung = town.carrier.ring(STRANGER, NUMBER).await;
+    let Rung::Line(mut line) = rung else {
+        panic!("the call was not taken: {rung:?}");
     };
+    line.wait_until_over().await;
+    let words = heard(&line.finish().await.unwrap());
     assert!(words.contains("Good day"), "{words}");
     let sid = town.carrier.calls().remove(0).sid;
     assert!(town.carrier.is_over_within(&sid, PATIENCE).await);

@@ -16,6 +16,7 @@ use trunkline::api::{Doorway, accept};
 use trunkline::carrier::account::Account;
 use trunkline::carrier::twilio::Twilio;
 use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber};
+use trunkline::config::CarriersConfig;
 use trunkline::egress;
 use trunkline::store::calls::Call;
 use trunkline::webhooks::Addresses;
@@ -59,6 +60,12 @@ impl Town {
     pub(super) async fn found() -> Self {
         let api = Api::open().await;
         let who = api.client().await;
+        // The client's own server stands on this machine.
+        let carriers = CarriersConfig {
+            webhooks_in_own_network: true,
+            ..CarriersConfig::default()
+        };
+        api.app.carriers.get_or_init(|| carriers);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = format!("http://{}", listener.local_addr().unwrap());
         let (open, closed) = watch::channel(false);
