@@ -159,6 +159,7 @@ async fn every_socket_is_opened_with_its_key_and_gets_what_a_call_gives() {
 async fn is_reached(vendor: &Vendor, door: &mut Door, is_it: impl Fn(&Message) -> bool) {
     let stream = door.knock().await;
     let (name, _) = key_sent(vendor);
+    #[expect(clippy::result_large_err, reason = "the library gives this shape")]
     let look = |request: &Request, response: Response| {
         assert!(
             request.uri().path().starts_with("/proxy/"),
