@@ -16,6 +16,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use trunkline_core::wire::stt::assemblyai::AssemblyAi;
 use trunkline_core::wire::stt::deepgram::Deepgram;
 use trunkline_core::wire::stt::flux::Flux;
@@ -343,7 +344,9 @@ impl Providers {
             language,
             ..
         } = settings;
-        let identity = format!("{model}\n{voice}\n{language}");
+        // What one account has voiced is not given to another.
+        let account = Sha256::digest(account.key.as_bytes());
+        let identity = format!("{model}\n{voice}\n{language}\n{account:?}");
         Ok(CloudVoices::new(hop, speaks, self.kept.clone(), &identity))
     }
 }

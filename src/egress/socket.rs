@@ -26,7 +26,7 @@ const READ_BYTES: usize = 4 * 1024;
 /// Most that waits to be written inside the socket.
 const WRITE_BYTES_MAX: usize = 512 * 1024;
 /// Headers of a refusal that say why, or for how long.
-const REASONS: [&str; 4] = ["retry-after", "retry-after-ms", "dg-error", "x-request-id"];
+const REASONS: [&str; 3] = ["retry-after", "retry-after-ms", "dg-error"];
 /// Most that is read of each.
 const REASON_CHARS_MAX: usize = 100;
 

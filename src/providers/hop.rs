@@ -65,6 +65,10 @@ impl Hop {
     /// # Errors
     /// [`EgressError::Refused`], and what [`Egress::http`] fails with.
     pub fn check(&self) -> Result<(), EgressError> {
+        if self.base_url.contains(['?', '#']) {
+            let what = "a base URL ends before any query, since paths are put behind it";
+            return Err(EgressError::Refused(what));
+        }
         self.post("").map(drop)
     }
 

@@ -123,7 +123,10 @@ async fn listen(spec: Arc<Spec>, shared: Arc<Shared>) {
         let End::Lost(lost) = end else { break };
         let pause = attempts.after(&lost);
         let (provider, trouble) = (spec.hop.provider, lost.trouble);
-        tracing::warn!(provider, %trouble, given_up = pause.is_none(), "recogniser lost");
+        match pause {
+            Some(_) => tracing::info!(provider, %trouble, "recogniser lost"),
+            None => tracing::warn!(provider, %trouble, "recogniser given up for this call"),
+        }
         let kind = trouble.kind;
         let is_over = pause.is_none();
         let is_told = shared.tell(SttEvent::Trouble { trouble, is_over });

@@ -88,7 +88,7 @@ impl Inner {
                 return Err(trouble);
             }
             tries += 1;
-            tracing::warn!(provider = self.hop.provider, %trouble, "recogniser is asked again");
+            tracing::info!(provider = self.hop.provider, %trouble, "recogniser is asked again");
             sleep(Duration::from_millis(pause_ms)).await;
         }
     }

@@ -195,7 +195,10 @@ impl<'a> Connection<'a> {
         self.ask = ask;
         let before = self.out.len();
         self.codec.finalize(&mut self.out);
-        if self.out.len() > before && self.asked.len() < ASKS_MAX {
+        if self.out.len() == before {
+            // This provider cannot be asked, so nobody will answer.
+            self.shared.answered(ask);
+        } else if self.asked.len() < ASKS_MAX {
             let to = self.shared.taken_to();
             self.asked.push_back(Asked { to, at: now });
         }

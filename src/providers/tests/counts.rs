@@ -65,7 +65,7 @@ async fn connections_losses_and_first_results_are_counted() {
     let counts = Counts::default();
     let guard = set_default_local_recorder(&counts);
     let (hop, mut door) = hop(Kind::Recogniser, 1 << 20);
-    let mut line = StreamingRecogniser::new(hop, PlainStt::make(None)).open();
+    let mut line = StreamingRecogniser::new(hop, PlainStt::make(None, true)).open();
     door.refuse("429 Oh").await;
     let mut peer = door.open().await;
     line.push(&[0x10; 800]);

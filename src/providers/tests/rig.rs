@@ -17,7 +17,7 @@ use trunkline_core::wire::tts::{AudioFormat, TtsCodec, TtsEvent};
 
 use crate::egress::rig::{Knock, Memory};
 use crate::egress::{Egress, Whose};
-use crate::providers::{Hop, Kind};
+use crate::providers::{Hop, Kind, MakeStt};
 
 /// Where connections of a hop arrive.
 pub(super) struct Door {
@@ -162,14 +162,18 @@ fn kind(name: &str) -> TroubleKind {
 
 /// A recogniser's codec whose messages are words: `final 500 hello there`.
 pub(super) struct PlainStt {
-    pub(super) keep_alive: Option<(u64, Sent)>,
+    keep_alive: Option<(u64, Sent)>,
+    can_be_asked: bool,
 }
 
 impl PlainStt {
-    pub(super) fn make(keep_alive: Option<(u64, Sent)>) -> crate::providers::MakeStt {
+    pub(super) fn make(keep_alive: Option<(u64, Sent)>, can_be_asked: bool) -> MakeStt {
         Arc::new(move || {
             let keep_alive = keep_alive.clone();
-            Box::new(PlainStt { keep_alive })
+            Box::new(PlainStt {
+                keep_alive,
+                can_be_asked,
+            })
         })
     }
 }
@@ -184,7 +188,9 @@ impl SttCodec for PlainStt {
     }
 
     fn finalize(&mut self, out: &mut Vec<Sent>) {
-        out.push(Sent::Text("finalize".into()));
+        if self.can_be_asked {
+            out.push(Sent::Text("finalize".into()));
+        }
     }
 
     fn keep_alive(&self) -> Option<(u64, Sent)> {

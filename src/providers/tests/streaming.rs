@@ -19,7 +19,7 @@ const QUIET: u8 = 0xFF;
 
 fn call_with(keep_alive: Option<(u64, Sent)>, capacity: usize) -> (Box<dyn Listener>, Door) {
     let (hop, door) = hop(Kind::Recogniser, capacity);
-    let recogniser = StreamingRecogniser::new(hop, PlainStt::make(keep_alive));
+    let recogniser = StreamingRecogniser::new(hop, PlainStt::make(keep_alive, true));
     (recogniser.open(), door)
 }
 
@@ -168,6 +168,23 @@ async fn an_open_question_is_put_again_to_the_next_connection() {
     let mut peer = door.open().await;
     hears(&mut line, "asked 100  []").await;
     assert!(timeout(Duration::from_secs(1), peer.next()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_asked_owes_no_answer() {
+    let (hop, mut door) = hop(Kind::Recogniser, 1 << 20);
+    let mut line = StreamingRecogniser::new(hop, PlainStt::make(None, false)).open();
+    let mut peer = door.open().await;
+    line.push(&[LOUD; 8_000]);
+    line.finalize();
+    peer.audio(8_000).await;
+    assert!(timeout(Duration::from_secs(4), peer.next()).await.is_err());
+    peer.say("final 1000 one").await;
+    hears(&mut line, "final 1000 one [0-1000]").await;
+    drop(peer);
+    hears(&mut line, "trouble server: cut off, false").await;
+    door.open().await.say("ready").await;
+    hears(&mut line, "ready").await;
 }
 
 #[tokio::test(start_paused = true)]

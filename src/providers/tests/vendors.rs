@@ -92,6 +92,10 @@ async fn every_line_can_be_used_with_a_key_and_says_what_is_missing() {
         assert_eq!(nowhere, expected);
         let inside = providers.hop(vendor, &account(Some("https://10.0.0.1"), KEY));
         assert!(matches!(inside, Err(Unusable::Address { .. })), "{name}");
+        let with_query = providers.hop(vendor, &account(Some("https://x.example/?key=hush"), KEY));
+        let error = with_query.err().unwrap();
+        assert!(matches!(error, Unusable::Address { .. }), "{name}");
+        assert!(!format!("{error} {error:?}").contains("hush"), "{name}");
         let account = account(own, KEY);
         let hears = providers.hears(vendor, &account, &SttSettings::default());
         assert_eq!(
@@ -155,6 +159,7 @@ async fn every_socket_is_opened_with_its_key_and_gets_what_a_call_gives() {
 async fn is_reached(vendor: &Vendor, door: &mut Door, is_it: impl Fn(&Message) -> bool) {
     let stream = door.knock().await;
     let (name, _) = key_sent(vendor);
+    #[expect(clippy::result_large_err, reason = "the library gives this shape")]
     let look = |request: &Request, response: Response| {
         assert!(
             request.uri().path().starts_with("/proxy/"),
@@ -174,4 +179,33 @@ async fn is_reached(vendor: &Vendor, door: &mut Door, is_it: impl Fn(&Message) -
             break;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_account_keeps_is_not_anothers() {
+    let vendor = find("deepgram_aura", Kind::Voice).unwrap();
+    let (Hop { egress, .. }, mut door) = hop(Kind::Voice, 1 << 20);
+    let providers = Providers::new(egress);
+    let voice = |key| {
+        let account = Account {
+            whose: Whose::Operator,
+            ..account(Some("http://10.0.0.1:9"), key)
+        };
+        let settings = TtsSettings::default();
+        let voices = providers.speaks(vendor, &account, &settings).unwrap();
+        voices.open(1.0)
+    };
+    let ours = voice("ours");
+    let keeping = tokio::spawn(ours.keep("Good day.".into(), 1.0));
+    let mut peer = door.open().await;
+    assert!(peer.text().await.contains("Good day."));
+    peer.say_bytes(vec![1, 2]).await;
+    peer.say(r#"{"type":"Flushed","sequence_id":0}"#).await;
+    keeping.await.unwrap().unwrap();
+    let same = voice("ours");
+    let _said = same.say("Good day.".into(), 1.0, Duration::ZERO);
+    door.open().await.is_quiet().await;
+    let other = voice("theirs");
+    let _said = other.say("Good day.".into(), 1.0, Duration::ZERO);
+    assert!(door.open().await.text().await.contains("Good day."));
 }

@@ -1,7 +1,6 @@
 //! A call's connection to a voice, through all its reconnections: the call's end of it, and the task that holds it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -199,13 +198,13 @@ impl Task {
             };
             let lost = match opened {
                 Ok(wire) => {
-                    let has_spoken = AtomicBool::new(false);
+                    let mut has_spoken = false;
                     let speaking = Speaking::new(wire, &mut *codec, &self.shared, &self.hop);
                     let waiting = &mut self.waiting;
-                    match Box::pin(speaking.run(waiting, &has_spoken)).await {
+                    match Box::pin(speaking.run(waiting, &mut has_spoken)).await {
                         End::Over => return,
                         End::Lost(lost) => {
-                            self.idle_losses = match has_spoken.load(Ordering::Relaxed) {
+                            self.idle_losses = match has_spoken {
                                 true => 0,
                                 false => self.idle_losses + 1,
                             };
@@ -252,11 +251,10 @@ impl Task {
         let pause = self.attempts.after(lost);
         let (provider, trouble) = (self.hop.provider, &lost.trouble);
         let is_idle = self.waiting.is_empty();
-        if !is_idle || !lost.was_useful {
-            tracing::warn!(provider, %trouble, "voice lost");
-        }
+        tracing::info!(provider, %trouble, is_idle, "voice lost");
         let Some(pause) = pause else {
             // Nothing helps now; when there is something to say, it may.
+            tracing::warn!(provider, %trouble, "voice given up until it is needed");
             for clause in self.waiting.drain(..) {
                 clause.fail(&self.hop, &lost.trouble);
             }

@@ -98,7 +98,7 @@ impl Saying {
                 return Err(trouble);
             }
             tries += 1;
-            tracing::warn!(provider = self.hop.provider, %trouble, "voice is asked again");
+            tracing::info!(provider = self.hop.provider, %trouble, "voice is asked again");
             tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         }
     }

@@ -1,7 +1,6 @@
 //! One connection to a voice, from its opening to its loss.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -73,7 +72,7 @@ impl<'a> Speaking<'a> {
     pub(super) async fn run(
         mut self,
         waiting: &mut VecDeque<Clause>,
-        has_spoken: &AtomicBool,
+        has_spoken: &mut bool,
     ) -> End {
         loop {
             let Some(taken_back) = self.shared.look(waiting) else {
@@ -87,7 +86,7 @@ impl<'a> Speaking<'a> {
                 self.take_back(ticket, now);
             }
             if !waiting.is_empty() {
-                has_spoken.store(true, Ordering::Relaxed);
+                *has_spoken = true;
             }
             while let Some(clause) = waiting.pop_front() {
                 self.say(clause, now);
