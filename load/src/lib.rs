@@ -1,0 +1,17 @@
+//! The load driver: simulated carrier calls in real time, AI providers with fixed delays and faults, and honest measures.
+//! `load/README.md` says what is measured and how.
+
+mod caller;
+mod calls;
+mod cli;
+mod clock;
+mod line;
+mod playout;
+mod process;
+mod report;
+mod speech;
+mod tally;
+mod tone;
+mod web;
+
+pub use cli::command;
