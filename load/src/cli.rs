@@ -8,6 +8,7 @@
 
 use crate::calls::{self, CallOptions, Urls};
 use crate::process;
+use crate::providers::{Delays, Providers};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,14 @@ struct Command {
 
 #[derive(Subcommand)]
 enum What {
+    /// Serve fake recognisers, models and voices with fixed delays
+    Providers {
+        /// The port on this machine
+        #[arg(long, default_value_t = 9100)]
+        port: u16,
+        #[command(flatten)]
+        delays: Delays,
+    },
     /// Hold so many calls at once and measure
     Calls {
         /// How many
@@ -56,6 +65,13 @@ pub fn command() -> ExitCode {
 
 fn run(what: What) -> Result<bool> {
     match what {
+        What::Providers { port, delays } => {
+            let providers = Providers::start(port, delays)?;
+            println!("providers on {}", providers.address);
+            loop {
+                std::thread::park();
+            }
+        }
         What::Calls {
             calls,
             urls,

@@ -8,6 +8,7 @@ mod clock;
 mod line;
 mod playout;
 mod process;
+pub mod providers;
 mod report;
 mod speech;
 mod tally;
