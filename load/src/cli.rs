@@ -7,8 +7,10 @@
 )]
 
 use crate::calls::{self, CallOptions, Urls};
+use crate::faults::{self, FaultOptions};
 use crate::process;
 use crate::providers::{Delays, Providers};
+use crate::run::{self, RunOptions};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -47,13 +49,29 @@ enum What {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Measure several numbers of calls and say where it breaks
+    Run {
+        #[command(flatten)]
+        options: Box<RunOptions>,
+        /// Write the figures here as well
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Break each stage in mid-call: does every call go on, or end in words?
+    Faults {
+        #[command(flatten)]
+        options: Box<FaultOptions>,
+        /// Write the figures here as well
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
 }
 
 /// Runs the command of this process's arguments. The exit code is 0 if all is well, 1 if a figure misses its mark or the
 /// run is void, 2 if it could not run.
 pub fn command() -> ExitCode {
     process::raise_open_files();
-    match run(Command::parse().what) {
+    match done(Command::parse().what) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -63,7 +81,7 @@ pub fn command() -> ExitCode {
     }
 }
 
-fn run(what: What) -> Result<bool> {
+fn done(what: What) -> Result<bool> {
     match what {
         What::Providers { port, delays } => {
             let providers = Providers::start(port, delays)?;
@@ -84,7 +102,18 @@ fn run(what: What) -> Result<bool> {
             keep(json.as_deref(), &report.json())?;
             Ok(!report.is_void())
         }
+        What::Run { options, json } => judged(run::run(*options), json.as_deref()),
+        What::Faults { options, json } => judged(faults::run(*options), json.as_deref()),
     }
+}
+
+fn judged(
+    work: impl Future<Output = Result<(serde_json::Value, bool)>>,
+    json: Option<&Path>,
+) -> Result<bool> {
+    let (figures, is_good) = on_one_thread(work)?;
+    keep(json, &figures)?;
+    Ok(is_good)
 }
 
 /// Runs on one thread, so that the driver costs at most a core and its timers are not passed around.
