@@ -20,7 +20,7 @@ use trunkline_core::wire::twilio::{CarrierSide, CarrierStart};
 
 /// What callers do, and how the server lets them in.
 #[derive(Args, Debug, Clone)]
-pub struct CallOptions {
+pub(crate) struct CallOptions {
     /// Calls started per second
     #[arg(long, default_value_t = 10.0)]
     pub(crate) ramp: f64,
@@ -73,7 +73,7 @@ pub struct CallOptions {
 
 /// Where calls go: one URL for all, or one for each.
 #[derive(Args, Debug, Clone)]
-pub struct Urls {
+pub(crate) struct Urls {
     /// The server's media address, as ws://127.0.0.1:8080/path
     #[arg(long, required_unless_present = "media_urls")]
     url: Option<String>,
@@ -339,7 +339,7 @@ async fn watch(
     let server_ms = to.0.cpu_ms - from.0.cpu_ms;
     let providers_ms = to.1.cpu_ms - from.1.cpu_ms;
     let mut own_ms = to.2.cpu_ms - from.2.cpu_ms;
-    if options.pid.is_some_and(|pid| is_child(pid)) {
+    if options.pid.is_some_and(is_child) {
         own_ms -= server_ms;
     }
     ServerUse {

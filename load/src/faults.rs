@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 /// What to break, and what is borne.
 #[derive(Args, Debug, Clone)]
-pub struct FaultOptions {
+pub(crate) struct FaultOptions {
     /// Calls for each fault
     #[arg(long, default_value_t = 4)]
     calls: usize,

@@ -7,7 +7,7 @@ use clap::Args;
 /// Limits; what is not given is not looked at. A call that fails, a turn without an answer, a run without turns and a driver
 /// that was starved are always misses.
 #[derive(Args, Debug, Clone, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Median response to plain turns, ms
     #[arg(long)]
     pub(crate) p50_max_ms: Option<f64>,

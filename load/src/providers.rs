@@ -200,7 +200,12 @@ fn stage_of(path: &str) -> Option<Stage> {
 async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(2_048);
-    while let Some(mut request) = Request::read(&mut stream, &mut buffer).await? {
+    let mut is_last = false;
+    while !is_last {
+        let Some(mut request) = Request::read(&mut stream, &mut buffer).await? else {
+            break;
+        };
+        is_last = request.is_last;
         request.at = shared.clock.now();
         let Some(stage) = stage_of(&request.path) else {
             desk(&mut stream, &request, shared).await?;
@@ -293,4 +298,97 @@ fn stats(shared: &Shared) -> Value {
     let mut stats = shared.trails.borrow().json(shared.clock.now());
     stats["counts"] = json!(*shared.counts.borrow());
     stats
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::Target;
+    use clap::Parser;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[derive(Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        delays: Delays,
+    }
+
+    async fn post(at: &Target, path: &str, body: &Value) -> String {
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: k\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = at.connect().await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn over_sockets_they_answer_fail_on_order_and_tell_what_they_did() {
+        let mut delays = Defaults::parse_from(["x"]).delays;
+        (delays.llm_first_ms, delays.llm_rest_ms, delays.tts_first_ms) = (1, 1, 1);
+        let providers = Providers::start(0, delays).unwrap();
+        let at = Target::parse(&format!("http://{}", providers.address)).unwrap();
+        let words = "Good morning, reference 1000104.";
+        let chat = json!({"stream": true, "messages": [{"role": "user", "content": words}]});
+        let message = json!({"stream": true, "messages": [{"role": "user", "content": [{"type": "text", "text": words}]}]});
+        assert!(
+            post(&at, "/v1/chat/completions", &chat)
+                .await
+                .contains(" 1000104")
+        );
+        assert!(
+            post(&at, "/v1/messages", &message)
+                .await
+                .contains(" 1000104")
+        );
+        let spoken = post(
+            &at,
+            "/v1/speak?encoding=mulaw&sample_rate=8000",
+            &json!({"text": "reference 1000104"}),
+        )
+        .await;
+        assert!(spoken.starts_with("HTTP/1.1 200") && spoken.ends_with("0\r\n\r\n"));
+        assert_eq!(at.at("/v1/speak").ask("POST").await.unwrap().0, 401);
+        assert_eq!(
+            at.at("/fault?what=llm&how=no").ask("POST").await.unwrap().0,
+            400
+        );
+        assert_eq!(
+            at.at("/fault?what=llm&how=503&for_ms=60000")
+                .ask("POST")
+                .await
+                .unwrap()
+                .0,
+            200
+        );
+        assert!(
+            post(&at, "/v1/chat/completions", &chat)
+                .await
+                .starts_with("HTTP/1.1 503")
+        );
+        at.at("/fault?what=llm&how=close&for_ms=60000")
+            .ask("POST")
+            .await
+            .unwrap();
+        assert_eq!(post(&at, "/v1/chat/completions", &chat).await, "");
+        at.at("/fault?what=llm&how=none").ask("POST").await.unwrap();
+        assert!(
+            post(&at, "/v1/chat/completions", &chat)
+                .await
+                .contains("[DONE]")
+        );
+        let stats: Value =
+            serde_json::from_str(&at.at("/stats").ask("GET").await.unwrap().1).unwrap();
+        assert_eq!(
+            (
+                &stats["counts"]["llm"],
+                &stats["counts"]["faulted_requests"]
+            ),
+            (&json!(3), &json!(2))
+        );
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// What to run.
 #[derive(Args, Debug, Clone)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// Numbers of calls, in turn
     #[arg(long, value_delimiter = ',', default_value = "1,8,50,200")]
     calls: Vec<usize>,

@@ -16,7 +16,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How to start it and where to find it.
 #[derive(Args, Debug, Clone)]
-pub struct ServerOptions {
+pub(crate) struct ServerOptions {
     /// A shell command that becomes the server, started anew for each number of calls; without it, one runs already
     #[arg(long, value_name = "COMMAND")]
     server: Option<String>,

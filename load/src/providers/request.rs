@@ -22,6 +22,8 @@ pub(super) struct Request {
     protocol: Option<String>,
     /// Some key came with it.
     pub(super) has_key: bool,
+    /// The connection is to be closed behind the answer.
+    pub(super) is_last: bool,
     /// When it came.
     pub(super) at: Micros,
 }
@@ -65,6 +67,7 @@ impl Request {
                 .filter_map(|pair| pair.split_once('='))
                 .map(|(name, value)| (name.to_owned(), value.replace("%2F", "/")))
                 .collect(),
+            is_last: header(head, "connection").is_some_and(|v| v.eq_ignore_ascii_case("close")),
             upgrade_key: header(head, "sec-websocket-key").map(str::to_owned),
             protocol: header(head, "sec-websocket-protocol")
                 .and_then(|offered| offered.split(',').next())
@@ -210,5 +213,7 @@ mod tests {
         assert_eq!(request.upgrade_key.as_deref(), Some("abc"));
         assert!(!Request::of_head("GET /v1/listen HTTP/1.1\r\nHost: x").has_key);
         assert!(Request::of_head("GET /tts?api_key=k HTTP/1.1").has_key);
+        assert!(!request.is_last);
+        assert!(Request::of_head("GET / HTTP/1.1\r\nConnection: close").is_last);
     }
 }
