@@ -81,8 +81,8 @@ fn frames_of(wav: &[u8]) -> Result<Vec<Frame>> {
     let samples = trunkline_media::wav::read(wav)?.into_mono();
     let is_voiced = |block: &&[i16]| block.iter().any(|s| s.unsigned_abs() > CLIP_PEAK);
     let blocks: Vec<&[i16]> = samples.chunks_exact(BLOCK).collect();
-    let first = blocks.iter().position(|block| is_voiced(block));
-    let last = blocks.iter().rposition(|block| is_voiced(block));
+    let first = blocks.iter().position(is_voiced);
+    let last = blocks.iter().rposition(is_voiced);
     let (first, last) = first.zip(last).context("the clip holds no voice")?;
     let mut silent = 0;
     let mut kept: Vec<i16> = Vec::new();

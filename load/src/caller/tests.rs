@@ -1,6 +1,7 @@
 //! The measures themselves: callers against a server whose every delay is known, in a time of their own.
 
 use super::*;
+use crate::speech::Speech;
 use crate::tally::Spread;
 use crate::tone::{code_hz, sine};
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
