@@ -75,10 +75,11 @@ impl ServerOptions {
             }
             (None, None) => self.url.clone().unwrap_or_default(),
         };
-        Ok(Server {
-            child,
-            targets: targets(&addresses)?,
-        })
+        let targets = targets(&addresses)?;
+        if child.is_some() {
+            listens(&targets[0]).await?;
+        }
+        Ok(Server { child, targets })
     }
 
     async fn wait_for(&self, health: &Target, mut child: Option<&mut Child>) -> Result<()> {
@@ -101,6 +102,18 @@ impl ServerOptions {
             .await
             .context("the server is not up after 60 s")?
     }
+}
+
+/// Waits until somebody takes calls at an address, whatever the health address said.
+async fn listens(target: &Target) -> Result<()> {
+    let up = async {
+        let mut beat = tokio::time::interval(ASK_EVERY);
+        while target.connect().await.is_err() {
+            beat.tick().await;
+        }
+    };
+    let up = tokio::time::timeout(UP_WITHIN, up).await;
+    up.with_context(|| format!("nobody listens at {} after 60 s", target.authority))
 }
 
 fn shell(command: &str) -> Command {
