@@ -1,0 +1,216 @@
+//! Stages that fail in mid-call: does every call go on, or say sorry, and is nobody left in silence?
+
+#![expect(clippy::print_stdout, reason = "a command talks to its user")]
+
+use crate::caller::Caller;
+use crate::calls::{CallOptions, Shared};
+use crate::clock::{Clock, Micros, ms};
+use crate::line::End;
+use crate::providers::{Delays, Providers, Stage};
+use crate::server::ServerOptions;
+use crate::tally::{Lateness, Tally};
+use crate::web::Target;
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What to break, and what is borne.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct FaultOptions {
+    /// Calls for each fault
+    #[arg(long, default_value_t = 4)]
+    calls: usize,
+    /// How long a fault lasts, ms
+    #[arg(long, default_value_t = 4_000)]
+    for_ms: u64,
+    /// Longest silence while the agent should speak, ms
+    #[arg(long, default_value_t = 3_000)]
+    silence_max_ms: u64,
+    /// Only these, as stt:close
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Start the fake providers on this port, in this process
+    #[arg(long, value_name = "PORT", conflicts_with = "providers")]
+    providers_port: Option<u16>,
+    #[command(flatten)]
+    delays: Delays,
+    #[command(flatten)]
+    server: ServerOptions,
+    #[command(flatten)]
+    options: CallOptions,
+}
+
+/// How a stage breaks; an error cuts what is open as well, or nobody in mid-call would meet it.
+const HOWS: [(&str, &str); 3] = [
+    ("close", "close"),
+    ("stall", "stall"),
+    ("500", "500&cut=true"),
+];
+
+/// Runs every fault. The figures, and whether all calls bore them all.
+///
+/// # Errors
+/// The server or the providers cannot be reached.
+pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
+    if let Some(port) = run.providers_port {
+        let providers = Providers::start(port, run.delays.clone())?;
+        run.options.providers = Some(format!("http://{}", providers.address));
+    }
+    let providers = run
+        .options
+        .providers
+        .as_deref()
+        .context("give --providers or --providers-port")?;
+    let providers = Target::parse(providers)?;
+    // Everybody speaks plainly and lets the agent finish: silence is then the server's.
+    run.options.barge_every = 0;
+    run.options.hesitate = 0.0;
+    let mut rows = Vec::new();
+    let mut is_good = true;
+    let server = run.server.start().await?;
+    for stage in Stage::ALL {
+        for (name, how) in HOWS {
+            let label = format!("{}:{name}", stage.name());
+            if !run.only.is_empty() && !run.only.contains(&label) {
+                continue;
+            }
+            let order = format!(
+                "/fault?what={}&how={how}&for_ms={}",
+                stage.name(),
+                run.for_ms
+            );
+            let outcomes = broken(&run, &server.targets, &providers.at(&order)).await?;
+            let (row, is_borne) = judged(&label, &outcomes, ms(run.silence_max_ms));
+            is_good &= is_borne;
+            rows.push(row);
+        }
+    }
+    server.stop().await?;
+    if rows.is_empty() {
+        bail!(
+            "--only names no fault; they are stt, llm and tts, each with :close, :stall and :500"
+        );
+    }
+    Ok((json!({ "faults": rows }), is_good))
+}
+
+struct Outcome {
+    tally: Tally,
+    end: End,
+}
+
+/// Holds the calls and breaks the stage once all of them talk.
+async fn broken(run: &FaultOptions, targets: &[Target], order: &Target) -> Result<Vec<Outcome>> {
+    let clock = Clock::new();
+    let seed = run.options.seed();
+    let script = Rc::new(run.options.script(run.calls, 0)?);
+    let window = (script.window_from, script.window_to);
+    let lateness = Rc::new(RefCell::new(Lateness::default()));
+    let mut running = Vec::new();
+    for index in 0..run.calls {
+        let begins = (index as f64 / run.options.ramp.max(0.01) * 1e6) as Micros;
+        let target = targets[index % targets.len()].clone();
+        let (script, options, lateness) = (
+            Rc::clone(&script),
+            run.options.clone(),
+            Rc::clone(&lateness),
+        );
+        running.push(tokio::task::spawn_local(async move {
+            clock.until(begins).await;
+            let mut caller = Caller::new(script, index, seed, clock.now());
+            let shared = Shared {
+                clock,
+                lateness: &lateness,
+                window,
+            };
+            let end = options
+                .call(&target, &mut caller, (seed, index), shared)
+                .await;
+            Outcome {
+                tally: caller.tally,
+                end,
+            }
+        }));
+    }
+    clock.until(window.0).await;
+    let (status, answer) = order.ask("POST").await?;
+    if status != 200 {
+        bail!("the providers do not take {}: {answer}", order.path);
+    }
+    let mut outcomes = Vec::new();
+    for call in running {
+        outcomes.push(call.await?);
+    }
+    if lateness.borrow().percentile(0.99) > 10 {
+        bail!("the driver itself was starved; measure again on a quieter machine");
+    }
+    Ok(outcomes)
+}
+
+/// What became of the calls in one fault. A call bore it if it went on to a right answer, or was ended after the agent had
+/// spoken, and was never silent for too long.
+fn judged(label: &str, outcomes: &[Outcome], silence_max: Micros) -> (Value, bool) {
+    let mut counts = [0u64; 4];
+    let mut silence = 0;
+    for Outcome { tally, end } in outcomes {
+        silence = silence.max(tally.silence_max.0);
+        let went_on = *end == End::HungUp && tally.verified > 0 && tally.unanswered == 0;
+        let said_sorry = matches!(end, End::ByServer(_)) && tally.answered() > 0;
+        counts[0] += u64::from(went_on);
+        counts[1] += u64::from(!went_on && said_sorry);
+        counts[2] += u64::from(!went_on && !said_sorry);
+        counts[3] += u64::from(tally.silence_max.0 > silence_max);
+    }
+    let [went_on, said_sorry, lost, silent] = counts;
+    let is_borne = lost == 0 && silent == 0;
+    println!(
+        "{label:<10} {:>3} calls: {went_on} went on, {said_sorry} ended with words, {lost} lost, {silent} silent for too long; longest silence {:.0} ms{}",
+        outcomes.len(),
+        silence as f64 / 1e3,
+        if is_borne { "" } else { "  MISSED" }
+    );
+    let row = json!({"fault": label, "calls": outcomes.len(), "went_on": went_on, "ended_with_words": said_sorry,
+        "lost": lost, "silent": silent, "silence_max_ms": silence as f64 / 1e3,
+        "ends": outcomes.iter().map(|outcome| format!("{:?}", outcome.end)).collect::<Vec<_>>()});
+    (row, is_borne)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Longest;
+
+    #[test]
+    fn a_call_must_go_on_or_end_in_words_and_never_be_silent() {
+        let outcome = |end: &End, verified, unverified, silence_ms| Outcome {
+            tally: Tally {
+                verified,
+                unverified,
+                silence_max: Longest(ms(silence_ms)),
+                ..Tally::default()
+            },
+            end: end.clone(),
+        };
+        let by_server = End::ByServer(Some(1000));
+        for (end, verified, unverified, silence_ms, is_borne) in [
+            (&End::HungUp, 1, 1, 900, true),
+            (&End::HungUp, 0, 3, 900, false),
+            (&End::HungUp, 2, 0, 3_001, false),
+            (&by_server, 0, 1, 900, true),
+            (&by_server, 0, 0, 900, false),
+            (&End::Failed("x".into()), 2, 2, 900, false),
+        ] {
+            let outcomes = [outcome(end, verified, unverified, silence_ms)];
+            assert_eq!(
+                judged("stt:close", &outcomes, ms(3_000)).1,
+                is_borne,
+                "{end:?} {verified} {unverified}"
+            );
+        }
+        let mut deaf = outcome(&End::HungUp, 1, 0, 900);
+        deaf.tally.unanswered = 1;
+        assert!(!judged("stt:close", &[deaf], ms(3_000)).1);
+    }
+}

@@ -1,0 +1,274 @@
+//! The socket of one call: the caller's frames out in real time, the server's messages in, marks back.
+
+use crate::caller::{Caller, Said};
+use crate::clock::{Clock, Micros, ms};
+use crate::tally::Lateness;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::cell::RefCell;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use trunkline_core::wire::twilio::{CarrierSide, Outgoing, check_outgoing};
+
+/// A server that takes nothing for so long has failed.
+const TAKES: Duration = Duration::from_secs(5);
+/// How long the server may take to close its side.
+const CLOSES: Duration = Duration::from_secs(2);
+const FRAME: Micros = ms(20);
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The caller had said all.
+    HungUp,
+    /// The server closed the socket, with this code.
+    ByServer(Option<u16>),
+    /// Otherwise than it should.
+    Failed(String),
+}
+
+/// What a call's socket needs besides the caller.
+pub(crate) struct Line<'a, S> {
+    pub(crate) socket: WebSocketStream<S>,
+    pub(crate) side: CarrierSide,
+    pub(crate) clock: Clock,
+    /// Frames that were due in the window are noted here.
+    pub(crate) lateness: &'a RefCell<Lateness>,
+    pub(crate) window: (Micros, Micros),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
+    /// Holds the call until one of the two ends it.
+    pub(crate) async fn hold(mut self, caller: &mut Caller) -> End {
+        let end = match self.talk(caller).await {
+            Ok(end) => end,
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => End::ByServer(None),
+            Err(error) => End::Failed(error.to_string()),
+        };
+        caller.hung_up(self.clock.now());
+        if end == End::HungUp {
+            let closing = async {
+                self.socket.close(None).await.ok();
+                while let Some(Ok(_)) = self.socket.next().await {}
+            };
+            let _ = tokio::time::timeout(CLOSES, closing).await;
+        }
+        end
+    }
+
+    async fn talk(&mut self, caller: &mut Caller) -> Result<End, Error> {
+        let mut text = String::with_capacity(512);
+        self.side.connected(&mut text);
+        self.feed(&text).await?;
+        self.side.start(&mut text);
+        self.feed(&text).await?;
+        self.flush().await?;
+        let begun = self.clock.now();
+        let mut frames = 0;
+        loop {
+            let due = begun + frames * FRAME;
+            tokio::select! {
+                biased;
+                () = self.clock.until(due) => {
+                    let now = self.clock.now();
+                    if (self.window.0..self.window.1).contains(&due) {
+                        self.lateness.borrow_mut().note(now.saturating_sub(due));
+                    }
+                    if self.speak(caller, now, frames, &mut text).await? {
+                        return Ok(End::HungUp);
+                    }
+                    frames += 1;
+                }
+                message = self.socket.next() => match message {
+                    None => return Ok(End::ByServer(None)),
+                    Some(Err(Error::Protocol(reason))) => return Ok(End::Failed(reason.to_string())),
+                    Some(Err(error)) => return Err(error),
+                    Some(Ok(Message::Close(frame))) => return Ok(End::ByServer(frame.map(|f| f.code.into()))),
+                    Some(Ok(Message::Text(message))) => {
+                        self.heard(caller, message.as_str());
+                        self.return_marks(caller, self.clock.now(), &mut text).await?;
+                        self.flush().await?;
+                    }
+                    Some(Ok(Message::Binary(_))) => caller.tally.refused += 1,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                },
+            }
+        }
+    }
+
+    /// Sends what is due; true if the caller has hung up.
+    async fn speak(
+        &mut self,
+        caller: &mut Caller,
+        now: Micros,
+        at: u64,
+        text: &mut String,
+    ) -> Result<bool, Error> {
+        self.return_marks(caller, now, text).await?;
+        let (key, frame) = match caller.say(now, at) {
+            Said::Goodbye => {
+                self.side.stop(text);
+                self.feed(text).await?;
+                self.flush().await?;
+                return Ok(true);
+            }
+            Said::Frame(frame) => (None, *frame),
+            Said::Key(key, frame) => (Some(key), *frame),
+        };
+        self.side.media(at * 20, &frame, text);
+        self.feed(text).await?;
+        if let Some(key) = key {
+            self.side.key(key, text);
+            self.feed(text).await?;
+        }
+        self.flush().await?;
+        Ok(false)
+    }
+
+    fn heard(&self, caller: &mut Caller, message: &str) {
+        let now = self.clock.now();
+        match check_outgoing(message, self.side.stream_id()) {
+            Ok(Outgoing::Media { audio }) => caller.heard(now, &audio),
+            Ok(Outgoing::Clear) => caller.cleared(now),
+            Ok(Outgoing::Mark { name }) => caller.playout.mark(now, name),
+            Err(_) => caller.tally.refused += 1,
+        }
+    }
+
+    async fn return_marks(
+        &mut self,
+        caller: &mut Caller,
+        now: Micros,
+        text: &mut String,
+    ) -> Result<(), Error> {
+        while let Some(name) = caller.playout.returned(now) {
+            caller.tally.marks += 1;
+            self.side.mark(&name, text);
+            self.feed(text).await?;
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, text: &str) -> Result<(), Error> {
+        let fed = self.socket.feed(Message::text(text));
+        tokio::time::timeout(TAKES, fed)
+            .await
+            .map_err(|_| stuck())?
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let flushed = self.socket.flush();
+        tokio::time::timeout(TAKES, flushed)
+            .await
+            .map_err(|_| stuck())?
+    }
+}
+
+fn stuck() -> Error {
+    Error::Io(std::io::Error::other("the server takes nothing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::Script;
+    use crate::speech::{Speech, VOICE_PEAK};
+    use crate::tally::Spread;
+    use serde_json::Value;
+    use std::rc::Rc;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+    use trunkline_core::wire::twilio::{CarrierStart, clear, mark, media};
+    use trunkline_media::g711::{mulaw_decode, mulaw_encode};
+
+    /// Answers every turn 300 ms after its last voiced frame, with a mark behind the answer.
+    async fn serve(
+        mut socket: WebSocketStream<tokio::io::DuplexStream>,
+        clock: Clock,
+    ) -> (u64, u64) {
+        let (mut marks, mut asked, mut out) = (0, 0, String::new());
+        let (mut quiet, mut heard) = (0, false);
+        while let Some(Ok(message)) = socket.next().await {
+            let Message::Text(text) = message else { break };
+            let value: Value = serde_json::from_str(text.as_str()).unwrap();
+            marks += u64::from(value["event"] == "mark");
+            let Some(payload) = value["media"]["payload"].as_str() else {
+                continue;
+            };
+            use base64::Engine as _;
+            let audio = base64::engine::general_purpose::STANDARD
+                .decode(payload)
+                .unwrap();
+            let is_voice = audio
+                .iter()
+                .any(|&c| mulaw_decode(c).unsigned_abs() > VOICE_PEAK);
+            quiet = if is_voice { 0 } else { quiet + 20 };
+            heard |= is_voice;
+            if heard && quiet == 300 {
+                heard = false;
+                clear("MZ1", &mut out);
+                socket.send(Message::text(out.clone())).await.unwrap();
+                let tone: Vec<u8> = crate::tone::sine(440.0, 8_000, 8_000, 9_000.0)
+                    .into_iter()
+                    .map(mulaw_encode)
+                    .collect();
+                media("MZ1", &tone, &mut out);
+                socket.send(Message::text(out.clone())).await.unwrap();
+                mark("MZ1", "behind", &mut out);
+                socket.send(Message::text(out.clone())).await.unwrap();
+                asked += 1;
+            }
+        }
+        let _ = clock;
+        (marks, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_over_a_socket_measures_what_the_server_does() {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let clock = Clock::new();
+        let server = tokio::spawn(async move {
+            serve(
+                WebSocketStream::from_raw_socket(far, Role::Server, None).await,
+                clock,
+            )
+            .await
+        });
+        let mut script = Script::usual(Speech::bundled().unwrap());
+        script.hesitate = 0.0;
+        script.barge_every = 0;
+        script.window_to = ms(40_000);
+        let mut caller = Caller::new(Rc::new(script), 0, 5, 0);
+        let side = CarrierSide::new(CarrierStart {
+            account: "AC1".into(),
+            carrier_call_id: "CA1".into(),
+            stream_id: "MZ1".into(),
+            parameters: Default::default(),
+        });
+        let lateness = RefCell::default();
+        let line = Line {
+            socket,
+            side,
+            clock,
+            lateness: &lateness,
+            window: (0, ms(40_000)),
+        };
+        assert_eq!(line.hold(&mut caller).await, End::HungUp);
+        let tally = caller.tally;
+        let (marks, asked) = server.await.unwrap();
+        assert!(tally.turns >= 6, "{}", tally.turns);
+        // The last turn may end beyond the window.
+        assert!(marks == asked && (asked == tally.turns || asked == tally.turns + 1));
+        assert_eq!(
+            (tally.unverified, tally.marks, tally.refused),
+            (tally.turns, marks, 0)
+        );
+        let spread = Spread::of(&tally.plain);
+        assert!(
+            (299.0..=302.0).contains(&spread.p50) && spread.max <= 302.0,
+            "{spread:?}"
+        );
+        assert!(lateness.borrow().percentile(1.0) <= 1);
+    }
+}

@@ -1,0 +1,225 @@
+//! The fake models: OpenAI's chat completions and Anthropic's messages. They repeat the number they find in the last words.
+
+use super::request::{self, Request};
+use super::{Shared, Stage};
+use crate::clock::{Micros, ms};
+use crate::tone::Reference;
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// After this token the first sentence is whole.
+const FIRST_SENTENCE: usize = 5;
+
+/// Answers one request, at once or as a stream.
+pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Shared) -> Result<()> {
+    shared.count("llm");
+    let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let reference = note(&body, asked.at, shared);
+    let tokens = reply(reference);
+    let is_openai = asked.path == "/v1/chat/completions";
+    let dialect = Dialect {
+        is_openai,
+        model: body["model"].as_str().unwrap_or("fixed").to_owned(),
+    };
+    let id = reference.map(|reference| reference.id);
+    let first = asked.at + ms(shared.delays.llm_first_ms);
+    let rest = ms(shared.delays.llm_rest_ms);
+    let wait = async |at: Micros| {
+        if !shared.wait(Stage::Llm, &asked.path, asked.at, at).await {
+            shared.count("llm_cut");
+            bail!("cut by order");
+        }
+        Ok(())
+    };
+    if body["stream"] != true {
+        wait(first + rest).await?;
+        return request::reply(stream, 200, &dialect.whole(&tokens.concat()).to_string()).await;
+    }
+    request::begin(stream, "text/event-stream").await?;
+    wait(first).await?;
+    request::piece(stream, dialect.start().as_bytes()).await?;
+    for (at, token) in tokens.iter().enumerate() {
+        wait(first + rest * at as u64 / tokens.len() as u64).await?;
+        if let Err(error) = request::piece(stream, dialect.token(token).as_bytes()).await {
+            shared.count("llm_dropped_by_client");
+            return Err(error);
+        }
+        let now = shared.clock.now();
+        shared.note(id, |trail| match at {
+            0 => trail.first_token = Some(now),
+            FIRST_SENTENCE => trail.sentence = Some(now),
+            _ => {}
+        });
+    }
+    let wants_usage = body["stream_options"]["include_usage"] == true;
+    request::piece(stream, dialect.end(wants_usage).as_bytes()).await?;
+    request::piece(stream, b"").await
+}
+
+/// Notes what the request carries; what it asks about is the last of it.
+fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
+    let mut last = None;
+    let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
+    for message in messages.iter().filter(|message| message["role"] == "user") {
+        let text = message["content"].to_string();
+        for (_, reference) in Reference::all(&text) {
+            shared.note(Some(reference.id), |trail| {
+                trail.carried.get_or_insert(at);
+            });
+            last = Some(reference);
+        }
+    }
+    shared.note(last.map(|reference| reference.id), |trail| {
+        trail.asked = Some(at);
+        trail.requests += 1;
+    });
+    last
+}
+
+/// 25 tokens: four sentences, the number in the first and, should that be cut off, in the next.
+fn reply(reference: Option<Reference>) -> Vec<String> {
+    let number = format!(" {}", reference.map_or(0, Reference::number));
+    let mut tokens: Vec<String> = [
+        "The",
+        " reference",
+        &number,
+        " is",
+        " here",
+        ".",
+        " I",
+        " moved",
+        " reference",
+        &number,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let rest = " to Thursday . Please come at three in the afternoon . Is that right ?";
+    tokens.extend(rest.split(' ').skip(1).map(|word| {
+        if [".", "?"].contains(&word) {
+            word.to_owned()
+        } else {
+            format!(" {word}")
+        }
+    }));
+    tokens
+}
+
+struct Dialect {
+    is_openai: bool,
+    model: String,
+}
+
+impl Dialect {
+    fn chunk(&self, delta: &Value, finish: &Value) -> String {
+        let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000,
+            "model": self.model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+        format!("data: {chunk}\n\n")
+    }
+
+    fn start(&self) -> String {
+        if self.is_openai {
+            return self.chunk(&json!({"role": "assistant", "content": ""}), &Value::Null);
+        }
+        let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model, "content": [],
+            "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 50, "output_tokens": 1}});
+        event(&json!({"type": "message_start", "message": message}))
+            + &event(
+                &json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            )
+    }
+
+    fn token(&self, token: &str) -> String {
+        if self.is_openai {
+            return self.chunk(&json!({ "content": token }), &Value::Null);
+        }
+        event(
+            &json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}}),
+        )
+    }
+
+    fn end(&self, wants_usage: bool) -> String {
+        if !self.is_openai {
+            return event(&json!({"type": "content_block_stop", "index": 0}))
+                + &event(
+                    &json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
+                    "usage": {"output_tokens": 25}}),
+                )
+                + &event(&json!({"type": "message_stop"}));
+        }
+        let mut end = self.chunk(&json!({}), &json!("stop"));
+        if wants_usage {
+            let usage = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000,
+                "model": self.model, "choices": [], "usage": openai_usage()});
+            end.push_str(&format!("data: {usage}\n\n"));
+        }
+        end + "data: [DONE]\n\n"
+    }
+
+    fn whole(&self, text: &str) -> Value {
+        if self.is_openai {
+            let message = json!({"role": "assistant", "content": text});
+            return json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000, "model": self.model,
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": openai_usage()});
+        }
+        json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model, "stop_reason": "end_turn",
+            "stop_sequence": null, "content": [{"type": "text", "text": text}],
+            "usage": {"input_tokens": 50, "output_tokens": 25}})
+    }
+}
+
+fn openai_usage() -> Value {
+    json!({"prompt_tokens": 50, "completion_tokens": 25, "total_tokens": 75})
+}
+
+fn event(data: &Value) -> String {
+    format!(
+        "event: {}\ndata: {data}\n\n",
+        data["type"].as_str().unwrap_or("error")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_two_sentences_carry_the_number() {
+        let tokens = reply(Some(Reference {
+            id: 10_001,
+            code: Some(4),
+        }));
+        assert_eq!(tokens.len(), 25);
+        let text = tokens.concat();
+        assert_eq!(
+            tokens[..=FIRST_SENTENCE].concat(),
+            "The reference 1000104 is here."
+        );
+        assert_eq!(Reference::all(&text).len(), 2);
+        assert!(text.ends_with("the afternoon. Is that right?"));
+    }
+
+    #[test]
+    fn both_dialects_stream_what_they_are_known_for() {
+        let openai = Dialect {
+            is_openai: true,
+            model: "m".into(),
+        };
+        assert!(openai.token("x").starts_with("data: {"));
+        assert!(
+            openai.end(true).contains("\"choices\":[]")
+                && openai.end(false).ends_with("data: [DONE]\n\n")
+        );
+        let anthropic = Dialect {
+            is_openai: false,
+            model: "m".into(),
+        };
+        assert!(
+            anthropic
+                .start()
+                .starts_with("event: message_start\ndata: ")
+        );
+        assert!(anthropic.token("x").contains("\"text_delta\""));
+        assert!(anthropic.end(false).contains("event: message_stop"));
+    }
+}

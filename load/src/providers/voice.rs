@@ -1,0 +1,450 @@
+//! The fake voices' protocols: Cartesia, ElevenLabs (one context and many) and Deepgram Aura over WebSockets; Aura, ElevenLabs
+//! and OpenAI's speech by POST.
+
+use super::request::{self, Request};
+use super::speaking::{Ask, Piece, Speaking, pieces_in, step};
+use super::{Shared, Socket, Stage};
+use crate::clock::{Micros, ms};
+use crate::tone::{Reference, code_hz, sine};
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use trunkline_media::g711::mulaw_encode;
+
+const AMPLITUDE: f64 = 8_000.0;
+/// How long Cartesia waits for the rest of a sentence where it is not told, and ElevenLabs.
+const PATIENCE: Micros = ms(3_000);
+
+/// How audio is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Format {
+    is_mulaw: bool,
+    rate_hz: u32,
+}
+
+impl Format {
+    fn of(asked: &Request) -> Self {
+        let named = asked.query("output_format").unwrap_or("");
+        let rate = named.rsplit('_').next().and_then(|rate| rate.parse().ok());
+        let is_mulaw = named.starts_with("ulaw") || asked.query("encoding") == Some("mulaw");
+        let usual = if is_mulaw { 8_000 } else { 24_000 };
+        let rate = asked
+            .number("sample_rate")
+            .and_then(|rate| u32::try_from(rate).ok())
+            .or(rate);
+        Self {
+            is_mulaw,
+            rate_hz: rate.unwrap_or(usual).clamp(8_000, 48_000),
+        }
+    }
+
+    /// [`super::speaking::PIECE_MS`] of the tone of an answer.
+    fn piece(self, reference: Option<Reference>) -> Vec<u8> {
+        let hz = code_hz(reference.and_then(|reference| reference.code));
+        let samples = sine(hz, self.rate_hz, self.rate_hz as usize / 10, AMPLITUDE);
+        if self.is_mulaw {
+            samples.into_iter().map(mulaw_encode).collect()
+        } else {
+            samples.into_iter().flat_map(i16::to_le_bytes).collect()
+        }
+    }
+}
+
+/// Answers a POST with audio.
+pub(super) async fn speak(stream: &mut TcpStream, asked: &Request, shared: &Shared) -> Result<()> {
+    shared.count("tts_posts");
+    let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let text = body["text"]
+        .as_str()
+        .or(body["input"].as_str())
+        .unwrap_or("");
+    let reference = Reference::last(text);
+    let id = reference.map(|reference| reference.id);
+    shared.note(id, |trail| {
+        trail.voiced.get_or_insert(asked.at);
+    });
+    let audio = Format::of(asked).piece(reference);
+    let first = asked.at + ms(shared.delays.tts_first_ms);
+    for at in 0..pieces_in(text, shared.delays.tts_ms_per_char) {
+        let due = first + at * step(&shared.delays);
+        if !shared.wait(Stage::Tts, &asked.path, asked.at, due).await {
+            shared.count("tts_cut");
+            anyhow::bail!("cut by order");
+        }
+        if at == 0 {
+            request::begin(stream, "application/octet-stream").await?;
+            let now = shared.clock.now();
+            shared.note(id, |trail| {
+                trail.first_audio.get_or_insert(now);
+            });
+        }
+        request::piece(stream, &audio).await?;
+    }
+    request::piece(stream, b"").await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Cartesia,
+    Eleven { is_multi: bool, is_eager: bool },
+    Aura,
+}
+
+/// What a message asks for.
+enum Wanted {
+    Text(Ask),
+    Cancel(String),
+    Close,
+    Nothing,
+}
+
+impl Protocol {
+    fn of(asked: &Request) -> Self {
+        match asked.path.as_str() {
+            "/tts/websocket" => Self::Cartesia,
+            "/v1/speak" => Self::Aura,
+            path => Self::Eleven {
+                is_multi: path.ends_with("multi-stream-input"),
+                is_eager: asked.query("auto_mode") == Some("true"),
+            },
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cartesia => "tts_cartesia",
+            Self::Eleven { .. } => "tts_elevenlabs",
+            Self::Aura => "tts_aura",
+        }
+    }
+
+    fn read(self, message: &Value) -> Wanted {
+        let text = |key: &str| message[key].as_str().unwrap_or("").to_owned();
+        let is = |key: &str| message[key] == true;
+        match self {
+            Self::Cartesia if is("cancel") => Wanted::Cancel(text("context_id")),
+            Self::Cartesia => Wanted::Text(Ask {
+                context: text("context_id"),
+                text: text("transcript"),
+                now: is("flush") || message["max_buffer_delay_ms"] == 0,
+                ends: !is("continue") && !is("flush"),
+                patience: Some(
+                    message["max_buffer_delay_ms"]
+                        .as_u64()
+                        .map_or(PATIENCE, |patience| ms(patience.min(5_000))),
+                ),
+            }),
+            Self::Eleven { .. } if is("close_socket") => Wanted::Close,
+            Self::Eleven { is_multi, is_eager } => Wanted::Text(Ask {
+                context: if message["context_id"].is_string() {
+                    text("context_id")
+                } else {
+                    text("contextId")
+                },
+                text: text("text"),
+                now: is_eager || is("flush") || is("try_trigger_generation"),
+                ends: if is_multi {
+                    is("close_context")
+                } else {
+                    message["text"] == ""
+                },
+                patience: Some(PATIENCE),
+            }),
+            Self::Aura => match message["type"].as_str().unwrap_or("") {
+                "Speak" => Wanted::Text(Ask {
+                    text: text("text"),
+                    ..Ask::default()
+                }),
+                "Flush" => Wanted::Text(Ask {
+                    now: true,
+                    ends: true,
+                    ..Ask::default()
+                }),
+                "Clear" => Wanted::Cancel(String::new()),
+                "Close" => Wanted::Close,
+                _ => Wanted::Nothing,
+            },
+        }
+    }
+
+    /// A piece as it is sent: none, one or two messages.
+    fn write(self, piece: &Piece, format: Format, ms_per_char: f64) -> Vec<Message> {
+        let encoded = |reference: &Option<Reference>| STANDARD.encode(format.piece(*reference));
+        let texts = |values: &[Value]| {
+            values
+                .iter()
+                .map(|value| Message::text(value.to_string()))
+                .collect()
+        };
+        match (self, piece) {
+            (
+                Self::Cartesia,
+                Piece::Audio {
+                    context,
+                    reference,
+                    words,
+                    ..
+                },
+            ) => {
+                let chunk = json!({"type": "chunk", "context_id": context, "data": encoded(reference), "done": false,
+                    "status_code": 206, "step_time": 20.0});
+                let timed = words
+                    .as_ref()
+                    .map(|(text, from_ms)| timestamps(context, text, *from_ms, ms_per_char));
+                texts(
+                    &[Some(chunk), timed]
+                        .into_iter()
+                        .flatten()
+                        .collect::<Vec<_>>(),
+                )
+            }
+            (Self::Cartesia, Piece::Flushed { context }) => {
+                texts(&[json!({"type": "flush_done", "context_id": context,
+                "status_code": 206, "done": false, "flush_done": true, "flush_id": 1})])
+            }
+            (Self::Cartesia, Piece::Done { context }) => texts(&[
+                json!({"type": "done", "context_id": context, "status_code": 200, "done": true}),
+            ]),
+            (
+                Self::Eleven { is_multi, .. },
+                Piece::Audio {
+                    context,
+                    reference,
+                    words,
+                    ..
+                },
+            ) => {
+                let alignment = words
+                    .as_ref()
+                    .map_or(Value::Null, |(text, _)| alignment(text, ms_per_char));
+                let mut message = json!({"audio": encoded(reference), "isFinal": null, "alignment": alignment,
+                    "normalizedAlignment": alignment});
+                if is_multi {
+                    message["contextId"] = json!(context);
+                }
+                texts(&[message])
+            }
+            (Self::Eleven { is_multi: true, .. }, Piece::Done { context }) => {
+                texts(&[json!({"isFinal": true, "contextId": context})])
+            }
+            (
+                Self::Eleven {
+                    is_multi: false, ..
+                },
+                Piece::Done { .. },
+            ) => texts(&[
+                json!({"audio": null, "isFinal": true, "alignment": null, "normalizedAlignment": null}),
+            ]),
+            (Self::Aura, Piece::Audio { reference, .. }) => {
+                vec![Message::binary(format.piece(*reference))]
+            }
+            (Self::Aura, Piece::Done { .. }) => {
+                texts(&[json!({"type": "Flushed", "sequence_id": 0})])
+            }
+            (Self::Eleven { .. } | Self::Aura, Piece::Flushed { .. }) => Vec::new(),
+        }
+    }
+}
+
+fn timestamps(context: &str, text: &str, from_ms: u64, ms_per_char: f64) -> Value {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let each_s = ms_per_char / 1e3 * text.chars().count() as f64 / words.len().max(1) as f64;
+    let at = |count: usize| from_ms as f64 / 1e3 + each_s * count as f64;
+    let starts: Vec<f64> = (0..words.len()).map(at).collect();
+    let ends: Vec<f64> = (1..=words.len()).map(at).collect();
+    json!({"type": "timestamps", "context_id": context, "status_code": 206, "done": false,
+        "word_timestamps": {"words": words, "start": starts, "end": ends}})
+}
+
+fn alignment(text: &str, ms_per_char: f64) -> Value {
+    let chars: Vec<String> = text.chars().map(String::from).collect();
+    let each = ms_per_char as u64;
+    let starts: Vec<u64> = (0..chars.len() as u64).map(|at| at * each).collect();
+    json!({"charDurationsMs": vec![each; chars.len()], "charStartTimesMs": starts, "chars": chars})
+}
+
+/// Serves one socket until either side ends it.
+pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) -> Result<()> {
+    let protocol = Protocol::of(asked);
+    shared.count(protocol.name());
+    let mut format = Format::of(asked);
+    let mut speaking = Speaking::new(&shared.delays);
+    let mut changed = shared.changed.subscribe();
+    loop {
+        let now = shared.clock.now();
+        let (is_cut, stalled_until, late) = {
+            let faults = shared.faults.borrow();
+            (
+                faults.cuts(Stage::Tts, &asked.path, asked.at),
+                faults.stalled_until(Stage::Tts, &asked.path, now),
+                faults.slow(Stage::Tts, &asked.path, now),
+            )
+        };
+        if is_cut {
+            return Ok(());
+        }
+        let pieces = if stalled_until.is_some() {
+            Vec::new()
+        } else {
+            speaking.take(now)
+        };
+        let mut is_over = false;
+        for piece in pieces {
+            note(&piece, now, shared);
+            for message in protocol.write(&piece, format, shared.delays.tts_ms_per_char) {
+                socket.feed(message).await?;
+            }
+            is_over |= matches!(
+                (protocol, &piece),
+                (
+                    Protocol::Eleven {
+                        is_multi: false,
+                        ..
+                    },
+                    Piece::Done { .. }
+                )
+            );
+        }
+        socket.flush().await?;
+        if is_over {
+            return Ok(socket.close(None).await?);
+        }
+        let due = speaking
+            .due()
+            .map(|due| due.max(stalled_until.unwrap_or(0)).max(now + 1));
+        tokio::select! {
+            message = socket.next() => {
+                let Some(message) = message else { return Ok(()) };
+                let Message::Text(text) = message? else { continue };
+                let message: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+                format = reformatted(format, &message["output_format"]);
+                match protocol.read(&message) {
+                    Wanted::Text(ask) => {
+                        let at = shared.clock.now();
+                        let news = speaking.ask(at, late, ask);
+                        shared.note(news.map(|reference| reference.id), |trail| {
+                            trail.voiced.get_or_insert(at);
+                        });
+                    }
+                    Wanted::Cancel(context) => {
+                        shared.count("tts_cancelled");
+                        speaking.cancel(&context);
+                        if protocol == Protocol::Aura {
+                            let cleared = json!({"type": "Cleared", "sequence_id": 0}).to_string();
+                            socket.send(Message::text(cleared)).await?;
+                        }
+                    }
+                    Wanted::Close => return Ok(socket.close(None).await?),
+                    Wanted::Nothing => {}
+                }
+            }
+            () = shared.clock.until(due.unwrap_or(Micros::MAX / 4)), if due.is_some() => {}
+            _ = changed.changed() => {}
+        }
+    }
+}
+
+fn note(piece: &Piece, now: Micros, shared: &Shared) {
+    if let Piece::Audio {
+        reference,
+        is_first: true,
+        ..
+    } = piece
+    {
+        shared.note(reference.map(|reference| reference.id), |trail| {
+            trail.first_audio.get_or_insert(now);
+        });
+    }
+}
+
+/// Cartesia names the format in every message.
+fn reformatted(format: Format, named: &Value) -> Format {
+    Format {
+        is_mulaw: named["encoding"]
+            .as_str()
+            .map_or(format.is_mulaw, |encoding| encoding == "pcm_mulaw"),
+        rate_hz: named["sample_rate"]
+            .as_u64()
+            .map_or(format.rate_hz, |rate| rate.clamp(8_000, 48_000) as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(protocol: Protocol, message: Value) -> Option<(String, bool, bool)> {
+        match protocol.read(&message) {
+            Wanted::Text(ask) => Some((ask.context + "|" + &ask.text, ask.now, ask.ends)),
+            Wanted::Cancel(_) | Wanted::Close | Wanted::Nothing => None,
+        }
+    }
+
+    #[test]
+    fn every_protocol_says_what_is_to_be_spoken() {
+        let cartesia = Protocol::Cartesia;
+        let multi = Protocol::Eleven {
+            is_multi: true,
+            is_eager: false,
+        };
+        let single = Protocol::Eleven {
+            is_multi: false,
+            is_eager: true,
+        };
+        for (protocol, message, wanted) in [
+            (
+                cartesia,
+                json!({"context_id": "c", "transcript": "A ", "continue": true}),
+                Some(("c|A ", false, false)),
+            ),
+            (
+                cartesia,
+                json!({"context_id": "c", "transcript": "B.", "continue": false}),
+                Some(("c|B.", false, true)),
+            ),
+            (cartesia, json!({"context_id": "c", "cancel": true}), None),
+            (
+                multi,
+                json!({"context_id": "c", "text": "A ", "flush": true}),
+                Some(("c|A ", true, false)),
+            ),
+            (
+                multi,
+                json!({"context_id": "c", "close_context": true}),
+                Some(("c|", false, true)),
+            ),
+            (multi, json!({"close_socket": true}), None),
+            (single, json!({"text": "A "}), Some(("|A ", true, false))),
+            (single, json!({"text": ""}), Some(("|", true, true))),
+            (
+                Protocol::Aura,
+                json!({"type": "Speak", "text": "A"}),
+                Some(("|A", false, false)),
+            ),
+            (
+                Protocol::Aura,
+                json!({"type": "Flush"}),
+                Some(("|", true, true)),
+            ),
+            (Protocol::Aura, json!({"type": "Clear"}), None),
+        ] {
+            let wanted = wanted.map(|(text, now, ends)| (text.to_owned(), now, ends));
+            assert_eq!(asked(protocol, message.clone()), wanted, "{message}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_100_ms_in_every_format() {
+        for (is_mulaw, rate_hz, bytes) in [
+            (true, 8_000, 800),
+            (false, 24_000, 4_800),
+            (false, 16_000, 3_200),
+        ] {
+            assert_eq!(Format { is_mulaw, rate_hz }.piece(None).len(), bytes);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Tones that carry a code, so that an answer can be told from an answer to something else.
+//!
+//! The caller sends a faint tone before it speaks; the fake recogniser reads it and writes the code into its text; the fake
+//! model repeats it; the fake voice speaks as a tone of that code, and the caller hears whose words were answered.
+//! Every frequency is a multiple of 50 Hz, so that frames of 20 ms follow each other without a click.
+
+use std::f64::consts::TAU;
+
+/// How many turns can be told apart.
+pub(crate) const CODES: u8 = 16;
+
+/// What the voice speaks in when its text carries no code: a greeting, an apology.
+const NEUTRAL_HZ: f64 = 440.0;
+const CONSENT_HZ: f64 = 3_100.0;
+
+/// Share of the energy that a marker beside line noise must have.
+const MARKER_SHARE_MIN: f64 = 0.5;
+/// The same for the tone of an answer, which has nothing beside it.
+const ANSWER_SHARE_MIN: f64 = 0.7;
+
+/// What a caller announces with its faint tone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    /// The words that follow have this code.
+    Words {
+        /// Below [`CODES`].
+        code: u8,
+        /// They are only the first half of a sentence.
+        is_half: bool,
+    },
+    /// What follows is a yes to the question of recording.
+    Consent,
+}
+
+impl Marker {
+    /// Its frequency.
+    pub(crate) fn hz(self) -> f64 {
+        match self {
+            Self::Words { code, is_half } => code_hz(Some(code)) + if is_half { 50.0 } else { 0.0 },
+            Self::Consent => CONSENT_HZ,
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        (0..CODES)
+            .flat_map(|code| [false, true].map(|is_half| Self::Words { code, is_half }))
+            .chain([Self::Consent])
+    }
+
+    /// Reads it from what stands before the words; `None` if there is none or it is not clear.
+    pub(crate) fn read(samples: &[i16], rate_hz: u32) -> Option<Self> {
+        let (marker, share) = strongest(
+            samples,
+            rate_hz,
+            Self::all().map(|marker| (marker, marker.hz())),
+        )?;
+        (share > MARKER_SHARE_MIN).then_some(marker)
+    }
+}
+
+/// Whose words an answer answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// Those of this code.
+    Code(u8),
+    /// Nobody's: the tone of a greeting or an apology.
+    Neutral,
+    /// No single tone: recorded speech, or two tones at once.
+    Unclear,
+}
+
+impl Spoken {
+    /// Reads it from some of an answer, 8 kHz.
+    pub(crate) fn read(samples: &[i16]) -> Self {
+        let codes = (0..CODES).map(|code| (Self::Code(code), code_hz(Some(code))));
+        match strongest(samples, 8_000, codes.chain([(Self::Neutral, NEUTRAL_HZ)])) {
+            Some((spoken, share)) if share >= ANSWER_SHARE_MIN => spoken,
+            _ => Self::Unclear,
+        }
+    }
+}
+
+/// The frequency in which an answer to a code is spoken; without one, of anything else.
+pub(crate) fn code_hz(code: Option<u8>) -> f64 {
+    code.map_or(NEUTRAL_HZ, |code| 600.0 + 150.0 * f64::from(code))
+}
+
+/// `count` samples of a sine, from its zero.
+pub(crate) fn sine(hz: f64, rate_hz: u32, count: usize, amplitude: f64) -> Vec<i16> {
+    let step = hz * TAU / f64::from(rate_hz);
+    (0..count)
+        .map(|at| ((at as f64 * step).sin() * amplitude) as i16)
+        .collect()
+}
+
+/// The candidate with most energy by Goertzel's filter, and its share of all energy (1 for a pure tone).
+fn strongest<T>(
+    samples: &[i16],
+    rate_hz: u32,
+    candidates: impl Iterator<Item = (T, f64)>,
+) -> Option<(T, f64)> {
+    let energy: f64 = samples.iter().map(|&s| f64::from(s).powi(2)).sum();
+    if energy <= 0.0 {
+        return None;
+    }
+    candidates
+        .map(|(what, hz)| {
+            let turn = 2.0 * (hz * TAU / f64::from(rate_hz)).cos();
+            let (last, before) = samples.iter().fold((0.0, 0.0), |(last, before), &s| {
+                (f64::from(s) + turn * last - before, last)
+            });
+            let power = last * last + before * before - turn * last * before;
+            (what, 2.0 * power / (samples.len() as f64 * energy))
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// A number that a text carries, as "reference 1700104": which piece of speech it was, and its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// Of the piece of speech; every connection to the recogniser counts its own.
+    pub(crate) id: u64,
+    /// Its code; `None` if the marker was not clear.
+    pub(crate) code: Option<u8>,
+}
+
+/// Stands for "no code" in a reference.
+const NO_CODE: u64 = 99;
+
+impl Reference {
+    /// As it is written.
+    pub(crate) fn number(self) -> u64 {
+        self.id * 100 + self.code.map_or(NO_CODE, u64::from)
+    }
+
+    /// All in a text, with the byte where each begins.
+    pub(crate) fn all(text: &str) -> Vec<(usize, Self)> {
+        text.match_indices("eference ")
+            .filter_map(|(at, word)| {
+                let digits = text.get(at + word.len()..)?;
+                let end = digits
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(digits.len());
+                let number: u64 = digits.get(..end)?.parse().ok()?;
+                let code = u8::try_from(number % 100).ok().filter(|code| *code < CODES);
+                (number >= 100).then_some((
+                    at.saturating_sub(1),
+                    Self {
+                        id: number / 100,
+                        code,
+                    },
+                ))
+            })
+            .collect()
+    }
+
+    /// The last in a text.
+    pub(crate) fn last(text: &str) -> Option<Self> {
+        Self::all(text).pop().map(|(_, reference)| reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trunkline_media::g711::{mulaw_decode, mulaw_encode};
+
+    #[test]
+    fn every_marker_is_read_through_line_noise_and_mulaw() {
+        let mut random = 7u32;
+        for marker in Marker::all() {
+            let samples: Vec<i16> = sine(marker.hz(), 8_000, 1_280, 50.0)
+                .into_iter()
+                .map(|s| {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    mulaw_decode(mulaw_encode(s + (random >> 16) as i16 % 15))
+                })
+                .collect();
+            assert_eq!(Marker::read(&samples, 8_000), Some(marker));
+        }
+    }
+
+    #[test]
+    fn noise_and_silence_are_no_marker() {
+        let mut random = crate::speech::Random::new(3);
+        let noise: Vec<i16> = (0..1_280)
+            .map(|_| (random.share() * 30.0) as i16 - 15)
+            .collect();
+        assert_eq!(Marker::read(&noise, 8_000), None);
+        assert_eq!(Marker::read(&[0; 800], 8_000), None);
+        assert_eq!(Marker::read(&[], 8_000), None);
+    }
+
+    #[test]
+    fn an_answer_is_told_by_40_ms_of_it() {
+        for code in 0..CODES {
+            let tone = sine(code_hz(Some(code)), 8_000, 320, 8_000.0);
+            assert_eq!(Spoken::read(&tone), Spoken::Code(code));
+        }
+        assert_eq!(
+            Spoken::read(&sine(440.0, 8_000, 320, 8_000.0)),
+            Spoken::Neutral
+        );
+        let two: Vec<i16> = sine(600.0, 8_000, 160, 8_000.0)
+            .into_iter()
+            .chain(sine(1_950.0, 8_000, 160, 8_000.0))
+            .collect();
+        assert_eq!(Spoken::read(&two), Spoken::Unclear);
+    }
+
+    #[test]
+    fn references_are_found_in_texts() {
+        let text =
+            "Reference 1700104 is booked. That was reference 1700299, reference x, reference 7.";
+        assert_eq!(
+            Reference::all(text),
+            [
+                (
+                    0,
+                    Reference {
+                        id: 17_001,
+                        code: Some(4)
+                    }
+                ),
+                (
+                    38,
+                    Reference {
+                        id: 17_002,
+                        code: None
+                    }
+                )
+            ]
+        );
+        assert_eq!(Reference::last("nothing"), None);
+        assert_eq!(
+            Reference {
+                id: 17_001,
+                code: Some(4)
+            }
+            .number(),
+            1_700_104
+        );
+        assert_eq!(
+            Reference {
+                id: 17_002,
+                code: None
+            }
+            .number(),
+            1_700_299
+        );
+    }
+}
