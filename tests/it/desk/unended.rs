@@ -70,7 +70,7 @@ async fn a_round_ends_old_strays_and_nothing_that_may_yet_begin() {
     let stray = row(&house, &desk, CallStatus::InProgress, old_ms).await;
     let young = row(&house, &desk, CallStatus::InProgress, now_ms).await;
     let unkept = row(&house, &desk, CallStatus::InProgress, old_ms).await;
-    let _held = desk.live.register(&house.client, &unkept);
+    let _held = desk.live.register(&house.client, &unkept, true);
     let (recorded, _journal) = begin(&desk, &house.client).await;
     desk.journals.flush().await.unwrap();
     desk.rows.flush().await.unwrap();

@@ -20,7 +20,7 @@ async fn turned_away(house: &House, claims: &Claims) -> String {
         Ok(_) => panic!("the call is held"),
     }
     let (desk, call_id) = (&house.app.desk, &claims.call_id);
-    let received = unhurried(house.app.reception.receive(desk, claims, call_id)).await;
+    let received = unhurried(house.app.reception.receive(desk, claims, call_id, None)).await;
     received.err().unwrap().to_string()
 }
 
