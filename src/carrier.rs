@@ -1,5 +1,8 @@
 //! Carriers by their REST interface: who places, changes and ends calls on a client's account. One file and one line each.
 
+pub mod account;
+pub mod twilio;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;

@@ -41,6 +41,10 @@ statements! {
             ended_by = COALESCE($5, ended_by), ended_reason = COALESCE($6, ended_reason),
             duration_ms = COALESCE(duration_ms, $3 - answered_ms), revision = revision + 1
         WHERE client_id = $1 AND id = $2";
+    CARRIER_ENDED = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, $3),
+            outcome = $4, answered_ms = COALESCE(answered_ms, $5), duration_ms = COALESCE(duration_ms, $6),
+            revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND outcome IS NULL";
     RECORDED = "UPDATE calls SET recorded_ms = $3, has_recording = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
@@ -182,6 +186,19 @@ pub struct CallEnd {
     pub ended_by: Option<String>,
     /// Why, in stable snake_case.
     pub ended_reason: Option<String>,
+}
+
+/// How a call ended in the carrier's eyes.
+#[derive(Clone, Copy, Debug)]
+pub struct CarrierEnd {
+    /// When, ms since 1970.
+    pub ended_ms: i64,
+    /// What came of it: `completed`, `busy`, `no_answer`, `failed` or `canceled`.
+    pub outcome: &'static str,
+    /// When it was answered, ms since 1970; `None` if it was not, or the carrier does not say.
+    pub answered_ms: Option<i64>,
+    /// How long it lasted from the answer on, ms; `None` if it does not say.
+    pub duration_ms: Option<i64>,
 }
 
 pub(super) fn read(mut row: Columns) -> Result<Call, StoreError> {
@@ -374,6 +391,25 @@ impl Calls<'_> {
             &end.ended_reason
         ];
         Ok(self.0.run(ENDED, args).await? > 0)
+    }
+
+    /// The carrier says that the call is over: the first such word counts, and nothing that the call itself said of its
+    /// end is changed. Whether it was the first.
+    pub async fn ended_at_carrier(
+        &self,
+        client: &ClientId,
+        id: &str,
+        end: &CarrierEnd,
+    ) -> Result<bool, StoreError> {
+        let args = args![
+            client,
+            id,
+            end.ended_ms,
+            end.outcome,
+            end.answered_ms,
+            end.duration_ms
+        ];
+        Ok(self.0.run(CARRIER_ENDED, args).await? > 0)
     }
 
     /// How much of the caller is stored, ms, and whether there is a recording to be had.

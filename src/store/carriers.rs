@@ -18,6 +18,8 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM carrier_accounts WHERE client_id = $1 AND id = $2";
     REMOVE = "DELETE FROM carrier_accounts WHERE client_id = $1 AND id = $2";
+    NAMED = "SELECT client_id, id, kind, name, secret, settings, created_ms, updated_ms, revision FROM carrier_accounts
+        WHERE id = $1";
 }
 
 /// An account with a carrier.
@@ -167,4 +169,15 @@ impl Carriers<'_> {
     pub async fn remove(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
         Ok(self.0.run(REMOVE, args![client, id]).await? > 0)
     }
+}
+
+/// Whose an account is that a webhook's address names, and the account.
+pub(super) async fn named(
+    store: &Store,
+    id: &str,
+) -> Result<Option<(ClientId, CarrierAccount)>, StoreError> {
+    let Some(mut row) = store.one(NAMED, args![id]).await? else {
+        return Ok(None);
+    };
+    Ok(Some((row.client()?, read(row)?)))
 }

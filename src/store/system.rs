@@ -2,6 +2,7 @@
 //! tidying up. Nothing here may be reached by a client.
 
 use super::api_keys::{self, ApiKey};
+use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::numbers::{self, Number};
 use super::page::rows_asked;
@@ -74,6 +75,14 @@ impl System<'_> {
     /// Whose number was called, by the platform's keyed hash.
     pub async fn number_called(&self, index: &[u8; 32]) -> Result<Option<Number>, StoreError> {
         numbers::called(self.0, index).await
+    }
+
+    /// Whose an account with a carrier is, by its id alone, and the account.
+    pub async fn carrier_account(
+        &self,
+        id: &str,
+    ) -> Result<Option<(ClientId, CarrierAccount)>, StoreError> {
+        carriers::named(self.0, id).await
     }
 
     /// The call that a carrier means.

@@ -1,4 +1,5 @@
-//! Twilio's media WebSocket (`<Connect><Stream>`): text frames of JSON carrying base64 mu-law.
+//! Twilio's media WebSocket (`<Connect><Stream>`): text frames of JSON carrying base64 mu-law. Beside it, its webhooks
+//! ([`form`], [`signature`], [`webhook`], answered with [`twiml`]) and its REST interface ([`rest`]).
 //!
 //! [`decode`] reads one message and knows nothing of the ones before it; [`Stream`] keeps the order of one socket;
 //! [`media`], [`mark`] and [`clear`] write exactly the keys the carrier accepts. For the simulated carrier, [`CarrierSide`]
@@ -7,10 +8,16 @@
 //! Source of every shape here: Twilio's Media Streams documentation; see `fixtures/twilio/README.md`.
 
 mod carrier;
+pub mod date;
 mod encode;
 mod fields;
+pub mod form;
+pub mod rest;
+pub mod signature;
 mod stream;
 mod strict;
+pub mod twiml;
+pub mod webhook;
 
 pub use carrier::{CarrierSide, CarrierStart};
 pub use encode::{clear, mark, media};

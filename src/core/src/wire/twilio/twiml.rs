@@ -1,0 +1,223 @@
+//! The instructions that Twilio takes in answer to its webhooks.
+
+use super::PARAMETER_CHARS_MAX;
+
+/// Longest document, in characters: Twilio's own limit for one that is sent by REST.
+pub const TWIML_CHARS_MAX: usize = 4_000;
+/// Longest sentence of a `<Say>`, in characters; a longer one is cut.
+pub const SAY_CHARS_MAX: usize = 500;
+
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>";
+const TAIL: &str = "</Response>\n";
+
+/// Instructions that Twilio would not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TwimlError {
+    /// The document is too long.
+    #[error("instructions have at most {TWIML_CHARS_MAX} characters, these have {chars}")]
+    TooLong {
+        /// How many it has.
+        chars: usize,
+    },
+    /// A parameter is too long.
+    #[error(
+        "a parameter's name and value have fewer than {PARAMETER_CHARS_MAX} characters, these have {chars}"
+    )]
+    Parameter {
+        /// How many they have.
+        chars: usize,
+    },
+    /// Twilio drops the query of a stream's address.
+    #[error("the address of a stream has no query")]
+    Query,
+}
+
+/// A two-way media stream.
+#[derive(Clone, Copy)]
+pub struct ConnectStream<'a> {
+    /// Where the socket is opened: `wss://`, without a query.
+    pub url: &'a str,
+    /// Names and values that come back in the stream's `start`.
+    pub parameters: &'a [(&'a str, &'a str)],
+    /// Where Twilio tells how the stream goes.
+    pub status_url: Option<&'a str>,
+    /// Where Twilio asks what to do after the stream; without it the call ends.
+    pub action: Option<&'a str>,
+}
+
+/// Why a call is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// The caller hears that the line is busy.
+    Busy,
+    /// The caller hears that the number is not in service.
+    Rejected,
+}
+
+/// Connects the call to a media stream.
+pub fn connect(stream: &ConnectStream<'_>) -> Result<String, TwimlError> {
+    if stream.url.contains('?') {
+        return Err(TwimlError::Query);
+    }
+    let mut out = String::from(HEAD);
+    out.push_str("<Connect");
+    if let Some(action) = stream.action {
+        push_attribute(&mut out, "action", action);
+        push_attribute(&mut out, "method", "POST");
+    }
+    out.push_str("><Stream");
+    push_attribute(&mut out, "url", stream.url);
+    if let Some(status_url) = stream.status_url {
+        push_attribute(&mut out, "statusCallback", status_url);
+        push_attribute(&mut out, "statusCallbackMethod", "POST");
+    }
+    out.push('>');
+    for (name, value) in stream.parameters {
+        let chars = name.chars().count() + value.chars().count();
+        if chars >= PARAMETER_CHARS_MAX {
+            return Err(TwimlError::Parameter { chars });
+        }
+        out.push_str("<Parameter");
+        push_attribute(&mut out, "name", name);
+        push_attribute(&mut out, "value", value);
+        out.push_str("/>");
+    }
+    out.push_str("</Stream></Connect>");
+    out.push_str(TAIL);
+    let chars = out.chars().count();
+    if chars > TWIML_CHARS_MAX {
+        return Err(TwimlError::TooLong { chars });
+    }
+    Ok(out)
+}
+
+/// Does not take the call: nothing is answered or billed.
+#[must_use]
+pub fn reject(why: Reject) -> String {
+    let reason = match why {
+        Reject::Busy => "busy",
+        Reject::Rejected => "rejected",
+    };
+    format!("{HEAD}<Reject reason=\"{reason}\"/>{TAIL}")
+}
+
+/// Says a sentence with the carrier's own voice and ends the call. `language` as `en-US`.
+#[must_use]
+pub fn say_and_hang_up(text: &str, language: &str) -> String {
+    let mut out = String::from(HEAD);
+    out.push_str("<Say");
+    push_attribute(&mut out, "language", language);
+    out.push('>');
+    for c in text.chars().take(SAY_CHARS_MAX) {
+        push_escaped(&mut out, c);
+    }
+    out.push_str("</Say><Hangup/>");
+    out.push_str(TAIL);
+    out
+}
+
+/// Ends the call.
+#[must_use]
+pub fn hang_up() -> String {
+    format!("{HEAD}<Hangup/>{TAIL}")
+}
+
+fn push_attribute(out: &mut String, name: &str, value: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    for c in value.chars() {
+        push_escaped(out, c);
+    }
+    out.push('"');
+}
+
+/// XML has no way to write most control characters: they are left out.
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&apos;"),
+        '\n' | '\r' | '\t' => out.push(' '),
+        '\u{fffe}' | '\u{ffff}' => {}
+        control if control.is_control() => {}
+        plain => out.push(plain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: ConnectStream<'static> = ConnectStream {
+        url: "wss://voice.example.com/media/twilio/t1.e30.AAAA",
+        parameters: &[],
+        status_url: None,
+        action: None,
+    };
+
+    #[test]
+    fn a_stream_has_its_addresses_and_parameters() {
+        let full = ConnectStream {
+            parameters: &[("name", "Ann & \"Bob\" <'x'>\n\u{0}")],
+            status_url: Some("https://voice.example.com/s?a=1&b=2"),
+            action: Some("https://voice.example.com/after"),
+            ..STREAM
+        };
+        let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\
+            <Connect action=\"https://voice.example.com/after\" method=\"POST\">\
+            <Stream url=\"wss://voice.example.com/media/twilio/t1.e30.AAAA\" \
+            statusCallback=\"https://voice.example.com/s?a=1&amp;b=2\" statusCallbackMethod=\"POST\">\
+            <Parameter name=\"name\" value=\"Ann &amp; &quot;Bob&quot; &lt;&apos;x&apos;&gt; \"/>\
+            </Stream></Connect></Response>\n";
+        assert_eq!(connect(&full).unwrap(), expected);
+        assert!(connect(&STREAM).unwrap().contains("<Connect><Stream url="));
+    }
+
+    #[test]
+    fn what_twilio_would_not_take_is_not_written() {
+        let long = "x".repeat(TWIML_CHARS_MAX);
+        let value = "v".repeat(PARAMETER_CHARS_MAX - 1);
+        for (stream, error) in [
+            (
+                ConnectStream {
+                    url: "wss://h/p?q=1",
+                    ..STREAM
+                },
+                "no query",
+            ),
+            (
+                ConnectStream {
+                    action: Some(&long),
+                    ..STREAM
+                },
+                "4000 characters",
+            ),
+            (
+                ConnectStream {
+                    parameters: &[("n", &value)],
+                    ..STREAM
+                },
+                "500 characters",
+            ),
+        ] {
+            let found = connect(&stream).unwrap_err().to_string();
+            assert!(found.contains(error), "{found}");
+        }
+    }
+
+    #[test]
+    fn calls_are_rejected_and_ended_in_words() {
+        assert!(reject(Reject::Busy).contains("<Response><Reject reason=\"busy\"/></Response>"));
+        assert!(reject(Reject::Rejected).contains("reason=\"rejected\""));
+        assert!(hang_up().contains("<Response><Hangup/></Response>"));
+        let said = say_and_hang_up("We can't talk <now>.", "en-US");
+        assert!(
+            said.contains("<Say language=\"en-US\">We can&apos;t talk &lt;now&gt;.</Say><Hangup/>"),
+            "{said}"
+        );
+        assert!(say_and_hang_up(&"&".repeat(9_000), "en-US").len() <= TWIML_CHARS_MAX);
+    }
+}
