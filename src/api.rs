@@ -82,6 +82,7 @@ pub fn router(app: &Arc<App>) -> Router {
         )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .merge(crate::dial::webhook::routes())
         .merge(v1)
         .merge(docs::routes(&document))
         .fallback(async || Problem::not_found())

@@ -1,6 +1,5 @@
 //! The handles that a request or a call may use.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
@@ -11,6 +10,7 @@ use trunkline_core::token::{Claims, Key};
 use crate::agent::{Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
 use crate::desk::Desk;
+use crate::dial::Dialer;
 use crate::provider::{Ears, StageError, Voice};
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
@@ -46,6 +46,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// Who places calls; the carriers' own interfaces while it is not set.
+    pub dialer: OnceLock<Dialer>,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
     http: reqwest::Client,
@@ -107,6 +109,7 @@ impl App {
             desk: parts.desk,
             public_url: parts.public_url,
             limits: parts.limits,
+            dialer: OnceLock::new(),
             second_pass: OnceLock::new(),
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
@@ -138,6 +141,12 @@ impl App {
         }
     }
 
+    /// Who places calls.
+    pub fn dialer(&self) -> &Dialer {
+        self.dialer
+            .get_or_init(|| Dialer::by_rest(self.http.clone()))
+    }
+
     /// The operator's language model, by its name.
     pub fn chat_model(&self) -> Option<&str> {
         self.chat.as_ref().map(|chat| chat.model.as_str())
@@ -161,7 +170,7 @@ impl App {
     /// What a call needs that has come in.
     pub fn means(&self, claims: &Claims, arrival: Arrival) -> Result<Means, CannotHold> {
         let agent = &*arrival.agent;
-        let vars = agent.ready(claims.direction, &BTreeMap::new())?;
+        let vars = agent.ready(claims.direction, &arrival.variables)?;
         let mind = match &agent.mind {
             MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
             MindSpec::Prompt { prompt, greeting } => {
