@@ -51,6 +51,7 @@ pub use scope::{Scope, Scopes};
 use crate::app::App;
 use crate::desk::care;
 use crate::telephony;
+use crate::webhooks;
 use auth::Door;
 use table::Table;
 
@@ -83,6 +84,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .merge(crate::dial::webhook::routes())
+        .merge(webhooks::routes())
         .merge(v1)
         .merge(docs::routes(&document))
         .fallback(async || Problem::not_found())

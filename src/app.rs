@@ -1,13 +1,14 @@
 //! The handles that a request or a call may use.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::geo::Place;
-use trunkline_core::token::{Claims, Key};
+use trunkline_core::token::{Claims, Direction, Key};
 
-use crate::agent::{Agents, MindSpec, NotForThisCall};
+use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
 use crate::desk::Desk;
 use crate::dial::Dialer;
@@ -18,6 +19,7 @@ use crate::session::{LiveNote, Matters, Means};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
 use crate::tickets::Tickets;
+use crate::webhooks::Awaited;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
 const FEED_NOTES_MAX: usize = 1_024;
@@ -48,6 +50,10 @@ pub struct App {
     pub limits: ApiLimits,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
+    /// Calls whose media socket is yet to come.
+    pub awaited: Awaited,
+    /// Where Twilio's REST interface is, in place of its own address: the operator's choice.
+    pub twilio_base_url: OnceLock<String>,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
     http: reqwest::Client,
@@ -110,6 +116,8 @@ impl App {
             public_url: parts.public_url,
             limits: parts.limits,
             dialer: OnceLock::new(),
+            awaited: Awaited::default(),
+            twilio_base_url: OnceLock::new(),
             second_pass: OnceLock::new(),
             http: crate::egress::client()?,
             chat: parts.chat.map(Arc::new),
@@ -143,8 +151,10 @@ impl App {
 
     /// Who places calls.
     pub fn dialer(&self) -> &Dialer {
-        self.dialer
-            .get_or_init(|| Dialer::by_rest(self.http.clone()))
+        self.dialer.get_or_init(|| {
+            let base_url = self.twilio_base_url.get().cloned();
+            Dialer::by_rest(self.http.clone(), base_url)
+        })
     }
 
     /// The operator's language model, by its name.
@@ -167,10 +177,36 @@ impl App {
         }
     }
 
-    /// What a call needs that has come in.
-    pub fn means(&self, claims: &Claims, arrival: Arrival) -> Result<Means, CannotHold> {
+    /// Whether an agent could hold such a call now, with these values of its variables.
+    pub fn can_hold(
+        &self,
+        agent: &Agent,
+        direction: Direction,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), CannotHold> {
+        agent.ready(direction, variables)?;
+        match &agent.mind {
+            MindSpec::Prompt { .. } if self.chat.is_none() => Err(CannotHold::NoModel {
+                agent: agent.id.clone(),
+            }),
+            MindSpec::Prompt { .. } | MindSpec::Flow(_) => Ok(()),
+        }
+    }
+
+    /// The client for requests that are no call's.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// What a call needs that has come in, with the values that it brings for the agent's variables.
+    pub fn means(
+        &self,
+        claims: &Claims,
+        arrival: Arrival,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Means, CannotHold> {
         let agent = &*arrival.agent;
-        let vars = agent.ready(claims.direction, &arrival.variables)?;
+        let vars = agent.ready(claims.direction, variables)?;
         let mind = match &agent.mind {
             MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
             MindSpec::Prompt { prompt, greeting } => {

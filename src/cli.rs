@@ -404,6 +404,7 @@ fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
         },
         expires_unix_s: now_s + args.ttl,
         reusable: args.reusable,
+        carrier: None,
     };
     println!(
         "{}{}/{}",

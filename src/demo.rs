@@ -150,6 +150,7 @@ impl Stage {
             direction: Direction::Inbound,
             expires_unix_s: u64::try_from(clock::unix_ms() / 1_000)? + URL_SECONDS,
             reusable: false,
+            carrier: None,
         };
         let token = sign(&claims, &self.key);
         Ok((format!("{}{MEDIA_PATH}/{token}", self.server), call_id))

@@ -30,6 +30,7 @@ use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState, Begun, NewAttempt};
 use crate::store::calls::{CallStatus, NewCall};
 use crate::vault::{ClientKeys, VaultError};
+use crate::webhooks::Addresses;
 use crate::{clock, desk::Desk};
 
 /// How old a yes of the policy's may be when the carrier is asked, ms.
@@ -44,11 +45,15 @@ pub trait Reach: Send + Sync {
 }
 
 /// By the carriers' own interfaces.
-struct ByRest(reqwest::Client);
+struct ByRest {
+    http: reqwest::Client,
+    /// The operator's, in place of the carrier's own.
+    base_url: Option<String>,
+}
 
 impl Reach for ByRest {
     fn carrier(&self, account: &Account) -> Arc<dyn Carrier> {
-        Arc::new(account.carrier(self.0.clone(), None))
+        Arc::new(account.carrier(self.http.clone(), self.base_url.as_deref()))
     }
 }
 
@@ -74,7 +79,7 @@ pub struct Order {
     pub record: bool,
     /// How long it may ring.
     pub ring: Duration,
-    /// What to find out about who answers.
+    /// What to find out about who answers; the verdict is told to the live call.
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
@@ -143,9 +148,9 @@ impl Dialer {
         }
     }
 
-    /// One that uses the carriers' own interfaces.
-    pub fn by_rest(http: reqwest::Client) -> Self {
-        Self::new(Arc::new(ByRest(http)), clock::unix_ms)
+    /// One that uses the carriers' own interfaces, or one at an address of the operator's.
+    pub fn by_rest(http: reqwest::Client, base_url: Option<String>) -> Self {
+        Self::new(Arc::new(ByRest { http, base_url }), clock::unix_ms)
     }
 
     /// The time of day by which it decides, ms since 1970.
@@ -382,6 +387,7 @@ async fn write(
 }
 
 fn placement(app: &App, attempt: &Attempt, to: &PhoneNumber, order: &Order) -> Place {
+    let addresses = Addresses::new(&app.public_url, &attempt.carrier_id);
     let url = |what| webhook::url(&app.public_url, &attempt.carrier_id, what, &attempt.id);
     Place {
         from: order.from.clone(),
@@ -390,6 +396,9 @@ fn placement(app: &App, attempt: &Attempt, to: &PhoneNumber, order: &Order) -> P
         status_url: url(webhook::STATUS),
         ring: order.ring,
         length_max: LENGTH_MAX,
-        machines: order.machines.clone(),
+        machines: order.machines.as_ref().map(|machines| MachineDetection {
+            verdict_url: Some(addresses.answered_by(&attempt.call_id)),
+            ..machines.clone()
+        }),
     }
 }

@@ -31,3 +31,4 @@ pub mod telephony;
 pub mod think;
 pub mod tickets;
 pub mod vault;
+pub mod webhooks;

@@ -14,6 +14,7 @@ use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents};
+use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side};
 use crate::dial::{Plan, PlanError};
 use crate::ids::{self, ClientId};
@@ -66,8 +67,6 @@ pub struct Arrival {
     pub agent: Arc<Agent>,
     /// The rule by which it may be stored.
     pub mode: Mode,
-    /// What the agent is told of it, beside its own defaults.
-    pub variables: BTreeMap<String, String>,
     /// Where it is kept; nothing is if absent.
     pub keep: Option<Keep>,
     /// What operators tell it.
@@ -96,12 +95,13 @@ impl Reception {
         }
     }
 
-    /// Receives the call of these claims.
+    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
     pub async fn receive(
         &self,
         desk: &Arc<Desk>,
         claims: &Claims,
         call_id: &str,
+        carrier_call_id: Option<String>,
     ) -> Result<Arrival, Turned> {
         let client = match &claims.client {
             Some(named) => Some(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
@@ -113,7 +113,6 @@ impl Reception {
             return Ok(Arrival {
                 agent,
                 mode: Mode::NoRecord,
-                variables: BTreeMap::new(),
                 keep: None,
                 controls: None,
                 ledger: None,
@@ -124,7 +123,9 @@ impl Reception {
             keys => keys?,
         };
         let agent = self.agent(desk, &keys, &claims.agent).await?;
-        self.keep(desk, &keys, claims, call_id, agent).await
+        let carrier = (TWILIO, carrier_call_id);
+        self.keep(desk, &keys, claims, call_id, agent, carrier)
+            .await
     }
 
     /// The agent of a name or id, as this client may use it.
@@ -173,6 +174,7 @@ impl Reception {
         claims: &Claims,
         call_id: &str,
         agent: Arc<Agent>,
+        (carrier, carrier_call_id): (&str, Option<String>),
     ) -> Result<Arrival, Turned> {
         let person = match claims.direction {
             Direction::Inbound => claims.from.as_ref(),
@@ -211,6 +213,8 @@ impl Reception {
                 created_ms: unix_ms,
                 consent_mode: Some(mode),
                 rules: Some(rules.clone()),
+                carrier: Some(carrier.to_owned()),
+                carrier_call_id,
                 ..new
             };
             let calls = desk.store.calls();
@@ -246,7 +250,6 @@ impl Reception {
         Ok(Arrival {
             agent,
             mode,
-            variables: plan.map(|plan| plan.variables).unwrap_or_default(),
             keep,
             controls: Some(desk.live.register(keys.id(), call_id)),
             ledger: Some(ledger),
@@ -314,7 +317,7 @@ fn new_call(
         consent_mode: None,
         rules: None,
         sealed_key: None,
-        carrier: Some("twilio".to_owned()),
+        carrier: None,
         carrier_call_id: None,
         metadata: None,
     }

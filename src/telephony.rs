@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use metrics::counter;
 use tracing::Instrument as _;
 use trunkline_core::token::{Claims, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
@@ -16,6 +17,7 @@ use crate::line::Line;
 use crate::reception::Turned;
 use crate::session::{Means, Session};
 use crate::tickets::Refused;
+use crate::webhooks::verify_upgrade;
 
 /// Where carriers open their media sockets; the token follows.
 pub const MEDIA_PATH: &str = "/media/twilio";
@@ -24,17 +26,22 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 /// A socket's read buffer is this large from its first byte to its last; the default is 128 KiB.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// `GET /media/twilio/{token}`: refused before the upgrade unless the token is ours, in time and unused, and there is
-/// room for the call.
+/// `GET /media/twilio/{token}`: refused before the upgrade unless the token is ours, in time and unused, the carrier signed
+/// the request where it must, and there is room for the call. A stranger leaves nothing behind but a count.
 pub async fn media(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let claims = match app.tickets.admit(&token) {
         Ok(claims) => claims,
         Err(refused) => return refuse(&refused),
     };
+    if let Err(forged) = verify_upgrade(&app, &claims, &headers, &uri).await {
+        return forged;
+    }
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
@@ -54,13 +61,21 @@ pub async fn media(
         return refuse(&refused);
     }
     let call_id: Arc<str> = app.call_id(&claims).into();
-    let arrival = match app.reception.receive(&app.desk, &claims, &call_id).await {
+    let awaited = app.awaited.take(&call_id);
+    let (carrier_call_id, variables) = awaited
+        .map(|call| (call.carrier_call_id, call.variables))
+        .unwrap_or_default();
+    let received = app
+        .reception
+        .receive(&app.desk, &claims, &call_id, carrier_call_id)
+        .await;
+    let arrival = match received {
         Ok(arrival) => arrival,
         Err(turned) => return turn_away(&turned),
     };
     let ledger = arrival.ledger.clone();
     let hears_again = arrival.agent.second_pass && arrival.keep.is_some();
-    let means = match app.means(&claims, arrival) {
+    let means = match app.means(&claims, arrival, &variables) {
         Ok(means) => means,
         Err(error) => {
             tracing::error!(%error, "call not held");
@@ -126,12 +141,13 @@ fn turn_away(turned: &Turned) -> Response {
 }
 
 fn refuse(refused: &Refused) -> Response {
-    tracing::warn!("media socket refused: {refused}");
-    let status = match refused {
-        Refused::Token(TokenError::Malformed | TokenError::BadSignature) => StatusCode::FORBIDDEN,
-        Refused::Token(TokenError::Expired { .. }) => StatusCode::GONE,
-        Refused::Used => StatusCode::CONFLICT,
-        Refused::Reusable => StatusCode::FORBIDDEN,
+    let (status, reason) = match refused {
+        Refused::Token(TokenError::Malformed) => (StatusCode::FORBIDDEN, "malformed"),
+        Refused::Token(TokenError::BadSignature) => (StatusCode::FORBIDDEN, "token"),
+        Refused::Token(TokenError::Expired { .. }) => (StatusCode::FORBIDDEN, "expired"),
+        Refused::Used => (StatusCode::CONFLICT, "used"),
+        Refused::Reusable => (StatusCode::FORBIDDEN, "reusable"),
     };
+    counter!("trunkline_media_refused_total", "reason" => reason).increment(1);
     (status, format!("{refused}\n")).into_response()
 }

@@ -203,6 +203,7 @@ impl Server {
             direction: Direction::Inbound,
             expires_unix_s: u64::try_from(clock::unix_ms() / 1_000)? + URL_SECONDS,
             reusable,
+            carrier: None,
         };
         let token = sign(&claims, &self.key);
         let url = format!("ws://{}{}/{token}", self.address, telephony::MEDIA_PATH);

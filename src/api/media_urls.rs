@@ -100,6 +100,7 @@ pub(super) async fn create(
             },
             expires_unix_s: u64::try_from(expires_ms / 1_000).unwrap_or(0),
             reusable: false,
+            carrier: None,
         };
         let url = app
             .media_url(&claims)

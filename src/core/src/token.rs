@@ -61,6 +61,10 @@ pub struct Claims {
     /// True for a token that may open more than one socket (a shared demo link); false for one call, once.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub reusable: bool,
+    /// The carrier account (`carr_` and a ULID) whose carrier was given this token: its signature must be on the request
+    /// that shows it. Absent for tokens that were given to somebody else.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
 }
 
 impl fmt::Debug for Claims {
@@ -74,6 +78,7 @@ impl fmt::Debug for Claims {
             .field("direction", &self.direction)
             .field("expires_unix_s", &self.expires_unix_s)
             .field("reusable", &self.reusable)
+            .field("carrier", &self.carrier)
             .finish()
     }
 }
@@ -184,6 +189,10 @@ pub fn verify_any(token: &str, keys: &[Key], now_unix_s: u64) -> Result<Claims, 
             .client
             .as_ref()
             .is_some_and(|id| id.len() > NAME_BYTES_MAX)
+        || claims
+            .carrier
+            .as_ref()
+            .is_some_and(|id| id.len() > NAME_BYTES_MAX)
     {
         return Err(TokenError::Malformed);
     }
@@ -215,6 +224,7 @@ mod tests {
             direction: Direction::Inbound,
             expires_unix_s: 1_800_000_000,
             reusable: false,
+            carrier: None,
         }
     }
 
@@ -318,6 +328,7 @@ mod tests {
             direction: Direction::Outbound,
             expires_unix_s: u64::MAX,
             reusable: true,
+            carrier: Some("s".repeat(NAME_BYTES_MAX)),
         };
         let token = sign(&long, &key(1));
         assert!(token.len() <= TOKEN_BYTES_MAX, "{}", token.len());

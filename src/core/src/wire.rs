@@ -3,6 +3,7 @@
 //! Everything here treats the other side as hostile: sizes are bounded, unknown keys are ignored, and no error carries
 //! what a caller said, dialled or is called.
 
+pub mod hook;
 pub mod link;
 pub mod openai;
 pub mod stt;

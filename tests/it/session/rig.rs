@@ -128,6 +128,7 @@ pub(crate) fn claims(agent: &str) -> Claims {
         direction: Direction::Inbound,
         expires_unix_s: now_s() + 300,
         reusable: false,
+        carrier: None,
     }
 }
 

@@ -1,0 +1,221 @@
+//! A call asks what to do: who takes it, and where its media goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use metrics::counter;
+use trunkline_core::token::{Claims, Direction};
+use trunkline_core::wire::hook::Choice;
+use trunkline_core::wire::twilio::twiml::{self, ConnectStream, Reject};
+use trunkline_core::wire::twilio::webhook::{VoiceRequest, Way};
+
+use super::door::{Visit, admit};
+use super::{Addresses, AwaitedCall, CALL, choosing};
+use crate::app::{App, new_call_id};
+use crate::carrier::account::Account;
+use crate::clock;
+use crate::store::numbers::Number;
+
+/// How long the carrier may take to open the socket once it knows where.
+const SOCKET_PATIENCE: Duration = Duration::from_secs(120);
+/// What the carrier's own voice says when nobody can take a call.
+const SORRY: &str =
+    "We are sorry, your call cannot be taken at the moment. Please call again later. Goodbye.";
+const SORRY_LANGUAGE: &str = "en-US";
+
+/// What is to become of a call.
+enum Verdict {
+    /// Its media goes to this socket.
+    Connect(Box<AwaitedCall>),
+    /// It is not taken.
+    Reject(Reject),
+    /// Nobody can take it, and it hears so.
+    Sorry(&'static str),
+}
+
+/// `POST …/voice`: instructions for a call that came in, or for one of ours that was answered.
+pub(super) async fn voice(
+    State(app): State<Arc<App>>,
+    Path(carrier_id): Path<String>,
+    request: Request,
+) -> Response {
+    let visit = match admit(&app, &carrier_id, request).await {
+        Ok(visit) => visit,
+        Err(refused) => return refused,
+    };
+    let Ok(call) = VoiceRequest::read(&visit.form) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let known = app.awaited.of_carrier(&carrier_id, &call.call_id);
+    let verdict = match (known, call.way) {
+        // Asked again, since our answer was lost: it stays the same.
+        (Some(awaited), _) => Verdict::Connect(Box::new(awaited)),
+        (None, Way::Outbound) => answered(&app, &visit, &call),
+        (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
+    };
+    let twiml = match verdict {
+        Verdict::Connect(awaited) => {
+            connect(&app, &carrier_id, *awaited).unwrap_or_else(|why| sorry(why))
+        }
+        Verdict::Reject(why) => twiml::reject(why),
+        Verdict::Sorry(why) => sorry(why),
+    };
+    xml(twiml)
+}
+
+/// `POST …/after`: what comes after the media stream. A call whose socket never opened hears that it cannot be taken.
+pub(super) async fn after(
+    State(app): State<Arc<App>>,
+    Path(carrier_id): Path<String>,
+    request: Request,
+) -> Response {
+    let visit = match admit(&app, &carrier_id, request).await {
+        Ok(visit) => visit,
+        Err(refused) => return refused,
+    };
+    let call_id = visit.form.first("CallSid").unwrap_or_default();
+    let unmet = app.awaited.of_carrier(&carrier_id, call_id);
+    xml(match unmet {
+        Some(call) => {
+            app.awaited.take(&call.claims.call_id);
+            sorry("no_socket")
+        }
+        None => twiml::hang_up(),
+    })
+}
+
+fn sorry(why: &'static str) -> String {
+    counter!("trunkline_calls_untaken_total", "reason" => why).increment(1);
+    tracing::warn!(reason = why, "a call could not be taken");
+    twiml::say_and_hang_up(SORRY, SORRY_LANGUAGE)
+}
+
+fn xml(twiml: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response()
+}
+
+/// Whether another call can be held now.
+fn has_room(app: &App) -> bool {
+    !*app.draining.borrow() && app.ears.admit().is_ok()
+}
+
+/// One of ours: who speaks was settled before it was placed.
+fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
+    let call_id = visit.query.first(CALL).unwrap_or_default();
+    let awaited = app.awaited.find(call_id);
+    let Some(awaited) = awaited.filter(|awaited| awaited.carrier_id == visit.account.id) else {
+        return Verdict::Sorry("unknown_call");
+    };
+    if !has_room(app) {
+        return Verdict::Sorry("busy");
+    }
+    Verdict::Connect(Box::new(AwaitedCall {
+        carrier_call_id: Some(call.call_id.clone()),
+        ..awaited
+    }))
+}
+
+async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict {
+    if !has_room(app) {
+        counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
+        return Verdict::Reject(Reject::Busy);
+    }
+    let Some(to) = &call.to else {
+        return Verdict::Reject(Reject::Rejected);
+    };
+    let index = app.desk.own_number_index(to);
+    let number = match app.desk.store.system().number_called(&index).await {
+        Ok(Some(number)) if number.client == account.client => number,
+        Ok(_) => return Verdict::Reject(Reject::Rejected),
+        Err(error) => {
+            tracing::error!(%error, "a called number cannot be looked up");
+            return Verdict::Sorry("store");
+        }
+    };
+    let call_id = new_call_id();
+    let chosen = match choosing::ask(app.http(), account, call, &call_id, &number).await {
+        Choice::Busy => return Verdict::Reject(Reject::Busy),
+        Choice::Reject => return Verdict::Reject(Reject::Rejected),
+        Choice::Take {
+            agent_id,
+            variables,
+        } => agent_id.map_or_else(
+            || (number.agent_id.clone(), variables.clone()),
+            |id| (Some(id), variables.clone()),
+        ),
+    };
+    let Some((agent, variables)) = able(app, account, &number, chosen).await else {
+        return Verdict::Sorry("no_agent");
+    };
+    Verdict::Connect(Box::new(AwaitedCall {
+        claims: Claims {
+            call_id,
+            client: Some(account.client.as_str().to_owned()),
+            agent,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            direction: Direction::Inbound,
+            expires_unix_s: 0,
+            reusable: false,
+            carrier: Some(account.id.clone()),
+        },
+        carrier_id: account.id.clone(),
+        carrier_call_id: Some(call.call_id.clone()),
+        variables,
+    }))
+}
+
+/// The agent that was chosen with its variables, or else the number's own without any, if it can hold a call.
+async fn able(
+    app: &App,
+    account: &Account,
+    number: &Number,
+    (chosen, variables): (Option<String>, BTreeMap<String, String>),
+) -> Option<(String, BTreeMap<String, String>)> {
+    let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
+    let tries = [chosen.map(|id| (id, variables)), own];
+    for (agent_id, variables) in tries.into_iter().flatten() {
+        let found = app
+            .reception
+            .agent(&app.desk, &account.keys, &agent_id)
+            .await;
+        let problem = match found {
+            Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {
+                Ok(()) => return Some((agent_id, variables)),
+                Err(error) => error.to_string(),
+            },
+            Err(turned) => turned.to_string(),
+        };
+        tracing::warn!(agent = %agent_id, problem, "an agent cannot take a call that came in");
+    }
+    None
+}
+
+/// Awaits the call's socket, and tells the carrier where it is.
+pub(crate) fn connect(
+    app: &App,
+    carrier_id: &str,
+    mut call: AwaitedCall,
+) -> Result<String, &'static str> {
+    let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
+    call.claims.expires_unix_s = now_s + SOCKET_PATIENCE.as_secs();
+    call.claims.carrier = Some(carrier_id.to_owned());
+    let url = app.media_url(&call.claims).ok_or("no_signing_key")?;
+    let addresses = Addresses::new(&app.public_url, carrier_id);
+    let (status_url, action) = (addresses.stream(), addresses.after());
+    let stream = ConnectStream {
+        url: &url,
+        parameters: &[],
+        status_url: Some(&status_url),
+        action: Some(&action),
+    };
+    let twiml = twiml::connect(&stream).map_err(|_| "too_long")?;
+    app.awaited
+        .add(call, SOCKET_PATIENCE)
+        .map_err(|_| "too_many")?;
+    Ok(twiml)
+}
