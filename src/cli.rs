@@ -35,7 +35,7 @@ use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::{api, clock, media_key, telephony};
+use crate::{api, clock, dial, media_key, telephony};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -326,6 +326,11 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
+        let open = dial::reconcile::at_start(&app).await;
+        let open = open.context("calls that the last run placed cannot be found")?;
+        if open > 0 {
+            tracing::info!(calls = open, "calls that the last run placed are looked up");
+        }
         let preparing = tokio::spawn({
             let app = Arc::clone(&app);
             async move { app.prepare().await }

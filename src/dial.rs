@@ -61,6 +61,8 @@ impl Reach for ByRest {
 pub struct Dialer {
     reach: Arc<dyn Reach>,
     now_ms: Box<dyn Fn() -> i64 + Send + Sync>,
+    /// Before each look for a call of which nobody knows whether it was placed.
+    waits: Vec<Duration>,
     /// Attempts that are being looked up.
     settling: TaskTracker,
 }
@@ -83,6 +85,8 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
+    /// The hash of the Idempotency-Key with which it was asked for: one key makes one call, across crashes.
+    pub request: Option<[u8; 32]>,
 }
 
 /// Who may be called is asked about.
@@ -144,8 +148,16 @@ impl Dialer {
         Self {
             reach,
             now_ms: Box::new(now_ms),
+            waits: reconcile::WAITS_S.map(Duration::from_secs).into(),
             settling: TaskTracker::new(),
         }
+    }
+
+    /// The same, with other pauses before each look for a call of which nobody knows whether it was placed. After the last
+    /// look, a call that was in no list is taken for one that was never placed.
+    #[must_use]
+    pub fn looking_after(self, waits: Vec<Duration>) -> Self {
+        Self { waits, ..self }
     }
 
     /// One that uses the carriers' own interfaces, or one at an address of the operator's.
@@ -203,7 +215,10 @@ impl Dialer {
         if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
             return Err(NotDialled::Stale);
         }
-        let attempt = write(&app.desk, &allowed, &order, now_ms).await?;
+        let attempt = match write(&app.desk, &allowed, &order, now_ms).await? {
+            Written::New(attempt) => *attempt,
+            Written::Already { call_id } => return Ok(call_id),
+        };
         let carrier = self.reach.carrier(&order.account);
         let place = placement(app, &attempt, allowed.number(), &order);
         let answer = carrier.place(place).await;
@@ -311,13 +326,21 @@ async fn is_suppressed(
     Ok(found.is_some())
 }
 
+/// What is on the disk.
+enum Written {
+    /// The attempt, of which the carrier has heard nothing.
+    New(Box<Attempt>),
+    /// The call that the same request made before.
+    Already { call_id: String },
+}
+
 /// Writes the call and the attempt down.
 async fn write(
     desk: &Desk,
     allowed: &Allowed,
     order: &Order,
     now_ms: i64,
-) -> Result<Attempt, NotDialled> {
+) -> Result<Written, NotDialled> {
     let (keys, to) = (&order.account.keys, allowed.number());
     let subject = keys.subject(Some(to)).await?;
     let (call_id, id) = (new_call_id(), ids::new_id("att"));
@@ -365,12 +388,14 @@ async fn write(
         suppression: desk::suppression_index(keys, to),
         platform_suppression: desk.platform_suppression_index(to),
         asked_ms: now_ms,
+        request: order.request,
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
-        Begun::Ask => Ok(Attempt {
+        Begun::Already { call_id } => Ok(Written::Already { call_id }),
+        Begun::Ask => Ok(Written::New(Box::new(Attempt {
             id,
             call_id,
             carrier_id: new.carrier_id,
@@ -382,7 +407,7 @@ async fn write(
             carrier_call_id: None,
             failure: None,
             asked_ms: now_ms,
-        }),
+        }))),
     }
 }
 

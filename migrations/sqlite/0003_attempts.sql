@@ -20,6 +20,7 @@ CREATE TABLE attempts (
     to_index        BLOB    NOT NULL,
     carrier_call_id TEXT,
     failure         TEXT,
+    request         BLOB,
     asked_ms        INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
     PRIMARY KEY (client_id, id)
@@ -28,4 +29,5 @@ CREATE UNIQUE INDEX attempts_by_id ON attempts (id);
 CREATE UNIQUE INDEX attempts_by_call ON attempts (client_id, call_id);
 CREATE INDEX attempts_by_number ON attempts (client_id, to_index, asked_ms);
 CREATE INDEX attempts_by_carrier ON attempts (client_id, carrier_call_id);
+CREATE INDEX attempts_by_request ON attempts (client_id, request);
 CREATE INDEX attempts_open ON attempts (id) WHERE is_open = 1;

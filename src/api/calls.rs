@@ -3,6 +3,7 @@
 pub(super) mod control;
 pub(super) mod course;
 mod kept;
+pub(super) mod place;
 pub(super) mod recording;
 pub(super) mod transcript;
 

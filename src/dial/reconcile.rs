@@ -1,7 +1,6 @@
 //! Calls of which nobody knows whether the carrier placed them: they are looked up, and never asked for again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::settle::{self, Told};
 use super::{NotCancelled, Plan, PlanError};
@@ -11,8 +10,8 @@ use crate::ids::ClientId;
 use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState};
 
-/// Before each look, seconds. After the last, a call that was in no list was never placed.
-const WAITS_S: [u64; 8] = [1, 2, 5, 10, 30, 60, 120, 300];
+/// Before each look, seconds, unless the dialer has others.
+pub(super) const WAITS_S: [u64; 8] = [1, 2, 5, 10, 30, 60, 120, 300];
 /// The carrier's clock may be behind ours by so much, ms.
 const SKEW_MS: i64 = 30_000;
 /// Attempts that are read at once when the server starts.
@@ -44,8 +43,8 @@ enum Seen {
 /// the outcome stays unknown, and is looked up when the server starts next.
 pub async fn until_known(app: &App, client: &ClientId, attempt_id: &str) {
     let mut last = None;
-    for wait_s in WAITS_S {
-        tokio::time::sleep(Duration::from_secs(wait_s)).await;
+    for wait in &app.dialer().waits {
+        tokio::time::sleep(*wait).await;
         match look(app, client, attempt_id).await {
             Ok(Seen::Known) => return,
             Ok(Seen::Nothing) => last = Some(Seen::Nothing),

@@ -2,6 +2,7 @@
 //! have been dialled is unknown here, and nothing is dialled twice.
 
 use super::calls::{self, CallEnd, NewCall};
+use super::idempotency::KEPT_MS;
 use super::sql::{Columns, args, statements, words};
 use super::suppressions;
 use super::{Durability, Sealed, Store, StoreError};
@@ -15,8 +16,9 @@ macro_rules! columns {
 
 statements! {
     ADD = "INSERT INTO attempts (client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, to_index,
-            asked_ms, is_open)
-        VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, 1)";
+            asked_ms, request, is_open)
+        VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, $11, 1)";
+    OF_REQUEST = "SELECT call_id FROM attempts WHERE client_id = $1 AND request = $2 AND asked_ms > $3";
     FIND = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND id = $2");
     OF_CALL = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND call_id = $2");
     OF_CARRIER = "SELECT id FROM attempts WHERE client_id = $1 AND carrier_call_id = $2";
@@ -97,15 +99,22 @@ pub struct NewAttempt {
     pub platform_suppression: [u8; 32],
     /// Now, ms since 1970.
     pub asked_ms: i64,
+    /// The hash of the Idempotency-Key with which it was asked for.
+    pub request: Option<[u8; 32]>,
 }
 
 /// Whether the carrier may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// Yes: call and attempt are on the disk.
     Ask,
     /// No, and nothing was written: the number has been suppressed since it was allowed.
     Suppressed,
+    /// No, and nothing was written: the same request has made this call already. Its answer was lost with its server.
+    Already {
+        /// `call_…`.
+        call_id: String,
+    },
 }
 
 fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
@@ -142,6 +151,14 @@ impl Attempts<'_> {
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
         }
+        if let Some(request) = &new.request {
+            let args = args![client, request, new.asked_ms - KEPT_MS];
+            if let Some(mut row) = tx.one(OF_REQUEST, args).await? {
+                return Ok(Begun::Already {
+                    call_id: row.text()?,
+                });
+            }
+        }
         calls::add(&mut tx, client, call).await?;
         let args = args![
             client,
@@ -154,6 +171,7 @@ impl Attempts<'_> {
             &new.rules,
             &new.to_index,
             new.asked_ms,
+            new.request.as_ref(),
         ];
         tx.run(ADD, args).await?;
         tx.commit().await?;

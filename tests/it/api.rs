@@ -6,5 +6,5 @@ mod hostile;
 mod kept;
 mod keys;
 mod nouns;
-mod rig;
+pub(crate) mod rig;
 mod strangers;
