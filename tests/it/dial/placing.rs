@@ -59,7 +59,7 @@ async fn a_call_goes_from_its_request_to_its_end() {
     assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
     let twiml = String::from_utf8(answer.bytes.to_vec()).unwrap();
     assert!(
-        twiml.contains("<Connect>") && twiml.contains("wss://trunkline.test/media/twilio/"),
+        twiml.contains("<Connect ") && twiml.contains("wss://trunkline.test/media/twilio/"),
         "{twiml}"
     );
     let awaited = office.api.app.awaited.find(&call_id).unwrap();

@@ -219,7 +219,7 @@ pub(super) fn agent(directions: Value) -> Value {
         "directions": directions,
         "opening": { "legal_entity": "Oak Street Dental LLC", "purpose": "your appointment" },
         "variables": { "day": { "type": "text" } },
-        "flow_text": "start = \"day\"\n[states.day]\nsay = \"Does {{day}} suit you?\"\nend = true\n",
+        "flow_text": "start = \"day\"\nrequired = [\"day\"]\n[states.day]\nsay = \"Does {{day}} suit you?\"\nend = true\n",
     })
 }
 
