@@ -288,7 +288,12 @@ async fn agent(app: &App, keys: &ClientKeys, new: &NewCall) -> Result<Arc<Agent>
     let agent = found.map_err(|turned| match turned {
         Turned::NoAgent => Problem::invalid("/agent_id", "not_found", "there is no such agent"),
         Turned::Store(error) => stored(error),
-        other => Problem::internal(&other),
+        turned @ (Turned::NoClient
+        | Turned::Agent(_)
+        | Turned::Used
+        | Turned::Vault(_)
+        | Turned::Plan(_)
+        | Turned::Unopened(_)) => Problem::internal(&turned),
     })?;
     let held = app.can_hold(&agent, Direction::Outbound, &new.variables);
     match held {

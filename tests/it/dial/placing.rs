@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use trunkline::reception::Turned;
+use trunkline_core::consent::Mode;
 
-use super::rig::{AUTH_TOKEN, FROM, Mood, Office};
+use super::rig::{AUTH_TOKEN, FROM, Mood, Office, agent};
 use crate::api::rig::id;
 
 const TO: &str = "+12125550100";
@@ -210,4 +212,70 @@ async fn a_call_that_rings_can_be_taken_back() {
     let path = format!("/v1/calls/{call_id}/mute");
     let mute = office.api.post(&office.who, &path, &json!(null)).await;
     assert_eq!(mute.code(), "call_not_live");
+}
+
+#[tokio::test]
+async fn the_answered_call_is_the_one_that_was_placed_and_is_held_once() {
+    let office = Office::open().await;
+    let mut spec = agent(json!(["outbound"]));
+    spec["recording"] = json!({ "record": true, "reason": "to help you", "places": ["US-NY"] });
+    let agent_id = id(&office
+        .api
+        .post(&office.who, "/v1/agents", &spec)
+        .await
+        .made());
+    for (record, may_record) in [
+        (json!(null), true),
+        (json!(true), true),
+        (json!(false), false),
+    ] {
+        let mut call = office.call(TO);
+        call["agent_id"] = json!(agent_id);
+        call["record"] = record;
+        call["metadata"] = json!({ "ticket": 7 });
+        let made = office
+            .api
+            .post(&office.who, "/v1/calls", &call)
+            .await
+            .made();
+        let call_id = id(&made);
+        assert_eq!(made["consent"]["mode"], json!(null));
+        let (carrier_call_id, place) = office.carrier.placed().pop().unwrap();
+        office.answered(&place, &carrier_call_id).await;
+        let app = &office.api.app;
+        let awaited = app.awaited.take(&call_id).unwrap();
+        let receive = || {
+            let carrier_call_id = awaited.carrier_call_id.clone();
+            app.reception
+                .receive(&app.desk, &awaited.claims, &call_id, carrier_call_id)
+        };
+        let arrival = receive().await.unwrap();
+        assert_eq!(arrival.mode != Mode::NoRecord, may_record);
+        let call = office.shown(&call_id).await;
+        assert_eq!(call["status"], "in_progress");
+        assert_eq!(call["metadata"], json!({ "ticket": 7 }));
+        assert_eq!(
+            call["consent"]["mode"] == "no_record",
+            !may_record,
+            "{call}"
+        );
+        // The same token, shown again after a restart.
+        assert!(matches!(receive().await, Err(Turned::Used)));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_is_not_held() {
+    let office = Office::open().await;
+    let call_id = id(&office.place(TO).await.made());
+    let (carrier_call_id, place) = office.carrier.placed().remove(0);
+    office.answered(&place, &carrier_call_id).await;
+    let app = &office.api.app;
+    let awaited = app.awaited.find(&call_id).unwrap();
+    office.told(&place, &carrier_call_id, "canceled").await;
+    let reception = &app.reception;
+    let received = reception
+        .receive(&app.desk, &awaited.claims, &call_id, None)
+        .await;
+    assert!(matches!(received, Err(Turned::Used)));
 }
