@@ -136,7 +136,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::NumbersWrite, routes!(numbers::remove))
         .add(Scope::CallsRead, routes!(calls::list))
         .add(Scope::CallsPlace, routes!(calls::place::create))
-        .add(Scope::CallsPlace, routes!(calls::place::check))
+        .add(Scope::CallsPlace, routes!(calls::check::check))
         .add(Scope::CallsRead, routes!(calls::get))
         .add(Scope::CallsControl, routes!(calls::change))
         .add(Scope::CallsRead, routes!(calls::course::events))

@@ -1,5 +1,6 @@
 //! Calls: what is known of them without what was said.
 
+pub(super) mod check;
 pub(super) mod control;
 pub(super) mod course;
 mod kept;
