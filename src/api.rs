@@ -15,6 +15,7 @@ mod numbers;
 mod once;
 mod outside;
 mod page;
+mod policy;
 mod problem;
 mod providers;
 mod rate;
@@ -83,6 +84,7 @@ pub fn router(app: &Arc<App>) -> Router {
         )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .merge(crate::dial::webhook::routes())
         .merge(webhooks::routes())
         .merge(v1)
         .merge(docs::routes(&document))
@@ -133,6 +135,8 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::NumbersWrite, routes!(numbers::change))
         .add(Scope::NumbersWrite, routes!(numbers::remove))
         .add(Scope::CallsRead, routes!(calls::list))
+        .add(Scope::CallsPlace, routes!(calls::place::create))
+        .add(Scope::CallsPlace, routes!(calls::check::check))
         .add(Scope::CallsRead, routes!(calls::get))
         .add(Scope::CallsControl, routes!(calls::change))
         .add(Scope::CallsRead, routes!(calls::course::events))
@@ -150,6 +154,8 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
+        .add(Scope::PolicyRead, routes!(policy::get))
+        .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()
 }
 

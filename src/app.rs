@@ -12,6 +12,7 @@ use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::api::ApiLimits;
 use crate::config::CarriersConfig;
 use crate::desk::Desk;
+use crate::dial::Dialer;
 use crate::egress::Egress;
 use crate::provider::{Ears, StageError, Voice};
 use crate::providers::Providers;
@@ -51,6 +52,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// Who places calls; the carriers' own interfaces while it is not set.
+    pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
     pub awaited: Awaited,
     /// What the operator has said of carriers; their own addresses and rules while it is not set.
@@ -61,6 +64,7 @@ pub struct App {
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
     pub stacks: Stacks,
+    http: reqwest::Client,
 }
 
 /// What a server is made of.
@@ -91,9 +95,9 @@ pub struct Parts {
 
 impl App {
     /// A server that does not listen yet.
-    pub fn new(parts: Parts) -> Arc<Self> {
+    pub fn new(parts: Parts) -> Result<Arc<Self>, reqwest::Error> {
         let voice = Arc::clone(&parts.voice);
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
             reception: Reception::new(parts.agents.clone(), parts.place),
@@ -105,12 +109,14 @@ impl App {
             desk: parts.desk,
             public_url: parts.public_url,
             limits: parts.limits,
+            dialer: OnceLock::new(),
             awaited: Awaited::default(),
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, voice, parts.defaults),
-        })
+            http: crate::egress::client()?,
+        }))
     }
 
     /// Voices ahead what every call may need at once, so that no caller waits for it and no later failure of the voice
@@ -149,6 +155,15 @@ impl App {
             Some(voice) => voice.keep(sentence, agent.speed).await,
             None => Ok(()),
         }
+    }
+
+    /// Who places calls.
+    pub fn dialer(&self) -> &Dialer {
+        self.dialer.get_or_init(|| {
+            let carriers = self.carriers.get();
+            let base_url = carriers.and_then(|carriers| carriers.twilio_base_url.clone());
+            Dialer::by_rest(self.http.clone(), base_url)
+        })
     }
 
     /// The address at which a carrier opens the call of these claims; none on a server without a signing key.

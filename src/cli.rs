@@ -37,7 +37,7 @@ use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::{api, media_key};
+use crate::{api, dial, media_key};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -290,7 +290,7 @@ fn build(
         public_url: config.public_url(),
         limits: config.limits(),
         place: config.place,
-    });
+    })?;
     app.carriers.get_or_init(|| config.carriers.clone());
     Ok(app)
 }
@@ -310,6 +310,11 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
+        let open = dial::reconcile::at_start(&app).await;
+        let open = open.context("calls that the last run placed cannot be found")?;
+        if open > 0 {
+            tracing::info!(calls = open, "calls that the last run placed are looked up");
+        }
         let preparing = tokio::spawn({
             let app = Arc::clone(&app);
             async move { app.prepare().await }

@@ -156,6 +156,21 @@ pub fn open(keys: &ClientKeys, place: Place<'_>, sealed: &Sealed) -> Result<Stri
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Seals a text that is about a person: unreadable once they are forgotten.
+pub fn seal_for(subject: &SubjectKeys, place: Place<'_>, text: &str) -> Sealed {
+    Sealed(subject.seal(&place.aad(), text.as_bytes()))
+}
+
+/// Opens what [`seal_for`] sealed for the same place.
+pub fn open_for(
+    subject: &SubjectKeys,
+    place: Place<'_>,
+    sealed: &Sealed,
+) -> Result<String, Unopened> {
+    let bytes = subject.open(&place.aad(), &sealed.0)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 impl Desk {
     /// Whose a call is that names no client; a client that was added beside the server counts within a minute.
     pub fn unnamed(&self) -> Unnamed {

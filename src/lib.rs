@@ -12,6 +12,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod desk;
+pub mod dial;
 pub mod egress;
 pub mod ids;
 pub mod journal;

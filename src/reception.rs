@@ -16,14 +16,15 @@ use trunkline_core::token::{Claims, Direction};
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side, Unnamed, opt_outs};
+use crate::dial::{Plan, PlanError};
 use crate::ids::ClientId;
 use crate::journal::JournalFailure;
 use crate::session::{Keep, Matters};
 use crate::store::StoreError;
-use crate::store::calls::{CallStatus, NewCall};
+use crate::store::calls::{CallStatus, NewCall, TakenCall};
 use crate::store::consents::Withdrawal;
 use crate::store::suppressions::NewSuppression;
-use crate::vault::{ClientKeys, Unopened, VaultError};
+use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
 use crate::{clock, live::Controls};
 
 /// Compiled versions that are kept at hand.
@@ -56,6 +57,9 @@ pub enum Turned {
     /// The vault.
     #[error("the vault does not open: {0}")]
     Vault(#[from] VaultError),
+    /// What was planned of the call cannot be had.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// What is stored of the agent cannot be opened.
     #[error("the agent's stored version cannot be opened: {0}")]
     Unopened(#[from] Unopened),
@@ -194,7 +198,13 @@ impl Reception {
             Direction::Inbound => claims.from.as_ref(),
             Direction::Outbound => claims.to.as_ref(),
         };
-        let verdict = verdict(self.rules, &self.facts(&agent, person));
+        let plan = match claims.direction {
+            Direction::Inbound => None,
+            Direction::Outbound => Plan::of_call(desk, keys, call_id).await?,
+        };
+        let mut facts = self.facts(&agent, person);
+        facts.policy.record &= plan.as_ref().is_none_or(|plan| plan.record);
+        let verdict = verdict(self.rules, &facts);
         let mode = agent
             .settings_for(claims.direction, verdict.mode)
             .consent
@@ -202,34 +212,32 @@ impl Reception {
         let mode = mode.unwrap_or(Mode::NoRecord);
         let subject = keys.subject(person).await?;
         let unix_ms = clock::unix_ms();
-        let seal = |side, number: &Option<PhoneNumber>| {
-            number
-                .as_ref()
-                .map(|number| desk::seal_call_number(keys, &subject, call_id, side, number))
-        };
         let rules = verdict.pack.at_checksum();
-        let new = NewCall {
-            id: call_id.to_owned(),
-            agent_id: agent.id.clone(),
-            agent_version: agent.version,
-            direction: claims.direction,
-            status: CallStatus::InProgress,
-            created_ms: unix_ms,
-            from: seal(Side::From, &claims.from),
-            to: seal(Side::To, &claims.to),
-            subject_id: Some(subject.id().as_str().to_owned()),
-            consent_mode: Some(mode),
-            rules: Some(rules.clone()),
-            sealed_key: None,
-            carrier: Some(carrier.to_owned()),
-            carrier_call_id,
-            metadata: None,
-        };
-        desk.store
-            .calls()
-            .add(keys.id(), &new)
-            .await
-            .map_err(held_before)?;
+        if plan.is_some() {
+            let taken = TakenCall {
+                now_ms: unix_ms,
+                consent_mode: mode,
+                rules: &rules,
+                agent_version: agent.version,
+            };
+            let calls = desk.store.calls();
+            let taken = calls.taken(keys.id(), call_id, &taken).await;
+            if !taken.map_err(Turned::Store)? {
+                return Err(Turned::Used);
+            }
+        } else {
+            let new = new_call(keys, &subject, claims, call_id, &agent);
+            let new = NewCall {
+                created_ms: unix_ms,
+                consent_mode: Some(mode),
+                rules: Some(rules.clone()),
+                carrier: Some(carrier.to_owned()),
+                carrier_call_id,
+                ..new
+            };
+            let calls = desk.store.calls();
+            calls.add(keys.id(), &new).await.map_err(held_before)?;
+        }
         let began = Began {
             unix_ms,
             agent: agent.id.clone(),
@@ -304,6 +312,38 @@ impl Reception {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, u32), Arc<Agent>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The row of a call that has come in.
+fn new_call(
+    keys: &ClientKeys,
+    subject: &SubjectKeys,
+    claims: &Claims,
+    call_id: &str,
+    agent: &Agent,
+) -> NewCall {
+    let seal = |side, number: &Option<PhoneNumber>| {
+        number
+            .as_ref()
+            .map(|number| desk::seal_call_number(keys, subject, call_id, side, number))
+    };
+    NewCall {
+        id: call_id.to_owned(),
+        agent_id: agent.id.clone(),
+        agent_version: agent.version,
+        direction: claims.direction,
+        status: CallStatus::InProgress,
+        created_ms: 0,
+        from: seal(Side::From, &claims.from),
+        to: seal(Side::To, &claims.to),
+        subject_id: Some(subject.id().as_str().to_owned()),
+        consent_mode: None,
+        rules: None,
+        sealed_key: None,
+        carrier: None,
+        carrier_call_id: None,
+        metadata: None,
     }
 }
 

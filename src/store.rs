@@ -8,10 +8,12 @@
 
 pub mod agents;
 pub mod api_keys;
+pub mod attempts;
 pub mod calls;
 pub mod carriers;
 pub mod clients;
 pub mod consents;
+pub mod dialling;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
@@ -248,6 +250,18 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Calls that carriers were asked for.
+    #[must_use]
+    pub fn attempts(&self) -> attempts::Attempts<'_> {
+        attempts::Attempts(self)
+    }
+
+    /// What clients allow of their dialling.
+    #[must_use]
+    pub fn dialling(&self) -> dialling::Dialling<'_> {
+        dialling::Dialling(self)
+    }
+
     /// Requests that may be repeated.
     #[must_use]
     pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
@@ -371,14 +385,16 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 15] = [
+    let files: [(&str, &[(&str, &'static str)]); 17] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
+        ("attempts", attempts::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),
         ("consents", consents::STATEMENTS),
+        ("dialling", dialling::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("numbers", numbers::STATEMENTS),

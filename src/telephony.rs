@@ -142,9 +142,11 @@ fn turn_away(turned: &Turned) -> Response {
     let status = match turned {
         Turned::NoAgent | Turned::NoClient | Turned::WhichClient => StatusCode::NOT_FOUND,
         Turned::Used => StatusCode::CONFLICT,
-        Turned::Agent(_) | Turned::Store(_) | Turned::Vault(_) | Turned::Unopened(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Turned::Agent(_)
+        | Turned::Plan(_)
+        | Turned::Store(_)
+        | Turned::Vault(_)
+        | Turned::Unopened(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     tracing::warn!("call turned away: {turned}");
     (status, format!("{turned}\n")).into_response()

@@ -14,10 +14,13 @@ use axum::routing::post;
 
 use crate::app::App;
 pub use awaited::{AWAITED_MAX, Awaited, AwaitedCall, Full};
+pub(crate) use course::moment;
 pub use door::verify_upgrade;
+pub(crate) use door::{Visit, admit};
+pub(crate) use voice::connect;
 
 /// Where Twilio's webhooks are; the account's id and what is told follow.
-const TWILIO_PATH: &str = "/webhooks/twilio";
+pub(crate) const TWILIO_PATH: &str = "/webhooks/twilio";
 /// The parameter that names one of our calls, of which the carrier's id may not be known yet.
 const CALL: &str = "call";
 

@@ -1,8 +1,10 @@
 //! Calls: what is known of them without what was said.
 
+pub(super) mod check;
 pub(super) mod control;
 pub(super) mod course;
 mod kept;
+pub(super) mod place;
 pub(super) mod recording;
 pub(super) mod transcript;
 

@@ -171,6 +171,18 @@ impl Once {
         Ok((once, bytes, headers))
     }
 
+    /// What the request is known by, if it carries a key: the same for its repetitions.
+    pub(super) fn fingerprint(&self) -> Option<[u8; 32]> {
+        let key = self.key.as_ref()?;
+        let hash = Sha256::new()
+            .chain_update(&self.route)
+            .chain_update([0])
+            .chain_update(key)
+            .chain_update([0])
+            .chain_update(self.request_hash);
+        Some(hash.finalize().into())
+    }
+
     /// Does it, unless it was done. Once begun it is brought to its end, whether or not the client still waits.
     pub(super) async fn settle(
         self,

@@ -10,6 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::when::When;
+
 /// The media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -43,6 +45,12 @@ pub enum Code {
     CallBusy,
     /// The call's agent follows a script, and can be told nothing.
     AgentFollowsScript,
+    /// The number asked not to be called.
+    Suppressed,
+    /// The number may not be called; `errors` has every reason.
+    CallNotAllowed,
+    /// The number may not be called now; `errors` has every reason, and `retry_at` the next moment, if there is one.
+    OutsideCallingHours,
     /// The same Idempotency-Key is being worked on.
     IdempotencyInProgress,
     /// The Idempotency-Key was used for another request.
@@ -65,7 +73,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -79,6 +87,9 @@ impl Code {
         Self::CallNotLive,
         Self::CallBusy,
         Self::AgentFollowsScript,
+        Self::Suppressed,
+        Self::CallNotAllowed,
+        Self::OutsideCallingHours,
         Self::IdempotencyInProgress,
         Self::IdempotencyKeyReuse,
         Self::PreconditionFailed,
@@ -153,6 +164,21 @@ impl Code {
                 S::CONFLICT,
                 "The call's agent follows a script, and can be told nothing else",
             ),
+            Self::Suppressed => (
+                "suppressed",
+                S::CONFLICT,
+                "The number asked not to be called",
+            ),
+            Self::CallNotAllowed => (
+                "call_not_allowed",
+                S::FORBIDDEN,
+                "The number may not be called",
+            ),
+            Self::OutsideCallingHours => (
+                "outside_calling_hours",
+                S::CONFLICT,
+                "The number may not be called now",
+            ),
             Self::IdempotencyInProgress => (
                 "idempotency_in_progress",
                 S::CONFLICT,
@@ -223,6 +249,7 @@ pub struct Problem {
     detail: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
     retry_after_s: Option<u64>,
+    retry_at: Option<When>,
     extra: Vec<(header::HeaderName, HeaderValue)>,
 }
 
@@ -259,6 +286,10 @@ pub(super) struct Body9457 {
     /// Seconds after which another try may go better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The moment from which on another try may go better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub retry_at: Option<When>,
 }
 
 impl Problem {
@@ -269,6 +300,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             retry_after_s: None,
+            retry_at: None,
             extra: Vec::new(),
         }
     }
@@ -297,6 +329,12 @@ impl Problem {
     /// With the seconds after which another try may go better.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// With the moment from which on another try may go better, ms since 1970.
+    pub fn retry_at(mut self, unix_ms: i64) -> Self {
+        self.retry_at = Some(When::of(unix_ms));
         self
     }
 
@@ -350,6 +388,7 @@ impl Problem {
             request_id: request_id.to_owned(),
             errors: self.errors,
             retry_after: self.retry_after_s,
+            retry_at: self.retry_at,
         };
         // Only maps with keys that are no strings have no JSON form.
         let json = serde_json::to_vec(&body).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use trunkline_core::consent::{Method, Mode};
 use trunkline_core::token::Direction;
 
-use super::sql::{Arg, Columns, args, statements, words};
+use super::sql::{Arg, Columns, Tx, args, statements, words};
 use super::{Cursor, Page, Sealed, SealedNumber, Store, StoreError};
 use crate::ids::ClientId;
 pub use list::CallFilter;
@@ -52,6 +52,12 @@ statements! {
     LOST = "UPDATE calls SET status = 'ended', ended_ms = COALESCE(ended_ms, answered_ms, created_ms),
             ended_reason = COALESCE(ended_reason, 'server_lost'), rows_done = 1, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND rows_done = 0 AND status IN ('in_progress', 'ended')";
+    NEVER_ANSWERED = "UPDATE calls SET status = 'ended', ended_ms = $3, outcome = $4, ended_by = $5, ended_reason = $6,
+            rows_done = 1, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND status IN ('queued', 'ringing')";
+    TAKEN = "UPDATE calls SET status = 'in_progress', answered_ms = COALESCE(answered_ms, $3), consent_mode = $4,
+            rules = $5, agent_version = $6, revision = revision + 1
+        WHERE client_id = $1 AND id = $2 AND rules IS NULL AND direction = 'outbound' AND status <> 'ended'";
     RECORDED = "UPDATE calls SET recorded_ms = $3, has_recording = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2";
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
@@ -180,6 +186,19 @@ pub struct NewCall {
     pub metadata: Option<Sealed>,
 }
 
+/// What is known of a call that we placed once somebody answered.
+#[derive(Clone, Copy, Debug)]
+pub struct TakenCall<'a> {
+    /// Now, ms since 1970.
+    pub now_ms: i64,
+    /// The rule that holds for it.
+    pub consent_mode: Mode,
+    /// Id and checksum of the rule pack.
+    pub rules: &'a str,
+    /// The version of the agent that speaks.
+    pub agent_version: u32,
+}
+
 /// How a call ended. What is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct CallEnd {
@@ -274,42 +293,82 @@ pub fn parse_direction(word: &str) -> Option<Direction> {
     }
 }
 
+/// The values of [`ADD`].
+fn added(client: &ClientId, new: &NewCall) -> Vec<Arg> {
+    let mode = new.consent_mode.map(|mode| word(&mode));
+    let number = |number: &Option<SealedNumber>| -> (Arg, Arg) {
+        let number = number.as_ref();
+        (
+            number.map(|n| &n.sealed).into(),
+            number.map(|n| &n.index).into(),
+        )
+    };
+    let ((from, from_index), (to, to_index)) = (number(&new.from), number(&new.to));
+    args![
+        client,
+        &new.id,
+        &new.agent_id,
+        new.agent_version,
+        direction_word(new.direction),
+        new.status,
+        new.created_ms,
+        from,
+        from_index,
+        to,
+        to_index,
+        &new.subject_id,
+        &mode,
+        &new.rules,
+        new.sealed_key.as_ref(),
+        &new.carrier,
+        &new.carrier_call_id,
+        new.metadata.as_ref(),
+    ]
+}
+
+/// Adds a call in a transaction that does more.
+pub(super) async fn add(tx: &mut Tx, client: &ClientId, new: &NewCall) -> Result<(), StoreError> {
+    tx.run(ADD, added(client, new)).await.map(|_| ())
+}
+
+/// The carrier has taken the call on, in a transaction that does more.
+pub(super) async fn placed(
+    tx: &mut Tx,
+    client: &ClientId,
+    id: &str,
+    carrier: &str,
+    carrier_call_id: &str,
+) -> Result<(), StoreError> {
+    let args = args![client, id, carrier, carrier_call_id];
+    tx.run(PLACED, args).await.map(|_| ())
+}
+
+/// The call is over without having been answered, in a transaction that does more.
+pub(super) async fn never_answered(
+    tx: &mut Tx,
+    client: &ClientId,
+    id: &str,
+    now_ms: i64,
+    end: &CallEnd,
+) -> Result<(), StoreError> {
+    let args = args![
+        client,
+        id,
+        now_ms,
+        &end.outcome,
+        &end.ended_by,
+        &end.ended_reason
+    ];
+    tx.run(NEVER_ANSWERED, args).await.map(|_| ())
+}
+
 /// The table of calls.
 pub struct Calls<'a>(pub(super) &'a Store);
 
 impl Calls<'_> {
     /// Adds a call. Its revision is 1. [`StoreError::Conflict`] if there is one of that id.
     pub async fn add(&self, client: &ClientId, new: &NewCall) -> Result<(), StoreError> {
-        let mode = new.consent_mode.map(|mode| word(&mode));
-        let number = |number: &Option<SealedNumber>| -> (Arg, Arg) {
-            let number = number.as_ref();
-            (
-                number.map(|n| &n.sealed).into(),
-                number.map(|n| &n.index).into(),
-            )
-        };
-        let ((from, from_index), (to, to_index)) = (number(&new.from), number(&new.to));
-        let args = args![
-            client,
-            &new.id,
-            &new.agent_id,
-            new.agent_version,
-            direction_word(new.direction),
-            new.status,
-            new.created_ms,
-            from,
-            from_index,
-            to,
-            to_index,
-            &new.subject_id,
-            &mode,
-            &new.rules,
-            new.sealed_key.as_ref(),
-            &new.carrier,
-            &new.carrier_call_id,
-            new.metadata.as_ref(),
-        ];
-        self.0.run(ADD, args).await.map(|_| ())
+        self.0.run(ADD, added(client, new)).await.map(|_| ())
     }
 
     /// One call.
@@ -330,6 +389,24 @@ impl Calls<'_> {
         limit: u32,
     ) -> Result<Page<Call>, StoreError> {
         list::page(self.0, client, filter, after, limit).await
+    }
+
+    /// An agent takes on a call that we placed, and that nobody has taken on yet. Whether there is such a call.
+    pub async fn taken(
+        &self,
+        client: &ClientId,
+        id: &str,
+        taken: &TakenCall<'_>,
+    ) -> Result<bool, StoreError> {
+        let args = args![
+            client,
+            id,
+            taken.now_ms,
+            &word(&taken.consent_mode),
+            taken.rules,
+            taken.agent_version
+        ];
+        Ok(self.0.run(TAKEN, args).await? > 0)
     }
 
     /// A queued call rings. Whether it was queued.

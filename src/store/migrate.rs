@@ -24,7 +24,11 @@ macro_rules! migrations {
 }
 
 /// In order; the first is version 1.
-const MIGRATIONS: &[Migration] = migrations!["0001_calls_and_clients", "0002_carrier_account_ids"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_calls_and_clients",
+    "0002_carrier_account_ids",
+    "0003_attempts",
+];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (
     version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, applied_ms INTEGER NOT NULL) STRICT";

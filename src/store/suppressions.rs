@@ -1,7 +1,7 @@
 //! Who must not be called. A suppression holds from the moment [`Suppressions::add`] returns, and is never deleted.
 
 use super::page::rows_asked;
-use super::sql::{Columns, args, statements, words};
+use super::sql::{Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Store, StoreError};
 use crate::ids::ClientId;
 
@@ -206,6 +206,18 @@ impl Suppressions<'_> {
             .await?
             > 0)
     }
+}
+
+/// Whether anything forbids a client to call a number, asked in a transaction that does more.
+pub(super) async fn forbids(
+    tx: &mut Tx,
+    client: &ClientId,
+    hash: &[u8; 32],
+    platform_hash: &[u8; 32],
+) -> Result<bool, StoreError> {
+    let platform = tx.one(CHECK, args![PLATFORM, platform_hash, ""]).await?;
+    let own = tx.one(CHECK, args![client, hash, ""]).await?;
+    Ok(platform.is_some() || own.is_some())
 }
 
 pub(super) async fn add_platform(

@@ -2,6 +2,7 @@
 //! tidying up. Nothing here may be reached by a client.
 
 use super::api_keys::{self, ApiKey};
+use super::attempts::{self, Attempt};
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::numbers::{self, Number};
@@ -109,6 +110,20 @@ impl System<'_> {
             return Ok(None);
         };
         Ok(Some((row.client()?, row.text()?)))
+    }
+
+    /// Whose an attempt is that a webhook's address names, and the attempt.
+    pub async fn attempt(&self, id: &str) -> Result<Option<(ClientId, Attempt)>, StoreError> {
+        attempts::named(self.0, id).await
+    }
+
+    /// Attempts whose calls are not known to be over, in the order of their ids, behind `after`, at most `limit`.
+    pub async fn open_attempts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
+        attempts::open(self.0, after, limit).await
     }
 
     /// Calls whose rows are not complete, in the order of their ids, behind `after`, at most `limit`: those under way, and

@@ -183,7 +183,7 @@ async fn note(
 }
 
 /// When it happened by the carrier's clock, if that can be believed.
-fn moment(told_unix_s: Option<i64>, now_ms: i64) -> i64 {
+pub(crate) fn moment(told_unix_s: Option<i64>, now_ms: i64) -> i64 {
     let told_ms = told_unix_s.map(|s| s.saturating_mul(1_000));
     told_ms
         .filter(|ms| ms.abs_diff(now_ms) <= CLOCK_MS_MAX.unsigned_abs())

@@ -16,17 +16,17 @@ use crate::desk::Unnamed;
 use crate::ids::{self, ClientId};
 
 /// A request that is the carrier's.
-pub(super) struct Visit {
+pub(crate) struct Visit {
     /// The account it is about.
-    pub(super) account: Account,
+    pub(crate) account: Account,
     /// Its body.
-    pub(super) form: Form,
+    pub(crate) form: Form,
     /// Its query.
-    pub(super) query: Form,
+    pub(crate) query: Form,
 }
 
 /// Lets a request in if the carrier signed it with a secret of the account that its address names.
-pub(super) async fn admit(
+pub(crate) async fn admit(
     app: &App,
     carrier_id: &str,
     request: Request,

@@ -194,7 +194,11 @@ async fn able(
 }
 
 /// Awaits the call's socket, and tells the carrier where it is.
-fn connect(app: &App, carrier_id: &str, mut call: AwaitedCall) -> Result<String, &'static str> {
+pub(crate) fn connect(
+    app: &App,
+    carrier_id: &str,
+    mut call: AwaitedCall,
+) -> Result<String, &'static str> {
     let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
     call.claims.expires_unix_s = now_s + SOCKET_PATIENCE.as_secs();
     call.claims.carrier = Some(carrier_id.to_owned());

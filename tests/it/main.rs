@@ -14,6 +14,7 @@ mod cli;
 mod cli_folder;
 mod commands_recall;
 mod desk;
+mod dial;
 mod doorway;
 mod journal;
 mod kept;

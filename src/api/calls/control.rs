@@ -14,7 +14,9 @@ use crate::api::auth::Caller;
 use crate::api::body::{Id, text};
 use crate::api::once::{Bare, Made, Once, Posted};
 use crate::api::problem::{Code, Problem};
+use crate::api::refuse::stored;
 use crate::app::App;
+use crate::dial::NotCancelled;
 use crate::live::{Control, Untold};
 
 const CONTEXT_CHARS_MAX: usize = 8_000;
@@ -59,12 +61,15 @@ async fn tell(
 ) -> Result<Response, Problem> {
     find(&app.desk, &caller, &id).await?;
     let work = async move {
-        let sent = app.desk.live.send(&caller.client, &id, control);
-        sent.map_err(|untold| match untold {
-            Untold::NotLive => Problem::new(Code::CallNotLive),
-            Untold::Scripted => Problem::new(Code::AgentFollowsScript),
-            Untold::Busy => Problem::new(Code::CallBusy).retry_after(1),
-        })?;
+        let hangs_up = control == Control::HangUp;
+        match app.desk.live.send(&caller.client, &id, control) {
+            Ok(()) => {}
+            Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
+            Err(Untold::Busy) => return Err(Problem::new(Code::CallBusy).retry_after(1)),
+            // Nobody has answered it yet, perhaps.
+            Err(Untold::NotLive) if hangs_up => cancel(&app, &caller, &id).await?,
+            Err(Untold::NotLive) => return Err(Problem::new(Code::CallNotLive)),
+        }
         let answer = Told {
             call_id: id.clone(),
             told,
@@ -75,7 +80,25 @@ async fn tell(
     once.settle(work).await
 }
 
+/// Takes back a call that we placed and nobody has answered.
+async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
+    let cancelled = app.dialer().cancel(app, &caller.client, id).await;
+    cancelled.map_err(|error| match error {
+        NotCancelled::NotLive => Problem::new(Code::CallNotLive),
+        NotCancelled::NotYet => Problem::new(Code::CallBusy)
+            .detail("whether the carrier has the call is being looked up")
+            .retry_after(2),
+        NotCancelled::Store(error) => stored(error),
+        error @ (NotCancelled::Carrier(_) | NotCancelled::Account(_)) => {
+            tracing::warn!(%error, "a call is not taken back");
+            Problem::new(Code::Unavailable).retry_after(2)
+        }
+    })
+}
+
 /// Say goodbye and end
+///
+/// A call that we placed and nobody has answered yet is taken back at the carrier, without a word.
 #[utoipa::path(
     post, path = "/v1/calls/{id}/hangup", tag = "live calls", params(("id" = String, Path)),
     responses((status = 202, body = Told)),

@@ -76,5 +76,15 @@ pub fn of(number: &PhoneNumber) -> Numbered {
     }
 }
 
+/// The names of IANA time zones that a place has; of a part that the table does not tell apart, its country's; of a place
+/// that nobody knows, all there are. Never empty.
+pub fn zones_of(place: Place) -> &'static [&'static str] {
+    let table: &'static table::Table = &TABLE;
+    let of = |place| table.zones.get(&place);
+    of(place)
+        .or_else(|| of(place.country()))
+        .map_or(&table.world, |zones| zones)
+}
+
 #[cfg(test)]
 mod tests;

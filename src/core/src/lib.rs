@@ -16,6 +16,7 @@
 //! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
 //! | [`transcript`] | what was said, for people and programs to read |
 //! | [`geo`] | where a number is: country, places, time zones |
+//! | [`policy`] | whether a number may be called now |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`phone`], [`time`] | numbers and moments |
@@ -29,6 +30,7 @@ pub mod geo;
 pub mod guard;
 pub mod journal;
 pub mod phone;
+pub mod policy;
 pub mod record;
 pub mod time;
 pub mod token;

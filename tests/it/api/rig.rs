@@ -123,7 +123,8 @@ impl Api {
                 ..ApiLimits::default()
             },
             place: None,
-        });
+        })
+        .unwrap();
         Self {
             router: router(&app),
             app,

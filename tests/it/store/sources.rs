@@ -52,10 +52,12 @@ fn only_the_store_speaks_sql() {
 const AGGREGATES: &[&str] = &[
     "agents",
     "api_keys",
+    "attempts",
     "calls",
     "carriers",
     "clients",
     "consents",
+    "dialling",
     "events",
     "idempotency",
     "numbers",
@@ -146,6 +148,8 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
     // Of an aggregate's statements, those that name no client are asked by the system alone.
     const OF_THE_SYSTEM: &[&str] = &[
         "idempotency.PURGE",
+        "attempts.NAMED",
+        "attempts.OPEN",
         "carriers.NAMED",
         "numbers.CALLED",
         "providers.DEFAULT_",

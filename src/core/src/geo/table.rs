@@ -1,5 +1,6 @@
 //! The table of prefixes, as `data/generate.py` writes it, and the longest prefix of a number in it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::{Evidence, Place};
@@ -26,6 +27,8 @@ pub(super) struct Value {
 pub(super) struct Table {
     /// Zones of a number of which nothing is known.
     pub(super) world: Box<[&'static str]>,
+    /// Zones of every place: of all numbers that are of this place alone.
+    pub(super) zones: BTreeMap<Place, Box<[&'static str]>>,
     values: Vec<Value>,
     /// Prefixes and the index of their values, sorted. A prefix is its digits as a number, behind a leading 1 that keeps
     /// its length.
@@ -53,6 +56,7 @@ impl Table {
     fn parse(text: &'static str) -> Result<Self, String> {
         let mut table = Self {
             world: Box::default(),
+            zones: BTreeMap::new(),
             values: Vec::new(),
             prefixes: Vec::new(),
             longest: 0,
@@ -84,6 +88,7 @@ impl Table {
         {
             return Err("a prefix is there twice".to_owned());
         }
+        table.zones = zones_by_place(&table.values);
         Ok(table)
     }
 
@@ -124,6 +129,17 @@ impl Table {
         }
         Some(())
     }
+}
+
+fn zones_by_place(values: &[Value]) -> BTreeMap<Place, Box<[&'static str]>> {
+    let mut zones = BTreeMap::<Place, BTreeSet<&'static str>>::new();
+    for value in values {
+        if let [place] = *value.places {
+            zones.entry(place).or_default().extend(&value.zones);
+        }
+    }
+    let boxed = |(place, zones): (_, BTreeSet<_>)| (place, zones.into_iter().collect());
+    zones.into_iter().map(boxed).collect()
 }
 
 /// `N ZONE,ZONE,…`; sets are numbered in order.

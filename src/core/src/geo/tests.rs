@@ -368,3 +368,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_has_the_zones_of_all_its_numbers() {
+    let cases = [
+        ("US-CA", "America/Los_Angeles"),
+        ("US-FL", "America/Chicago America/New_York"),
+        ("US-AZ", "America/Denver America/Phoenix"),
+        ("DE", "Europe/Berlin"),
+        ("GB-ENG", "Europe/London"),
+        ("US", FIFTY_STATES),
+    ];
+    for (code, zones) in cases {
+        let place = Place::parse(code).unwrap();
+        assert_eq!(zones_of(place).join(" "), zones, "{code}");
+    }
+    assert!(zones_of(Place::parse("ZZ").unwrap()).len() > 50);
+}

@@ -1,0 +1,240 @@
+//! Whether a number may be called: the policy's word, as an answer and as a refusal.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use trunkline_core::geo::Place;
+use trunkline_core::policy::{Code as Why, Reason, Trace, Verdict, Zone};
+use utoipa::ToSchema;
+
+use crate::api::auth::Caller;
+use crate::api::once::{Made, Posted};
+use crate::api::problem::{Code, Problem};
+use crate::api::refuse::stored;
+use crate::api::when::{self, When};
+use crate::app::App;
+use crate::dial::Question;
+use crate::vault::ClientKeys;
+
+/// Most places, and most time zones, of one person.
+const CONTACT_MAX: usize = 8;
+
+/// What is known of where a person is. Their number's own places and zones hold beside it: to say more here never allows a
+/// call that would not be allowed without it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::api) struct Whereabouts {
+    /// Where they live: countries as `DE`, states as `US-CA`.
+    #[schema(max_items = 8, example = json!(["US-CA"]))]
+    places: Vec<String>,
+    /// The IANA time zones by which they live.
+    #[schema(max_items = 8, example = json!(["America/Los_Angeles"]))]
+    time_zones: Vec<String>,
+}
+
+/// A number that might be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct CallQuestion {
+    /// Who would be called, in E.164 form.
+    #[serde(alias = "to_number")]
+    #[schema(example = "+15550100123")]
+    to: String,
+    /// What is known of where the person is.
+    #[serde(default)]
+    contact: Whereabouts,
+    /// When; now if absent.
+    #[schema(format = DateTime, example = "2026-11-24T20:59:00-05:00")]
+    at: Option<String>,
+}
+
+/// What the policy says.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum CallVerdict {
+    /// The number may be called.
+    Allow,
+    /// Not before `retry_at`.
+    Defer,
+    /// No.
+    Deny,
+}
+
+/// One reason against a call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::api) struct CallReason {
+    /// Its stable name.
+    #[schema(example = "outside_calling_hours")]
+    code: &'static str,
+    /// What it means.
+    detail: &'static str,
+    /// The rule that says so, of the pack of rules or of numbers.
+    #[schema(example = "US-FL")]
+    rule: Option<String>,
+    /// The place whose rule it is.
+    #[schema(example = "US-FL")]
+    place: Option<String>,
+    /// By whose clocks.
+    #[schema(example = "America/New_York")]
+    time_zone: Option<String>,
+    /// What they show.
+    #[schema(example = "2026-11-24T20:59:00-05:00")]
+    local_time: Option<String>,
+}
+
+/// Whether a number may be called, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::api) struct CallAnswer {
+    verdict: CallVerdict,
+    /// When it may be called, if the answer is `defer`; everything is asked again then.
+    retry_at: Option<When>,
+    /// Every reason against it.
+    reasons: Vec<CallReason>,
+    /// How it was decided: pack of rules, places, clocks and their hours. The number is not in it.
+    #[schema(value_type = Object)]
+    trace: Trace,
+}
+
+fn reason(reason: &Reason) -> CallReason {
+    CallReason {
+        code: reason.code.name(),
+        detail: reason.code.meaning(),
+        rule: reason.rule.clone(),
+        place: reason.place.map(|place| place.to_string()),
+        time_zone: reason.zone.clone(),
+        local_time: reason.local_time.clone(),
+    }
+}
+
+/// Whereabouts that are places and zones.
+pub(super) struct Known {
+    places: Vec<Place>,
+    zones: Vec<Zone>,
+}
+
+impl Known {
+    pub(super) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
+        let Whereabouts { places, time_zones } = contact;
+        for (name, list) in [("places", places), ("time_zones", time_zones)] {
+            if list.len() > CONTACT_MAX {
+                let pointer = format!("/contact/{name}");
+                return Err(Problem::invalid(pointer, "too_many", "at most 8"));
+            }
+        }
+        let place = |(index, text): (usize, &String)| {
+            Place::parse(text).map_err(|error| {
+                let pointer = format!("/contact/places/{index}");
+                Problem::invalid(pointer, "invalid_place", error.to_string())
+            })
+        };
+        let zone = |(index, text): (usize, &String)| {
+            Zone::parse(text).map_err(|error| {
+                let pointer = format!("/contact/time_zones/{index}");
+                Problem::invalid(pointer, "invalid_time_zone", error.to_string())
+            })
+        };
+        Ok(Self {
+            places: places
+                .iter()
+                .enumerate()
+                .map(place)
+                .collect::<Result<_, _>>()?,
+            zones: time_zones
+                .iter()
+                .enumerate()
+                .map(zone)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Asks the policy.
+pub(super) async fn ask(
+    app: &App,
+    keys: &ClientKeys,
+    to: &str,
+    known: &Known,
+    at_ms: Option<i64>,
+) -> Result<Verdict, Problem> {
+    let question = Question {
+        to,
+        places: &known.places,
+        zones: &known.zones,
+        at_ms,
+    };
+    let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
+    verdict.map_err(stored)
+}
+
+/// A verdict that is no yes, as a problem with all its reasons.
+pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+    let reasons = verdict.reasons();
+    let has = |code| reasons.iter().any(|reason| reason.code == code);
+    let by_time =
+        |reason: &Reason| reason.code.passes_with_time() || reason.code == Why::NoCallingTime;
+    let code = if has(Why::Suppressed) {
+        Code::Suppressed
+    } else if reasons.iter().all(by_time) {
+        Code::OutsideCallingHours
+    } else {
+        Code::CallNotAllowed
+    };
+    let problem = reasons.iter().fold(Problem::new(code), |problem, reason| {
+        let meaning = reason.code.meaning();
+        let detail = match (&reason.rule, &reason.zone, &reason.local_time) {
+            (Some(rule), Some(zone), Some(local)) => {
+                format!("{meaning} (rule {rule}; {local} in {zone})")
+            }
+            (Some(rule), _, _) => format!("{meaning} (rule {rule})"),
+            (None, _, _) => meaning.to_owned(),
+        };
+        problem.at("/to", reason.code.name(), detail)
+    });
+    match verdict {
+        Verdict::Defer(deferred) => {
+            let wait_ms = deferred.until_unix_ms.saturating_sub(now_ms).max(0);
+            let wait_s = u64::try_from(wait_ms / 1_000 + 1).unwrap_or(1);
+            problem.retry_at(deferred.until_unix_ms).retry_after(wait_s)
+        }
+        Verdict::Allow(_) | Verdict::Deny(_) => problem,
+    }
+}
+
+/// Ask whether a number may be called
+///
+/// Nothing is dialled. The answer is the one that `POST /v1/calls` would get from the policy at that moment, with every
+/// reason, and how it was decided.
+#[utoipa::path(
+    post, path = "/v1/calls/check", tag = "calls", request_body = CallQuestion,
+    responses((status = 200, body = CallAnswer)),
+)]
+pub(in crate::api) async fn check(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Posted { body, once }: Posted<CallQuestion>,
+) -> Result<Response, Problem> {
+    let known = Known::read(&body.contact)?;
+    let at_ms = body.at.as_deref().map(|text| when::field("/at", text));
+    let at_ms = at_ms.transpose()?;
+    let work = async move {
+        let keys = caller.keys(&app.desk).await?;
+        let verdict = ask(&app, &keys, &body.to, &known, at_ms).await?;
+        let (kind, retry_at) = match &verdict {
+            Verdict::Allow(_) => (CallVerdict::Allow, None),
+            Verdict::Defer(deferred) => (CallVerdict::Defer, Some(deferred.until_unix_ms)),
+            Verdict::Deny(_) => (CallVerdict::Deny, None),
+        };
+        let answer = CallAnswer {
+            verdict: kind,
+            retry_at: retry_at.map(When::of),
+            reasons: verdict.reasons().iter().map(reason).collect(),
+            trace: verdict.trace().clone(),
+        };
+        let made = Made::new("", String::new(), &answer)?;
+        Ok(made.nowhere().status(StatusCode::OK))
+    };
+    once.settle(work).await
+}

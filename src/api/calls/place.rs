@@ -1,0 +1,296 @@
+//! Calls that the client wants placed. Whether a number may be called is the policy's to say, and nobody else's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use trunkline_core::phone::PhoneNumber;
+use trunkline_core::policy::{Code as Why, Verdict};
+use trunkline_core::token::Direction;
+use utoipa::ToSchema;
+
+use super::check::{Known, Whereabouts, ask, refused};
+use super::{METADATA_BYTES_MAX, find, show};
+use crate::agent::{Agent, NotForThisCall};
+use crate::api::auth::Caller;
+use crate::api::once::{Made, Posted};
+use crate::api::problem::{Code, Problem};
+use crate::api::refuse::{stored, unopened};
+use crate::app::App;
+use crate::carrier::MachineDetection as Machines;
+use crate::carrier::account::Account;
+use crate::desk;
+use crate::dial::{NotDialled, Order};
+use crate::ids;
+use crate::reception::Turned;
+use crate::store::numbers::Number;
+use crate::vault::ClientKeys;
+
+/// Anybody needs so long to reach a telephone.
+const RING_S_MIN: u32 = 15;
+const RING_S_MAX: u32 = 300;
+const RING_S_USUAL: u32 = 45;
+const MACHINES_S_MIN: u32 = 3;
+const MACHINES_S_MAX: u32 = 59;
+const MACHINES_S_USUAL: u32 = 30;
+const VARIABLES_MAX: usize = 100;
+const VARIABLE_NAME_CHARS_MAX: usize = 64;
+const VARIABLE_CHARS_MAX: usize = 500;
+
+/// What the carrier is to find out about who answers.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum MachineDetectionMode {
+    /// Whether it is a machine.
+    Detect,
+    /// Whether it is a machine, and when its greeting is over.
+    GreetingEnd,
+}
+
+/// Answering-machine detection. The call is connected at once, and its agent is told the verdict.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct MachineDetection {
+    /// What to find out.
+    mode: MachineDetectionMode,
+    /// How long it may take; 30 if absent.
+    #[schema(minimum = 3, maximum = 59)]
+    timeout_seconds: Option<u32>,
+}
+
+/// A call to be placed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct NewCall {
+    /// Who is called, in E.164 form.
+    #[serde(alias = "to_number")]
+    #[schema(example = "+15550100123")]
+    to: String,
+    /// Who calls: one of the client's numbers, in E.164 form or by its id. It must belong to a carrier account.
+    #[serde(alias = "from_number")]
+    #[schema(example = "num_01JD0000000000000000000000")]
+    from: String,
+    /// Who speaks, in its newest version. The agent must be for outbound calls.
+    #[serde(alias = "assistant_id")]
+    #[schema(example = "agent_01JD0000000000000000000000")]
+    agent_id: String,
+    /// Values of the agent's variables.
+    #[serde(default, alias = "dynamic_variables")]
+    variables: BTreeMap<String, String>,
+    /// False forbids to record the call. Otherwise the agent's settings decide, and the law.
+    record: Option<bool>,
+    /// How long it may ring; 45 if absent.
+    #[schema(minimum = 15, maximum = 300)]
+    ring_seconds: Option<u32>,
+    /// Whether to find out if a machine answers; it is not if absent.
+    machine_detection: Option<MachineDetection>,
+    /// What is known of where the person is.
+    #[serde(default)]
+    contact: Whereabouts,
+    /// The client's own notes on it: at most 16 KiB of JSON.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    metadata: Map<String, Value>,
+}
+
+/// The agent, if it can hold this call.
+async fn agent(app: &App, keys: &ClientKeys, new: &NewCall) -> Result<Arc<Agent>, Problem> {
+    let found = app.reception.agent(&app.desk, keys, &new.agent_id).await;
+    let agent = found.map_err(|turned| match turned {
+        Turned::NoAgent => Problem::invalid("/agent_id", "not_found", "there is no such agent"),
+        Turned::Store(error) => stored(error),
+        turned @ (Turned::NoClient
+        | Turned::Agent(_)
+        | Turned::Used
+        | Turned::Vault(_)
+        | Turned::WhichClient
+        | Turned::Plan(_)
+        | Turned::Unopened(_)) => Problem::internal(&turned),
+    })?;
+    let held = app.can_hold(&agent, Direction::Outbound, &new.variables);
+    match held {
+        Ok(()) => Ok(agent),
+        Err(NotForThisCall::Mindless) => {
+            let detail = "this agent has a prompt, and the server has no language model";
+            Err(Problem::invalid("/agent_id", "no_model", detail))
+        }
+        Err(NotForThisCall::Direction { .. }) => {
+            let detail = "this agent is not for outbound calls; see its `directions`";
+            Err(Problem::invalid("/agent_id", "not_outbound", detail))
+        }
+        Err(NotForThisCall::Variables { problems, .. }) => {
+            let problem = Problem::new(Code::Invalid);
+            Err(problems.into_iter().fold(problem, |problem, wrong| {
+                let code = serde_json::to_value(wrong.code).unwrap_or_default();
+                let code = code.as_str().unwrap_or("invalid").to_owned();
+                let pointer = if wrong.pointer.starts_with("/variables") {
+                    wrong.pointer
+                } else {
+                    format!("/variables{}", wrong.pointer)
+                };
+                problem.at(pointer, code, wrong.detail)
+            }))
+        }
+    }
+}
+
+/// The client's number that calls, and its account.
+async fn caller_of(
+    app: &App,
+    caller: &Caller,
+    keys: &ClientKeys,
+    from: &str,
+) -> Result<(PhoneNumber, Account), Problem> {
+    let not_found = || Problem::invalid("/from", "not_found", "the client has no such number");
+    let store = &app.desk.store;
+    let row: Option<Number> = if ids::is_id("num", from) {
+        let found = store.numbers().find(&caller.client, from).await;
+        found.map_err(stored)?
+    } else {
+        let number = PhoneNumber::parse(from)
+            .map_err(|error| Problem::invalid("/from", "invalid_number", error.to_string()))?;
+        let index = app.desk.own_number_index(&number);
+        let found = store.system().number_called(&index).await;
+        found
+            .map_err(stored)?
+            .filter(|row| row.client == caller.client)
+    };
+    let row = row.ok_or_else(not_found)?;
+    let place = desk::Place::new("numbers.number", &row.id);
+    let text = desk::open(keys, place, &row.number.sealed).map_err(unopened)?;
+    let number = PhoneNumber::parse(&text).map_err(|error| Problem::internal(&error))?;
+    let no_carrier = || {
+        let detail = "the number belongs to no carrier account; set its carrier_account_id";
+        Problem::invalid("/from", "no_carrier", detail)
+    };
+    let carrier_id = row.carrier_id.ok_or_else(no_carrier)?;
+    let account = Account::find(&app.desk, &caller.client, &carrier_id).await;
+    let account = account.map_err(|error| Problem::internal(&error))?;
+    Ok((number, account.ok_or_else(no_carrier)?))
+}
+
+fn in_range(
+    pointer: &'static str,
+    value: Option<u32>,
+    usual: u32,
+    (least, most): (u32, u32),
+) -> Result<Duration, Problem> {
+    let seconds = value.unwrap_or(usual);
+    if !(least..=most).contains(&seconds) {
+        let detail = format!("expected {least} to {most}");
+        return Err(Problem::invalid(pointer, "out_of_range", detail));
+    }
+    Ok(Duration::from_secs(seconds.into()))
+}
+
+/// What can be wrong with a call before anything is looked up.
+fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>), Problem> {
+    let ring = in_range(
+        "/ring_seconds",
+        new.ring_seconds,
+        RING_S_USUAL,
+        (RING_S_MIN, RING_S_MAX),
+    )?;
+    let machines = new.machine_detection.as_ref().map(|machines| {
+        let pointer = "/machine_detection/timeout_seconds";
+        let range = (MACHINES_S_MIN, MACHINES_S_MAX);
+        let timeout = in_range(pointer, machines.timeout_seconds, MACHINES_S_USUAL, range)?;
+        Ok(Machines {
+            waits_for_end: matches!(machines.mode, MachineDetectionMode::GreetingEnd),
+            timeout,
+            verdict_url: None,
+        })
+    });
+    if new.variables.len() > VARIABLES_MAX {
+        return Err(Problem::invalid("/variables", "too_many", "at most 100"));
+    }
+    for (name, value) in &new.variables {
+        if name.chars().count() > VARIABLE_NAME_CHARS_MAX
+            || value.chars().count() > VARIABLE_CHARS_MAX
+        {
+            let detail = "names have at most 64 characters, values at most 500";
+            return Err(Problem::invalid("/variables", "too_long", detail));
+        }
+    }
+    let metadata = Value::Object(new.metadata.clone()).to_string();
+    if metadata.len() > METADATA_BYTES_MAX {
+        let detail = "at most 16 KiB of JSON";
+        return Err(Problem::invalid("/metadata", "too_long", detail));
+    }
+    let metadata = (!new.metadata.is_empty()).then_some(metadata);
+    Ok((ring, machines.transpose()?, metadata))
+}
+
+/// Place a call
+///
+/// The number may be called only where the law, the client's destinations and suppressions allow it; what does not is
+/// answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
+/// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again.
+#[utoipa::path(
+    post, path = "/v1/calls", tag = "calls", request_body = NewCall,
+    responses((status = 201, body = super::Call)),
+)]
+pub(in crate::api) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Posted { body: new, once }: Posted<NewCall>,
+) -> Result<Response, Problem> {
+    let (ring, machines, metadata) = bounded(&new)?;
+    let known = Known::read(&new.contact)?;
+    let request = once.fingerprint();
+    let work = async move {
+        if *app.draining.borrow() {
+            return Err(Problem::new(Code::Unavailable).retry_after(5));
+        }
+        let desk = &app.desk;
+        let keys = caller.keys(desk).await?;
+        let agent = agent(&app, &keys, &new).await?;
+        let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
+        let verdict = ask(&app, &keys, &new.to, &known, None).await?;
+        let Verdict::Allow(allowed) = verdict else {
+            return Err(refused(&verdict, app.dialer().now_ms()));
+        };
+        let order = Order {
+            agent,
+            from,
+            account,
+            variables: new.variables,
+            record: new.record.unwrap_or(true),
+            ring,
+            machines,
+            metadata,
+            request,
+        };
+        let dialled = app.dialer().dial(&app, allowed, order).await;
+        let call_id = dialled.map_err(|error| match error {
+            NotDialled::Suppressed => Problem::new(Code::Suppressed).at(
+                "/to",
+                Why::Suppressed.name(),
+                Why::Suppressed.meaning(),
+            ),
+            NotDialled::Stale => Problem::new(Code::Unavailable).retry_after(1),
+            NotDialled::Store(error) => stored(error),
+            error @ (NotDialled::Vault(_) | NotDialled::Unwritable(_)) => Problem::internal(&error),
+        })?;
+        let location = format!("/v1/calls/{call_id}");
+        let shown = async {
+            let row = find(desk, &caller, &call_id).await?;
+            let revision = row.revision;
+            let call = show(desk, &keys, row).await?;
+            Ok::<_, Problem>(Made::new(&call_id, location.clone(), &call)?.revision(revision))
+        };
+        match shown.await {
+            Ok(made) => Ok(made),
+            // It was placed: an error would invite the client to place it again.
+            Err(_) => {
+                let bare = serde_json::json!({ "id": call_id, "status": "queued" });
+                Made::new(&call_id, location, &bare)
+            }
+        }
+    };
+    once.settle(work).await
+}

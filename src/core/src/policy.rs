@@ -1,0 +1,254 @@
+//! Whether a number may be called now: the one way to a carrier.
+//!
+//! [`may_call`] is a function of what it is given. It says yes, not before, or no, always with every reason that it found;
+//! its yes is an [`Allowed`], which nothing else can make, and without which nothing dials.
+//!
+//! - Everybody is treated as a consumer, and every call as one that sells: no rule is relaxed for less.
+//! - Hours and holidays hold for **every** place and zone where the phone may be: those that its number names, and those
+//!   that are known of the person. To know more never allows what knowing less forbids.
+//! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
+//! - Nothing is relaxed by consent.
+
+mod destination;
+mod holidays;
+mod hours;
+pub mod pack;
+mod reason;
+mod refused;
+mod trace;
+mod week;
+mod zone;
+
+pub use destination::{Destination, DestinationError};
+pub use pack::{HoursPack, PackError};
+pub use reason::{Code, Reason};
+pub use trace::{Check, Evidence, Source, Trace};
+pub use week::{Span, Week};
+pub use zone::{Zone, ZoneError};
+
+use crate::geo::{self, Place};
+use crate::phone::PhoneNumber;
+use hours::Candidate;
+
+/// A next moment is looked for in so many days.
+pub const HORIZON_DAYS: i64 = 31;
+
+/// Of a person's places and zones at most so many are given; the trace lists no more candidates, but all are heeded.
+pub const CANDIDATES_MAX: usize = 64;
+
+/// Of the reasons that rest on hours at most so many are listed.
+pub const REASONS_MAX: usize = 64;
+
+/// The end of the year 9999.
+const UNIX_MS_MAX: i64 = 253_402_300_799_999;
+
+/// What is known when somebody is about to be called.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The rules of hours.
+    pub pack: &'a HoursPack,
+    /// When the call would begin, milliseconds since 1970-01-01 UTC.
+    pub at_unix_ms: i64,
+    /// The number, as it was given.
+    pub to: &'a str,
+    /// Where the person is said to be; the number's own places always hold beside them.
+    pub places: &'a [Place],
+    /// The zones by whose clocks the person is said to live.
+    pub zones: &'a [Zone],
+    /// What the client allows to be called; empty allows nothing.
+    pub destinations: &'a [Destination],
+    /// The number asked this client, or everybody, not to be called.
+    pub suppressed: bool,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The number may be called at the time that was asked about.
+    Allow(Allowed),
+    /// Not before.
+    Defer(Deferred),
+    /// No.
+    Deny(Denied),
+}
+
+/// Proof that a number may be called at a moment. Only [`may_call`] makes one; it cannot be copied.
+#[derive(Debug)]
+pub struct Allowed {
+    number: PhoneNumber,
+    trace: Trace,
+}
+
+/// A number that may be called later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// The first moment at which all rules of hours allow the call, milliseconds since 1970-01-01 UTC. Everything is asked
+    /// again then.
+    pub until_unix_ms: i64,
+    /// Why not now; never empty.
+    pub reasons: Vec<Reason>,
+    /// How it was decided.
+    pub trace: Trace,
+}
+
+/// A number that may not be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Why; never empty.
+    pub reasons: Vec<Reason>,
+    /// How it was decided.
+    pub trace: Trace,
+}
+
+impl Allowed {
+    /// The number that may be called.
+    pub fn number(&self) -> &PhoneNumber {
+        &self.number
+    }
+
+    /// The moment that was asked about, milliseconds since 1970-01-01 UTC.
+    pub fn at_unix_ms(&self) -> i64 {
+        self.trace.at_unix_ms
+    }
+
+    /// How it was decided.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}
+
+impl Verdict {
+    /// Why not; empty for a yes.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Allow(_) => &[],
+            Self::Defer(deferred) => &deferred.reasons,
+            Self::Deny(denied) => &denied.reasons,
+        }
+    }
+
+    /// How it was decided.
+    pub fn trace(&self) -> &Trace {
+        match self {
+            Self::Allow(allowed) => &allowed.trace,
+            Self::Defer(deferred) => &deferred.trace,
+            Self::Deny(denied) => &denied.trace,
+        }
+    }
+}
+
+/// Decides, and lists every reason that it finds.
+pub fn may_call(request: &Request<'_>) -> Verdict {
+    let mut trace = Trace::new(request);
+    let refused = refused::refused(request.to);
+    let refused = refused
+        .into_iter()
+        .map(|(code, rule)| Reason::plain(code, Some(rule)));
+    let mut reasons: Vec<Reason> = refused.collect();
+    let number = PhoneNumber::parse(request.to).ok();
+    if number.is_none() && reasons.is_empty() {
+        reasons.push(Reason::plain(Code::InvalidNumber, None));
+    }
+    if request.suppressed {
+        reasons.push(Reason::plain(Code::Suppressed, None));
+    }
+    let Some(number) = number else {
+        return Verdict::Deny(Denied { reasons, trace });
+    };
+    match request.destinations.iter().find(|d| d.holds(&number)) {
+        Some(destination) => trace.destination = Some(destination.clone()),
+        None => reasons.push(Reason::plain(Code::DestinationNotAllowed, None)),
+    }
+    if !(0..=UNIX_MS_MAX).contains(&request.at_unix_ms) {
+        reasons.push(Reason::plain(Code::TimeUnknown, None));
+        return Verdict::Deny(Denied { reasons, trace });
+    }
+    let candidates = candidates(request, &number, &mut trace);
+    let closed = closed(request.at_unix_ms, &candidates);
+    let until = (!closed.is_empty()).then(|| hours::next_open(&candidates, request.at_unix_ms));
+    reasons.extend(closed);
+    if until == Some(None) {
+        reasons.push(Reason::plain(Code::NoCallingTime, None));
+    }
+    if reasons.is_empty() {
+        return Verdict::Allow(Allowed { number, trace });
+    }
+    match until.flatten() {
+        Some(until_unix_ms) if reasons.iter().all(|r| r.code.passes_with_time()) => {
+            Verdict::Defer(Deferred {
+                until_unix_ms,
+                reasons,
+                trace,
+            })
+        }
+        _ => Verdict::Deny(Denied { reasons, trace }),
+    }
+}
+
+/// Every rule and clock that may hold, each pair once.
+fn candidates<'a>(
+    request: &Request<'a>,
+    number: &PhoneNumber,
+    trace: &mut Trace,
+) -> Vec<Candidate<'a>> {
+    let numbered = geo::of(number);
+    trace.country = numbered.country.map(ToOwned::to_owned);
+    trace.evidence = Evidence::of(numbered.evidence);
+    let mut found: Vec<Candidate<'a>> = Vec::new();
+    let mut add = |place: Option<Place>, zone: Zone, source: Source| {
+        let rule = request.pack.basis(place);
+        for zone in std::iter::once(zone).chain(rule.also_in.iter().copied()) {
+            if !found.iter().any(|c| c.zone == zone && c.place == place) {
+                let candidate = Candidate { place, rule, zone };
+                trace.note(&candidate, source);
+                found.push(candidate);
+            }
+        }
+    };
+    let places: Vec<Option<Place>> = match numbered.places {
+        [] => vec![None],
+        places => places.iter().copied().map(Some).collect(),
+    };
+    for place in &places {
+        for zone in numbered_zones(numbered.zones) {
+            add(*place, zone, Source::Number);
+        }
+    }
+    for place in request.places {
+        for zone in numbered_zones(geo::zones_of(*place)) {
+            add(Some(*place), zone, Source::Contact);
+        }
+    }
+    let told = request.places.iter().copied().map(Some);
+    for place in places.iter().copied().chain(told) {
+        for zone in request.zones {
+            add(place, *zone, Source::Contact);
+        }
+    }
+    found
+}
+
+/// Zones by their names. A test holds that every name of the table is one.
+fn numbered_zones(names: &'static [&'static str]) -> impl Iterator<Item = Zone> {
+    names.iter().filter_map(|name| Zone::parse(name).ok())
+}
+
+fn closed(at_unix_ms: i64, candidates: &[Candidate<'_>]) -> Vec<Reason> {
+    let closed = candidates.iter().filter_map(|candidate| {
+        let code = candidate.closed(at_unix_ms)?;
+        Some(Reason {
+            code,
+            rule: Some(candidate.rule.id.clone()),
+            place: candidate.place,
+            zone: Some(candidate.zone.name().to_owned()),
+            local_time: Some(candidate.zone.local(at_unix_ms).to_string()),
+        })
+    });
+    let mut reasons: Vec<Reason> = closed.collect();
+    reasons.sort_by_key(|reason| reason.code);
+    reasons.truncate(REASONS_MAX);
+    reasons
+}
+
+#[cfg(test)]
+mod tests;

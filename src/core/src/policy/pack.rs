@@ -1,0 +1,175 @@
+//! Rule packs: the hours and days at which people of each place may be called, as data.
+//!
+//! A pack is read and checked whole, once. What it makes of its rows can only be stricter than they are: a part's rule
+//! holds with its country's, hours for artificial voices hold with those for live ones unless their row is sure, and a
+//! default that is not sure holds with that for a country nobody knows. `rules/README.md` says where the shipped pack
+//! comes from.
+
+mod error;
+mod read;
+
+pub use error::PackError;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::week::{Span, Week};
+use super::zone::Zone;
+use crate::consent::pack::Confidence;
+use crate::geo::Place;
+
+/// The schema this server reads.
+pub const SCHEMA: &str = "callserver/calling-hours/1";
+
+/// A pack's text is at most this long, in bytes.
+pub const PACK_BYTES_MAX: usize = 1 << 20;
+
+/// A pack has at most this many rows.
+pub const RULES_MAX: usize = 4_096;
+
+#[expect(
+    clippy::expect_used,
+    reason = "the file is part of the program, and a test reads it"
+)]
+static SHIPPED: LazyLock<HoursPack> = LazyLock::new(|| {
+    HoursPack::parse(include_str!("../../rules/calling_hours.json"))
+        .expect("the shipped pack is whole")
+});
+
+/// A checked rule pack.
+#[derive(Clone, Debug)]
+pub struct HoursPack {
+    id: String,
+    sha256: String,
+    as_of: String,
+    rules: BTreeMap<Place, Rule>,
+    /// A number of the United States whose state is not known.
+    unknown_us: Rule,
+    /// A member of the European Economic Area without a row.
+    eea: Option<Rule>,
+    /// Anywhere without a row, and where nothing is known.
+    fallback: Rule,
+}
+
+/// When people of a place may be called. What it says holds already together with the rules above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What it is called: a row's place as `US-FL`, or the default `US-UNKNOWN`, `EU` or `ZZ`.
+    pub id: String,
+    /// The place's name in English.
+    pub name: String,
+    /// The hours at which a call may begin, by the wall clock of the person called.
+    pub week: Week,
+    /// What holds on the place's holidays.
+    pub on_holidays: OnHolidays,
+    /// The day before a holiday has the hours of a Saturday too.
+    pub eves_as_saturday: bool,
+    /// The hours hold by the clocks of these zones as well.
+    pub also_in: Vec<Zone>,
+    /// Statutes.
+    pub citations: String,
+    /// Remarks.
+    pub notes: String,
+    /// How sure the compiler of the pack is.
+    pub confidence: Confidence,
+}
+
+/// What holds on holidays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnHolidays {
+    /// The hours of the weekday.
+    Open,
+    /// These of the hours of the weekday.
+    Only(Vec<Span>),
+    /// Nobody is called.
+    Closed,
+}
+
+/// What the default for an unknown place in the United States is called.
+pub const US_UNKNOWN: &str = "US-UNKNOWN";
+
+/// Members of the European Economic Area, ISO 3166-1: those of them without a row have the row `EU`.
+const EEA: [&str; 30] = [
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS",
+    "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+
+impl HoursPack {
+    /// The pack that is part of the program.
+    pub fn shipped() -> &'static Self {
+        &SHIPPED
+    }
+
+    /// Reads and checks a pack's JSON.
+    pub fn parse(text: &str) -> Result<Self, PackError> {
+        read::pack(text)
+    }
+
+    /// Schema and day, as `callserver/calling-hours/1+2026-11-22`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Checksum of the pack's text, 64 hexadecimal digits.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The day for which it was compiled, `YYYY-MM-DD`.
+    pub fn as_of(&self) -> &str {
+        &self.as_of
+    }
+
+    /// The rule of this very place.
+    pub fn rule(&self, place: &Place) -> Option<&Rule> {
+        self.rules.get(place)
+    }
+
+    /// Every rule of a place of its own.
+    pub fn rules(&self) -> impl Iterator<Item = (&Place, &Rule)> {
+        self.rules.iter()
+    }
+
+    /// What holds in a place: its rule, or its country's, or a default. `None` is a place of which nothing is known, and
+    /// the United States as a whole are one of which the state is not known.
+    pub fn basis(&self, place: Option<Place>) -> &Rule {
+        let Some(place) = place else {
+            return &self.fallback;
+        };
+        let country = place.country();
+        if place.is_us() && !place.is_part() {
+            return &self.unknown_us;
+        }
+        if let Some(rule) = self.rule(&place).or_else(|| self.rule(&country)) {
+            return rule;
+        }
+        let of_eea = EEA.contains(&country.to_string().as_str());
+        self.eea
+            .as_ref()
+            .filter(|_| of_eea)
+            .unwrap_or(&self.fallback)
+    }
+}
+
+impl Rule {
+    /// Whether it needs to be known which days are holidays.
+    pub(super) fn heeds_holidays(&self) -> bool {
+        self.eves_as_saturday || self.on_holidays != OnHolidays::Open
+    }
+
+    /// Holds together with another: neither allows what the other forbids.
+    pub(super) fn tighten(&mut self, other: &Self) {
+        use OnHolidays::{Closed, Only, Open};
+        self.week = self.week.and(&other.week);
+        self.eves_as_saturday |= other.eves_as_saturday;
+        self.on_holidays = match (&self.on_holidays, &other.on_holidays) {
+            (Closed, _) | (_, Closed) => Closed,
+            (Open, rest) | (rest, Open) => rest.clone(),
+            (Only(one), Only(two)) => Only(super::week::both(one, two)),
+        };
+        self.also_in.extend_from_slice(&other.also_in);
+    }
+}
+
+#[cfg(test)]
+mod tests;

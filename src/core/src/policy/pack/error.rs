@@ -1,0 +1,104 @@
+//! Why a text is not a pack of calling hours.
+
+use super::{PACK_BYTES_MAX, RULES_MAX, SCHEMA};
+
+/// What is wrong with a pack, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The text is too long.
+    #[error("the pack has {bytes} bytes, at most {PACK_BYTES_MAX} are read")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is no JSON, or a field is missing, unknown, twice there, or of another type.
+    #[error("line {line}, column {column}: {what}")]
+    Json {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// In the parser's words.
+        what: String,
+    },
+    /// It is of another schema.
+    #[error("schema: this server reads {SCHEMA}, the pack is {found:?}")]
+    Schema {
+        /// What it says it is.
+        found: String,
+    },
+    /// The day is none.
+    #[error("as_of: {found:?} is not a day as 2026-11-22")]
+    AsOf {
+        /// What is there.
+        found: String,
+    },
+    /// A word that is none of those allowed there.
+    #[error("{at}: {found:?} is none of {allowed}")]
+    Word {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// What may be there.
+        allowed: &'static str,
+    },
+    /// Hours that are none.
+    #[error(
+        "{at}: {found} is not hours as [\"08:00\", \"21:00\"], the first before the second and none beyond 24:00"
+    )]
+    Hours {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+    },
+    /// The hours of a day overlap or are not in order.
+    #[error("{at}: the hours of a day are in order and do not overlap")]
+    Order {
+        /// Which field, of which row.
+        at: String,
+    },
+    /// A time zone that is none.
+    #[error("{at}: {found:?}: {why}")]
+    Zone {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// Why not.
+        why: super::super::ZoneError,
+    },
+    /// A row's code is no place.
+    #[error("{at}: {found:?}: {why}")]
+    Code {
+        /// Which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// Why not.
+        why: crate::geo::PlaceError,
+    },
+    /// Two rows have the same code.
+    #[error("rules[{second}]: {code} is there already, as rules[{first}]")]
+    Duplicate {
+        /// The code.
+        code: String,
+        /// Index of the first row, from 0.
+        first: usize,
+        /// Index of the second.
+        second: usize,
+    },
+    /// A row that others rest on is missing.
+    #[error("rules: no row {code}, which holds where no other does")]
+    Missing {
+        /// Its code.
+        code: &'static str,
+    },
+    /// There are too many rows.
+    #[error("rules: {rules} rows, at most {RULES_MAX} are read")]
+    TooMany {
+        /// How many there are.
+        rules: usize,
+    },
+}

@@ -1,0 +1,346 @@
+//! Reading a pack's JSON and checking that it can be relied on to be strict.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest, Sha256};
+
+use super::{
+    HoursPack, OnHolidays, PACK_BYTES_MAX, PackError, RULES_MAX, Rule, SCHEMA, US_UNKNOWN,
+};
+use crate::consent::pack::Confidence;
+use crate::geo::Place;
+use crate::policy::Zone;
+use crate::policy::week::{DAY_MINUTES, Span, Week};
+
+/// The row that holds where no other does.
+const FALLBACK: &str = "ZZ";
+/// The row of members of the European Economic Area without one of their own.
+const EEA_ROW: &str = "EU";
+/// The row that holds for every state beside its own.
+const FEDERAL: &str = "US";
+
+const HOLIDAYS: [(&str, OnHolidays); 2] =
+    [("open", OnHolidays::Open), ("closed", OnHolidays::Closed)];
+const EVES: [(&str, bool); 1] = [("as_saturday", true)];
+const APPLIES: [(&str, ()); 1] = [("telemarketing", ())];
+const CONFIDENCES: [(&str, Confidence); 4] = [
+    ("high", Confidence::High),
+    ("medium", Confidence::Medium),
+    ("low", Confidence::Low),
+    ("n/a", Confidence::Unrated),
+];
+
+/// The file, field by field. What the engine does by itself, or does not do yet, is only known by name: a field that is
+/// misspelt, and so would not be heeded, is an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: String,
+    as_of: String,
+    #[serde(rename = "not_legal_advice")]
+    _not_legal_advice: IgnoredAny,
+    #[serde(rename = "interval")]
+    _interval: IgnoredAny,
+    #[serde(rename = "source_note")]
+    _source_note: IgnoredAny,
+    #[serde(rename = "selection")]
+    _selection: IgnoredAny,
+    #[serde(rename = "resolution")]
+    _resolution: IgnoredAny,
+    #[serde(rename = "frequency_default")]
+    _frequency_default: IgnoredAny,
+    #[serde(rename = "consent_exemption")]
+    _consent_exemption: IgnoredAny,
+    #[serde(rename = "holiday_sets")]
+    _holiday_sets: IgnoredAny,
+    unknown_us_default: Default,
+    rules: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Default {
+    windows: Days,
+    holidays: String,
+    notes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    code: String,
+    name: String,
+    applies_to: String,
+    windows: Days,
+    artificial_voice_windows: Option<Days>,
+    holidays: String,
+    artificial_voice_holidays: Option<Hours>,
+    eves_of_holidays: Option<String>,
+    #[serde(rename = "holiday_calendar", default)]
+    _holiday_calendar: Option<IgnoredAny>,
+    fixed_timezone: Option<String>,
+    #[serde(rename = "frequency_caps", default)]
+    _frequency_caps: Option<IgnoredAny>,
+    #[serde(rename = "emergency_closure", default)]
+    _emergency_closure: Option<IgnoredAny>,
+    citations: String,
+    confidence: String,
+    #[serde(default)]
+    notes: String,
+}
+
+type Hours = Vec<[String; 2]>;
+
+/// Every day is named: a day left out by mistake would be a day closed or open by mistake.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Days {
+    mon: Hours,
+    tue: Hours,
+    wed: Hours,
+    thu: Hours,
+    fri: Hours,
+    sat: Hours,
+    sun: Hours,
+}
+
+pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
+    if text.len() > PACK_BYTES_MAX {
+        return Err(PackError::TooLong { bytes: text.len() });
+    }
+    // The schema is asked for first: of another one, no other complaint makes sense.
+    #[derive(Deserialize)]
+    struct Named {
+        schema: String,
+    }
+    let named: Named = serde_json::from_str(text).map_err(json)?;
+    if named.schema != SCHEMA {
+        return Err(PackError::Schema {
+            found: shortened(&named.schema),
+        });
+    }
+    let file: File = serde_json::from_str(text).map_err(json)?;
+    if chrono::NaiveDate::parse_from_str(&file.as_of, "%Y-%m-%d").is_err() || file.as_of.len() != 10
+    {
+        return Err(PackError::AsOf {
+            found: shortened(&file.as_of),
+        });
+    }
+    let mut rules = rules(file.rules)?;
+    let row = |code| {
+        Place::parse(code)
+            .ok()
+            .and_then(|place| rules.get(&place).cloned())
+    };
+    let needed = |code| row(code).ok_or(PackError::Missing { code });
+    let (federal, fallback) = (needed(FEDERAL)?, needed(FALLBACK)?);
+    let eea = row(EEA_ROW).map(|mut rule| {
+        // A default that is not sure of itself is no reason to be laxer than for a country nobody knows.
+        if rule.confidence != Confidence::High {
+            rule.tighten(&fallback);
+        }
+        rule
+    });
+    let unknown_us = unknown_us(file.unknown_us_default, &federal)?;
+    let countries = rules.clone();
+    for (place, rule) in &mut rules {
+        if let Some(national) = countries.get(&place.country()).filter(|_| place.is_part()) {
+            rule.tighten(national);
+        }
+    }
+    Ok(HoursPack {
+        id: format!("{}+{}", file.schema, file.as_of),
+        sha256: hex(&Sha256::digest(text)),
+        as_of: file.as_of,
+        rules,
+        unknown_us,
+        eea,
+        fallback,
+    })
+}
+
+fn unknown_us(default: Default, federal: &Rule) -> Result<Rule, PackError> {
+    let at = |field: &str| format!("unknown_us_default.{field}");
+    let mut rule = Rule {
+        id: US_UNKNOWN.to_owned(),
+        name: "United States, state unknown".to_owned(),
+        week: week(&at("windows"), &default.windows)?,
+        on_holidays: word(
+            &at("holidays"),
+            &default.holidays,
+            &HOLIDAYS,
+            "open, closed",
+        )?,
+        eves_as_saturday: false,
+        also_in: Vec::new(),
+        citations: federal.citations.clone(),
+        notes: default.notes,
+        confidence: Confidence::Unrated,
+    };
+    rule.tighten(federal);
+    Ok(rule)
+}
+
+fn rules(rows: Vec<Row>) -> Result<BTreeMap<Place, Rule>, PackError> {
+    if rows.len() > RULES_MAX {
+        return Err(PackError::TooMany { rules: rows.len() });
+    }
+    let mut rules = BTreeMap::new();
+    let mut indices = BTreeMap::new();
+    for (second, row) in rows.into_iter().enumerate() {
+        let place = Place::parse(&row.code).map_err(|why| PackError::Code {
+            at: format!("rules[{second}].code"),
+            found: shortened(&row.code),
+            why,
+        })?;
+        if let Some(first) = indices.insert(place, second) {
+            return Err(PackError::Duplicate {
+                code: place.to_string(),
+                first,
+                second,
+            });
+        }
+        rules.insert(place, rule(second, place, row)?);
+    }
+    Ok(rules)
+}
+
+fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {
+    let at = |field: &str| format!("rules[{index}] ({place}).{field}");
+    word(
+        &at("applies_to"),
+        &row.applies_to,
+        &APPLIES,
+        "telemarketing",
+    )?;
+    let confidence = word(
+        &at("confidence"),
+        &row.confidence,
+        &CONFIDENCES,
+        "high, medium, low, n/a",
+    )?;
+    let live = week(&at("windows"), &row.windows)?;
+    let artificial = row.artificial_voice_windows.as_ref();
+    let artificial = artificial.map(|days| week(&at("artificial_voice_windows"), days));
+    let week = match artificial.transpose()? {
+        None => live,
+        // The agent's voice is artificial: its hours hold. Those of a row that is not sure do not relax.
+        Some(hours) if confidence == Confidence::High => hours,
+        Some(hours) => live.and(&hours),
+    };
+    let on_holidays = word(&at("holidays"), &row.holidays, &HOLIDAYS, "open, closed")?;
+    let on_holidays = match (on_holidays, &row.artificial_voice_holidays) {
+        (OnHolidays::Open, Some(hours)) => {
+            OnHolidays::Only(spans(&at("artificial_voice_holidays"), hours)?)
+        }
+        (other, _) => other,
+    };
+    let eves = row.eves_of_holidays.as_deref();
+    let eves = eves.map(|text| word(&at("eves_of_holidays"), text, &EVES, "as_saturday"));
+    let zone = row.fixed_timezone.map(|name| {
+        Zone::parse(&name).map_err(|why| PackError::Zone {
+            at: at("fixed_timezone"),
+            found: shortened(&name),
+            why,
+        })
+    });
+    Ok(Rule {
+        id: place.to_string(),
+        name: row.name,
+        week,
+        on_holidays,
+        eves_as_saturday: eves.transpose()?.unwrap_or(false),
+        also_in: zone.transpose()?.into_iter().collect(),
+        citations: row.citations,
+        notes: row.notes,
+        confidence,
+    })
+}
+
+fn week(at: &str, days: &Days) -> Result<Week, PackError> {
+    let day = |name: &str, hours| spans(&format!("{at}.{name}"), hours);
+    Ok(Week([
+        day("mon", &days.mon)?,
+        day("tue", &days.tue)?,
+        day("wed", &days.wed)?,
+        day("thu", &days.thu)?,
+        day("fri", &days.fri)?,
+        day("sat", &days.sat)?,
+        day("sun", &days.sun)?,
+    ]))
+}
+
+fn spans(at: &str, hours: &Hours) -> Result<Vec<Span>, PackError> {
+    let span = |[from, until]: &[String; 2]| {
+        let span = minute(from)
+            .zip(minute(until))
+            .map(|(from, until)| Span { from, until });
+        let span = span.filter(|span| span.from < span.until);
+        span.ok_or_else(|| PackError::Hours {
+            at: at.to_owned(),
+            found: shortened(&format!("{from:?} to {until:?}")),
+        })
+    };
+    let spans = hours.iter().map(span).collect::<Result<Vec<_>, _>>()?;
+    let in_order = spans
+        .iter()
+        .zip(spans.iter().skip(1))
+        .all(|(one, next)| one.until <= next.from);
+    if !in_order {
+        return Err(PackError::Order { at: at.to_owned() });
+    }
+    Ok(spans)
+}
+
+/// `HH:MM`, to `24:00`.
+fn minute(text: &str) -> Option<u16> {
+    let well = text.len() == 5
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| (i == 2) != b.is_ascii_digit());
+    let (hours, minutes) = text.split_once(':').filter(|_| well)?;
+    let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
+    let whole = hours * 60 + minutes;
+    (minutes < 60 && whole <= DAY_MINUTES).then_some(whole)
+}
+
+fn word<T: Clone>(
+    at: &str,
+    text: &str,
+    known: &[(&str, T)],
+    allowed: &'static str,
+) -> Result<T, PackError> {
+    let found = known.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, value)| value.clone())
+        .ok_or_else(|| PackError::Word {
+            at: at.to_owned(),
+            found: shortened(text),
+            allowed,
+        })
+}
+
+fn json(error: serde_json::Error) -> PackError {
+    PackError::Json {
+        line: error.line(),
+        column: error.column(),
+        what: shortened(&error.to_string()),
+    }
+}
+
+/// Enough of a text to find it by.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 120;
+    text.chars().take(CHARS_MAX).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

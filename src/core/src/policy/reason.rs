@@ -1,0 +1,181 @@
+//! Why a number may not be called: the one list of reasons, for the API, the campaigns and whoever asks years later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geo::Place;
+
+/// Every reason there is. Its name in documents is its variant's in snake case, and stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The text is no number in E.164 form.
+    InvalidNumber,
+    /// It is dialled for help: 112, 911 and the like, with a country code or without.
+    EmergencyNumber,
+    /// It is a service of a network: an N11, or a short code.
+    ServiceNumber,
+    /// Calling it costs more than a call, and pays whom it belongs to.
+    PremiumNumber,
+    /// Calling it costs more than a call.
+    SharedCostNumber,
+    /// A satellite phone, a ship, or a network of no country.
+    SatelliteNumber,
+    /// The number asked not to be called.
+    Suppressed,
+    /// It is not among the destinations that the client has allowed; none are until it has.
+    DestinationNotAllowed,
+    /// By the clock of a place where the phone may be, it is too early or too late.
+    OutsideCallingHours,
+    /// In a place where the phone may be, nobody is called on this day of the week.
+    DayBarred,
+    /// In a place where the phone may be, it is a holiday on which nobody is called, or only at other hours.
+    Holiday,
+    /// Holidays count in a place where the phone may be, and no calendar tells them: not of this year, or not of there.
+    HolidaysUnknown,
+    /// In the next [`HORIZON_DAYS`](super::HORIZON_DAYS) days there is no moment at which all rules allow the call. To say
+    /// where the person is does not help by itself: every place that is known must allow it.
+    NoCallingTime,
+    /// The time of the decision lies outside the years 1970 to 9999.
+    TimeUnknown,
+}
+
+impl Code {
+    /// Every reason, in the order in which reasons are listed.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidNumber,
+        Self::EmergencyNumber,
+        Self::ServiceNumber,
+        Self::PremiumNumber,
+        Self::SharedCostNumber,
+        Self::SatelliteNumber,
+        Self::Suppressed,
+        Self::DestinationNotAllowed,
+        Self::OutsideCallingHours,
+        Self::DayBarred,
+        Self::Holiday,
+        Self::HolidaysUnknown,
+        Self::NoCallingTime,
+        Self::TimeUnknown,
+    ];
+
+    /// Its name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidNumber => "invalid_number",
+            Self::EmergencyNumber => "emergency_number",
+            Self::ServiceNumber => "service_number",
+            Self::PremiumNumber => "premium_number",
+            Self::SharedCostNumber => "shared_cost_number",
+            Self::SatelliteNumber => "satellite_number",
+            Self::Suppressed => "suppressed",
+            Self::DestinationNotAllowed => "destination_not_allowed",
+            Self::OutsideCallingHours => "outside_calling_hours",
+            Self::DayBarred => "day_barred",
+            Self::Holiday => "holiday",
+            Self::HolidaysUnknown => "holidays_unknown",
+            Self::NoCallingTime => "no_calling_time",
+            Self::TimeUnknown => "time_unknown",
+        }
+    }
+
+    /// Whether waiting may mend it.
+    pub const fn passes_with_time(self) -> bool {
+        match self {
+            Self::OutsideCallingHours | Self::DayBarred | Self::Holiday | Self::HolidaysUnknown => {
+                true
+            }
+            Self::InvalidNumber
+            | Self::EmergencyNumber
+            | Self::ServiceNumber
+            | Self::PremiumNumber
+            | Self::SharedCostNumber
+            | Self::SatelliteNumber
+            | Self::Suppressed
+            | Self::DestinationNotAllowed
+            | Self::NoCallingTime
+            | Self::TimeUnknown => false,
+        }
+    }
+
+    /// What it means and what can be done, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::InvalidNumber => {
+                "not a telephone number in E.164 form: + and 8 to 15 digits, from the country code on"
+            }
+            Self::EmergencyNumber => "it is dialled for help and is never called",
+            Self::ServiceNumber => "it is a network's service or short code and is never called",
+            Self::PremiumNumber => "a premium-rate line is never called",
+            Self::SharedCostNumber => "a shared-cost line is never called",
+            Self::SatelliteNumber => "satellite phones and networks of no country are never called",
+            Self::Suppressed => {
+                "the number asked not to be called; only removing the suppression changes that"
+            }
+            Self::DestinationNotAllowed => {
+                "the number begins with none of the destinations that this client allows; none are until they are set"
+            }
+            Self::OutsideCallingHours => {
+                "by the clock where the phone may be, it is too early or too late"
+            }
+            Self::DayBarred => "where the phone may be, nobody is called on this day of the week",
+            Self::Holiday => "where the phone may be, it is a holiday",
+            Self::HolidaysUnknown => {
+                "holidays count where the phone may be, and no calendar of this program tells them"
+            }
+            Self::NoCallingTime => {
+                "no moment of the next weeks is allowed in every place where the phone may be"
+            }
+            Self::TimeUnknown => "the time of the decision is not one at which anything is called",
+        }
+    }
+}
+
+/// One reason, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Which.
+    pub code: Code,
+    /// The rule that says so: a row of the pack as `US-FL`, `US-UNKNOWN` or `ZZ`, or a prefix of numbers as `+1900`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The place whose rule it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The time zone by whose clocks it holds, an IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What those clocks showed, as `2026-11-22T20:59:00-05:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_time: Option<String>,
+}
+
+impl Reason {
+    /// A reason that rests on no rule of a place.
+    pub(super) fn plain(code: Code, rule: Option<String>) -> Self {
+        Self {
+            code,
+            rule,
+            place: None,
+            zone: None,
+            local_time: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_one_name_and_is_listed_once() {
+        let mut names = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let json = serde_json::to_string(&code).unwrap();
+            assert_eq!(json, format!("\"{}\"", code.name()));
+            assert_eq!(serde_json::from_str::<Code>(&json).unwrap(), code);
+            assert!(names.insert(code.name()));
+            assert!(!code.meaning().is_empty());
+        }
+        assert!(Code::ALL.is_sorted());
+    }
+}

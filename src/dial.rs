@@ -1,0 +1,429 @@
+//! The only way to a carrier that places calls.
+//!
+//! It takes an [`Allowed`], which only the policy makes, and keeps this order: the attempt is on the disk before the
+//! carrier hears of it, and the suppression is asked about once more in the transaction that writes it; the carrier is
+//! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
+
+mod plan;
+pub mod reconcile;
+pub mod settle;
+pub mod webhook;
+
+pub use plan::{Plan, PlanError};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use trunkline_core::phone::PhoneNumber;
+use trunkline_core::policy::{self, Allowed, Destination, HoursPack, Request, Verdict, Zone};
+use trunkline_core::token::Direction;
+
+use crate::agent::Agent;
+use crate::app::{App, new_call_id};
+use crate::carrier::account::{Account, Unusable};
+use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
+use crate::desk::{self, Side};
+use crate::ids::{self, ClientId};
+use crate::store::StoreError;
+use crate::store::attempts::{Attempt, AttemptState, Begun, NewAttempt};
+use crate::store::calls::{CallStatus, NewCall};
+use crate::vault::{ClientKeys, VaultError};
+use crate::webhooks::Addresses;
+use crate::{clock, desk::Desk};
+
+/// How old a yes of the policy's may be when the carrier is asked, ms.
+const ALLOWED_MS_MAX: i64 = 5_000;
+/// How long a call may last at the carrier.
+const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
+
+/// How accounts are reached.
+pub trait Reach: Send + Sync {
+    /// The carrier of an account.
+    fn carrier(&self, account: &Account) -> Arc<dyn Carrier>;
+}
+
+/// By the carriers' own interfaces.
+struct ByRest {
+    http: reqwest::Client,
+    /// The operator's, in place of the carrier's own.
+    base_url: Option<String>,
+}
+
+impl Reach for ByRest {
+    fn carrier(&self, account: &Account) -> Arc<dyn Carrier> {
+        Arc::new(account.carrier(self.http.clone(), self.base_url.as_deref()))
+    }
+}
+
+/// Who places calls.
+pub struct Dialer {
+    reach: Arc<dyn Reach>,
+    now_ms: Box<dyn Fn() -> i64 + Send + Sync>,
+    /// Before each look for a call of which nobody knows whether it was placed.
+    waits: Vec<Duration>,
+    /// Attempts that are being looked up.
+    settling: TaskTracker,
+}
+
+/// A call to be placed.
+pub struct Order {
+    /// Who speaks.
+    pub agent: Arc<Agent>,
+    /// The client's number that calls.
+    pub from: PhoneNumber,
+    /// The account that it belongs to.
+    pub account: Account,
+    /// What the agent is told.
+    pub variables: BTreeMap<String, String>,
+    /// False forbids to record; true leaves it to the agent's settings and the law.
+    pub record: bool,
+    /// How long it may ring.
+    pub ring: Duration,
+    /// What to find out about who answers; the verdict is told to the live call.
+    pub machines: Option<MachineDetection>,
+    /// The client's own notes on it, JSON.
+    pub metadata: Option<String>,
+    /// The hash of the Idempotency-Key with which it was asked for: one key makes one call, across crashes.
+    pub request: Option<[u8; 32]>,
+}
+
+/// Who may be called is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The number, as it was given.
+    pub to: &'a str,
+    /// Where the person is said to be.
+    pub places: &'a [trunkline_core::geo::Place],
+    /// By which clocks they are said to live.
+    pub zones: &'a [Zone],
+    /// When, ms since 1970; now if absent.
+    pub at_ms: Option<i64>,
+}
+
+/// Why a call that was allowed is not placed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDialled {
+    /// The number has been suppressed since.
+    #[error("the number has been suppressed")]
+    Suppressed,
+    /// The yes is too old: ask again.
+    #[error("the decision is older than {ALLOWED_MS_MAX} ms; decide again")]
+    Stale,
+    /// The store.
+    #[error("the store does not answer: {0}")]
+    Store(#[from] StoreError),
+    /// The vault.
+    #[error("the vault does not open: {0}")]
+    Vault(#[from] VaultError),
+    /// Something could not be written down.
+    #[error("the attempt has no written form: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+/// Why a call that was placed is not taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCancelled {
+    /// There is no such call, or it is over.
+    #[error("the call is not live")]
+    NotLive,
+    /// Whether the carrier has it is not known yet.
+    #[error("the carrier has not said yet whether it has the call")]
+    NotYet,
+    /// The carrier could not be asked, or did not do it.
+    #[error("the carrier did not end the call: {0}")]
+    Carrier(#[from] CarrierError),
+    /// The account cannot be used.
+    #[error(transparent)]
+    Account(#[from] Unusable),
+    /// The store.
+    #[error("the store does not answer: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Dialer {
+    /// One that reaches accounts so, and knows the time of day from here.
+    pub fn new(reach: Arc<dyn Reach>, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self {
+            reach,
+            now_ms: Box::new(now_ms),
+            waits: reconcile::WAITS_S.map(Duration::from_secs).into(),
+            settling: TaskTracker::new(),
+        }
+    }
+
+    /// The same, with other pauses before each look for a call of which nobody knows whether it was placed. After the last
+    /// look, a call that was in no list is taken for one that was never placed.
+    #[must_use]
+    pub fn looking_after(self, waits: Vec<Duration>) -> Self {
+        Self { waits, ..self }
+    }
+
+    /// One that uses the carriers' own interfaces, or one at an address of the operator's.
+    pub fn by_rest(http: reqwest::Client, base_url: Option<String>) -> Self {
+        Self::new(Arc::new(ByRest { http, base_url }), clock::unix_ms)
+    }
+
+    /// The time of day by which it decides, ms since 1970.
+    pub fn now_ms(&self) -> i64 {
+        (self.now_ms)()
+    }
+
+    /// Returns when no attempt is being looked up any more.
+    pub async fn settled(&self) {
+        self.settling.close();
+        self.settling.wait().await;
+        self.settling.reopen();
+    }
+
+    /// Whether a client may call a number: what is stored of both is asked here, and decided by the policy.
+    pub async fn may_call(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+    ) -> Result<Verdict, StoreError> {
+        let allowed = desk.store.dialling().find(keys.id()).await?;
+        let destinations = allowed.destinations.iter();
+        let destinations: Vec<Destination> = destinations
+            .filter_map(|text| Destination::parse(text).ok())
+            .collect();
+        let suppressed = match PhoneNumber::parse(question.to) {
+            Ok(number) => is_suppressed(desk, keys, &number).await?,
+            Err(_) => false,
+        };
+        Ok(policy::may_call(&Request {
+            pack: HoursPack::shipped(),
+            at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
+            to: question.to,
+            places: question.places,
+            zones: question.zones,
+            destinations: &destinations,
+            suppressed,
+        }))
+    }
+
+    /// Places a call that is allowed. The call's id: from now on there is a row of it, whatever the carrier says.
+    pub async fn dial(
+        &self,
+        app: &Arc<App>,
+        allowed: Allowed,
+        order: Order,
+    ) -> Result<String, NotDialled> {
+        let now_ms = self.now_ms();
+        if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
+            return Err(NotDialled::Stale);
+        }
+        let attempt = match write(&app.desk, &allowed, &order, now_ms).await? {
+            Written::New(attempt) => *attempt,
+            Written::Already { call_id } => return Ok(call_id),
+        };
+        let carrier = self.reach.carrier(&order.account);
+        let place = placement(app, &attempt, allowed.number(), &order);
+        let answer = carrier.place(place).await;
+        self.note(app, order.account.client, &attempt, carrier.name(), answer)
+            .await;
+        Ok(attempt.call_id)
+    }
+
+    /// What the carrier said is noted; what it did not say is looked up in time.
+    async fn note(
+        &self,
+        app: &Arc<App>,
+        client: ClientId,
+        attempt: &Attempt,
+        carrier: &str,
+        answer: Result<crate::carrier::CarrierCall, CarrierError>,
+    ) {
+        let attempts = app.desk.store.attempts();
+        let noted = match answer {
+            Ok(call) => attempts.placed(&client, attempt, carrier, &call.id).await,
+            Err(CarrierError::Refused { code, what }) => {
+                tracing::warn!(call.id = %attempt.call_id, code, what, "the carrier refused a call");
+                let now_ms = self.now_ms();
+                attempts
+                    .failed(&client, attempt, "carrier_refused", now_ms)
+                    .await
+            }
+            Err(CarrierError::Busy { .. }) => {
+                let now_ms = self.now_ms();
+                attempts
+                    .failed(&client, attempt, "carrier_busy", now_ms)
+                    .await
+            }
+            Err(error @ (CarrierError::Unknown { .. } | CarrierError::Gone)) => {
+                tracing::warn!(call.id = %attempt.call_id, %error, "a call is looked up");
+                let noted = attempts.unknown(&client, &attempt.id).await;
+                self.look_for(app, client, attempt.id.clone());
+                noted
+            }
+        };
+        if let Err(error) = noted {
+            // It stays `asked`, and is looked up when the server starts, unless the carrier's own word comes before.
+            tracing::error!(call.id = %attempt.call_id, %error, "what the carrier said is not stored");
+        }
+    }
+
+    /// Looks an attempt up until its outcome is known, in the background.
+    fn look_for(&self, app: &Arc<App>, client: ClientId, attempt_id: String) {
+        let app = Arc::clone(app);
+        drop(self.settling.spawn(async move {
+            let mut draining = app.draining.subscribe();
+            tokio::select! {
+                () = reconcile::until_known(&app, &client, &attempt_id) => {}
+                _ = draining.wait_for(|draining| *draining) => {}
+            }
+        }));
+    }
+
+    /// Ends a call that nobody has answered yet.
+    pub async fn cancel(
+        &self,
+        app: &App,
+        client: &ClientId,
+        call_id: &str,
+    ) -> Result<(), NotCancelled> {
+        let attempt = app.desk.store.attempts().of_call(client, call_id).await?;
+        let attempt = attempt.ok_or(NotCancelled::NotLive)?;
+        match (attempt.state, &attempt.carrier_call_id) {
+            (AttemptState::Asked | AttemptState::UnknownOutcome, _) => Err(NotCancelled::NotYet),
+            (AttemptState::Placed, Some(carrier_call_id)) => {
+                let carrier = self.carrier_of(app, client, &attempt).await?;
+                match carrier.hang_up(carrier_call_id).await {
+                    Err(CarrierError::Gone) => Err(NotCancelled::NotLive),
+                    other => Ok(other?),
+                }
+            }
+            (AttemptState::Placed | AttemptState::Failed | AttemptState::Done, _) => {
+                Err(NotCancelled::NotLive)
+            }
+        }
+    }
+
+    /// The carrier of an attempt's account.
+    async fn carrier_of(
+        &self,
+        app: &App,
+        client: &ClientId,
+        attempt: &Attempt,
+    ) -> Result<Arc<dyn Carrier>, NotCancelled> {
+        let account = Account::find(&app.desk, client, &attempt.carrier_id).await?;
+        let account = account.ok_or(NotCancelled::NotLive)?;
+        Ok(self.reach.carrier(&account))
+    }
+}
+
+async fn is_suppressed(
+    desk: &Desk,
+    keys: &ClientKeys,
+    number: &PhoneNumber,
+) -> Result<bool, StoreError> {
+    let own = desk::suppression_index(keys, number);
+    let platform = desk.platform_suppression_index(number);
+    let suppressions = desk.store.suppressions();
+    let found = suppressions.check(keys.id(), &own, &platform, None).await?;
+    Ok(found.is_some())
+}
+
+/// What is on the disk.
+enum Written {
+    /// The attempt, of which the carrier has heard nothing.
+    New(Box<Attempt>),
+    /// The call that the same request made before.
+    Already { call_id: String },
+}
+
+/// Writes the call and the attempt down.
+async fn write(
+    desk: &Desk,
+    allowed: &Allowed,
+    order: &Order,
+    now_ms: i64,
+) -> Result<Written, NotDialled> {
+    let (keys, to) = (&order.account.keys, allowed.number());
+    let subject = keys.subject(Some(to)).await?;
+    let (call_id, id) = (new_call_id(), ids::new_id("att"));
+    let plan = Plan {
+        from: order.from.clone(),
+        to: to.clone(),
+        agent: order.agent.id.clone(),
+        variables: order.variables.clone(),
+        record: order.record,
+    };
+    let decision = serde_json::to_string(allowed.trace())?;
+    let number = |side, number| desk::seal_call_number(keys, &subject, &call_id, side, number);
+    let metadata = order.metadata.as_ref().map(|json| {
+        let place = desk::Place::new("calls.metadata", &call_id);
+        desk::seal(keys, place, json)
+    });
+    let call = NewCall {
+        agent_id: order.agent.id.clone(),
+        agent_version: order.agent.version,
+        direction: Direction::Outbound,
+        status: CallStatus::Queued,
+        created_ms: now_ms,
+        from: Some(number(Side::From, &order.from)),
+        to: Some(number(Side::To, to)),
+        subject_id: Some(subject.id().as_str().to_owned()),
+        consent_mode: None,
+        rules: None,
+        sealed_key: None,
+        carrier: None,
+        carrier_call_id: None,
+        metadata,
+        id: call_id.clone(),
+    };
+    let new = NewAttempt {
+        carrier_id: order.account.id.clone(),
+        subject_id: subject.id().as_str().to_owned(),
+        plan: plan.seal(&subject, &id)?,
+        decision: desk::seal_for(
+            &subject,
+            desk::Place::new("attempts.decision", &id),
+            &decision,
+        ),
+        rules: allowed.trace().pack.at_checksum(),
+        to_index: desk::call_index(keys, to),
+        suppression: desk::suppression_index(keys, to),
+        platform_suppression: desk.platform_suppression_index(to),
+        asked_ms: now_ms,
+        request: order.request,
+        id: id.clone(),
+    };
+    let attempts = desk.store.attempts();
+    match attempts.begin(keys.id(), &call, &new).await? {
+        Begun::Suppressed => Err(NotDialled::Suppressed),
+        Begun::Already { call_id } => Ok(Written::Already { call_id }),
+        Begun::Ask => Ok(Written::New(Box::new(Attempt {
+            id,
+            call_id,
+            carrier_id: new.carrier_id,
+            state: AttemptState::Asked,
+            subject_id: new.subject_id,
+            plan: new.plan,
+            decision: new.decision,
+            rules: new.rules,
+            carrier_call_id: None,
+            failure: None,
+            asked_ms: now_ms,
+        }))),
+    }
+}
+
+fn placement(app: &App, attempt: &Attempt, to: &PhoneNumber, order: &Order) -> Place {
+    let addresses = Addresses::new(&app.public_url, &attempt.carrier_id);
+    let url = |what| webhook::url(&app.public_url, &attempt.carrier_id, what, &attempt.id);
+    Place {
+        from: order.from.clone(),
+        to: to.clone(),
+        answer_url: url(webhook::ANSWER),
+        status_url: url(webhook::STATUS),
+        ring: order.ring,
+        length_max: LENGTH_MAX,
+        machines: order.machines.as_ref().map(|machines| MachineDetection {
+            verdict_url: Some(addresses.answered_by(&attempt.call_id)),
+            ..machines.clone()
+        }),
+    }
+}

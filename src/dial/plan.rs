@@ -1,0 +1,82 @@
+//! What was asked for when a call was placed: needed again when somebody answers, or nobody knows whether it was placed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use trunkline_core::phone::PhoneNumber;
+
+use crate::desk::{self, Desk, Place};
+use crate::store::attempts::Attempt;
+use crate::store::{Sealed, StoreError};
+use crate::vault::{ClientKeys, SubjectId, SubjectKeys, Unopened, VaultError};
+
+const COLUMN: &str = "attempts.plan";
+
+/// What was asked for. Sealed for the person who is called.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// Who calls.
+    pub from: PhoneNumber,
+    /// Who is called.
+    pub to: PhoneNumber,
+    /// The agent that speaks.
+    pub agent: String,
+    /// What it is told.
+    pub variables: BTreeMap<String, String>,
+    /// Whether recording was not forbidden.
+    pub record: bool,
+}
+
+/// Why a plan cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The store.
+    #[error("the store does not answer: {0}")]
+    Store(#[from] StoreError),
+    /// The vault; also for a person who was forgotten.
+    #[error("the vault does not open: {0}")]
+    Vault(#[from] VaultError),
+    /// It is not sealed for this person.
+    #[error("the attempt cannot be opened: {0}")]
+    Unopened(#[from] Unopened),
+    /// What is sealed is not what this server writes.
+    #[error("the attempt holds what this server cannot read")]
+    Garbled,
+}
+
+impl Plan {
+    /// Seals it for the attempt of this id.
+    pub(super) fn seal(
+        &self,
+        subject: &SubjectKeys,
+        attempt_id: &str,
+    ) -> Result<Sealed, serde_json::Error> {
+        let json = serde_json::to_string(self)?;
+        Ok(desk::seal_for(
+            subject,
+            Place::new(COLUMN, attempt_id),
+            &json,
+        ))
+    }
+
+    /// The plan of an attempt.
+    pub async fn open(keys: &ClientKeys, attempt: &Attempt) -> Result<Self, PlanError> {
+        let id = SubjectId::parse(&attempt.subject_id).ok_or(PlanError::Garbled)?;
+        let subject = keys.subject_by_id(&id).await?;
+        let place = Place::new(COLUMN, &attempt.id);
+        let json = desk::open_for(&subject, place, &attempt.plan)?;
+        serde_json::from_str(&json).map_err(|_| PlanError::Garbled)
+    }
+
+    /// The plan of a call, if we placed it.
+    pub async fn of_call(
+        desk: &Desk,
+        keys: &ClientKeys,
+        call_id: &str,
+    ) -> Result<Option<Self>, PlanError> {
+        match desk.store.attempts().of_call(keys.id(), call_id).await? {
+            Some(attempt) => Self::open(keys, &attempt).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}

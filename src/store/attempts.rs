@@ -1,0 +1,274 @@
+//! Calls that carriers were asked for. The row is on the disk before the carrier hears of it, so that nothing that may
+//! have been dialled is unknown here, and nothing is dialled twice.
+
+use super::calls::{self, CallEnd, NewCall};
+use super::idempotency::KEPT_MS;
+use super::sql::{Columns, args, statements, words};
+use super::suppressions;
+use super::{Durability, Sealed, Store, StoreError};
+use crate::ids::ClientId;
+
+macro_rules! columns {
+    () => {
+        "client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, carrier_call_id, failure, asked_ms"
+    };
+}
+
+statements! {
+    ADD = "INSERT INTO attempts (client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, to_index,
+            asked_ms, request, is_open)
+        VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, $11, 1)";
+    OF_REQUEST = "SELECT call_id FROM attempts WHERE client_id = $1 AND request = $2 AND asked_ms > $3";
+    FIND = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND id = $2");
+    OF_CALL = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND call_id = $2");
+    OF_CARRIER = "SELECT id FROM attempts WHERE client_id = $1 AND carrier_call_id = $2";
+    PLACED = "UPDATE attempts SET state = 'placed', carrier_call_id = $3
+        WHERE client_id = $1 AND id = $2 AND state IN ('asked', 'unknown_outcome')";
+    UNKNOWN = "UPDATE attempts SET state = 'unknown_outcome' WHERE client_id = $1 AND id = $2 AND state = 'asked'";
+    FAILED = "UPDATE attempts SET state = 'failed', failure = $3, is_open = 0
+        WHERE client_id = $1 AND id = $2 AND state IN ('asked', 'unknown_outcome')";
+    DONE = "UPDATE attempts SET state = 'done', is_open = 0
+        WHERE client_id = $1 AND id = $2 AND state = 'placed'";
+    NAMED = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1");
+    OPEN = concat!("SELECT ", columns!(), " FROM attempts WHERE is_open = 1 AND id > $1 ORDER BY id LIMIT $2");
+}
+
+words! {
+    /// Where an attempt is.
+    AttemptState {
+        /// The carrier is being asked, or was when the server stopped.
+        Asked = "asked",
+        /// The carrier has taken the call on.
+        Placed = "placed",
+        /// The carrier's answer was lost: whether there is a call is looked up.
+        UnknownOutcome = "unknown_outcome",
+        /// There is no call.
+        Failed = "failed",
+        /// The call is over.
+        Done = "done",
+    }
+}
+
+/// A call that a carrier was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// `att_…`.
+    pub id: String,
+    /// `call_…`.
+    pub call_id: String,
+    /// The account with the carrier.
+    pub carrier_id: String,
+    /// Where it is.
+    pub state: AttemptState,
+    /// Who is called, as the vault knows them.
+    pub subject_id: String,
+    /// What was asked for, sealed under the subject's key.
+    pub plan: Sealed,
+    /// Why it was allowed, sealed under the subject's key.
+    pub decision: Sealed,
+    /// Id and checksum of the pack of rules by which it was allowed.
+    pub rules: String,
+    /// The carrier's id of the call.
+    pub carrier_call_id: Option<String>,
+    /// Why there is no call, in stable snake_case.
+    pub failure: Option<String>,
+    /// When the carrier was asked, ms since 1970.
+    pub asked_ms: i64,
+}
+
+/// An attempt to be made.
+#[derive(Clone, Debug)]
+pub struct NewAttempt {
+    /// `att_…`.
+    pub id: String,
+    /// The account with the carrier.
+    pub carrier_id: String,
+    /// Who is called, as the vault knows them.
+    pub subject_id: String,
+    /// What is asked for, sealed under the subject's key.
+    pub plan: Sealed,
+    /// Why it is allowed, sealed under the subject's key.
+    pub decision: Sealed,
+    /// Id and checksum of the pack of rules.
+    pub rules: String,
+    /// The keyed hash by which calls with the number are found.
+    pub to_index: [u8; 32],
+    /// The client's keyed hash of the number, for suppressions.
+    pub suppression: [u8; 32],
+    /// The platform's.
+    pub platform_suppression: [u8; 32],
+    /// Now, ms since 1970.
+    pub asked_ms: i64,
+    /// The hash of the Idempotency-Key with which it was asked for.
+    pub request: Option<[u8; 32]>,
+}
+
+/// Whether the carrier may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Yes: call and attempt are on the disk.
+    Ask,
+    /// No, and nothing was written: the number has been suppressed since it was allowed.
+    Suppressed,
+    /// No, and nothing was written: the same request has made this call already. Its answer was lost with its server.
+    Already {
+        /// `call_…`.
+        call_id: String,
+    },
+}
+
+fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
+    let client = row.client()?;
+    let attempt = Attempt {
+        id: row.text()?,
+        call_id: row.text()?,
+        carrier_id: row.text()?,
+        state: row.word("a state of an attempt", AttemptState::parse)?,
+        subject_id: row.text()?,
+        plan: row.sealed()?,
+        decision: row.sealed()?,
+        rules: row.text()?,
+        carrier_call_id: row.text_opt()?,
+        failure: row.text_opt()?,
+        asked_ms: row.int()?,
+    };
+    Ok((client, attempt))
+}
+
+/// The table of attempts.
+pub struct Attempts<'a>(pub(super) &'a Store);
+
+impl Attempts<'_> {
+    /// Writes a call and the attempt at it, unless its number is suppressed by now: on the disk when this returns.
+    pub async fn begin(
+        &self,
+        client: &ClientId,
+        call: &NewCall,
+        new: &NewAttempt,
+    ) -> Result<Begun, StoreError> {
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let (own, platform) = (&new.suppression, &new.platform_suppression);
+        if suppressions::forbids(&mut tx, client, own, platform).await? {
+            return Ok(Begun::Suppressed);
+        }
+        if let Some(request) = &new.request {
+            let args = args![client, request, new.asked_ms - KEPT_MS];
+            if let Some(mut row) = tx.one(OF_REQUEST, args).await? {
+                return Ok(Begun::Already {
+                    call_id: row.text()?,
+                });
+            }
+        }
+        calls::add(&mut tx, client, call).await?;
+        let args = args![
+            client,
+            &new.id,
+            &call.id,
+            &new.carrier_id,
+            &new.subject_id,
+            &new.plan,
+            &new.decision,
+            &new.rules,
+            &new.to_index,
+            new.asked_ms,
+            new.request.as_ref(),
+        ];
+        tx.run(ADD, args).await?;
+        tx.commit().await?;
+        Ok(Begun::Ask)
+    }
+
+    /// One attempt.
+    pub async fn find(&self, client: &ClientId, id: &str) -> Result<Option<Attempt>, StoreError> {
+        let row = self.0.one(FIND, args![client, id]).await?;
+        Ok(row.map(read).transpose()?.map(|(_, attempt)| attempt))
+    }
+
+    /// The attempt at a call.
+    pub async fn of_call(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+    ) -> Result<Option<Attempt>, StoreError> {
+        let row = self.0.one(OF_CALL, args![client, call_id]).await?;
+        Ok(row.map(read).transpose()?.map(|(_, attempt)| attempt))
+    }
+
+    /// The id of the attempt whose call the carrier calls so.
+    pub async fn of_carrier_call(
+        &self,
+        client: &ClientId,
+        carrier_call_id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let args = args![client, carrier_call_id];
+        let row = self.0.one(OF_CARRIER, args).await?;
+        row.map(|mut row| row.text()).transpose()
+    }
+
+    /// The carrier has taken the call on. Whether that was not known yet.
+    pub async fn placed(
+        &self,
+        client: &ClientId,
+        attempt: &Attempt,
+        carrier: &str,
+        carrier_call_id: &str,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let args = args![client, &attempt.id, carrier_call_id];
+        if tx.run(PLACED, args).await? == 0 {
+            return Ok(false);
+        }
+        calls::placed(&mut tx, client, &attempt.call_id, carrier, carrier_call_id).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The carrier's answer was lost. Whether nothing is known of it yet.
+    pub async fn unknown(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(UNKNOWN, args![client, id]).await? > 0)
+    }
+
+    /// There is no call, and its row ends with the attempt. Whether that was not known yet.
+    pub async fn failed(
+        &self,
+        client: &ClientId,
+        attempt: &Attempt,
+        failure: &str,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin(Durability::Now).await?;
+        if tx.run(FAILED, args![client, &attempt.id, failure]).await? == 0 {
+            return Ok(false);
+        }
+        let end = CallEnd {
+            outcome: Some("failed".to_owned()),
+            ended_by: Some("carrier".to_owned()),
+            ended_reason: Some(failure.to_owned()),
+        };
+        calls::never_answered(&mut tx, client, &attempt.call_id, now_ms, &end).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The call that the carrier took on is over. Whether that was not known yet.
+    pub async fn done(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
+        Ok(self.0.run(DONE, args![client, id]).await? > 0)
+    }
+}
+
+/// Whose an attempt is, and the attempt.
+pub(super) async fn named(
+    store: &Store,
+    id: &str,
+) -> Result<Option<(ClientId, Attempt)>, StoreError> {
+    store.one(NAMED, args![id]).await?.map(read).transpose()
+}
+
+/// Attempts that are open, by their ids.
+pub(super) async fn open(
+    store: &Store,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
+    store.all(OPEN, args![after, limit], read).await
+}
