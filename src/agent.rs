@@ -31,7 +31,7 @@ pub use pronounce::Pronunciations;
 pub use spec::{
     AgentSpec, CallDirection, KeysSpec, LimitsSpec, ModelSpec, NoticesSpec, OnRefusal,
     OnWithdrawal, OpeningSpec, OverlapSpec, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec,
-    VariableKind, VariableSpec, VoiceSpec,
+    TurnsBy, VariableKind, VariableSpec, VoiceSpec,
 };
 
 /// Who answers a call.
@@ -47,10 +47,12 @@ pub struct Agent {
     pub speed: f32,
     /// How its voice is to say certain words.
     pub pronunciations: Pronunciations,
-    /// Words that callers are likely to say, for recognisers that take such hints.
-    pub key_terms: Arc<[Arc<str>]>,
-    /// A better recogniser hears the recording once more after the call.
-    pub second_pass: bool,
+    /// In which language it speaks and is spoken to, as a BCP 47 tag.
+    pub language: String,
+    /// How it hears.
+    pub recogniser: RecogniserSpec,
+    /// How it sounds.
+    pub voice: VoiceSpec,
     /// Its language model, as far as it chooses that itself.
     pub model: ModelSpec,
     /// What is kept of its calls.
@@ -119,6 +121,9 @@ impl AgentError {
 /// An agent cannot hold a certain call.
 #[derive(Debug, thiserror::Error)]
 pub enum NotForThisCall {
+    /// It has a prompt, and nobody to think.
+    #[error("the agent has a prompt, and there is no language model")]
+    Mindless,
     /// It is not for calls of this direction.
     #[error("agent {agent} is not for calls of this direction; see its `directions`")]
     Direction {

@@ -13,11 +13,13 @@ use crate::api::ApiLimits;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::provider::{Ears, StageError, Voice};
+use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
+use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
-use crate::think::{ChatMind, ChatSettings, FlowMind, Mind};
+use crate::think::{ChatMind, FlowMind, Mind};
 use crate::tickets::Tickets;
 use crate::webhooks::Awaited;
 
@@ -56,8 +58,8 @@ pub struct App {
     pub twilio_base_url: OnceLock<String>,
     /// Who hears recordings once more; nobody while it is not set.
     pub second_pass: OnceLock<SecondPass>,
-    http: reqwest::Client,
-    chat: Option<Arc<ChatSettings>>,
+    /// What calls are held with.
+    pub stacks: Stacks,
 }
 
 /// What a server is made of.
@@ -72,8 +74,10 @@ pub struct Parts {
     pub keys: Vec<Key>,
     /// Accept tokens that open many sockets.
     pub allow_reusable: bool,
-    /// The language model of prompted agents.
-    pub chat: Option<ChatSettings>,
+    /// Who hears, speaks and thinks for agents that do not choose.
+    pub defaults: Defaults,
+    /// The way to providers.
+    pub providers: Providers,
     /// What is kept for clients.
     pub desk: Arc<Desk>,
     /// How carriers reach the server, as `wss://voice.example.com`.
@@ -84,26 +88,11 @@ pub struct Parts {
     pub place: Option<Place>,
 }
 
-/// A call cannot be held by the agent it is for.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotHold {
-    /// There is no language model.
-    #[error(
-        "agent {agent} has a prompt, but no language model is configured; set llm.base_url and llm.model"
-    )]
-    NoModel {
-        /// The agent.
-        agent: String,
-    },
-    /// The agent is for other calls.
-    #[error(transparent)]
-    Other(#[from] NotForThisCall),
-}
-
 impl App {
     /// A server that does not listen yet.
-    pub fn new(parts: Parts) -> Result<Arc<Self>, reqwest::Error> {
-        Ok(Arc::new(Self {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let voice = Arc::clone(&parts.voice);
+        Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
             reception: Reception::new(parts.agents.clone(), parts.place),
@@ -119,18 +108,24 @@ impl App {
             awaited: Awaited::default(),
             twilio_base_url: OnceLock::new(),
             second_pass: OnceLock::new(),
-            http: crate::egress::client()?,
-            chat: parts.chat.map(Arc::new),
-        }))
+            stacks: Stacks::new(parts.providers, voice, parts.defaults),
+        })
     }
 
     /// Voices ahead what every call may need at once, so that no caller waits for it and no later failure of the voice
-    /// is silent.
+    /// is silent. A voice of somebody else's that fails here is tried again when it is to speak.
     pub async fn warm(&self) -> Result<(), StageError> {
         for agent in self.agents.iter() {
-            let voice = agent.pronunciations.voice(&self.voice);
+            let is_embedded = self.stacks.defaults().voice.is_none();
             for sentence in agent.sentences() {
-                voice.keep(sentence, agent.speed).await?;
+                match self.keep(agent, sentence).await {
+                    Err(error) if is_embedded => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(%error, agent = %agent.id, "sentences not made ahead");
+                        break;
+                    }
+                    Ok(()) => {}
+                }
             }
         }
         Ok(())
@@ -139,9 +134,8 @@ impl App {
     /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice.
     pub async fn prepare(&self) {
         for agent in self.agents.iter() {
-            let voice = agent.pronunciations.voice(&self.voice);
             for sentence in agent.likely_sentences() {
-                if let Err(error) = voice.keep(sentence, agent.speed).await {
+                if let Err(error) = self.keep(agent, sentence).await {
                     // It will be tried again when it is to be said.
                     tracing::warn!(%error, agent = %agent.id, "sentence not made ahead");
                 }
@@ -153,13 +147,15 @@ impl App {
     pub fn dialer(&self) -> &Dialer {
         self.dialer.get_or_init(|| {
             let base_url = self.twilio_base_url.get().cloned();
-            Dialer::by_rest(self.http.clone(), base_url)
+            Dialer::by_rest(self.stacks.egress().clone(), base_url)
         })
     }
 
-    /// The operator's language model, by its name.
-    pub fn chat_model(&self) -> Option<&str> {
-        self.chat.as_ref().map(|chat| chat.model.as_str())
+    async fn keep(&self, agent: &Agent, sentence: Arc<str>) -> Result<(), StageError> {
+        match self.stacks.usual_voice(agent) {
+            Some(voice) => voice.keep(sentence, agent.speed).await,
+            None => Ok(()),
+        }
     }
 
     /// The address at which a carrier opens the call of these claims; none on a server without a signing key.
@@ -183,19 +179,12 @@ impl App {
         agent: &Agent,
         direction: Direction,
         variables: &BTreeMap<String, String>,
-    ) -> Result<(), CannotHold> {
+    ) -> Result<(), NotForThisCall> {
         agent.ready(direction, variables)?;
-        match &agent.mind {
-            MindSpec::Prompt { .. } if self.chat.is_none() => Err(CannotHold::NoModel {
-                agent: agent.id.clone(),
-            }),
-            MindSpec::Prompt { .. } | MindSpec::Flow(_) => Ok(()),
+        match self.stacks.can_think_for(agent) {
+            true => Ok(()),
+            false => Err(NotForThisCall::Mindless),
         }
-    }
-
-    /// The client for requests that are no call's.
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
     }
 
     /// What a call needs that has come in, with the values that it brings for the agent's variables.
@@ -203,27 +192,27 @@ impl App {
         &self,
         claims: &Claims,
         arrival: Arrival,
+        stack: Stack,
         variables: &BTreeMap<String, String>,
-    ) -> Result<Means, CannotHold> {
+    ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
-        let mind = match &agent.mind {
-            MindSpec::Flow(flow) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
-            MindSpec::Prompt { prompt, greeting } => {
-                let chat = self.chat.as_ref().ok_or_else(|| CannotHold::NoModel {
-                    agent: agent.id.clone(),
-                })?;
+        let mind = match (&agent.mind, stack.chat) {
+            (MindSpec::Prompt { prompt, greeting }, Some((http, chat))) => {
                 Mind::Chat(ChatMind::new(
-                    self.http.clone(),
-                    Arc::new(agent.model.over(chat)),
+                    http,
+                    chat,
                     &prompt.fill(&vars),
                     greeting.as_ref().map(|greeting| greeting.fill(&vars)),
                 ))
             }
+            (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
+            (MindSpec::Flow(flow), _) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
-            voice: agent.pronunciations.voice(&self.voice),
+            hearing: stack.hearing,
+            voice: stack.voice,
             speed: agent.speed,
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,

@@ -11,14 +11,17 @@
 //! The clock is tokio's, so that a test over an in-memory stream ([`Carrier::connect_over`]) can pause it and see a call
 //! of minutes in milliseconds.
 
+mod instructions;
 mod line;
 mod noise;
 mod playout;
 mod record;
+pub mod rest;
 
 #[cfg(test)]
 mod tests;
 
+pub use instructions::{Instructions, NotUnderstood};
 pub use record::{CallRecord, Ending, Turn, Violation};
 
 use line::{Line, LineState, Order};
@@ -319,6 +322,11 @@ impl Carrier {
         while !self.state.borrow().over && self.state.changed().await.is_ok() {}
     }
 
+    /// Hangs this call up from elsewhere.
+    pub fn hanger(&self) -> HangUp {
+        HangUp(self.orders.clone())
+    }
+
     /// Whether agent audio is queued or audible now.
     pub fn agent_is_playing(&self) -> bool {
         let state = self.state.borrow();
@@ -353,6 +361,17 @@ impl Carrier {
             .await
             .map_err(|_| CallOver)?;
         if holds(&state) { Ok(()) } else { Err(CallOver) }
+    }
+}
+
+/// Hangs a call up, whoever holds its line.
+#[derive(Clone, Debug)]
+pub struct HangUp(mpsc::Sender<Order>);
+
+impl HangUp {
+    /// `stop`, then the socket closes. A call that is over needs no hanging up.
+    pub async fn hang_up(&self) {
+        let _ = self.0.send(Order::HangUp { say_stop: true }).await;
     }
 }
 

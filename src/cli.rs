@@ -30,8 +30,10 @@ use crate::config::{self, Config};
 use crate::demo;
 use crate::desk::Desk;
 use crate::desk::setup::Books;
+use crate::egress::Egress;
 use crate::journal::JournalSettings;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
+use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
@@ -298,17 +300,18 @@ fn build(
     allow_reusable: bool,
 ) -> anyhow::Result<Arc<App>> {
     Ok(App::new(Parts {
+        defaults: config.stages()?,
+        providers: Providers::new(Egress::new()),
         ears: Arc::new(speech.clone()),
         voice: Arc::new(speech.clone()),
         agents,
         keys: vec![media_key::open_or_make(desk.data())?],
         allow_reusable,
-        chat: config.chat(),
         desk: Arc::new(desk),
         public_url: config.public_url(),
         limits: config.limits(),
         place: config.place,
-    })?)
+    }))
 }
 
 fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
+mod stages;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,11 +9,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use trunkline_core::geo::Place;
 
+pub use stages::{RECOGNISER_KEY_VARIABLE, StageConfig, VOICE_KEY_VARIABLE};
+
 use crate::api::ApiLimits;
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
+use crate::providers::Kind;
+use crate::stack::Defaults;
 use crate::store::StoreConfig;
-use crate::think::ChatSettings;
+use crate::think::{ChatSettings, Dialect};
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -46,6 +52,10 @@ pub struct Config {
     pub models: Option<PathBuf>,
     /// The embedded speech.
     pub speech: SpeechConfig,
+    /// Who hears for agents that do not choose; what is built in if no vendor is named.
+    pub recogniser: StageConfig,
+    /// Who speaks for agents that do not choose; what is built in if no vendor is named.
+    pub voice: StageConfig,
     /// The language model of agents that have a prompt instead of a flow.
     pub llm: LlmConfig,
     /// What strangers and keys may take of the server.
@@ -86,11 +96,13 @@ impl Default for SpeechConfig {
     }
 }
 
-/// Any OpenAI-compatible chat endpoint.
+/// Any endpoint that speaks OpenAI's chat protocol, or Anthropic's.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmConfig {
-    /// As `http://127.0.0.1:11434/v1`.
+    /// What the endpoint speaks, `openai` or `anthropic`; the first if absent.
+    pub dialect: Dialect,
+    /// As `http://127.0.0.1:11434/v1` or `https://api.anthropic.com`.
     pub base_url: Option<String>,
     /// The endpoint's name for the model.
     pub model: Option<String>,
@@ -105,6 +117,7 @@ pub struct LlmConfig {
 impl fmt::Debug for LlmConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmConfig")
+            .field("dialect", &self.dialect)
             .field("base_url", &self.base_url)
             .field("model", &self.model)
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
@@ -126,6 +139,8 @@ impl fmt::Debug for Config {
             .field("agents", &self.agents)
             .field("models", &self.models)
             .field("speech", &self.speech)
+            .field("recogniser", &self.recogniser)
+            .field("voice", &self.voice)
             .field("llm", &self.llm)
             .finish()
     }
@@ -142,6 +157,8 @@ impl Default for Config {
             agents: None,
             models: None,
             speech: SpeechConfig::default(),
+            recogniser: StageConfig::default(),
+            voice: StageConfig::default(),
             llm: LlmConfig::default(),
             api: ApiConfig::default(),
         }
@@ -198,6 +215,14 @@ impl Config {
         if let Some(url) = environment(DATABASE_VARIABLE).and_then(|url| url.into_string().ok()) {
             config.database_url = Some(url);
         }
+        for (variable, place) in [
+            (RECOGNISER_KEY_VARIABLE, &mut config.recogniser.api_key),
+            (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
+        ] {
+            if let Some(key) = environment(variable).and_then(|key| key.into_string().ok()) {
+                *place = Some(key);
+            }
+        }
         config.check()?;
         Ok(config)
     }
@@ -216,6 +241,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.stages()?;
         if let Some(url) = &self.public_url {
             let rest = url
                 .strip_prefix("wss://")
@@ -325,11 +351,24 @@ impl Config {
     /// The language model, if there is one.
     pub fn chat(&self) -> Option<ChatSettings> {
         Some(ChatSettings {
+            dialect: self.llm.dialect,
             base_url: self.llm.base_url.clone()?,
             model: self.llm.model.clone()?,
             api_key: self.llm.api_key.clone(),
             temperature: self.llm.temperature,
             max_tokens: self.llm.max_tokens,
+        })
+    }
+
+    /// Who hears, speaks and thinks for agents that do not choose.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]: a vendor that is not known, or that lacks something.
+    pub fn stages(&self) -> Result<Defaults, ConfigError> {
+        Ok(Defaults {
+            recogniser: self.recogniser.chosen("recogniser", Kind::Recogniser)?,
+            voice: self.voice.chosen("voice", Kind::Voice)?,
+            chat: self.chat(),
         })
     }
 
@@ -384,6 +423,10 @@ mod tests {
         let text = "[llm]\nbase_url = \"http://127.0.0.1:11434/v1\"\nmodel = \"llama3.2\"\n";
         let chat = parsed(text).unwrap().chat().unwrap();
         assert_eq!((chat.model.as_str(), chat.api_key), ("llama3.2", None));
+        assert_eq!(chat.dialect, Dialect::OpenAi);
+        let text = "[llm]\ndialect = \"anthropic\"\nbase_url = \"https://x\"\nmodel = \"y\"\n";
+        let chat = parsed(text).unwrap().chat().unwrap();
+        assert_eq!(chat.dialect, Dialect::Anthropic);
     }
 
     #[test]
@@ -420,6 +463,10 @@ mod tests {
                 vec!["api.connections", "between 1"],
             ),
             ("[llm]\nbase_url = \"http://x/v1\"", vec!["llm", "both"]),
+            (
+                "[llm]\ndialect = \"esperanto\"",
+                vec!["line 2", "dialect", "openai", "anthropic"],
+            ),
             (
                 "[llm]\nbase_url = \"x\"\nmodel = \"y\"",
                 vec!["llm.base_url", "http://"],

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -50,12 +51,25 @@ pub enum Untold {
     /// It is not live, or not this client's.
     #[error("the call is not live")]
     NotLive,
+    /// Its agent follows a script, and can know no more than that.
+    #[error("the call's agent follows a script")]
+    Scripted,
     /// It has not yet done what it was told before.
     #[error("the call has not yet done what it was told before")]
     Busy,
 }
 
-type Calls = HashMap<Box<str>, (ClientId, mpsc::Sender<Control>)>;
+/// A live call from outside.
+struct Live {
+    client: ClientId,
+    sender: mpsc::Sender<Control>,
+    /// Its mind can be told something.
+    takes_context: bool,
+    /// Nothing more would be said now.
+    is_full: Arc<AtomicBool>,
+}
+
+type Calls = HashMap<Box<str>, Live>;
 
 /// The live calls of this server. Cheap to clone.
 #[derive(Clone, Default)]
@@ -66,29 +80,34 @@ pub struct Controls {
     calls: LiveCalls,
     call_id: Box<str>,
     controls: mpsc::Receiver<Control>,
+    is_full: Arc<AtomicBool>,
 }
 
 impl LiveCalls {
-    /// From now until the returned ear is dropped, the call of this client is live.
-    pub fn register(&self, client: &ClientId, call_id: &str) -> Controls {
+    /// From now until the returned ear is dropped, the call of this client is live. `takes_context`: its mind can be told
+    /// something.
+    pub fn register(&self, client: &ClientId, call_id: &str, takes_context: bool) -> Controls {
         let (sender, controls) = mpsc::channel(CONTROLS_MAX);
-        self.lock().insert(call_id.into(), (client.clone(), sender));
+        let is_full = Arc::new(AtomicBool::new(false));
+        let live = Live {
+            client: client.clone(),
+            sender,
+            takes_context,
+            is_full: Arc::clone(&is_full),
+        };
+        self.lock().insert(call_id.into(), live);
         Controls {
             calls: self.clone(),
             call_id: call_id.into(),
             controls,
+            is_full,
         }
     }
 
     /// Tells a client's call something, without waiting until it is done.
     pub fn send(&self, client: &ClientId, call_id: &str, control: Control) -> Result<(), Untold> {
         match self.lock().get(call_id) {
-            Some((owner, sender)) if owner == client => {
-                sender.try_send(control).map_err(|error| match error {
-                    mpsc::error::TrySendError::Full(_) => Untold::Busy,
-                    mpsc::error::TrySendError::Closed(_) => Untold::NotLive,
-                })
-            }
+            Some(live) if live.client == *client => live.send(control),
             Some(_) | None => Err(Untold::NotLive),
         }
     }
@@ -97,7 +116,7 @@ impl LiveCalls {
     pub fn is_live(&self, client: &ClientId, call_id: &str) -> bool {
         self.lock()
             .get(call_id)
-            .is_some_and(|(owner, _)| owner == client)
+            .is_some_and(|live| live.client == *client)
     }
 
     /// How many are live.
@@ -110,7 +129,32 @@ impl LiveCalls {
     }
 }
 
+impl Live {
+    fn send(&self, control: Control) -> Result<(), Untold> {
+        match control {
+            Control::Context { .. } if !self.takes_context => return Err(Untold::Scripted),
+            Control::Say { .. } if self.is_full.load(Ordering::Relaxed) => {
+                return Err(Untold::Busy);
+            }
+            Control::Context { .. }
+            | Control::Say { .. }
+            | Control::HangUp
+            | Control::Mute
+            | Control::Unmute => {}
+        }
+        self.sender.try_send(control).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Untold::Busy,
+            mpsc::error::TrySendError::Closed(_) => Untold::NotLive,
+        })
+    }
+}
+
 impl Controls {
+    /// Whether one more sentence would be said.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
     /// The next thing that the call is told; waits for ever if there is none.
     pub async fn next(&mut self) -> Control {
         match self.controls.recv().await {
@@ -127,7 +171,7 @@ impl Drop for Controls {
         // One that registered under the same id later stays.
         if calls
             .get(&self.call_id)
-            .is_some_and(|(_, sender)| sender.is_closed())
+            .is_some_and(|live| live.sender.is_closed())
         {
             calls.remove(&self.call_id);
         }
@@ -142,7 +186,7 @@ mod tests {
     async fn a_call_is_told_only_by_its_client_and_only_while_it_lives() {
         let live = LiveCalls::default();
         let (ours, theirs) = (ClientId::new(), ClientId::new());
-        let mut controls = live.register(&ours, "call_1");
+        let mut controls = live.register(&ours, "call_1", true);
         assert_eq!(
             live.send(&theirs, "call_1", Control::HangUp),
             Err(Untold::NotLive)

@@ -1,13 +1,14 @@
 //! What a call needs of its recogniser, its turn model and its voice, whoever provides them.
 //!
-//! Each method returns a future that owns what it needs: a call keeps its unfinished work itself, and dropping a future
-//! takes the request back.
+//! Each method returns a future or a stream that owns what it needs: a call keeps its unfinished work itself, and
+//! dropping it takes the request back.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use trunkline_core::wire::stt::SttEvent;
 
 use crate::speech::VadState;
@@ -92,15 +93,52 @@ pub trait Listener: Send {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
 }
 
+/// A recogniser that is given one utterance at a time.
+pub trait Transcriber: Send + Sync {
+    /// The words in 8 kHz audio.
+    fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>>;
+}
+
+/// Who makes words of what the caller says, and who says when they have finished.
+#[derive(Clone, Default)]
+pub enum Hearing {
+    /// The ears do both.
+    #[default]
+    Embedded,
+    /// The ears find utterances and judge turns; somebody else makes words of them.
+    ByUtterance(Arc<dyn Transcriber>),
+    /// A recogniser that listens all the time makes the words.
+    Streaming {
+        /// The recogniser.
+        recogniser: Arc<dyn Recogniser>,
+        /// Who says when a turn is over.
+        turns: Turns,
+    },
+}
+
+/// Who says when a turn is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turns {
+    /// Our own models: voice detection in sound, the turn model once per candidate end.
+    #[default]
+    Own,
+    /// The recogniser's own events, and the loudness of the line: no model runs per frame or turn.
+    Cloud,
+}
+
 /// The speaking stage.
 pub trait Voice: Send + Sync {
-    /// Mu-law audio, 8 kHz, of a sentence.
+    /// A sentence as mu-law audio, 8 kHz, in pieces of any length and in order. The end of the stream is the end of the
+    /// sentence; one that ends without a piece has no sound. An error is the last item. Dropping the stream takes the
+    /// request back.
+    ///
+    /// `wanted_in`: when the first piece is needed, from now.
     fn say(
         &self,
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>>;
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>>;
 
     /// Makes a sentence that every caller may hear, and keeps it for good.
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>>;

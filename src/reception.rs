@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::task::TaskTracker;
 use trunkline_core::consent::verdict::{Facts, Party, Policy, verdict};
-use trunkline_core::consent::{Mode, RulePack};
+use trunkline_core::consent::{Mode, Refusal, RulePack};
 use trunkline_core::geo;
 use trunkline_core::geo::Place;
 use trunkline_core::journal::Began;
@@ -13,7 +13,7 @@ use trunkline_core::phone::PhoneNumber;
 use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
-use crate::agent::{Agent, AgentError, Agents};
+use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side};
 use crate::dial::{Plan, PlanError};
@@ -22,13 +22,14 @@ use crate::journal::JournalFailure;
 use crate::session::{Keep, Matters};
 use crate::store::StoreError;
 use crate::store::calls::{CallStatus, NewCall, TakenCall};
+use crate::store::consents::Withdrawal;
 use crate::store::suppressions::NewSuppression;
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
 use crate::{clock, live::Controls};
 
 /// Compiled versions that are kept at hand.
 const COMPILED_MAX: usize = 256;
-/// A suppression that cannot be stored is tried again after this, doubled each time up to a minute.
+/// What cannot be stored is tried again after this, doubled each time up to a minute.
 const AGAIN_MS: u64 = 250;
 const AGAIN_MS_MAX: u64 = 60_000;
 
@@ -63,6 +64,8 @@ pub enum Turned {
 
 /// A call that has come in, before its first sound.
 pub struct Arrival {
+    /// The keys of whose call it is; absent on a server that nobody set up for a client.
+    pub keys: Option<ClientKeys>,
     /// Who answers.
     pub agent: Arc<Agent>,
     /// The rule by which it may be stored.
@@ -111,6 +114,7 @@ impl Reception {
             // A server that nobody set up for a client holds calls and keeps nothing.
             let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
             return Ok(Arrival {
+                keys: None,
                 agent,
                 mode: Mode::NoRecord,
                 keep: None,
@@ -229,6 +233,7 @@ impl Reception {
             rules,
             because: verdict.because,
         };
+        let takes_context = matches!(agent.mind, MindSpec::Prompt { .. });
         let ledger = Arc::new(Ledger {
             desk: Arc::clone(desk),
             keys: keys.clone(),
@@ -248,10 +253,11 @@ impl Reception {
             }
         };
         Ok(Arrival {
+            keys: Some(keys.clone()),
             agent,
             mode,
             keep,
-            controls: Some(desk.live.register(keys.id(), call_id)),
+            controls: Some(desk.live.register(keys.id(), call_id, takes_context)),
             ledger: Some(ledger),
         })
     }
@@ -377,6 +383,20 @@ impl Matters for Arc<Ledger> {
         );
     }
 
+    fn withdrawn(&self, class: Refusal, erase: bool, from: At) {
+        let withdrawal = Withdrawal {
+            at_ms: from.ms(),
+            class,
+            erase,
+            noted_ms: clock::unix_ms(),
+        };
+        let ledger = Arc::clone(self);
+        drop(
+            self.pending
+                .spawn(async move { ledger.withdraw(&withdrawal).await }),
+        );
+    }
+
     fn kept(&self, caller_ms: u64, is_recorded: bool) {
         let ledger = Arc::clone(self);
         drop(self.pending.spawn(async move {
@@ -400,15 +420,30 @@ impl Matters for Arc<Ledger> {
 impl Ledger {
     /// Until it is stored: the caller has been told so.
     async fn suppress(&self, new: &NewSuppression) {
-        let mut wait_ms = AGAIN_MS;
-        loop {
-            let suppressions = self.desk.store.suppressions();
-            match suppressions.add(self.keys.id(), new).await {
-                Ok(_) => return tracing::info!(call.id = %self.call_id, "suppressed"),
-                Err(error) => tracing::error!(%error, "an opt-out is not stored yet; trying again"),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
-            wait_ms = (wait_ms * 2).min(AGAIN_MS_MAX);
-        }
+        let suppressions = self.desk.store.suppressions();
+        until_stored("an opt-out", || suppressions.add(self.keys.id(), new)).await;
+        tracing::info!(call.id = %self.call_id, "suppressed");
+    }
+
+    /// The same. From then on nobody is given what was stored, whatever the rows say yet.
+    async fn withdraw(&self, withdrawal: &Withdrawal) {
+        let consents = self.desk.store.consents();
+        let client = self.keys.id();
+        until_stored("a withdrawal", || {
+            consents.withdraw(client, &self.call_id, withdrawal)
+        })
+        .await;
+    }
+}
+
+async fn until_stored<T, F: Future<Output = Result<T, StoreError>>>(
+    what: &str,
+    store: impl Fn() -> F,
+) {
+    let mut wait_ms = AGAIN_MS;
+    while let Err(error) = store().await {
+        tracing::error!(%error, "{what} is not stored yet; trying again");
+        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+        wait_ms = (wait_ms * 2).min(AGAIN_MS_MAX);
     }
 }

@@ -10,6 +10,7 @@ mod speaking;
 mod thinking;
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +22,22 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
 use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
 use trunkline_core::commands::Command;
+use trunkline_core::consent::Refusal;
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
+use trunkline_core::wire::stt::SttEvent;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
 use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
-use crate::provider::{Ears, Voice};
+use crate::provider::{Ears, Hearing, Voice};
 use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
-use speaking::{Speaking, Voiced};
+use speaking::Speaking;
 use thinking::Thinking;
 
 /// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
@@ -43,6 +47,8 @@ const AHEAD_MS_MAX: u64 = 30_000;
 pub struct Means {
     /// The listening stages.
     pub ears: Arc<dyn Ears>,
+    /// Who makes words of what the caller says.
+    pub hearing: Hearing,
     /// The speaking stage.
     pub voice: Arc<dyn Voice>,
     /// Voice's pace; 1 is its own.
@@ -67,6 +73,8 @@ pub struct Means {
 pub trait Matters: Send {
     /// The caller does not want to be called again.
     fn opted_out(&self);
+    /// The caller took their consent back, with what began at `from`; what was stored goes if `erase`.
+    fn withdrawn(&self, class: Refusal, erase: bool, from: At);
     /// The call is over; so much of the caller is stored, and there is a recording or not.
     fn kept(&self, caller_ms: u64, is_recorded: bool);
     /// The recording stopped, since it could not be stored.
@@ -85,8 +93,6 @@ pub struct LiveNote {
 /// Work of a stage that has been done.
 enum Done {
     Heard(Heard),
-    Voiced(Voiced),
-    Nothing,
 }
 
 type Jobs = FuturesUnordered<BoxFuture<'static, Done>>;
@@ -122,7 +128,7 @@ impl Session {
             line,
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
-            listening: Listening::new(means.ears),
+            listening: Listening::new(means.ears, means.hearing),
             speaking: Speaking::new(means.voice, means.speed, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
@@ -148,10 +154,15 @@ impl Session {
             tokio::select! {
                 biased;
                 () = sleep.as_mut() => {
+                    let now = self.now();
+                    self.listening.tick(now);
                     self.drive(None);
+                    self.drive_listening();
                     self.keep();
                 }
                 Some(done) = self.jobs.next() => self.done(done),
+                () = self.speaking.next() => self.voiced(),
+                event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
                 Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
                 Ok(()) = self.draining.changed() => self.drain(),
                 control = next_control(&mut self.controls) => self.control(control),
@@ -179,7 +190,8 @@ impl Session {
     fn wake_at(&self, sleep: Pin<&mut Sleep>) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
         let keeping = self.keeping.as_ref().map(Keeping::next_due);
-        let next = [call, self.speaking.next_due(), keeping]
+        let listening = self.listening.next_due();
+        let next = [call, self.speaking.next_due(), keeping, listening]
             .into_iter()
             .flatten()
             .min();
@@ -250,6 +262,23 @@ impl Session {
         self.drive_listening();
     }
 
+    fn streamed(&mut self, event: SttEvent) {
+        let now = self.now();
+        self.listening.streamed(now, event);
+        self.drive_listening();
+    }
+
+    /// What the ear has found, and, while silence may still agree to something, how far it has listened.
+    fn drive_listening(&mut self) {
+        while let Some(event) = self.listening.next_event() {
+            self.drive(Some(event));
+        }
+        if !self.call.consent_decided() {
+            let until = self.listening.judged();
+            self.drive(Some(Event::Judged { until }));
+        }
+    }
+
     /// Gives the journal what is due.
     fn keep(&mut self) {
         let now = self.now();
@@ -289,12 +318,22 @@ impl Session {
             Control::HangUp => Event::EndAsked {
                 reason: EndReason::Asked,
             },
-            Control::Say { text } => Event::SayAsked { text },
+            Control::Say { text } => {
+                self.drive(Some(Event::SayAsked { text }));
+                return self.tell_full();
+            }
             Control::Context { text } => return self.thinking.told(text),
             Control::Mute => Event::Muted { on: true },
             Control::Unmute => Event::Muted { on: false },
         };
         self.drive(Some(event));
+    }
+
+    /// Lets those outside know whether one more sentence would be said.
+    fn tell_full(&self) {
+        if let Some(controls) = &self.controls {
+            controls.set_full(self.call.takes_no_say());
+        }
     }
 
     fn done(&mut self, done: Done) {
@@ -304,20 +343,12 @@ impl Session {
                 self.listening.done(now, heard, &self.jobs);
                 self.drive_listening();
             }
-            Done::Voiced(voiced) => {
-                if let Some(failed) = self.speaking.voiced(voiced) {
-                    return self.drive(Some(failed));
-                }
-                self.drive(None);
-            }
-            Done::Nothing => {}
         }
     }
 
-    fn drive_listening(&mut self) {
-        while let Some(event) = self.listening.next_event() {
-            self.drive(Some(event));
-        }
+    fn voiced(&mut self) {
+        self.speaking.take_in(self.now().ms());
+        self.drive(None);
     }
 
     /// Puts an event to the call, or only wakes it, and does what follows from that until nothing more does.
@@ -355,12 +386,12 @@ impl Session {
             Action::Think { reply, ask } => self.thinking.think(reply, ask),
             Action::CancelThink { reply } => self.thinking.cancel(reply),
             Action::Commit { reply } => self.thinking.commit(reply),
-            Action::Prepare { text, .. } => self.speaking.prepare(text, &self.jobs),
+            Action::Prepare { text, .. } => self.speaking.prepare(text),
             Action::Say {
                 reply,
                 clause,
                 text,
-            } => self.speaking.say(reply, clause, text, &self.jobs),
+            } => self.speaking.say(reply, clause, text),
             Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
             Action::EndSay { reply } => self.speaking.end(reply),
             Action::Pause { reply } => {
@@ -384,13 +415,26 @@ impl Session {
                 }
             }
             Note::StageFailed { stage, .. } => tracing::warn!(?stage, "stage failed"),
+            Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
                 self.listening.turn_answered();
                 tracing::debug!(?timing, "answered");
             }
+            Note::Consent {
+                step:
+                    Step::Withdrawn {
+                        class,
+                        erase,
+                        from_ms,
+                    },
+                ..
+            } => {
+                if let Some(matters) = &self.matters {
+                    matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
+                }
+            }
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
-            | Note::AgentSaid { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::Interrupted { .. }
@@ -398,9 +442,10 @@ impl Session {
         }
         let now = self.now();
         if let Some(keeping) = &mut self.keeping {
-            keeping.note(now, self.call.granted(), &note, &mut self.speaking);
+            let failure = keeping.note(now, self.call.granted(), &note, &mut self.speaking);
+            self.unstored(failure);
         }
-        self.thinking.note(&note);
+        self.thinking.note(&note, self.call.consent_decided());
         // Nobody watching is no error.
         let _ = self.feed.send(LiveNote {
             call_id: Arc::clone(&self.call_id),

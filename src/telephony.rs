@@ -74,13 +74,15 @@ pub async fn media(
         Err(turned) => return turn_away(&turned),
     };
     let ledger = arrival.ledger.clone();
-    let hears_again = arrival.agent.second_pass && arrival.keep.is_some();
-    let means = match app.means(&claims, arrival, &variables) {
+    let hears_again = arrival.agent.recogniser.second_pass && arrival.keep.is_some();
+    let (keys, agent) = (arrival.keys.as_ref(), &arrival.agent);
+    let stack = match app.stacks.for_call(&app.desk, keys, agent).await {
+        Ok(stack) => stack,
+        Err(error) => return not_held(&error),
+    };
+    let means = match app.means(&claims, arrival, stack, &variables) {
         Ok(means) => means,
-        Err(error) => {
-            tracing::error!(%error, "call not held");
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
-        }
+        Err(error) => return not_held(&error),
     };
     // From here on the server does not end without this call, upgraded or not.
     let live = app.tasks.token();
@@ -124,6 +126,11 @@ async fn hold(
     }
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
     Session::new(call_id, line, means).hold().await;
+}
+
+fn not_held(error: &dyn std::error::Error) -> Response {
+    tracing::error!(%error, "call not held");
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
 }
 
 fn turn_away(turned: &Turned) -> Response {

@@ -6,7 +6,7 @@ mod flow;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
 
-pub use chat::{ChatMind, ChatSettings};
+pub use chat::{ChatMind, ChatSettings, Dialect};
 pub use flow::FlowMind;
 
 /// A piece of a reply in the making.
@@ -60,23 +60,20 @@ impl Mind {
         }
     }
 
-    /// An operator adds something that the mind should know from its next reply on. False if it cannot know more than
-    /// its script.
-    pub fn told(&mut self, text: String) -> bool {
+    /// An operator adds something that the mind should know from its next reply on; a script cannot know more than it does.
+    pub fn told(&mut self, text: String) {
         match self {
-            Mind::Flow(_) => false,
-            Mind::Chat(mind) => {
-                mind.told(text);
-                true
-            }
+            Mind::Flow(_) => {}
+            Mind::Chat(mind) => mind.told(text),
         }
     }
 
-    /// Something was said that belongs to the conversation.
-    pub fn note(&mut self, note: &Note) {
+    /// Something was said that belongs to the conversation. Before consent `is_decided` it does so only if a reply is asked
+    /// for it later.
+    pub fn note(&mut self, note: &Note, is_decided: bool) {
         match self {
             Mind::Flow(_) => {}
-            Mind::Chat(mind) => mind.note(note),
+            Mind::Chat(mind) => mind.note(note, is_decided),
         }
     }
 }

@@ -36,7 +36,9 @@ use trunkline::desk::Desk;
 use trunkline::desk::setup::Books;
 use trunkline::journal::JournalSettings;
 use trunkline::models::{Check, ModelSet, ModelsDir};
+use trunkline::providers::Providers;
 use trunkline::speech::{Speech, SpeechSettings};
+use trunkline::stack::Defaults;
 use trunkline::store::StoreConfig;
 use trunkline::{clock, demo, media_key, telephony};
 use trunkline_core::call::{Note, Timing};
@@ -163,12 +165,13 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         agents: Agents::load(None)?,
         keys: vec![media_key::open_or_make(data)?],
         allow_reusable: true,
-        chat: None,
+        defaults: Defaults::default(),
+        providers: Providers::default(),
         desk: Arc::new(desk(data).await?),
         public_url: "ws://127.0.0.1".into(),
         limits: ApiLimits::default(),
         place: None,
-    })?;
+    });
     if app.agents.find(&args.agent).is_none() {
         return Err(anyhow!("there is no agent {:?}", args.agent));
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::net::TcpListener;
@@ -17,7 +18,9 @@ use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Side};
 use trunkline::journal::{CallJournal, JournalSettings};
 use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
+use trunkline::providers::Providers;
 use trunkline::speech::VadState;
+use trunkline::stack::Defaults;
 use trunkline::store::StoreConfig;
 use trunkline::store::calls::{CallStatus, NewCall};
 use trunkline::vault::ClientKeys;
@@ -96,7 +99,8 @@ impl House {
             agents: Agents::load(None)?,
             keys: Vec::new(),
             allow_reusable: false,
-            chat: None,
+            defaults: Defaults::default(),
+            providers: Providers::default(),
             desk: Arc::clone(&desk),
             public_url: "ws://127.0.0.1".into(),
             limits: ApiLimits {
@@ -104,7 +108,7 @@ impl House {
                 doorway: Doorway::default(),
             },
             place: None,
-        })?;
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -289,8 +293,8 @@ impl Voice for Nobody {
         _: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
-        nothing()
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+        nothing().into_stream().boxed()
     }
 
     fn keep(&self, _: Arc<str>, _: f32) -> BoxFuture<'static, Result<(), StageError>> {

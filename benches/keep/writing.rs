@@ -48,6 +48,8 @@ fn agreed() -> anyhow::Result<Call> {
     let clauses = settings.notices.opening.len() + settings.consent.opening().count();
     let (mut call, mut out) = (Call::new(Arc::new(settings), At::START), Vec::new());
     let reply = ReplyId(0);
+    let until = At::from_ms(AGREED_MS);
+    call.handle(At::START, Event::Judged { until }, &mut out);
     call.handle(At::START, Event::Answered, &mut out);
     call.handle(At::START, Event::PlaybackStarted { reply }, &mut out);
     for clause in 0..clauses {

@@ -106,7 +106,7 @@ pub struct EarCounters {
     pub scored: u64,
     /// Windows behind the gate, or of key tones, that no model had to see.
     pub gated: u64,
-    /// Windows resolved by energy since a batch failed.
+    /// Windows resolved by energy since a batch failed, or since there is no model.
     pub failed: u64,
     /// Windows resolved by energy since the model was too far behind.
     pub overtaken: u64,
@@ -218,6 +218,13 @@ impl Ear {
     /// The batch failed: its windows are judged by energy.
     pub fn unscored(&mut self, batch: WindowBatch, facts: &mut Vec<Fact>) {
         self.windows.answer(batch, None, facts);
+    }
+
+    /// Judges the windows that wait by energy, for a line that has no voice model.
+    pub fn judge_by_energy(&mut self, facts: &mut Vec<Fact>) {
+        while let Some(batch) = self.windows.take() {
+            self.windows.answer(batch, None, facts);
+        }
     }
 
     /// How windows were resolved so far.

@@ -1,9 +1,12 @@
 //! The speaking side of a call: speech goes to the carrier ahead of real time, and marks tell what was really heard.
 //!
-//! Clauses of mu-law audio are appended ([`Mouth::say`]) and cut into chunks; [`Mouth::poll`] hands chunks out a few
-//! hundred milliseconds ahead, each followed by a mark of its own. The carrier echoes a mark when everything before it
+//! Clauses of mu-law audio are appended, whole ([`Mouth::say`]) or as they come ([`Mouth::begin`]), and cut into chunks;
+//! [`Mouth::poll`] hands chunks out a few hundred milliseconds ahead, each followed by a mark of its own. The carrier echoes a mark when everything before it
 //! has been played, so an echo confirms its chunk and all before it. Inside the chunk in play the clock interpolates,
 //! on the careful side: the position is never ahead of the caller's ear.
+//!
+//! A clause that is still coming is never taken to have been heard whole. Of it, chunks shorter than they could be wait for
+//! more, until the carrier has little left.
 //!
 //! Emptying the carrier's queue starts a new *epoch* of marks. Carriers echo pending marks when they are cleared, so an
 //! echo of an old epoch means "dropped" and never counts as heard. Marks may also be lost: a chunk long overdue counts
@@ -12,6 +15,7 @@
 //! Times are milliseconds of any steady clock, as long as it is always the same one.
 
 mod playout;
+mod reel;
 mod script;
 mod tap;
 
@@ -19,13 +23,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use self::playout::{Chunk, Playout, samples};
-use self::script::Script;
+use self::script::{Piece, Script};
 pub use self::tap::HeardAudio;
 use self::tap::Tap;
 use crate::SAMPLES_PER_MS;
 
 /// Most speech queued and not heard yet: the carrier's own limit as well.
 pub const QUEUED_MS_MAX: u64 = 10 * 60 * 1_000;
+
+/// A first chunk that is shorter than it could be waits so long for more.
+const GATHER_MS: u64 = 40;
+
+/// The same for the first after the carrier ran dry: many short gaps are worse than a few longer ones.
+const GATHER_AGAIN_MS: u64 = 200;
 
 /// How the mouth speaks to its carrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +91,7 @@ pub enum Fact {
         clause: u16,
         /// How much of it was heard, ms.
         heard_ms: u32,
-        /// How long it is, ms.
+        /// How long it is, ms. Of a clause that grows, how long it may become: always more than `heard_ms`.
         clause_ms: u32,
     },
     /// All of an ended reply was heard.
@@ -100,7 +110,7 @@ pub struct Position {
     pub clause: u16,
     /// How much of it was heard, ms.
     pub heard_ms: u32,
-    /// How long it is, ms.
+    /// How long it is, ms. Of a clause that grows, how long it may become: always more than `heard_ms`.
     pub clause_ms: u32,
 }
 
@@ -110,8 +120,8 @@ pub enum SayError {
     /// More than [`QUEUED_MS_MAX`] would wait to be heard, or absurdly many clauses do.
     #[error("more speech is queued than a call may hold")]
     Full,
-    /// The reply was ended before.
-    #[error("the reply has ended")]
+    /// The reply was ended before, or the clause.
+    #[error("the reply or the clause has ended")]
     Ended,
     /// The reply was cancelled a short while ago.
     #[error("the reply was cancelled")]
@@ -150,6 +160,8 @@ pub struct Mouth {
     clear_due: bool,
     /// Reply of the last chunk sent since the queue was last emptied or paused.
     sending: Option<u32>,
+    /// Since when a chunk waits for more of its clause.
+    held_since: Option<u64>,
     scratch: Vec<u8>,
     mark: String,
     counters: MouthCounters,
@@ -168,6 +180,7 @@ impl Mouth {
             rewind: false,
             clear_due: false,
             sending: None,
+            held_since: None,
             scratch: Vec::with_capacity(chunk as usize),
             mark: String::with_capacity(24),
             counters: MouthCounters::default(),
@@ -183,7 +196,31 @@ impl Mouth {
         self.script.say(reply, clause, audio)
     }
 
-    /// No more clauses of this reply will come: it is `Played` once all of it was heard, at once if it never had any.
+    /// Appends a clause of a reply whose audio is to come, about `expected_ms` of it: better too much than too little,
+    /// since words are counted as heard by the part of a clause that was. Whatever is said after it ends it.
+    ///
+    /// # Errors
+    /// [`SayError`]; nothing was appended then.
+    pub fn begin(&mut self, reply: u32, clause: u16, expected_ms: u32) -> Result<(), SayError> {
+        let expected = u64::from(expected_ms) * SAMPLES_PER_MS;
+        self.script.begin(reply, clause, expected)
+    }
+
+    /// Appends audio, 8 kHz mu-law of any length, to the clause that was begun last. Call [`Mouth::poll`] afterwards.
+    ///
+    /// # Errors
+    /// [`SayError`], `Ended` too if no such clause grows; nothing was appended then.
+    pub fn append(&mut self, reply: u32, clause: u16, audio: Arc<[u8]>) -> Result<(), SayError> {
+        self.script.append(reply, clause, audio)
+    }
+
+    /// No more audio of this clause will come. Does nothing if it does not grow. Call [`Mouth::poll`] afterwards.
+    pub fn end_clause(&mut self, reply: u32, clause: u16) {
+        self.script.end_clause(reply, clause);
+    }
+
+    /// No more clauses of this reply will come, nor more of its last: it is `Played` once all of it was heard, at once if
+    /// it never had any.
     /// Call [`Mouth::poll`] afterwards.
     pub fn end(&mut self, reply: u32) {
         self.script.end(reply);
@@ -215,7 +252,7 @@ impl Mouth {
         } else {
             self.script.next_piece(self.chunk)
         };
-        let send = piece.map(|piece| self.playout.send_due_ms(piece.to - piece.from));
+        let send = piece.map(|piece| self.send_due_ms(&piece));
         let expire = self.playout.expire_due_ms();
         send.into_iter().chain(expire).min()
     }
@@ -359,9 +396,24 @@ impl Mouth {
         }
         self.script.cut(heard);
         self.sending = None;
+        self.held_since = None;
         self.clear_due = true;
         self.counters.clears += 1;
         true
+    }
+
+    /// When this may be sent; a time in the past means now.
+    fn send_due_ms(&self, piece: &Piece) -> u64 {
+        let due = self.playout.send_due_ms(piece.to - piece.from);
+        let Some(since) = self.held_since.filter(|_| piece.may_grow) else {
+            return due;
+        };
+        let gather = if self.sending == Some(piece.reply) {
+            GATHER_AGAIN_MS
+        } else {
+            GATHER_MS
+        };
+        due.max(self.playout.hold_due_ms(since, gather))
     }
 
     /// Sends one chunk if one is due.
@@ -369,10 +421,13 @@ impl Mouth {
         let Some(piece) = self.script.next_piece(self.chunk) else {
             return false;
         };
-        let length = piece.to - piece.from;
-        if self.playout.send_due_ms(length) > now_ms {
+        if piece.may_grow {
+            self.held_since.get_or_insert(now_ms);
+        }
+        if self.send_due_ms(&piece) > now_ms {
             return false;
         }
+        self.held_since = None;
         if self.sending == Some(piece.reply) && self.playout.dry(now_ms) {
             self.counters.underruns += 1;
         }
@@ -380,7 +435,8 @@ impl Mouth {
         if self.script.start(piece.reply) {
             facts.push(Fact::Started { reply: piece.reply });
         }
-        out(Out::Audio(self.script.bytes(
+        let reel = self.script.reel();
+        out(Out::Audio(reel.bytes(
             piece.from,
             piece.to,
             &mut self.scratch,

@@ -158,6 +158,37 @@ fn a_mouth_in_the_middle_of_a_reply() {
     }
 }
 
+#[test]
+fn a_mouth_in_the_middle_of_a_clause_that_grows() {
+    let mut mouth = Mouth::new(&MouthSettings {
+        keep_heard: true,
+        ..MouthSettings::default()
+    });
+    let mut facts = Vec::with_capacity(64);
+    let piece: Arc<[u8]> = buzz()[..1_000].into();
+    assert_eq!(mouth.begin(1, 0, 50_000), Ok(()));
+    let (mut mark, mut sent, mut heard) = (short(""), 0, 0);
+    let count = allocations(|| {
+        for now in (0..50_000).step_by(25) {
+            facts.clear();
+            if now % 125 == 0 {
+                assert_eq!(mouth.append(1, 0, piece.clone()), Ok(()));
+            }
+            mouth.poll(now, &mut facts, &mut |out| match out {
+                Out::Audio(bytes) => sent += bytes.len(),
+                Out::Mark(name) => mark = short(name),
+                Out::Clear => {}
+            });
+            let (name, length) = mark;
+            let name = std::str::from_utf8(&name[..length]).unwrap();
+            mouth.marked(now + 125, name, &mut facts);
+            mouth.heard_audio(now, &mut |piece| heard += piece.audio.len());
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(sent > 49_000 * 8 && heard > 48_000 * 8, "{sent}, {heard}");
+}
+
 /// A mark's name without the heap.
 fn short(name: &str) -> ([u8; 24], usize) {
     let mut bytes = [0; 24];

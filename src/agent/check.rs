@@ -57,6 +57,7 @@ impl Findings {
         found.mind(spec);
         found.variables(spec);
         found.recording(spec);
+        found.providers(spec);
         found.pronunciations(spec);
         found
     }
@@ -392,13 +393,22 @@ impl Findings {
                 self.wrong(pointer, ProblemCode::Duplicate, "it stands there twice");
             }
         }
-        if let Some(provider) = &spec.model.provider
-            && !provider
-                .bytes()
+    }
+
+    fn providers(&mut self, spec: &AgentSpec) {
+        let is_plain = |id: &str| {
+            id.bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        {
-            let detail = "it must be the id of a provider, as prov_01JD0000000000000000000000";
-            self.wrong("/model/provider", ProblemCode::BadFormat, detail);
+        };
+        for (pointer, provider) in [
+            ("/model/provider", &spec.model.provider),
+            ("/recogniser/provider", &spec.recogniser.provider),
+            ("/voice/provider", &spec.voice.provider),
+        ] {
+            if provider.as_deref().is_some_and(|id| !is_plain(id)) {
+                let detail = "it must be the id of a provider, as prov_01JD0000000000000000000000";
+                self.wrong(pointer, ProblemCode::BadFormat, detail);
+            }
         }
     }
 

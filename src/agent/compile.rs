@@ -87,15 +87,15 @@ impl Agent {
         spec.check()?;
         let mind = mind(spec, load).map_err(|problem| vec![problem])?;
         let mind_nudges = matches!(mind, MindSpec::Flow(_));
-        let key_terms = &spec.recogniser.key_terms;
         Ok(Self {
             id: id.to_owned(),
             version,
             mind,
             speed: spec.voice.speed,
             pronunciations: Pronunciations::new(&spec.voice.pronunciations),
-            key_terms: key_terms.iter().map(|term| term.as_str().into()).collect(),
-            second_pass: spec.recogniser.second_pass,
+            language: spec.language.clone(),
+            recogniser: spec.recogniser.clone(),
+            voice: spec.voice.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
             serves: spec.serves(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 
 use crate::provider::{StageError, Voice};
 
@@ -154,7 +155,7 @@ impl Voice for Respelled {
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
         self.voice.say(self.respell(text), speed, wanted_in)
     }
 

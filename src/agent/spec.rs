@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use trunkline_core::token::Direction;
 use utoipa::ToSchema;
 
+use crate::provider::Turns;
+
 pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
 pub use opening::OpeningSpec;
 pub use recording::{OnRefusal, OnWithdrawal, RecordingMode, RecordingSpec};
@@ -150,6 +152,21 @@ pub struct ModelSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecogniserSpec {
+    /// Id of the client's provider; the operator's default, or what is built in, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64, examples("prov_01JD0000000000000000000000"))]
+    pub provider: Option<String>,
+    /// The provider's name for the model; its usual one if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub model: Option<String>,
+    /// Who says when the caller's turn is over. What is built in always does so by its own models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns: Option<TurnsBy>,
+    /// Silence after which a recogniser that judges turns holds speech to be over, ms; 200 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 50, maximum = 3000)]
+    pub endpointing_ms: Option<u32>,
     /// Names and words that callers are likely to say, for recognisers that take such hints.
     #[schema(max_items = 100)]
     pub key_terms: Vec<String>,
@@ -158,10 +175,41 @@ pub struct RecogniserSpec {
     pub second_pass: bool,
 }
 
+/// Who says when a caller's turn is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnsBy {
+    /// The server's own models: voice detection, and a model of turns at each candidate end.
+    Own,
+    /// The recogniser's events and the loudness of the line: it costs the server next to nothing.
+    Cloud,
+}
+
+impl From<TurnsBy> for Turns {
+    fn from(by: TurnsBy) -> Self {
+        match by {
+            TurnsBy::Own => Self::Own,
+            TurnsBy::Cloud => Self::Cloud,
+        }
+    }
+}
+
 /// How an agent sounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VoiceSpec {
+    /// Id of the client's provider; the operator's default, or what is built in, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64, examples("prov_01JD0000000000000000000000"))]
+    pub provider: Option<String>,
+    /// The provider's name for the model; its usual one if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub model: Option<String>,
+    /// The provider's id of the voice; the provider's setting if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub id: Option<String>,
     /// Its pace; 1 is the voice's own.
     #[schema(minimum = 0.5, maximum = 2, default = 1.0)]
     pub speed: f32,
@@ -173,6 +221,9 @@ pub struct VoiceSpec {
 impl Default for VoiceSpec {
     fn default() -> Self {
         Self {
+            provider: None,
+            model: None,
+            id: None,
             speed: 1.0,
             pronunciations: BTreeMap::new(),
         }

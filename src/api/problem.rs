@@ -49,6 +49,8 @@ pub enum Code {
     CallNotAllowed,
     /// The number may not be called now; `errors` has every reason, and `retry_at` the next moment, if there is one.
     OutsideCallingHours,
+    /// The call's agent follows a script, and can be told nothing.
+    AgentFollowsScript,
     /// The same Idempotency-Key is being worked on.
     IdempotencyInProgress,
     /// The Idempotency-Key was used for another request.
@@ -71,7 +73,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -87,6 +89,7 @@ impl Code {
         Self::Suppressed,
         Self::CallNotAllowed,
         Self::OutsideCallingHours,
+        Self::AgentFollowsScript,
         Self::IdempotencyInProgress,
         Self::IdempotencyKeyReuse,
         Self::PreconditionFailed,
@@ -170,6 +173,11 @@ impl Code {
                 "outside_calling_hours",
                 S::CONFLICT,
                 "The number may not be called now",
+            ),
+            Self::AgentFollowsScript => (
+                "agent_follows_script",
+                S::CONFLICT,
+                "The call's agent follows a script, and can be told nothing else",
             ),
             Self::IdempotencyInProgress => (
                 "idempotency_in_progress",

@@ -20,6 +20,8 @@ use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
+use crate::providers;
+use crate::stack::Chosen;
 use crate::store::providers::{
     NewProvider as NewRow, Provider as Row, ProviderChange as RowChange, ProviderKind,
 };
@@ -42,16 +44,6 @@ pub(super) enum Kind {
     Voice,
 }
 
-/// Who a provider is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Vendor {
-    /// Any endpoint that speaks OpenAI's chat API.
-    OpenaiCompatible,
-    /// What the server has built in.
-    Embedded,
-}
-
 /// Whose a provider is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -66,14 +58,18 @@ pub(super) enum Owner {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProviderSettings {
-    /// Where it is: an address on the public internet.
+    /// Another address than the vendor's own, on the public internet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500, example = "https://llm.example.com/v1")]
     base_url: Option<String>,
-    /// Its name for what is to be used.
+    /// Its name for the model to be used; its usual one if absent. A language model needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, example = "gpt-4o-mini")]
     model: Option<String>,
+    /// Its id of the voice to be used, for a provider that speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    voice: Option<String>,
 }
 
 /// A provider, without its secret.
@@ -83,7 +79,9 @@ pub(super) struct Provider {
     id: String,
     owner: Owner,
     kind: Kind,
-    vendor: Vendor,
+    /// Who it is, as `deepgram`.
+    #[schema(max_length = 64, example = "openai_compatible")]
+    vendor: String,
     /// What its owner calls it.
     #[schema(example = "Our model")]
     name: String,
@@ -97,7 +95,9 @@ pub(super) struct Provider {
 pub(super) struct ProviderDefault {
     owner: Owner,
     kind: Kind,
-    vendor: Vendor,
+    /// Who it is, as `deepgram`.
+    #[schema(max_length = 64, example = "openai_compatible")]
+    vendor: String,
     /// The name of what is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
@@ -114,7 +114,9 @@ pub(super) struct ProviderDefaults {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewProvider {
     kind: Kind,
-    vendor: Vendor,
+    /// Who it is, as `deepgram`.
+    #[schema(max_length = 64, example = "openai_compatible")]
+    vendor: String,
     /// What to call it.
     #[schema(max_length = 100, example = "Our model")]
     name: String,
@@ -158,53 +160,58 @@ impl From<Kind> for ProviderKind {
     }
 }
 
-impl Vendor {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenaiCompatible => "openai_compatible",
-            Self::Embedded => "embedded",
+impl From<Kind> for providers::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Recogniser => Self::Recogniser,
+            Kind::Model => Self::Model,
+            Kind::Voice => Self::Voice,
         }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::OpenaiCompatible, Self::Embedded]
-            .into_iter()
-            .find(|vendor| vendor.as_str() == text)
     }
 }
 
-fn check(kind: Kind, vendor: Vendor, settings: &ProviderSettings) -> Result<(), Problem> {
-    let fits = match vendor {
-        Vendor::OpenaiCompatible => kind == Kind::Model,
-        Vendor::Embedded => kind != Kind::Model,
+/// What is embedded needs no provider: an agent that names none has it, unless the operator chose otherwise.
+fn check(
+    kind: Kind,
+    vendor: &str,
+    secret: Option<&str>,
+    settings: &ProviderSettings,
+) -> Result<(), Problem> {
+    let missing =
+        |pointer: &str, detail: &str| Err(Problem::invalid(pointer, "missing", detail.to_owned()));
+    let Some(vendor) = providers::find(vendor, kind.into()) else {
+        let vendors = providers::VENDORS.iter();
+        let known = vendors.filter(|vendor| vendor.does.kind() == kind.into());
+        let known: Vec<&str> = known.map(|vendor| vendor.name).collect();
+        let detail = format!("no vendor of this kind; known are {}", known.join(", "));
+        return Err(Problem::invalid("/vendor", "unknown_value", detail));
     };
-    if !fits {
-        let detail = "this vendor does not do that";
-        return Err(Problem::invalid("/vendor", "wrong_kind", detail));
+    match &settings.base_url {
+        Some(url) => public_url("/settings/base_url", url)?,
+        None if vendor.base_url.is_none() => {
+            return missing(
+                "/settings/base_url",
+                "this vendor has no address of its own",
+            );
+        }
+        None => {}
     }
-    match vendor {
-        Vendor::Embedded => {
-            if *settings != ProviderSettings::default() {
-                let detail = "what is built in has no settings";
-                return Err(Problem::invalid("/settings", "unknown_field", detail));
-            }
+    if vendor.key.is_needed() && secret.is_some_and(|secret| secret.trim().is_empty()) {
+        return missing("/secret", "this vendor needs a key");
+    }
+    for (pointer, value, is_its) in [
+        ("/settings/model", &settings.model, true),
+        ("/settings/voice", &settings.voice, kind == Kind::Voice),
+    ] {
+        let Some(value) = value else { continue };
+        if !is_its {
+            let detail = "only a provider that speaks has a voice";
+            return Err(Problem::invalid(pointer, "unknown_field", detail));
         }
-        Vendor::OpenaiCompatible => {
-            let missing = |field: &str| {
-                Problem::invalid(
-                    format!("/settings/{field}"),
-                    "missing",
-                    "this field is needed",
-                )
-            };
-            let url = settings
-                .base_url
-                .as_deref()
-                .ok_or_else(|| missing("base_url"))?;
-            public_url("/settings/base_url", url)?;
-            let model = settings.model.as_deref().ok_or_else(|| missing("model"))?;
-            text("/settings/model", model, MODEL_CHARS_MAX)?;
-        }
+        text(pointer, value, MODEL_CHARS_MAX)?;
+    }
+    if kind == Kind::Model && settings.model.is_none() {
+        return missing("/settings/model", "this field is needed");
     }
     Ok(())
 }
@@ -230,8 +237,7 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Provider, Problem> {
     Ok(Provider {
         owner: Owner::Client,
         kind: row.kind.into(),
-        vendor: Vendor::parse(&row.vendor)
-            .ok_or_else(|| Problem::internal(&"a vendor that is not known here"))?,
+        vendor: row.vendor.clone(),
         name: open("providers.name", &row.name)?,
         settings: serde_json::from_str(&settings).map_err(|error| Problem::internal(&error))?,
         created_at: When::of(row.created_ms),
@@ -256,7 +262,8 @@ pub(super) async fn create(
     Posted { body: new, once }: Posted<NewProvider>,
 ) -> Result<Response, Problem> {
     text("/name", &new.name, NAME_CHARS_MAX)?;
-    check(new.kind, new.vendor, &new.settings)?;
+    let secret = new.secret.as_deref().unwrap_or_default();
+    check(new.kind, &new.vendor, Some(secret), &new.settings)?;
     check_secret(new.secret.as_deref())?;
     let work = async move {
         let desk = &app.desk;
@@ -265,7 +272,7 @@ pub(super) async fn create(
         let seal = |column, text: &str| desk::seal(&keys, Place::new(column, &id), text);
         let row = NewRow {
             kind: new.kind.into(),
-            vendor: new.vendor.as_str().into(),
+            vendor: new.vendor,
             name: seal("providers.name", &new.name),
             secret: seal(
                 "providers.secret",
@@ -312,18 +319,26 @@ pub(super) async fn list(
     responses((status = 200, body = ProviderDefaults)),
 )]
 pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<ProviderDefaults> {
-    let embedded = |kind| ProviderDefault {
+    let defaults = app.stacks.defaults();
+    let default = |kind, chosen: Option<&Chosen>| ProviderDefault {
         owner: Owner::Operator,
         kind,
-        vendor: Vendor::Embedded,
-        model: None,
+        vendor: chosen
+            .map_or("embedded", |chosen| chosen.vendor.name)
+            .to_owned(),
+        model: chosen
+            .map(|chosen| chosen.model.clone())
+            .filter(|model| !model.is_empty()),
     };
-    let mut data = vec![embedded(Kind::Recogniser), embedded(Kind::Voice)];
-    data.extend(app.chat_model().map(|model| ProviderDefault {
+    let mut data = vec![
+        default(Kind::Recogniser, defaults.recogniser.as_ref()),
+        default(Kind::Voice, defaults.voice.as_ref()),
+    ];
+    data.extend(defaults.chat.as_ref().map(|chat| ProviderDefault {
         owner: Owner::Operator,
         kind: Kind::Model,
-        vendor: Vendor::OpenaiCompatible,
-        model: Some(model.to_owned()),
+        vendor: "openai_compatible".to_owned(),
+        model: Some(chat.model.clone()),
     }));
     Answer(ProviderDefaults { data })
 }
@@ -363,7 +378,12 @@ pub(super) async fn change(
     let name = change.name.unwrap_or(current.name);
     let settings = change.settings.unwrap_or(current.settings);
     text("/name", &name, NAME_CHARS_MAX)?;
-    check(current.kind, current.vendor, &settings)?;
+    check(
+        current.kind,
+        &current.vendor,
+        change.secret.as_deref(),
+        &settings,
+    )?;
     check_secret(change.secret.as_deref())?;
     let seal = |column, text: &str| desk::seal(&keys, Place::new(column, &id), text);
     let change = RowChange {

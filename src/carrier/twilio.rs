@@ -37,6 +37,7 @@ pub struct Twilio {
     account_sid: String,
     user: String,
     password: String,
+    patience: Duration,
 }
 
 impl fmt::Debug for Twilio {
@@ -96,7 +97,15 @@ impl Twilio {
             account_sid: settings.account_sid.clone(),
             user: user.clone(),
             password: password.clone(),
+            patience: PATIENCE,
         }
+    }
+
+    /// The same, with another time for an answer than ten seconds.
+    #[must_use]
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// The account itself: whether the secret opens it, and how it stands.
@@ -166,12 +175,12 @@ impl Twilio {
         form: Option<String>,
         effect: Effect,
     ) -> Result<Vec<u8>, CarrierError> {
-        let asked = tokio::time::timeout(PATIENCE, self.exchange(method, path, form)).await;
+        let asked = tokio::time::timeout(self.patience, self.exchange(method, path, form)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
             Ok(Err(Lost::Unsent)) => return Err(CarrierError::Busy { retry_after: None }),
             Ok(Err(Lost::Sent(what))) => return Err(lost(effect, what)),
-            Err(_) => return Err(lost(effect, "no answer in ten seconds")),
+            Err(_) => return Err(lost(effect, "no answer in time")),
         };
         if (200..300).contains(&answer.status) {
             return Ok(answer.body);

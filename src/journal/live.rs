@@ -91,7 +91,11 @@ impl CallJournal {
             id: self.id,
             entries,
         };
-        let (failure, order) = match self.orders.hand_over(order) {
+        let sent = match order.is_urgent() {
+            true => self.orders.send(order),
+            false => self.orders.hand_over(order),
+        };
+        let (failure, order) = match sent {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(order)) => (JournalFailure::Behind, order),
             Err(TrySendError::Disconnected(order)) => (JournalFailure::Stopped, order),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trunkline_core::journal::{
     Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step, encode_header,
@@ -19,6 +19,7 @@ use super::place::{Place, Root};
 use super::rewrite::{self, Old, Rewritten};
 use super::sealed::Sealed;
 use super::{JournalSettings, Registry, RowSink, Settled, SyncWhen, lock};
+use crate::clock;
 use crate::data_folder::sync_folder;
 use crate::vault::{CallKey, SubjectKeys};
 
@@ -35,6 +36,18 @@ pub(super) enum Order {
     Append { id: u64, entries: Vec<Entry> },
     Close { id: u64 },
     Task(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+impl Order {
+    /// Somebody is about to be told of it.
+    pub(super) fn is_urgent(&self) -> bool {
+        let Self::Append { entries, .. } = self else {
+            return true;
+        };
+        entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Consent(_)))
+    }
 }
 
 /// The way to the writer.
@@ -131,7 +144,7 @@ impl Writer {
     /// Until [`Writer::stop`], or until nobody is left to give orders. Looks for them at every beat, and whenever the
     /// thread is unparked.
     pub(super) fn run(mut self, due: &Receiver<Order>) {
-        let mut tried = Instant::now();
+        let mut tried = clock::timer_now();
         while !self.stopping {
             let beat = if self.live.is_empty() { AGAIN } else { BEAT };
             std::thread::park_timeout(beat);
@@ -151,7 +164,7 @@ impl Writer {
                 self.finish(id);
             }
             if tried.elapsed() >= AGAIN {
-                tried = Instant::now();
+                tried = clock::timer_now();
                 self.erase_due();
             }
         }

@@ -81,18 +81,24 @@ impl Keeping {
         self.clock.undelayed_ms(now.ms())
     }
 
+    /// Tells of a failure, once.
     pub(super) fn note(
         &mut self,
         now: At,
         granted: Option<&Granted>,
         note: &Note,
         speaking: &mut Speaking,
-    ) {
-        if let Note::Consent { .. } = note {
-            // A step of consent may end the recording here, and what was heard until here stays.
-            self.heard(now, speaking);
-        }
+    ) -> Option<JournalFailure> {
+        let Note::Consent { .. } = note else {
+            self.recorder.note(granted, note);
+            return None;
+        };
+        // A step of consent may end the recording here, and what was heard until here stays.
+        self.heard(now, speaking);
         self.recorder.note(granted, note);
+        // The caller is about to be told of it: it must outlive us from now on.
+        self.recorder.take(now, &mut self.entries);
+        self.hand_over()
     }
 
     /// When [`Keeping::write`] is next due, ms.

@@ -1,17 +1,29 @@
 //! From frames to facts: the ear, and what it asks of the recogniser and the turn model.
 
+mod order;
+mod stream;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use trunkline_core::call::Event;
 use trunkline_core::time::At;
+use trunkline_core::wire::stt::SttEvent;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
+use trunkline_media::line_clock::LineClock;
 
+use self::order::InOrder;
+use self::stream::Stream;
 use super::{Done, Jobs};
-use crate::provider::{Ears, Hear, StageError, Words};
+use crate::provider::{Ears, Hear, Hearing, StageError, Transcriber, Turns, Words};
 use crate::speech::VadState;
 
+/// How much of the caller is kept where somebody else makes the words: what the turn model looks at …
+const KEPT_FOR_TURNS_MS: u32 = 9_000;
+/// … or nothing to speak of.
+const KEPT_LEAST_MS: u32 = 4_000;
 /// How much of the caller is kept: the longest piece that is transcribed at once, and what comes before and after it.
 const KEPT_MS: u32 = 22_000;
 /// Audio before the onset that the recogniser is given: the ear finds the onset a little late.
@@ -35,6 +47,9 @@ const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
 /// A late score is still worth having: without one the turn waits longer.
 const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
+
+/// Voice must last two windows before it is told, and its first may be taken for silence.
+const UNTOLD: u64 = ms(96);
 
 const fn ms(ms: u64) -> u64 {
     ms * trunkline_media::SAMPLES_PER_MS
@@ -61,10 +76,22 @@ pub(super) enum Heard {
     },
 }
 
+/// Who makes the words.
+enum Recogniser {
+    /// The ears do, of each utterance.
+    Ears,
+    /// Another recogniser does, of each utterance.
+    Utterances(Arc<dyn Transcriber>),
+    /// One that listens all the time.
+    Stream(Stream),
+}
+
 pub(super) struct Listening {
     ears: Arc<dyn Ears>,
+    recogniser: Recogniser,
     ear: Ear,
     vad: VadState,
+    clock: LineClock,
     facts: Vec<Fact>,
     windows: Vec<i16>,
     /// First sample of the speech that goes on and has no final transcript yet.
@@ -79,15 +106,29 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    pub(super) fn new(ears: Arc<dyn Ears>) -> Self {
+    pub(super) fn new(ears: Arc<dyn Ears>, hearing: Hearing) -> Self {
+        let (recogniser, kept_ms) = match hearing {
+            Hearing::Embedded => (Recogniser::Ears, KEPT_MS),
+            Hearing::ByUtterance(transcriber) => (Recogniser::Utterances(transcriber), KEPT_MS),
+            Hearing::Streaming { recogniser, turns } => {
+                let stream = Stream::new(recogniser.open(), turns);
+                let kept_ms = match turns {
+                    Turns::Own => KEPT_FOR_TURNS_MS,
+                    Turns::Cloud => KEPT_LEAST_MS,
+                };
+                (Recogniser::Stream(stream), kept_ms)
+            }
+        };
         Self {
             ears,
+            recogniser,
             ear: Ear::new(EarSettings {
                 keys: false,
-                kept_ms: KEPT_MS,
+                kept_ms,
                 ..EarSettings::default()
             }),
             vad: VadState::default(),
+            clock: LineClock::default(),
             facts: Vec::with_capacity(4),
             windows: Vec::new(),
             speech_from: None,
@@ -125,9 +166,48 @@ impl Listening {
 
     pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
         self.ear.push(payload, &mut self.facts);
+        self.clock.observe(now.ms(), self.ear.position());
+        if let Recogniser::Stream(stream) = &mut self.recogniser {
+            stream.push(payload);
+            if stream.turns() == Turns::Cloud {
+                self.ear.judge_by_energy(&mut self.facts);
+                return self.follow_facts(now, jobs);
+            }
+        }
         self.follow_facts(now, jobs);
         self.ask_activity(jobs);
         self.ask_partial(now, jobs);
+    }
+
+    /// What a recogniser says that listens all the time; nothing ever from any other.
+    pub(super) fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<SttEvent> {
+        match &mut self.recogniser {
+            Recogniser::Stream(stream) => stream.poll_next(cx),
+            Recogniser::Ears | Recogniser::Utterances(_) => Poll::Pending,
+        }
+    }
+
+    /// Takes in what it said.
+    pub(super) fn streamed(&mut self, now: At, event: SttEvent) {
+        let clock = &self.clock;
+        if let Recogniser::Stream(stream) = &mut self.recogniser {
+            let when = |sample| At::from_ms(clock.when_ms(clock.caller_at(sample)));
+            stream.heard(event, now, when, &mut self.events);
+        }
+    }
+
+    /// When [`Listening::tick`] next has something to do, ms.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        match &self.recogniser {
+            Recogniser::Stream(stream) => stream.next_due(),
+            Recogniser::Ears | Recogniser::Utterances(_) => None,
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: At) {
+        if let Recogniser::Stream(stream) = &mut self.recogniser {
+            stream.tick(now, &mut self.events);
+        }
     }
 
     pub(super) fn done(&mut self, now: At, heard: Heard, jobs: &Jobs) {
@@ -200,15 +280,27 @@ impl Listening {
                     self.turn_from.get_or_insert(at);
                     self.speech_from = Some(at.saturating_sub(BEFORE).max(self.speech_to));
                     self.partial_at = at + PARTIAL_FIRST;
-                    self.events.push_back(Event::SpeechStarted {
-                        at: self.moment(now, at),
-                    });
+                    let began = self.spoken(at);
+                    match &mut self.recogniser {
+                        Recogniser::Stream(stream) => stream.started(at, began, &mut self.events),
+                        Recogniser::Ears | Recogniser::Utterances(_) => {
+                            self.events.push_back(Event::SpeechStarted { at: began });
+                        }
+                    }
                 }
                 Fact::SpeechStopped { at } => {
                     let until = self.moment(now, at);
                     self.speech_to = at;
+                    let from = self.speech_from.take();
+                    if let Recogniser::Stream(stream) = &mut self.recogniser {
+                        stream.stopped(at, until, now, &mut self.events);
+                        if stream.turns() == Turns::Own {
+                            self.ask_score(at + AFTER, until, jobs);
+                        }
+                        continue;
+                    }
                     self.events.push_back(Event::SpeechStopped { at: until });
-                    if let Some(from) = self.speech_from.take() {
+                    if let Some(from) = from {
                         self.ask_final(from, at + AFTER, until, jobs);
                         self.ask_score(at + AFTER, until, jobs);
                     }
@@ -216,6 +308,17 @@ impl Listening {
             }
         }
         self.facts = facts;
+    }
+
+    /// All speech that began before this moment has been told.
+    pub(super) fn judged(&self) -> At {
+        self.spoken(self.ear.judged().saturating_sub(UNTOLD))
+    }
+
+    /// When a sample was spoken, by the line's own clock: words that a stalled line brings late were not said late, and
+    /// none may pass for words from after a grant.
+    fn spoken(&self, sample: u64) -> At {
+        At::from_ms(self.clock.when_ms(self.clock.caller_at(sample)))
     }
 
     /// When a sample was heard: its distance from the newest one, back from now.
@@ -247,6 +350,9 @@ impl Listening {
     }
 
     fn ask_partial(&mut self, now: At, jobs: &Jobs) {
+        if let Recogniser::Stream(_) = self.recogniser {
+            return;
+        }
         let Some(from) = self.speech_from.filter(|_| self.ear.speaking()) else {
             return;
         };
@@ -255,7 +361,8 @@ impl Listening {
             self.speech_from = Some(position);
             return self.ask_final(from, position, self.moment(now, position), jobs);
         }
-        if position < self.partial_at || self.partial_is_out {
+        let is_due = position >= self.partial_at && !self.partial_is_out;
+        if !is_due || !matches!(self.recogniser, Recogniser::Ears) {
             return;
         }
         self.partial_at = position + PARTIAL_EVERY;
@@ -273,9 +380,13 @@ impl Listening {
     }
 
     fn ask_final(&mut self, from: u64, to: u64, until: At, jobs: &Jobs) {
-        let asked = self
-            .ears
-            .hear(self.audio(from, to), Hear::Final, FINAL_WANTED_IN);
+        let audio = self.audio(from, to);
+        let asked = match &self.recogniser {
+            Recogniser::Utterances(transcriber) => transcriber.transcribe(audio),
+            Recogniser::Ears | Recogniser::Stream(_) => {
+                self.ears.hear(audio, Hear::Final, FINAL_WANTED_IN)
+            }
+        };
         let number = self.finals.asked();
         jobs.push(Box::pin(async move {
             let answer = tokio::time::timeout(FINAL_PATIENCE, asked).await;
@@ -308,57 +419,5 @@ impl Listening {
                 answer: asked.await,
             })
         }));
-    }
-}
-
-/// Verdicts in the order in which they were asked for, whichever worker was quicker: each says that all before it is
-/// transcribed.
-#[derive(Default)]
-struct InOrder {
-    next: u64,
-    first: u64,
-    waiting: VecDeque<Option<Event>>,
-}
-
-impl InOrder {
-    fn asked(&mut self) -> u64 {
-        self.waiting.push_back(None);
-        self.next += 1;
-        self.next - 1
-    }
-
-    fn answered(&mut self, number: u64, event: Event, out: &mut VecDeque<Event>) {
-        let at = number
-            .checked_sub(self.first)
-            .and_then(|at| usize::try_from(at).ok());
-        if let Some(place) = at.and_then(|at| self.waiting.get_mut(at)) {
-            *place = Some(event);
-        }
-        while let Some(event) = self.waiting.front_mut().and_then(Option::take) {
-            self.waiting.pop_front();
-            self.first += 1;
-            out.push_back(event);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quick_verdict_waits_for_a_slow_one() {
-        let key = |key| Event::Key { key };
-        let (mut order, mut out) = (InOrder::default(), VecDeque::new());
-        let numbers = [order.asked(), order.asked(), order.asked()];
-        order.answered(numbers[1], key('b'), &mut out);
-        assert!(out.is_empty());
-        order.answered(numbers[0], key('a'), &mut out);
-        assert_eq!(out, [key('a'), key('b')]);
-        order.answered(numbers[2], key('c'), &mut out);
-        assert_eq!(out.len(), 3);
-        let late = order.asked();
-        order.answered(late, key('d'), &mut out);
-        assert_eq!(out.back(), Some(&key('d')));
     }
 }

@@ -1,14 +1,25 @@
 //! From clauses to the carrier: the voice, the order of what it makes, and the mouth.
+//!
+//! A clause comes in pieces. The first goes to the mouth as soon as it is the clause's turn, so an answer begins while the
+//! voice is still at work on it; the next few clauses are voiced meanwhile, and wait.
+//!
+//! A clause that breaks off has failed, whether some of it was handed over or not: the call would otherwise take all its
+//! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
+//! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
+
+mod pace;
+mod voicing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{AbortHandle, Abortable};
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
-use super::{Done, Jobs};
+use self::pace::Pace;
+use self::voicing::Voicing;
 use crate::line::Line;
 use crate::provider::{StageError, Voice};
 
@@ -20,24 +31,36 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
-/// A clause that is this much later than wanted counts as failed: an apology is better than more silence.
+/// A clause whose first piece is this much later than wanted counts as failed: an apology is better than more silence.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A clause has been voiced, or not.
-pub(super) struct Voiced {
-    take: u32,
-    clause: u16,
-    answer: Result<Arc<[u8]>, StageError>,
-}
+/// Clauses that are voiced at once.
+const ASKED_MAX: usize = 4;
+/// Sentences voiced ahead of their reply, as many as the call asks for.
+const PREPARED_MAX: usize = 2;
+/// So much waits in the mouth at most, but for one piece.
+const QUEUED_MS_MAX: u64 = 60_000;
 
 /// What waits to go to the mouth, in the order in which it is to be said.
 enum Waiting {
-    Clause {
-        clause: u16,
-        audio: Option<Arc<[u8]>>,
-        work: AbortHandle,
-    },
+    Clause(Clause),
     End,
+}
+
+struct Clause {
+    number: u16,
+    text: Arc<str>,
+    /// Once the voice was asked.
+    voicing: Option<Voicing>,
+    /// Some of it was handed over.
+    is_begun: bool,
+    /// Its failure was told.
+    is_lost: bool,
+}
+
+/// A sentence that may be said soon.
+struct Prepared {
+    text: Arc<str>,
+    voicing: Voicing,
 }
 
 pub(super) struct Speaking {
@@ -49,6 +72,8 @@ pub(super) struct Speaking {
     reply: Option<ReplyId>,
     take: u32,
     waiting: VecDeque<Waiting>,
+    prepared: VecDeque<Prepared>,
+    pace: Pace,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
 }
@@ -58,13 +83,6 @@ fn position(at: mouth::Position) -> Position {
         clause: at.clause,
         heard_ms: at.heard_ms,
         clause_ms: at.clause_ms,
-    }
-}
-
-fn too_late() -> StageError {
-    StageError {
-        what: "the voice did not answer in time".into(),
-        fatal: false,
     }
 }
 
@@ -81,6 +99,8 @@ impl Speaking {
             reply: None,
             take: 0,
             waiting: VecDeque::new(),
+            prepared: VecDeque::new(),
+            pace: Pace::new(speed),
             facts: Vec::new(),
             events: VecDeque::new(),
         }
@@ -98,55 +118,43 @@ impl Speaking {
         self.events.pop_front()
     }
 
-    pub(super) fn prepare(&self, text: Arc<str>, jobs: &Jobs) {
-        let asked = self.voice.say(text, self.speed, PREPARED_WANTED_IN);
-        jobs.push(Box::pin(async move {
-            // Its audio is in the cache now. A failure shows when the clause is said.
-            let _ = asked.await;
-            Done::Nothing
-        }));
+    /// Has a sentence voiced that may be said soon. A failure shows when it is said.
+    pub(super) fn prepare(&mut self, text: Arc<str>) {
+        if self.prepared.iter().any(|ahead| ahead.text == text) {
+            return;
+        }
+        if self.prepared.len() >= PREPARED_MAX {
+            self.prepared.pop_front();
+        }
+        let voicing = self.ask(&text, PREPARED_WANTED_IN);
+        self.prepared.push_back(Prepared { text, voicing });
     }
 
-    pub(super) fn say(&mut self, reply: ReplyId, clause: u16, text: Arc<str>, jobs: &Jobs) {
+    fn ask(&self, text: &Arc<str>, wanted_in: Duration) -> Voicing {
+        let pieces = self.voice.say(Arc::clone(text), self.speed, wanted_in);
+        let expected_ms = self.pace.expected_ms(text);
+        let ms_max = expected_ms.saturating_mul(4).saturating_add(10_000);
+        Voicing::new(pieces, wanted_in + PATIENCE, ms_max)
+    }
+
+    pub(super) fn say(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
         self.begin(reply);
-        let clauses = self
-            .waiting
-            .iter()
-            .filter(|w| matches!(w, Waiting::Clause { .. }))
-            .count() as u32;
-        let wanted_in = FIRST_WANTED_IN
-            + Duration::from_millis(self.mouth.queued_ms())
-            + Duration::from_secs(1) * clauses;
-        let asked = self.voice.say(text, self.speed, wanted_in);
-        let (work, registration) = AbortHandle::new_pair();
-        self.waiting.push_back(Waiting::Clause {
-            clause,
-            audio: None,
-            work,
-        });
-        let take = self.take;
-        let asked = tokio::time::timeout(wanted_in + PATIENCE, asked);
-        jobs.push(Box::pin(async move {
-            match Abortable::new(asked, registration).await {
-                Ok(answer) => Done::Voiced(Voiced {
-                    take,
-                    clause,
-                    answer: answer.unwrap_or_else(|_| Err(too_late())),
-                }),
-                Err(_) => Done::Nothing,
-            }
+        self.waiting.push_back(Waiting::Clause(Clause {
+            number: clause,
+            text,
+            voicing: None,
+            is_begun: false,
+            is_lost: false,
         }));
+        self.ask_next();
     }
 
     pub(super) fn say_recorded(&mut self, reply: ReplyId, clause: u16) {
         self.begin(reply);
-        let (work, _) = AbortHandle::new_pair();
-        self.waiting.push_back(Waiting::Clause {
-            clause,
-            audio: Some(RECORDED_APOLOGY.into()),
-            work,
-        });
-        self.hand_over();
+        let audio: Arc<[u8]> = RECORDED_APOLOGY.into();
+        if let Err(error) = self.mouth.say(self.take, clause, audio) {
+            tracing::warn!(%error, "the recorded apology was not queued");
+        }
     }
 
     pub(super) fn end(&mut self, reply: ReplyId) {
@@ -159,56 +167,104 @@ impl Speaking {
     fn begin(&mut self, reply: ReplyId) {
         if self.reply != Some(reply) {
             // Whatever the last reply left behind must not hold this one back.
-            self.forget_waiting();
+            self.waiting.clear();
             self.mouth.resume();
             self.reply = Some(reply);
             self.take += 1;
         }
     }
 
-    /// Takes a voiced clause. The event is for a clause that could not be voiced.
-    pub(super) fn voiced(&mut self, voiced: Voiced) -> Option<Event> {
-        let reply = self.reply.filter(|_| voiced.take == self.take)?;
-        match voiced.answer {
-            Ok(made) => {
-                for waiting in &mut self.waiting {
-                    if let Waiting::Clause { clause, audio, .. } = waiting
-                        && *clause == voiced.clause
-                    {
-                        *audio = Some(made);
-                        break;
-                    }
+    /// Asks the voice for the first few clauses that wait.
+    fn ask_next(&mut self) {
+        let mut wanted_in = FIRST_WANTED_IN + Duration::from_millis(self.mouth.queued_ms());
+        for at in 0..self.waiting.len().min(ASKED_MAX) {
+            let Some(Waiting::Clause(clause)) = self.waiting.get(at) else {
+                return;
+            };
+            if clause.voicing.is_none() {
+                let text = Arc::clone(&clause.text);
+                let voicing = self.take_prepared(&text, wanted_in);
+                let voicing = voicing.unwrap_or_else(|| self.ask(&text, wanted_in));
+                if let Some(Waiting::Clause(clause)) = self.waiting.get_mut(at) {
+                    clause.voicing = Some(voicing);
                 }
-                self.hand_over();
-                None
             }
-            Err(error) => {
-                tracing::warn!(%error, "voice");
-                Some(Event::VoiceFailed {
-                    reply,
-                    clause: voiced.clause,
-                })
+            wanted_in += Duration::from_secs(1);
+        }
+    }
+
+    fn take_prepared(&mut self, text: &Arc<str>, wanted_in: Duration) -> Option<Voicing> {
+        let at = self.prepared.iter().position(|p| p.text == *text)?;
+        let mut voicing = self.prepared.remove(at)?.voicing;
+        voicing.wanted(wanted_in + PATIENCE);
+        Some(voicing)
+    }
+
+    /// Until the voice has given something that waits to be said, or failed.
+    pub(super) async fn next(&mut self) {
+        std::future::poll_fn(|cx| self.poll_voice(cx)).await;
+    }
+
+    fn poll_voice(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for ahead in &mut self.prepared {
+            // Nobody waits for it.
+            let _ = ahead.voicing.poll(cx);
+        }
+        self.prepared
+            .retain(|ahead| ahead.voicing.failure().is_none());
+        let mut news = Poll::Pending;
+        for waiting in &mut self.waiting {
+            if let Waiting::Clause(Clause {
+                voicing: Some(voicing),
+                ..
+            }) = waiting
+                && voicing.poll(cx).is_ready()
+            {
+                news = Poll::Ready(());
             }
         }
+        news
+    }
+
+    /// Takes what the voice has given, and tells of clauses that could not be voiced.
+    pub(super) fn take_in(&mut self, now_ms: u64) {
+        self.hand_over();
+        let Some(reply) = self.reply else {
+            return;
+        };
+        let (mut lost, mut was_heard) = (Vec::new(), false);
+        for waiting in &mut self.waiting {
+            let Waiting::Clause(clause) = waiting else {
+                continue;
+            };
+            let failure = clause.voicing.as_ref().and_then(Voicing::failure);
+            if let Some(error) = failure.filter(|_| !clause.is_lost) {
+                tracing::warn!(%error, was_begun = clause.is_begun, "voice");
+                was_heard |= clause.is_begun;
+                lost.push(clause.number);
+                clause.is_lost = true;
+            }
+        }
+        if was_heard {
+            self.events.extend(self.heard(now_ms));
+        }
+        let failed = |clause| Event::VoiceFailed { reply, clause };
+        self.events.extend(lost.into_iter().map(failed));
     }
 
     /// Gives the mouth what is voiced, in order.
     fn hand_over(&mut self) {
         while let Some(front) = self.waiting.front_mut() {
             match front {
-                Waiting::Clause { audio: None, .. } => return,
-                Waiting::Clause {
-                    clause,
-                    audio: Some(audio),
-                    ..
-                } => {
-                    if let Err(error) = self.mouth.say(self.take, *clause, Arc::clone(audio)) {
-                        tracing::warn!(%error, "clause not queued");
+                Waiting::Clause(clause) => {
+                    if !clause.hand_over(&mut self.mouth, self.take, &mut self.pace) {
+                        return;
                     }
                 }
                 Waiting::End => self.mouth.end(self.take),
             }
             self.waiting.pop_front();
+            self.ask_next();
         }
     }
 
@@ -242,18 +298,10 @@ impl Speaking {
     }
 
     pub(super) fn drop_rest(&mut self, now_ms: u64) {
-        self.forget_waiting();
+        self.waiting.clear();
         self.mouth.cancel_all(now_ms);
         self.mouth.resume();
         self.take += 1;
-    }
-
-    fn forget_waiting(&mut self) {
-        for waiting in self.waiting.drain(..) {
-            if let Waiting::Clause { work, .. } = waiting {
-                work.abort();
-            }
-        }
     }
 
     pub(super) fn marked(&mut self, now_ms: u64, name: &str) {
@@ -263,6 +311,8 @@ impl Speaking {
 
     /// Sends what is due and notes what became known.
     pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line) {
+        // What was heard has made room.
+        self.hand_over();
         self.mouth
             .poll(now_ms, &mut self.facts, &mut |out| match out {
                 Out::Audio(audio) => line.audio_out(audio),
@@ -296,5 +346,36 @@ impl Speaking {
             Fact::Played { reply: of } if of == take => Some(Event::Played { reply }),
             Fact::Started { .. } | Fact::Heard { .. } | Fact::Played { .. } => None,
         }));
+    }
+}
+
+impl Clause {
+    /// Gives the mouth what came of it. False if more of it is to be said, or it failed.
+    fn hand_over(&mut self, mouth: &mut Mouth, take: u32, pace: &mut Pace) -> bool {
+        let Some(voicing) = &mut self.voicing else {
+            return false;
+        };
+        while mouth.queued_ms() < QUEUED_MS_MAX
+            && let Some(piece) = voicing.take()
+        {
+            let begun = match self.is_begun {
+                true => Ok(()),
+                false => mouth.begin(take, self.number, pace.expected_ms(&self.text)),
+            };
+            if let Err(error) = begun.and_then(|()| mouth.append(take, self.number, piece)) {
+                voicing.fail(StageError {
+                    what: format!("the mouth did not take a clause: {error}"),
+                    fatal: false,
+                });
+                return false;
+            }
+            self.is_begun = true;
+        }
+        let Some(whole_ms) = voicing.whole_ms().filter(|_| !voicing.is_waiting()) else {
+            return false;
+        };
+        pace.learn(&self.text, whole_ms);
+        mouth.end_clause(take, self.number);
+        true
     }
 }

@@ -45,13 +45,11 @@ impl Thinking {
     }
 
     pub(super) fn told(&mut self, text: String) {
-        if !self.mind.told(text) {
-            tracing::info!("context for a mind that follows a script: passed over");
-        }
+        self.mind.told(text);
     }
 
-    pub(super) fn note(&mut self, note: &Note) {
-        self.mind.note(note);
+    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+        self.mind.note(note, is_decided);
     }
 
     /// The next thought; `None` while the mind has nothing to do.

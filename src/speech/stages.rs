@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{Hear, Speech, SpeechError, VadState, VoiceSettings};
 use crate::provider::{self, Busy, Ears, StageError, Voice, Words};
@@ -76,8 +77,9 @@ impl Voice for Speech {
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
         let speech = self.clone();
+        // A sentence is made in one go, so it is one piece.
         async move {
             Ok(
                 Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in)
@@ -85,6 +87,7 @@ impl Voice for Speech {
                     .audio,
             )
         }
+        .into_stream()
         .boxed()
     }
 

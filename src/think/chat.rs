@@ -1,5 +1,7 @@
-//! A language model behind any OpenAI-compatible chat endpoint. The wire itself is pure: `trunkline_core::wire::openai`.
+//! A language model behind any endpoint that speaks OpenAI's chat protocol or Anthropic's. The wires themselves are pure:
+//! `trunkline_core::wire::openai` and `trunkline_core::wire::anthropic`.
 
+mod dialect;
 mod history;
 mod reading;
 
@@ -10,9 +12,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde_json::value::RawValue;
 use trunkline_core::call::{After, Ask, Expects, Note};
-use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec, request_body};
+use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec};
 
 use super::Thought;
+pub use dialect::Dialect;
 use history::History;
 use reading::{Asking, Reading};
 
@@ -28,21 +31,24 @@ const END_CALL: &str = "end_call";
 /// Where the model is and how it is asked.
 #[derive(Clone)]
 pub struct ChatSettings {
-    /// The endpoint's base, as `https://api.openai.com/v1`.
+    /// What the endpoint speaks.
+    pub dialect: Dialect,
+    /// The endpoint's base, as `https://api.openai.com/v1` or `https://api.anthropic.com`.
     pub base_url: String,
     /// The model, by the endpoint's name for it.
     pub model: String,
-    /// Sent as a bearer token, if there is one.
+    /// Sent as the dialect has it, if there is one.
     pub api_key: Option<String>,
     /// How freely it chooses words.
     pub temperature: Option<f32>,
-    /// Longest reply, in tokens.
+    /// Longest reply, in tokens; the dialect's usual if absent.
     pub max_tokens: Option<u32>,
 }
 
 impl std::fmt::Debug for ChatSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChatSettings")
+            .field("dialect", &self.dialect)
             .field("base_url", &self.base_url)
             .field("model", &self.model)
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
@@ -98,6 +104,10 @@ impl ChatMind {
             };
             return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
         }
+        self.history.release(match &ask {
+            Ask::Answer { text, .. } => text,
+            Ask::Open | Ask::Silence => "",
+        });
         let mut messages = vec![ChatMessage::System(self.system.clone())];
         messages.extend(self.history.messages());
         let told = self.told.iter();
@@ -124,7 +134,7 @@ impl ChatMind {
 
     fn body(&self, messages: &[ChatMessage]) -> String {
         let tools = end_call().map(|tool| vec![tool]).unwrap_or_default();
-        request_body(&ChatRequest {
+        self.settings.dialect.body(&ChatRequest {
             model: &self.settings.model,
             messages,
             temperature: self.settings.temperature,
@@ -137,8 +147,8 @@ impl ChatMind {
         })
     }
 
-    pub(super) fn note(&mut self, note: &Note) {
-        self.history.note(note);
+    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+        self.history.note(note, is_decided);
     }
 }
 

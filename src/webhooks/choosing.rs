@@ -9,6 +9,7 @@ use trunkline_core::wire::twilio::webhook::VoiceRequest;
 
 use crate::carrier::account::Account;
 use crate::clock;
+use crate::egress::{Egress, Whose};
 use crate::store::numbers::Number;
 
 /// How long the client's server may take, from the connection to the last byte: the caller hears it ring meanwhile.
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the client's webhook chooses; the number's own agent where there is none, or none that answers.
 pub(super) async fn ask(
-    http: &reqwest::Client,
+    egress: &Egress,
     account: &Account,
     call: &VoiceRequest,
     call_id: &str,
@@ -40,7 +41,7 @@ pub(super) async fn ask(
         number_id: &number.id,
         agent_id: number.agent_id.as_deref(),
     });
-    let asked = tokio::time::timeout(PATIENCE, exchange(http, url, secret, body)).await;
+    let asked = tokio::time::timeout(PATIENCE, exchange(egress, url, secret, body)).await;
     match asked.unwrap_or(Err("timeout")) {
         Ok(choice) => choice,
         Err(reason) => {
@@ -59,13 +60,16 @@ fn own() -> Choice {
 }
 
 async fn exchange(
-    http: &reqwest::Client,
+    egress: &Egress,
     url: &str,
     secret: &str,
     body: String,
 ) -> Result<Choice, &'static str> {
     let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
     let signature = hook::sign(secret, now_s, body.as_bytes());
+    let http = egress
+        .http(Whose::Client, url)
+        .map_err(|_| "refused_address")?;
     let mut response = http
         .post(url)
         .header("content-type", "application/json")

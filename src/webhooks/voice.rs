@@ -137,7 +137,7 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
         }
     };
     let call_id = new_call_id();
-    let chosen = match choosing::ask(app.http(), account, call, &call_id, &number).await {
+    let chosen = match choosing::ask(app.stacks.egress(), account, call, &call_id, &number).await {
         Choice::Busy => return Verdict::Reject(Reject::Busy),
         Choice::Reject => return Verdict::Reject(Reject::Rejected),
         Choice::Take {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use trunkline::agent::{
     Agent, AgentError, AgentSpec, MindSpec, NotForThisCall, ProblemCode, no_files,
 };
 use trunkline::provider::{StageError, Voice};
-use trunkline::think::ChatSettings;
+use trunkline::think::{ChatSettings, Dialect};
 use trunkline_core::consent::Mode;
 use trunkline_core::token::Direction;
 
@@ -367,6 +369,7 @@ fn settings_are_those_of_the_document() {
 #[test]
 fn a_model_is_asked_as_the_agent_chooses() {
     let usual = ChatSettings {
+        dialect: Dialect::Anthropic,
         base_url: "http://localhost/v1".into(),
         model: "large".into(),
         api_key: Some("key".into()),
@@ -380,8 +383,8 @@ fn a_model_is_asked_as_the_agent_chooses() {
         ("small", Some(0.4), Some(300))
     );
     assert_eq!(
-        (own.base_url, own.api_key),
-        (usual.base_url.clone(), usual.api_key.clone())
+        (own.dialect, own.base_url, own.api_key),
+        (usual.dialect, usual.base_url.clone(), usual.api_key.clone())
     );
     let left = trunkline::agent::ModelSpec::default().over(&usual);
     assert_eq!(
@@ -399,9 +402,9 @@ impl Voice for Listing {
         text: Arc<str>,
         _speed: f32,
         _wanted_in: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
         self.0.lock().unwrap().push(format!("say {text}"));
-        Box::pin(async { Ok(Arc::from([].as_slice())) })
+        Box::pin(futures_util::stream::empty())
     }
 
     fn keep(&self, text: Arc<str>, _speed: f32) -> BoxFuture<'static, Result<(), StageError>> {
@@ -418,10 +421,8 @@ async fn the_voice_gets_the_respelled_words() {
         .pronunciations
         .voice(&(Arc::clone(&list) as Arc<dyn Voice>));
     voice.keep("Ask SIOBHAN.".into(), 1.0).await.unwrap();
-    voice
-        .say("Nobody here.".into(), 1.0, Duration::ZERO)
-        .await
-        .unwrap();
+    let pieces = voice.say("Nobody here.".into(), 1.0, Duration::ZERO);
+    assert_eq!(pieces.count().await, 0);
     assert_eq!(
         *list.0.lock().unwrap(),
         ["keep Ask Shivawn.", "say Nobody here."]

@@ -9,6 +9,7 @@
 
 mod agents;
 mod api;
+mod carrier;
 mod cli;
 mod cli_folder;
 mod commands_recall;

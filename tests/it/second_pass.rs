@@ -225,7 +225,7 @@ async fn live_calls_come_first() {
     let mut entries = vec![granted(500)];
     entries.extend(sound(0..2, true));
     let id = unhurried(call(&desk, &house, entries, 3)).await;
-    let live = desk.live.register(&house.client, "call_other");
+    let live = desk.live.register(&house.client, "call_other", true);
     let ears = Ears::new(9);
     let (pass, task) = SecondPass::start(Arc::clone(&desk), Arc::new(Shared(ears.clone())), 1);
     pass.ask(&house.client, &id);

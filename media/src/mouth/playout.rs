@@ -9,6 +9,9 @@ use crate::SAMPLES_PER_MS;
 /// A mark this much earlier than its audio can have ended was echoed on receipt, not after playing.
 const EARLY_MS: u64 = 60;
 
+/// Audio that could be sent together with more that is on its way goes out when the carrier has this little left.
+const LOW_MS: u64 = 60;
+
 /// Audio at the carrier. Positions are samples of the script, times are samples of the clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chunk {
@@ -86,6 +89,16 @@ impl Playout {
     pub(super) fn send_due_ms(&self, length: u64) -> u64 {
         let ahead = self.lead.saturating_sub(length);
         self.play_end.saturating_sub(ahead).div_ceil(SAMPLES_PER_MS)
+    }
+
+    /// When audio that came at `since_ms` and could be sent together with more must go: before the carrier runs dry, or,
+    /// if it had nothing, `gather_ms` later.
+    pub(super) fn hold_due_ms(&self, since_ms: u64, gather_ms: u64) -> u64 {
+        if self.play_end > samples(since_ms) {
+            (self.play_end / SAMPLES_PER_MS).saturating_sub(LOW_MS)
+        } else {
+            since_ms.saturating_add(gather_ms)
+        }
     }
 
     /// All that was sent has been played, by the clock.

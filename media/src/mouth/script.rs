@@ -1,10 +1,12 @@
 //! What is to be said: clauses end to end on one line of positions, how far they were sent and how far heard.
 //!
-//! Positions only grow. A cancelled clause leaves a hole that is stepped over.
+//! Positions only grow. A cancelled clause leaves a hole that is stepped over. A clause whose audio is still coming is the
+//! last on the line.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::reel::Reel;
 use super::{Fact, Position, QUEUED_MS_MAX, SayError};
 use crate::{FRAME, SAMPLES_PER_MS, g711};
 
@@ -15,29 +17,40 @@ const CANCELLED_KEPT: usize = 8;
 /// How far back a resume may begin, in samples.
 const REWIND: u64 = 400 * SAMPLES_PER_MS;
 
+/// Of a clause that grows, at least so much more is to come: about a word. So it is never taken to have been heard whole.
+const MORE: u64 = 400 * SAMPLES_PER_MS;
+
 #[derive(Debug, Clone)]
 struct Clause {
     reply: u32,
     clause: u16,
-    audio: Arc<[u8]>,
     start: u64,
+    end: u64,
+    /// More of it is to come; it is thought to become this long.
+    grows_to: Option<u64>,
     /// `Heard` was told of its beginning, and of all of it.
     begun: bool,
     whole: bool,
 }
 
 impl Clause {
-    fn end(&self) -> u64 {
-        self.start + self.audio.len() as u64
+    fn length(&self) -> u64 {
+        let came = self.end - self.start;
+        self.grows_to
+            .map_or(came, |expected| expected.max(came + MORE))
+    }
+
+    fn is(&self, reply: u32, clause: u16) -> bool {
+        (self.reply, self.clause) == (reply, clause)
     }
 
     fn position(&self, heard: u64) -> Position {
-        let heard = heard.clamp(self.start, self.end()) - self.start;
+        let heard = heard.clamp(self.start, self.end) - self.start;
         Position {
             reply: self.reply,
             clause: self.clause,
             heard_ms: (heard / SAMPLES_PER_MS) as u32,
-            clause_ms: (self.audio.len() as u64 / SAMPLES_PER_MS) as u32,
+            clause_ms: (self.length() / SAMPLES_PER_MS) as u32,
         }
     }
 }
@@ -56,12 +69,15 @@ pub(super) struct Piece {
     pub(super) reply: u32,
     pub(super) from: u64,
     pub(super) to: u64,
+    /// It is all that has come of a clause that grows, in whole frames, and shorter than it may be.
+    pub(super) may_grow: bool,
 }
 
 /// All that was said and is not over.
 #[derive(Debug, Clone)]
 pub(super) struct Script {
     clauses: VecDeque<Clause>,
+    reel: Reel,
     replies: VecDeque<Reply>,
     cancelled: VecDeque<u32>,
     /// Where the next clause begins.
@@ -70,27 +86,87 @@ pub(super) struct Script {
     sent: u64,
     /// Everything before was heard.
     heard: u64,
+    /// A clause ended after all of it had been heard.
+    ended_late: bool,
 }
 
 impl Default for Script {
     fn default() -> Self {
         Self {
             clauses: VecDeque::with_capacity(64),
+            reel: Reel::new(),
             replies: VecDeque::with_capacity(8),
             cancelled: VecDeque::with_capacity(CANCELLED_KEPT),
             tail: 0,
             sent: 0,
             heard: 0,
+            ended_late: false,
         }
     }
 }
 
 impl Script {
+    /// Appends a whole clause.
     pub(super) fn say(
         &mut self,
         reply: u32,
         clause: u16,
         audio: Arc<[u8]>,
+    ) -> Result<(), SayError> {
+        self.add(reply, clause, audio.len(), None)?;
+        self.grow(audio);
+        self.end_last();
+        Ok(())
+    }
+
+    /// Appends a clause whose audio will come, about `expected` samples of it.
+    pub(super) fn begin(&mut self, reply: u32, clause: u16, expected: u64) -> Result<(), SayError> {
+        self.add(reply, clause, 0, Some(expected))
+    }
+
+    /// More audio of the clause that grows.
+    pub(super) fn append(
+        &mut self,
+        reply: u32,
+        clause: u16,
+        audio: Arc<[u8]>,
+    ) -> Result<(), SayError> {
+        if !self.grows(reply, clause) {
+            return Err(match self.cancelled.contains(&reply) {
+                true => SayError::Cancelled,
+                false => SayError::Ended,
+            });
+        }
+        if !self.has_room(audio.len()) {
+            return Err(SayError::Full);
+        }
+        self.grow(audio);
+        Ok(())
+    }
+
+    /// No more of this clause will come.
+    pub(super) fn end_clause(&mut self, reply: u32, clause: u16) {
+        if self.grows(reply, clause) {
+            self.end_last();
+        }
+    }
+
+    fn grows(&self, reply: u32, clause: u16) -> bool {
+        let last = self.clauses.back();
+        last.is_some_and(|last| last.grows_to.is_some() && last.is(reply, clause))
+    }
+
+    fn has_room(&self, length: usize) -> bool {
+        self.unheard() + length as u64 <= QUEUED_MS_MAX * SAMPLES_PER_MS
+    }
+
+    /// Adds a clause at the end of the line: no audio yet, but room for `length` of it.
+    fn add(
+        &mut self,
+        reply: u32,
+        clause: u16,
+        length: usize,
+        expected: Option<u64>,
     ) -> Result<(), SayError> {
         if self.cancelled.contains(&reply) {
             return Err(SayError::Cancelled);
@@ -99,38 +175,70 @@ impl Script {
         if known.is_some_and(|index| self.replies[index].ended) {
             return Err(SayError::Ended);
         }
-        let length = audio.len() as u64;
-        let room = (QUEUED_MS_MAX * SAMPLES_PER_MS).saturating_sub(self.unheard());
         let crowded = self.clauses.len() >= CLAUSES_MAX
             || (known.is_none() && self.replies.len() >= REPLIES_MAX);
-        if length > room || crowded {
+        if crowded || !self.has_room(length) {
             return Err(SayError::Full);
         }
-        let end = self.tail + length;
-        match known {
-            Some(index) => self.replies[index].last_end = end,
-            None => self.replies.push_back(Reply {
+        self.end_last();
+        if known.is_none() {
+            self.replies.push_back(Reply {
                 id: reply,
                 started: false,
                 ended: false,
-                last_end: end,
-            }),
-        }
-        if length > 0 {
-            self.clauses.push_back(Clause {
-                reply,
-                clause,
-                audio,
-                start: self.tail,
-                begun: false,
-                whole: false,
+                last_end: self.tail,
             });
-            self.tail = end;
         }
+        self.clauses.push_back(Clause {
+            reply,
+            clause,
+            start: self.tail,
+            end: self.tail,
+            grows_to: expected,
+            begun: false,
+            whole: false,
+        });
         Ok(())
     }
 
+    /// Adds audio to the last clause.
+    fn grow(&mut self, audio: Arc<[u8]>) {
+        let Some(clause) = self.clauses.back_mut().filter(|_| !audio.is_empty()) else {
+            return;
+        };
+        let end = self.tail + audio.len() as u64;
+        match clause.grows_to {
+            Some(_) => {
+                self.reel.grow(clause.reply, clause.start, self.tail, audio);
+            }
+            None => self.reel.push(clause.reply, self.tail, audio),
+        }
+        clause.end = end;
+        self.tail = end;
+        let mut replies = self.replies.iter_mut();
+        if let Some(reply) = replies.find(|known| known.id == clause.reply) {
+            reply.last_end = end;
+        }
+    }
+
+    /// The last clause is as long as it is; one without audio is none.
+    fn end_last(&mut self) {
+        let heard = self.heard;
+        let Some(last) = self.clauses.back_mut() else {
+            return;
+        };
+        if last.start == last.end {
+            self.clauses.pop_back();
+        } else if last.grows_to.take().is_some() {
+            self.ended_late |= last.end <= heard;
+        }
+    }
+
+    /// No more clauses of this reply will come.
     pub(super) fn end(&mut self, reply: u32) {
+        if self.clauses.back().is_some_and(|last| last.reply == reply) {
+            self.end_last();
+        }
         if let Some(known) = self.replies.iter_mut().find(|known| known.id == reply) {
             known.ended = true;
         } else if !self.cancelled.contains(&reply) && self.replies.len() < 2 * REPLIES_MAX {
@@ -143,66 +251,38 @@ impl Script {
         }
     }
 
-    /// The next audio to send, at most `length` samples: across clauses, but of one reply and without holes.
+    /// The next audio to send, at most `length` samples: across clauses, but of one reply and without holes. Where a
+    /// clause grows, whole frames.
     pub(super) fn next_piece(&self, length: u64) -> Option<Piece> {
         let first = self
             .clauses
-            .partition_point(|clause| clause.end() <= self.sent);
-        let clause = self.clauses.get(first)?;
-        let from = self.sent.max(clause.start);
-        let mut to = clause.end();
-        for next in self.clauses.iter().skip(first + 1) {
-            if to - from >= length || next.start != to || next.reply != clause.reply {
+            .partition_point(|clause| clause.end <= self.sent);
+        let mut last = self.clauses.get(first)?;
+        let from = self.sent.max(last.start);
+        for next in self.clauses.range(first + 1..) {
+            if last.end - from >= length || next.start != last.end || next.reply != last.reply {
                 break;
             }
-            to = next.end();
+            last = next;
         }
-        Some(Piece {
-            reply: clause.reply,
+        let there = last.end - from;
+        let may_grow = last.grows_to.is_some() && there < length;
+        let take = if may_grow {
+            there - there % FRAME as u64
+        } else {
+            there.min(length)
+        };
+        (take > 0).then_some(Piece {
+            reply: last.reply,
             from,
-            to: to.min(from + length),
+            to: from + take,
+            may_grow,
         })
     }
 
-    /// The audio of a piece; gathered in `scratch` when it spans clauses.
-    pub(super) fn bytes<'a>(&'a self, from: u64, to: u64, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        scratch.clear();
-        let first = self.clauses.partition_point(|clause| clause.end() <= from);
-        for clause in self
-            .clauses
-            .iter()
-            .skip(first)
-            .take_while(|clause| clause.start < to)
-        {
-            let start = from.saturating_sub(clause.start) as usize;
-            let end = (to - clause.start).min(clause.audio.len() as u64) as usize;
-            let bytes = &clause.audio[start..end];
-            if bytes.len() as u64 == to - from {
-                return bytes;
-            }
-            scratch.extend_from_slice(bytes);
-        }
-        scratch
-    }
-
-    /// Shows the audio of a piece, clause by clause: the clause's audio, and from where to where.
-    pub(super) fn pieces(
-        &self,
-        from: u64,
-        to: u64,
-        mut show: impl FnMut(&Arc<[u8]>, usize, usize),
-    ) {
-        let first = self.clauses.partition_point(|clause| clause.end() <= from);
-        for clause in self
-            .clauses
-            .iter()
-            .skip(first)
-            .take_while(|clause| clause.start < to)
-        {
-            let start = from.saturating_sub(clause.start) as usize;
-            let end = (to - clause.start).min(clause.audio.len() as u64) as usize;
-            show(&clause.audio, start, end);
-        }
+    /// All audio that is there.
+    pub(super) fn reel(&self) -> &Reel {
+        &self.reel
     }
 
     pub(super) fn sent_to(&mut self, to: u64) {
@@ -232,17 +312,17 @@ impl Script {
     /// Moves the next audio to send back to a quiet spot of the same reply.
     pub(super) fn rewind(&mut self) {
         let cut = self.sent;
-        let index = self.clauses.partition_point(|clause| clause.end() < cut);
+        let index = self.clauses.partition_point(|clause| clause.end < cut);
         let Some(clause) = self
             .clauses
             .get(index)
-            .filter(|clause| clause.start < cut && cut < clause.end())
+            .filter(|clause| clause.start < cut && cut < clause.end)
         else {
             return;
         };
         let mut earliest = clause.start;
         for before in self.clauses.iter().take(index).rev() {
-            if before.reply != clause.reply || before.end() != earliest {
+            if before.reply != clause.reply || before.end != earliest {
                 break;
             }
             earliest = before.start;
@@ -253,7 +333,7 @@ impl Script {
         let mut at = cut;
         while at >= earliest + FRAME as u64 {
             at -= FRAME as u64;
-            let energy = energy(self.bytes(at, at + FRAME as u64, &mut scratch));
+            let energy = energy(self.reel.bytes(at, at + FRAME as u64, &mut scratch));
             if energy < quietest {
                 quietest = energy;
                 self.sent = at;
@@ -264,13 +344,14 @@ impl Script {
     /// Tells what became known since `heard` moved, and lets go of what is over.
     pub(super) fn tell(&mut self, facts: &mut Vec<Fact>) {
         self.step_over_holes();
+        self.ended_late = false;
         let heard = self.heard;
         for clause in self
             .clauses
             .iter_mut()
             .take_while(|clause| clause.start < heard)
         {
-            let whole = clause.end() <= heard;
+            let whole = clause.grows_to.is_none() && clause.end <= heard;
             if clause.whole || (clause.begun && !whole) {
                 continue;
             }
@@ -289,12 +370,13 @@ impl Script {
                 clause_ms,
             });
         }
-        let clauses = &mut self.clauses;
+        let (clauses, reel) = (&mut self.clauses, &mut self.reel);
         self.replies.retain(|reply| {
             let over = reply.ended && reply.last_end <= heard;
             if over {
                 facts.push(Fact::Played { reply: reply.id });
                 clauses.retain(|clause| clause.reply != reply.id);
+                reel.forget(reply.id);
             }
             !over
         });
@@ -302,10 +384,11 @@ impl Script {
         while self
             .clauses
             .front()
-            .is_some_and(|clause| clause.end() + REWIND <= heard)
+            .is_some_and(|clause| clause.end + REWIND <= heard)
         {
             self.clauses.pop_front();
         }
+        self.reel.forget_before(heard.saturating_sub(REWIND));
     }
 
     /// Something waits for [`Script::tell`].
@@ -313,14 +396,14 @@ impl Script {
         let heard = self
             .first_unheard()
             .map_or(self.tail, |clause| clause.start.max(self.heard));
-        self.replies
-            .iter()
-            .any(|reply| reply.ended && reply.last_end <= heard)
+        let over = |reply: &Reply| reply.ended && reply.last_end <= heard;
+        self.ended_late || self.replies.iter().any(over)
     }
 
     pub(super) fn cancel(&mut self, reply: u32) {
         self.remember_cancelled(reply);
         self.clauses.retain(|clause| clause.reply != reply);
+        self.reel.forget(reply);
         self.replies.retain(|known| known.id != reply);
     }
 
@@ -329,6 +412,7 @@ impl Script {
             self.remember_cancelled(reply.id);
         }
         self.clauses.clear();
+        self.reel.forget_all();
         self.step_over_holes();
     }
 
@@ -345,7 +429,7 @@ impl Script {
             let next = next?;
             self.clauses
                 .iter()
-                .find(|clause| clause.start <= next && next < clause.end())
+                .find(|clause| clause.start <= next && next < clause.end)
         };
         last.or_else(upcoming).map(|clause| clause.position(heard))
     }
@@ -358,26 +442,31 @@ impl Script {
             .map(|clause| clause.position(heard))
     }
 
+    /// All that was said was heard, and no clause grows.
     pub(super) fn nothing_unheard(&self) -> bool {
-        self.first_unheard().is_none()
+        let grows = self
+            .clauses
+            .back()
+            .is_some_and(|last| last.grows_to.is_some());
+        !grows && self.first_unheard().is_none()
     }
 
     /// Samples said and not heard.
     pub(super) fn unheard(&self) -> u64 {
         let first = self
             .clauses
-            .partition_point(|clause| clause.end() <= self.heard);
+            .partition_point(|clause| clause.end <= self.heard);
         self.clauses
             .iter()
             .skip(first)
-            .map(|clause| clause.end() - clause.start.max(self.heard))
+            .map(|clause| clause.end - clause.start.max(self.heard))
             .sum()
     }
 
     fn first_unheard(&self) -> Option<&Clause> {
         self.clauses.get(
             self.clauses
-                .partition_point(|clause| clause.end() <= self.heard),
+                .partition_point(|clause| clause.end <= self.heard),
         )
     }
 

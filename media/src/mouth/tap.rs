@@ -135,9 +135,9 @@ impl Tap {
             self.settle();
             self.unsettle(now, chunk.play_from + latency, true);
         }
-        script.pieces(chunk.from, to, |audio, from, to| {
+        for (audio, from, to) in script.reel().within(chunk.from, to) {
             self.append(audio, from, to);
-        });
+        }
     }
 
     fn unsettle(&mut self, now: u64, begins_at: u64, begins: bool) {

@@ -413,5 +413,6 @@ fn twenty_ms_chunks_with_no_marks_at_all() {
     );
 }
 
+mod growing;
 mod heard;
 mod walk;

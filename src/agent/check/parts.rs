@@ -73,6 +73,21 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
         ("/opening/opt_out_line", opt_out_line, 200, true),
         ("/model/provider", spec.model.provider.as_deref(), 64, false),
         ("/model/name", spec.model.name.as_deref(), 200, false),
+        (
+            "/recogniser/provider",
+            spec.recogniser.provider.as_deref(),
+            64,
+            false,
+        ),
+        (
+            "/recogniser/model",
+            spec.recogniser.model.as_deref(),
+            200,
+            false,
+        ),
+        ("/voice/provider", spec.voice.provider.as_deref(), 64, false),
+        ("/voice/model", spec.voice.model.as_deref(), 200, false),
+        ("/voice/id", spec.voice.id.as_deref(), 200, false),
     ] {
         if let Some(text) = text {
             put(pointer.into(), text, chars_max, is_spoken);
@@ -179,7 +194,11 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .model
         .temperature
         .map(|freedom| ("/model/temperature", freedom, 0.0, 2.0));
-    let whole = whole.into_iter().chain(tokens);
+    let endpointing = spec
+        .recogniser
+        .endpointing_ms
+        .map(|ms| ("/recogniser/endpointing_ms", ms, 50, 3_000));
+    let whole = whole.into_iter().chain(tokens).chain(endpointing);
     let whole = whole.map(|(pointer, value, least, most): (_, u32, u32, u32)| Number {
         pointer,
         value: value.into(),

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use trunkline_core::call::SAY_CHARS_MAX;
 use utoipa::ToSchema;
 
 use super::find;
@@ -18,7 +19,6 @@ use crate::app::App;
 use crate::dial::NotCancelled;
 use crate::live::{Control, Untold};
 
-const SAY_CHARS_MAX: usize = 2_000;
 const CONTEXT_CHARS_MAX: usize = 8_000;
 
 /// Words to be said.
@@ -26,7 +26,7 @@ const CONTEXT_CHARS_MAX: usize = 8_000;
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Say {
     /// The words.
-    #[schema(max_length = 2000, example = "One more thing: please bring your card.")]
+    #[schema(max_length = 600, example = "One more thing: please bring your card.")]
     text: String,
 }
 
@@ -65,6 +65,7 @@ async fn tell(
         match app.desk.live.send(&caller.client, &id, control) {
             Ok(()) => {}
             Err(Untold::Busy) => return Err(Problem::new(Code::CallBusy).retry_after(1)),
+            Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
             // Nobody has answered it yet, perhaps.
             Err(Untold::NotLive) if hangs_up => cancel(&app, &caller, &id).await?,
             Err(Untold::NotLive) => return Err(Problem::new(Code::CallNotLive)),
@@ -88,7 +89,7 @@ async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
             .detail("whether the carrier has the call is being looked up")
             .retry_after(2),
         NotCancelled::Store(error) => stored(error),
-        error @ (NotCancelled::Carrier(_) | NotCancelled::Account(_)) => {
+        error @ (NotCancelled::Carrier(_) | NotCancelled::Account(_) | NotCancelled::Egress(_)) => {
             tracing::warn!(%error, "a call is not taken back");
             Problem::new(Code::Unavailable).retry_after(2)
         }

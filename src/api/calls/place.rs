@@ -20,7 +20,7 @@ use crate::api::auth::Caller;
 use crate::api::once::{Made, Posted};
 use crate::api::problem::{Code, Problem};
 use crate::api::refuse::{stored, unopened};
-use crate::app::{App, CannotHold};
+use crate::app::App;
 use crate::carrier::MachineDetection as Machines;
 use crate::carrier::account::Account;
 use crate::desk;
@@ -113,15 +113,15 @@ async fn agent(app: &App, keys: &ClientKeys, new: &NewCall) -> Result<Arc<Agent>
     let held = app.can_hold(&agent, Direction::Outbound, &new.variables);
     match held {
         Ok(()) => Ok(agent),
-        Err(CannotHold::NoModel { .. }) => {
+        Err(NotForThisCall::Mindless) => {
             let detail = "this agent has a prompt, and the server has no language model";
             Err(Problem::invalid("/agent_id", "no_model", detail))
         }
-        Err(CannotHold::Other(NotForThisCall::Direction { .. })) => {
+        Err(NotForThisCall::Direction { .. }) => {
             let detail = "this agent is not for outbound calls; see its `directions`";
             Err(Problem::invalid("/agent_id", "not_outbound", detail))
         }
-        Err(CannotHold::Other(NotForThisCall::Variables { problems, .. })) => {
+        Err(NotForThisCall::Variables { problems, .. }) => {
             let problem = Problem::new(Code::Invalid);
             Err(problems.into_iter().fold(problem, |problem, wrong| {
                 let code = serde_json::to_value(wrong.code).unwrap_or_default();
@@ -273,7 +273,9 @@ pub(in crate::api) async fn create(
             ),
             NotDialled::Stale => Problem::new(Code::Unavailable).retry_after(1),
             NotDialled::Store(error) => stored(error),
-            error @ (NotDialled::Vault(_) | NotDialled::Unwritable(_)) => Problem::internal(&error),
+            error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {
+                Problem::internal(&error)
+            }
         })?;
         let location = format!("/v1/calls/{call_id}");
         let shown = async {

@@ -33,6 +33,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, Timing};
+pub use control::SAY_CHARS_MAX;
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
@@ -71,6 +72,8 @@ pub struct Call {
     expects: Expects,
     nudges: usize,
     idle_since: At,
+    /// All speech that began before this has been told.
+    judged: At,
     strikes: Strikes,
     gate: Gate,
     /// What the caller says before consent is decided, until their turn is over.
@@ -145,6 +148,7 @@ impl Call {
             expects: Expects::Words,
             nudges: 0,
             idle_since: now,
+            judged: now,
             strikes: Strikes::default(),
         }
     }
@@ -212,6 +216,7 @@ impl Call {
             Event::Muted { on } => self.mute(on, out),
             Event::SpeechStarted { at } => self.speech_started(at),
             Event::SpeechStopped { at } => self.speech_stopped(at),
+            Event::Judged { until } => self.judged = self.judged.max(until),
             Event::Partial { until, text } => self.partial(until, text, out),
             Event::Final {
                 until,

@@ -3,10 +3,13 @@
 //! Everything here treats the other side as hostile: sizes are bounded, unknown keys are ignored, and no error carries
 //! what a caller said, dialled or is called.
 
+pub mod anthropic;
 pub mod hook;
 pub mod link;
 pub mod openai;
+mod sse;
 pub mod stt;
+pub mod transcription;
 pub mod tts;
 pub mod twilio;
 

@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 
 use trunkline_core::call::Note;
+use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wire::openai::ChatMessage;
 
 /// Most of a conversation that the model is told, in bytes; the oldest is left out first.
 const HISTORY_BYTES_MAX: usize = 64 * 1024;
+
+/// Most utterances that are withheld.
+const WITHHELD_MAX: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Speaker {
@@ -26,13 +30,29 @@ struct Entry {
 pub(super) struct History {
     entries: VecDeque<Entry>,
     bytes: usize,
+    /// What the caller said before it was decided whether they may be recorded, or in deciding it.
+    withheld: Vec<(At, String)>,
+    /// When that was decided.
+    decided: Option<At>,
 }
 
 impl History {
     /// Takes in what a note says of the conversation.
-    pub(super) fn note(&mut self, note: &Note) {
+    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
         match note {
-            Note::CallerSaid { from, text, .. } => self.add(*from, Speaker::Caller, text.clone()),
+            Note::CallerSaid { from, text, .. } => {
+                if !is_decided || self.decided.is_some_and(|at| *from <= at) {
+                    if self.withheld.len() < WITHHELD_MAX {
+                        self.withheld.push((*from, text.clone()));
+                    }
+                    return;
+                }
+                self.add(*from, Speaker::Caller, text.clone());
+            }
+            Note::Consent {
+                step: Step::Granted { .. } | Step::Refused { .. },
+                at,
+            } => self.decided = Some(*at),
             Note::CallerPressed { at, keys } => {
                 self.add(*at, Speaker::Caller, format!("(pressed the keys {keys})"));
             }
@@ -50,6 +70,16 @@ impl History {
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::Ended { .. } => {}
+        }
+    }
+
+    /// A reply is asked for, to these words: of what was withheld they say what belongs to the conversation. What only
+    /// answered the question of consent is no model's business.
+    pub(super) fn release(&mut self, asked: &str) {
+        for (from, text) in std::mem::take(&mut self.withheld) {
+            if asked.contains(text.as_str()) {
+                self.add(from, Speaker::Caller, text);
+            }
         }
     }
 
@@ -128,7 +158,7 @@ mod tests {
     fn told(notes: &[Note]) -> Vec<String> {
         let mut history = History::default();
         for note in notes {
-            history.note(note);
+            history.note(note, true);
         }
         let show = |message: ChatMessage| match message {
             ChatMessage::User(text) => format!("caller: {text}"),
@@ -176,16 +206,36 @@ mod tests {
     fn the_oldest_is_forgotten_first() {
         let mut history = History::default();
         for n in 0..100 {
-            history.note(&caller(n * 1_000, &"x".repeat(4_000)));
-            history.note(&agent(
-                n * 1_000 + 600,
-                n * 1_000 + 700,
-                &n.to_string(),
-                false,
-            ));
+            history.note(&caller(n * 1_000, &"x".repeat(4_000)), true);
+            history.note(
+                &agent(n * 1_000 + 600, n * 1_000 + 700, &n.to_string(), false),
+                true,
+            );
         }
         assert!(history.bytes <= HISTORY_BYTES_MAX);
         let last = history.messages().pop();
         assert!(matches!(last, Some(ChatMessage::Assistant { text, .. }) if text == "99"));
+    }
+
+    #[test]
+    fn what_only_answered_the_question_of_consent_is_kept_from_the_model() {
+        let mut history = History::default();
+        let granted = Note::Consent {
+            step: Step::Granted {
+                method: trunkline_core::consent::Method::SaidYes,
+            },
+            at: At::from_ms(5_000),
+        };
+        history.note(&caller(1_000, "I need an appointment."), false);
+        history.note(&granted, true);
+        history.note(&caller(4_000, "Yes."), true);
+        history.release("I need an appointment.");
+        history.note(&caller(6_000, "On Friday."), true);
+        assert_eq!(
+            history.messages(),
+            [ChatMessage::User(
+                "I need an appointment. On Friday.".into()
+            )]
+        );
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use trunkline_core::call::{After, Expects};
 use trunkline_core::clause::Clauses;
-use trunkline_core::wire::openai::{ChatEvent, SseDecoder, error_body};
+use trunkline_core::wire::openai::{ChatEvent, error_body};
 
 use super::super::Thought;
+use super::dialect::Decoder;
 use super::{ChatSettings, END_CALL};
 
 /// How long the endpoint may take to begin an answer, and between two pieces of it.
@@ -56,18 +57,13 @@ impl Asking {
     }
 
     async fn ask_once(&self) -> Result<reqwest::Response, Refused> {
-        let url = format!(
-            "{}/chat/completions",
-            self.settings.base_url.trim_end_matches('/')
-        );
-        let mut request = self
+        let dialect = self.settings.dialect;
+        let request = self
             .http
-            .post(url)
+            .post(dialect.url(&self.settings.base_url))
             .header("content-type", "application/json")
             .body(self.body.clone());
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key);
-        }
+        let request = dialect.headed(request, self.settings.api_key.as_deref());
         let response = match tokio::time::timeout(PATIENCE, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -121,7 +117,7 @@ async fn refused(mut response: reqwest::Response) -> Refused {
 pub(super) struct Reading {
     asking: Option<Asking>,
     response: Option<reqwest::Response>,
-    decoder: SseDecoder,
+    decoder: Decoder,
     events: Vec<ChatEvent>,
     clauses: Clauses,
     cut: Vec<String>,
@@ -134,9 +130,9 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(asking: Asking) -> Self {
         Self {
+            decoder: asking.settings.dialect.decoder(),
             asking: Some(asking),
             response: None,
-            decoder: SseDecoder::new(),
             events: Vec::new(),
             clauses: Clauses::new(),
             cut: Vec::new(),

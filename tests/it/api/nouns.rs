@@ -252,7 +252,7 @@ async fn a_live_call_is_told_what_to_do() {
     let path = |what: &str| format!("/v1/calls/{call}/{what}");
     let late = api.post(&ours, &path("hangup"), &Value::Null).await;
     assert_eq!((late.status, late.code()), (409, "call_not_live".into()));
-    let mut controls = api.app.desk.live.register(&ours.client, &call);
+    let mut controls = api.app.desk.live.register(&ours.client, &call, true);
     assert_eq!(
         api.get(&ours, &format!("/v1/calls/{call}")).await.fine()["live"],
         true

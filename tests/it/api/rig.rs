@@ -15,6 +15,8 @@ use trunkline::app::{App, Parts};
 use trunkline::clock;
 use trunkline::desk::{self, Place, Side};
 use trunkline::ids::{self, ClientId};
+use trunkline::providers::Providers;
+use trunkline::stack::Defaults;
 use trunkline::store::Sealed;
 use trunkline::store::api_keys::NewApiKey;
 use trunkline::store::calls::{CallStatus, NewCall};
@@ -112,7 +114,8 @@ impl Api {
             agents: Agents::load(None).unwrap(),
             keys: vec![key()],
             allow_reusable: false,
-            chat: None,
+            defaults: Defaults::default(),
+            providers: Providers::default(),
             desk: new_desk(&folder.path().join("data"), None).await,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits {
@@ -120,13 +123,16 @@ impl Api {
                 ..ApiLimits::default()
             },
             place: None,
-        })
-        .unwrap();
+        });
         Self {
             router: router(&app),
             app,
             _folder: folder,
         }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// A new client with a key that may do everything.

@@ -17,6 +17,8 @@ use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Place};
 use trunkline::ids::{ClientId, new_id};
 use trunkline::journal::{Disk, JournalSettings, Journals};
+use trunkline::providers::Providers;
+use trunkline::stack::Defaults;
 use trunkline::store::StoreConfig;
 use trunkline::store::calls::Call;
 use trunkline::store::events::EventRow;
@@ -138,13 +140,16 @@ impl House {
             agents: Agents::load(None).unwrap(),
             keys: vec![key()],
             allow_reusable: false,
-            chat: plot.chat,
+            defaults: Defaults {
+                chat: plot.chat,
+                ..Defaults::default()
+            },
+            providers: Providers::default(),
             desk: Arc::new(desk),
             public_url: "wss://trunkline.test".into(),
             place: "US-NY".parse().ok(),
             limits: ApiLimits::default(),
-        })
-        .unwrap();
+        });
         let (door, visitors) = mpsc::channel(64);
         let (open, closed) = watch::channel(false);
         let router = trunkline::api::router(&app);

@@ -6,7 +6,7 @@ use trunkline_core::call::Note;
 use super::rig::{House, OPENING, agent_said, heard, speech};
 use super::tongue::{self, LETTER};
 
-const QUESTION: &str = "We are open from eight in the morning to six in the evening, Monday to Friday, and on the first Saturday of every month from nine to twelve. Which day suits you?";
+pub(super) const QUESTION: &str = "We are open from eight in the morning to six in the evening, Monday to Friday, and on the first Saturday of every month from nine to twelve. Which day suits you?";
 
 struct Interrupted {
     record: CallRecord,
@@ -41,13 +41,13 @@ async fn interrupt(after_ms: u64, with: Speech, then: Option<&str>) -> Interrupt
     }
 }
 
-async fn until_opening_is_said(call: &mut Carrier) {
+pub(super) async fn until_opening_is_said(call: &mut Carrier) {
     let ms = tongue::voiced(OPENING).len() as u64 / 8;
     call.wait_agent_speaking_ms(ms).await.unwrap();
 }
 
 /// Where the question begins in a recording, in samples.
-fn question_at(agent: &[i16]) -> usize {
+pub(super) fn question_at(agent: &[i16]) -> usize {
     let whole = tongue::samples(&tongue::voiced(QUESTION));
     let first = &whole[..2 * LETTER];
     agent
@@ -57,7 +57,7 @@ fn question_at(agent: &[i16]) -> usize {
 }
 
 /// How many words of the question were played whole by the time `samples` of it were.
-fn words_by(samples: usize) -> String {
+pub(super) fn words_by(samples: usize) -> String {
     let mut end = 0;
     let whole = QUESTION.split_whitespace().take_while(|word| {
         end += word.chars().count() * LETTER;

@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use trunkline::carrier_double::{CallRecord, Ending};
+use trunkline::think::Dialect;
 use trunkline_core::call::{EndReason, Note, Stage};
 
 use super::model::{Answer, Model};
 use super::rig::{self, House, OPENING, Plot, agent_said, heard, longest_silence_ms, speech};
 
-const MOMENT: &str = "Sorry, one moment please.";
+pub(super) const MOMENT: &str = "Sorry, one moment please.";
 const LOST: &str = "Sorry, something went wrong there. Could you say that again?";
-const GIVING_UP: &str =
+pub(super) const GIVING_UP: &str =
     "I am sorry, something is not working on our side. Please try again later. Goodbye.";
-const GOODBYE: &str = "All right, goodbye.";
+pub(super) const GOODBYE: &str = "All right, goodbye.";
 
-struct Held {
-    record: CallRecord,
-    notes: Vec<Note>,
-    requests: Vec<String>,
+pub(super) struct Held {
+    pub(super) record: CallRecord,
+    pub(super) notes: Vec<Note>,
+    pub(super) requests: Vec<String>,
+    /// Their request lines and headers.
+    pub(super) heads: Vec<String>,
     /// After the greeting.
-    heard: String,
+    pub(super) heard: String,
     /// What the turn model was asked about.
     judged: Vec<String>,
 }
@@ -35,7 +38,12 @@ async fn house(model: &Model) -> House {
 
 /// Says these things, each when the agent has been quiet for a while, until the server hangs up.
 async fn hold(answers: Vec<Answer>, says: &[&str]) -> Held {
-    let model = Model::open(answers).await;
+    hold_in(Dialect::OpenAi, answers, says).await
+}
+
+/// The same with a model that speaks this.
+pub(super) async fn hold_in(dialect: Dialect, answers: Vec<Answer>, says: &[&str]) -> Held {
+    let model = Model::open_in(dialect, answers).await;
     let house = house(&model).await;
     let mut notes = house.notes();
     let mut call = house.call("chatter").await;
@@ -58,6 +66,7 @@ async fn hold(answers: Vec<Answer>, says: &[&str]) -> Held {
         record,
         notes: notes.take(),
         requests: model.requests(),
+        heads: model.heads(),
         judged: house.ears.judged(),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use trunkline::think::ChatSettings;
+use trunkline::think::{ChatSettings, Dialect};
 
 /// What is done with one request.
 #[derive(Clone, Debug)]
@@ -35,25 +35,43 @@ pub(crate) enum Answer {
 
 pub(crate) struct Model {
     pub(crate) settings: ChatSettings,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     /// Requests whose connection the client closed before the answer was complete.
     given_up: watch::Receiver<usize>,
 }
 
+/// A request.
+#[derive(Clone)]
+struct Seen {
+    /// The request line and the headers.
+    head: String,
+    body: String,
+}
+
 struct Desk {
+    dialect: Dialect,
     answers: Mutex<VecDeque<Answer>>,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     given_up: watch::Sender<usize>,
 }
 
 impl Model {
     /// Answers requests in turn; those after the last are refused with 400, which nobody tries again.
     pub(crate) async fn open(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::open_in(Dialect::OpenAi, answers).await
+    }
+
+    /// The same, for an endpoint that speaks this.
+    pub(crate) async fn open_in(
+        dialect: Dialect,
+        answers: impl IntoIterator<Item = Answer>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/v1/", listener.local_addr().unwrap());
         let (given_up_out, given_up) = watch::channel(0);
         let seen = Arc::default();
         let desk = Arc::new(Desk {
+            dialect,
             answers: Mutex::new(answers.into_iter().collect()),
             seen: Arc::clone(&seen),
             given_up: given_up_out,
@@ -66,6 +84,7 @@ impl Model {
             }
         });
         let settings = ChatSettings {
+            dialect,
             base_url,
             model: "stand-in".into(),
             api_key: Some("a-key-of-the-model".into()),
@@ -81,7 +100,14 @@ impl Model {
 
     /// The bodies of the requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        let seen = self.seen.lock().unwrap();
+        seen.iter().map(|seen| seen.body.clone()).collect()
+    }
+
+    /// The request lines and headers of the requests so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().map(|seen| seen.head.clone()).collect()
     }
 
     /// Waits until so many requests have been taken back.
@@ -93,11 +119,11 @@ impl Model {
 impl Desk {
     async fn serve(self: Arc<Self>, mut socket: TcpStream) {
         let mut kept = Vec::new();
-        while let Some(body) = request(&mut socket, &mut kept).await {
-            self.seen.lock().unwrap().push(body);
+        while let Some(seen) = request(&mut socket, &mut kept).await {
+            self.seen.lock().unwrap().push(seen);
             let answer = self.answers.lock().unwrap().pop_front();
             let answer = answer.unwrap_or(Answer::Status(400, ""));
-            match respond(&mut socket, answer).await {
+            match respond(self.dialect, &mut socket, answer).await {
                 Stays::Open => continue,
                 Stays::Shut => return,
                 Stays::Waiting => {
@@ -120,8 +146,8 @@ enum Stays {
     GivenUp,
 }
 
-/// The next request's body; `None` once the client has hung up.
-async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
+/// The next request; `None` once the client has hung up.
+async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Seen> {
     loop {
         let text = String::from_utf8_lossy(kept).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -131,9 +157,9 @@ async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
                     .then(|| value.trim().parse::<usize>().ok())?
             })?;
             if body.len() >= length {
-                let body = body[..length].to_owned();
+                let (head, body) = (head.to_owned(), body[..length].to_owned());
                 kept.drain(..head.len() + 4 + length);
-                return Some(body);
+                return Some(Seen { head, body });
             }
         }
         let mut bytes = [0_u8; 16 * 1024];
@@ -142,36 +168,35 @@ async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
     }
 }
 
-async fn respond(socket: &mut TcpStream, answer: Answer) -> Stays {
+async fn respond(dialect: Dialect, socket: &mut TcpStream, answer: Answer) -> Stays {
     match answer {
         Answer::Words(pieces, apart_ms) => {
-            if !head(socket).await || !words(socket, &pieces, apart_ms).await {
+            if !head(socket).await || !words(dialect, socket, &pieces, apart_ms).await {
                 return Stays::GivenUp;
             }
-            let end = format!("{}{}", chunk(&finish("stop")), "0\r\n\r\n");
+            let end = format!("{}{}", chunk(&finish(dialect, false)), "0\r\n\r\n");
             let _ = socket.write_all(end.as_bytes()).await;
             Stays::Open
         }
         Answer::Goodbye(text) => {
-            let call = r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"end_call","arguments":"{}"}}]}}]}"#;
             head(socket).await;
-            words(socket, &[text], 0).await;
+            words(dialect, socket, &[text], 0).await;
             let end = format!(
                 "{}{}0\r\n\r\n",
-                chunk(&format!("{call}\n\n")),
-                chunk(&finish("tool_calls"))
+                chunk(end_call(dialect)),
+                chunk(&finish(dialect, true))
             );
             let _ = socket.write_all(end.as_bytes()).await;
             Stays::Open
         }
         Answer::Cut(pieces) => {
             head(socket).await;
-            words(socket, &pieces, 10).await;
+            words(dialect, socket, &pieces, 10).await;
             Stays::Shut
         }
         Answer::Stall(pieces) => {
             head(socket).await;
-            words(socket, &pieces, 10).await;
+            words(dialect, socket, &pieces, 10).await;
             Stays::Waiting
         }
         Answer::Status(status, headers) => {
@@ -214,9 +239,17 @@ async fn head(socket: &mut TcpStream) -> bool {
 }
 
 /// False if the client hung up meanwhile.
-async fn words(socket: &mut TcpStream, pieces: &[&str], apart_ms: u64) -> bool {
+async fn words(dialect: Dialect, socket: &mut TcpStream, pieces: &[&str], apart_ms: u64) -> bool {
     for piece in pieces {
-        let data = serde_json::json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+        let data = match dialect {
+            Dialect::OpenAi => {
+                serde_json::json!({"choices": [{"index": 0, "delta": {"content": piece}}]})
+            }
+            Dialect::Anthropic => {
+                let delta = serde_json::json!({"type": "text_delta", "text": piece});
+                serde_json::json!({"type": "content_block_delta", "index": 0, "delta": delta})
+            }
+        };
         let text = chunk(&format!("data: {data}\n\n"));
         if socket.write_all(text.as_bytes()).await.is_err() {
             return false;
@@ -232,10 +265,40 @@ async fn words(socket: &mut TcpStream, pieces: &[&str], apart_ms: u64) -> bool {
     true
 }
 
-fn finish(reason: &str) -> String {
-    format!(
-        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\ndata: [DONE]\n\n"
-    )
+/// The call of the tool that ends the call.
+fn end_call(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAi => concat!(
+            r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","#,
+            r#""type":"function","function":{"name":"end_call","arguments":"{}"}}]}}]}"#,
+            "\n\n"
+        ),
+        Dialect::Anthropic => concat!(
+            "event: content_block_start\n",
+            r#"data: {"type":"content_block_start","index":1,"content_block":{"type":"tool_use","#,
+            r#""id":"toolu_1","name":"end_call","input":{}}}"#,
+            "\n\nevent: content_block_stop\n",
+            r#"data: {"type":"content_block_stop","index":1}"#,
+            "\n\n"
+        ),
+    }
+}
+
+fn finish(dialect: Dialect, has_called: bool) -> String {
+    let reason = match (dialect, has_called) {
+        (Dialect::OpenAi, false) => "stop",
+        (Dialect::OpenAi, true) => "tool_calls",
+        (Dialect::Anthropic, false) => "end_turn",
+        (Dialect::Anthropic, true) => "tool_use",
+    };
+    match dialect {
+        Dialect::OpenAi => format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\ndata: [DONE]\n\n"
+        ),
+        Dialect::Anthropic => format!(
+            "event: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"{reason}\"}},\"usage\":{{\"output_tokens\":5}}}}\n\nevent: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
+        ),
+    }
 }
 
 fn chunk(text: &str) -> String {

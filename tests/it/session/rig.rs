@@ -16,7 +16,9 @@ use trunkline::clock;
 use trunkline::desk::Desk;
 use trunkline::desk::setup::Books;
 use trunkline::journal::JournalSettings;
+use trunkline::providers::Providers;
 use trunkline::session::LiveNote;
+use trunkline::stack::Defaults;
 use trunkline::store::StoreConfig;
 use trunkline::think::ChatSettings;
 use trunkline_core::call::{EndReason, Note};
@@ -188,13 +190,16 @@ impl House {
             agents: Agents::load(Some(folder.path())).unwrap(),
             keys: vec![key()],
             allow_reusable: plot.allow_reusable,
-            chat: plot.chat,
+            defaults: Defaults {
+                chat: plot.chat,
+                ..Defaults::default()
+            },
+            providers: Providers::default(),
             desk: unhurried(desk(&folder.path().join("data"), None)).await,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits::default(),
             place: None,
-        })
-        .unwrap();
+        });
         app.warm().await.unwrap();
         let (door, visitors) = mpsc::channel(64);
         // The door stays open while the server drains, so that a test can see what late visitors are told.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
 use trunkline::speech::{VadState, WINDOW_SAMPLES};
 
@@ -174,8 +175,54 @@ impl Ears for StandInEars {
     }
 }
 
+/// How a sentence comes that comes in pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trickle {
+    /// When the first piece comes.
+    pub(crate) first_ms: u64,
+    /// Each piece holds so much.
+    pub(crate) piece_ms: u64,
+    /// How fast the others follow: 100 is as fast as they are played.
+    pub(crate) percent: u64,
+    /// What comes of it, if that is not all.
+    pub(crate) breaks: Option<Break>,
+}
+
+/// How a sentence breaks off, after so many ms of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Break {
+    Error(usize),
+    Silence(usize),
+}
+
+impl Trickle {
+    fn pieces(self, audio: Vec<u8>) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+        let (whole_ms, does) = match self.breaks {
+            None => (audio.len() / 8, None),
+            Some(Break::Error(ms)) => (ms, Some(Does::Fails)),
+            Some(Break::Silence(ms)) => (ms, Some(Does::Hangs)),
+        };
+        let audio = audio[..audio.len().min(whole_ms * 8)].to_vec();
+        let pieces = audio.chunks(self.piece_ms as usize * 8);
+        let pieces: Vec<Arc<[u8]>> = pieces.map(Into::into).collect();
+        let later = self.piece_ms * 100 / self.percent;
+        let coming = futures_util::stream::iter(pieces.into_iter().enumerate());
+        let coming = coming.then(move |(at, piece)| async move {
+            let wait_ms = if at == 0 { self.first_ms } else { later };
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            Ok(piece)
+        });
+        let end = futures_util::stream::iter(does)
+            .then(Does::work)
+            .filter_map(|end| async move { end.err().map(Err) });
+        coming.chain(end).boxed()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct StandInVoice {
+    /// If set, sentences that are not kept come in pieces: the next ones, and then all others.
+    pub(crate) trickles: Mutex<(VecDeque<Trickle>, Option<Trickle>)>,
     /// Of sentences that are not kept.
     pub(crate) plan: Plan,
     kept: Arc<Mutex<HashSet<Arc<str>>>>,
@@ -184,6 +231,7 @@ pub(crate) struct StandInVoice {
 impl StandInVoice {
     pub(crate) fn new() -> Self {
         Self {
+            trickles: Mutex::default(),
             plan: Plan::new(Does::Answers(150)),
             kept: Arc::default(),
         }
@@ -201,9 +249,15 @@ impl Voice for StandInVoice {
         text: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxFuture<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
         let kept = Arc::clone(&self.kept);
         let is_kept = kept.lock().unwrap().contains(&text);
+        if !is_kept {
+            let (next, usual) = &mut *self.trickles.lock().unwrap();
+            if let Some(trickle) = next.pop_front().or(*usual) {
+                return trickle.pieces(tongue::voiced(&text));
+            }
+        }
         let does = if is_kept {
             Does::Answers(0)
         } else {
@@ -215,6 +269,7 @@ impl Voice for StandInVoice {
             kept.lock().unwrap().insert(text);
             Ok(audio)
         }
+        .into_stream()
         .boxed()
     }
 

@@ -39,11 +39,22 @@ struct Said {
 
 impl Said {
     fn clause(&mut self, rng: &mut Rng, reply: u32, clause: u16, ms: u64) -> Arc<[u8]> {
+        self.begin(reply, clause);
+        self.grow(rng, ms * SAMPLES_PER_MS)
+    }
+
+    fn begin(&mut self, reply: u32, clause: u16) {
+        let start = self.audio.len() as u64;
+        self.clauses.push((start, start, reply, clause));
+    }
+
+    /// More of the last clause.
+    fn grow(&mut self, rng: &mut Rng, samples: u64) -> Arc<[u8]> {
         let start = self.audio.len();
-        for _ in 0..ms * SAMPLES_PER_MS {
+        for _ in 0..samples {
             self.audio.push(rng.next() as u8);
         }
-        for at in start.saturating_sub(7)..self.audio.len() - 7 {
+        for at in start.saturating_sub(7)..self.audio.len().saturating_sub(7) {
             let key: [u8; 8] = self.audio[at..at + 8].try_into().unwrap();
             assert_eq!(
                 self.places.insert(key, at as u64),
@@ -51,8 +62,7 @@ impl Said {
                 "noise repeats itself"
             );
         }
-        self.clauses
-            .push((start as u64, self.audio.len() as u64, reply, clause));
+        self.clauses.last_mut().unwrap().1 = self.audio.len() as u64;
         self.audio[start..].into()
     }
 
@@ -72,6 +82,10 @@ struct Walk {
     said: Said,
     facts: Vec<Fact>,
     open: BTreeMap<u32, u16>,
+    /// The clause that grows.
+    growing: Option<(u32, u16)>,
+    /// What its pieces are shorter than: a fast voice or a slow one.
+    piece_max_ms: u64,
     ended: BTreeSet<u32>,
     cancelled: BTreeSet<u32>,
     played: BTreeSet<u32>,
@@ -112,6 +126,8 @@ impl Walk {
             said: Said::default(),
             facts: Vec::new(),
             open: BTreeMap::new(),
+            growing: None,
+            piece_max_ms: [20, 125, 500, 1_000][(seed % 4) as usize],
             ended: BTreeSet::new(),
             cancelled: BTreeSet::new(),
             played: BTreeSet::new(),
@@ -127,6 +143,12 @@ impl Walk {
         for _ in 0..120 {
             self.act();
             let wait = self.rng.below(300);
+            if self.growing.is_some() {
+                for _ in 0..self.rng.below(6) {
+                    self.append();
+                    self.wait(wait / 6);
+                }
+            }
             self.wait(wait);
         }
         let open: Vec<u32> = self.open.keys().copied().collect();
@@ -159,7 +181,9 @@ impl Walk {
     fn act(&mut self) {
         // Half of the walks cancel nothing, so that positions can be compared to the end.
         match self.rng.below(if self.cancels { 12 } else { 10 }) {
-            0..=4 => self.say(),
+            0..=2 => self.say(),
+            3 => self.begin(),
+            4 => self.end_clause(),
             5 | 6 => {
                 if let Some(&reply) = self.open.keys().next() {
                     self.end(reply);
@@ -186,6 +210,7 @@ impl Walk {
                     let known: Vec<u32> = self.unplayed();
                     self.cancelled.extend(known);
                     self.open.clear();
+                    self.refuse_late();
                 }
             }
         }
@@ -202,7 +227,8 @@ impl Walk {
         known.difference(&self.played).copied().collect()
     }
 
-    fn say(&mut self) {
+    /// The next clause of the last reply, or of a new one.
+    fn next_clause(&mut self) -> (u32, u16) {
         let fresh = self
             .said
             .clauses
@@ -214,14 +240,53 @@ impl Walk {
         };
         let number = self.open.entry(reply).or_insert(0);
         *number += 1;
+        self.growing = None;
+        (reply, *number)
+    }
+
+    fn say(&mut self) {
+        let (reply, clause) = self.next_clause();
         let ms = 1 + self.rng.below(900);
-        let clause = *number;
         let audio = self.said.clause(&mut self.rng, reply, clause, ms);
         self.mouth.say(reply, clause, audio).unwrap();
     }
 
+    fn begin(&mut self) {
+        let (reply, clause) = self.next_clause();
+        let expected_ms = self.rng.below(2_000) as u32;
+        self.said.begin(reply, clause);
+        self.mouth.begin(reply, clause, expected_ms).unwrap();
+        self.growing = Some((reply, clause));
+    }
+
+    fn append(&mut self) {
+        let Some((reply, clause)) = self.growing else {
+            return;
+        };
+        let samples = self.rng.below(self.piece_max_ms) * SAMPLES_PER_MS;
+        let audio = self.said.grow(&mut self.rng, samples);
+        self.mouth.append(reply, clause, audio).unwrap();
+        self.poll();
+    }
+
+    fn end_clause(&mut self) {
+        if let Some((reply, clause)) = self.growing.take() {
+            self.mouth.end_clause(reply, clause);
+        }
+    }
+
+    /// What was cancelled grows no more.
+    fn refuse_late(&mut self) {
+        let gone = |(reply, _): &mut (u32, u16)| self.cancelled.contains(reply);
+        if let Some((reply, clause)) = self.growing.take_if(gone) {
+            let late = self.mouth.append(reply, clause, super::clause(20));
+            assert_eq!(late, Err(SayError::Cancelled));
+        }
+    }
+
     fn end(&mut self, reply: u32) {
         self.open.remove(&reply);
+        self.growing.take_if(|(growing, _)| *growing == reply);
         self.ended.insert(reply);
         self.mouth.end(reply);
         self.poll();
@@ -249,6 +314,7 @@ impl Walk {
         }
         self.open.remove(&reply);
         self.cancelled.insert(reply);
+        self.refuse_late();
     }
 
     /// What is at the carrier may be taken back: the next chunk may begin anywhere from what was heard on.
@@ -277,6 +343,12 @@ impl Walk {
             .find(|(.., r, c)| (*r, *c) == (position.reply, position.clause));
         let (start, end, ..) = known.unwrap();
         assert!(u64::from(position.heard_ms) * SAMPLES_PER_MS <= end - start);
+        let came_ms = ((end - start) / SAMPLES_PER_MS) as u32;
+        if self.growing == Some((position.reply, position.clause)) {
+            assert!(position.clause_ms > came_ms, "{position:?} is not whole");
+        } else {
+            assert_eq!(position.clause_ms, came_ms, "{position:?}");
+        }
         start + u64::from(position.heard_ms) * SAMPLES_PER_MS
     }
 
@@ -346,6 +418,11 @@ impl Walk {
         };
         let to = from + bytes.len() as u64;
         assert_eq!(bytes, &self.said.audio[from as usize..to as usize]);
+        let grows = self.growing.map(|(reply, _)| reply) == Some(self.said.reply_at(from));
+        if grows && to == self.said.audio.len() as u64 {
+            let whole = to - from == self.chunk || (to - from).is_multiple_of(160);
+            assert!(whole, "{from}..{to} is no frame, and more is to come");
+        }
         assert!(
             !self.cancelled.contains(&self.said.reply_at(from)),
             "a cancelled reply is heard no more"
@@ -401,7 +478,7 @@ impl Walk {
                         .clauses
                         .iter()
                         .rev()
-                        .find(|(_, _, r, _)| *r == reply)
+                        .find(|(start, end, r, _)| *r == reply && start < end)
                         .map_or(0, |c| c.1);
                     assert!(
                         end <= really + self.slack(),

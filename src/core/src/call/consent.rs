@@ -109,13 +109,13 @@ impl Call {
         }
         self.hearing_due().or_else(|| {
             let due = self.gate.silence_due(self.idle_since);
-            due.filter(|_| self.is_silent())
+            due.filter(|due| self.judged >= *due && self.is_silent())
         })
     }
 
     fn silence_is_due(&self) -> bool {
         let due = self.gate.silence_due(self.idle_since);
-        due.is_some_and(|at| at <= self.now) && self.is_silent()
+        due.is_some_and(|at| at <= self.now && at <= self.judged) && self.is_silent()
     }
 
     /// Nobody makes a sound or is about to, and nothing waits to be judged.

@@ -7,8 +7,8 @@ use super::reply::{Mind, Origin};
 use super::{Call, Phase};
 use crate::guard;
 
-/// Longest sentence, in characters.
-const SAY_CHARS_MAX: usize = 600;
+/// Longest sentence of an operator's, in characters.
+pub const SAY_CHARS_MAX: usize = 600;
 /// Most sentences that wait.
 const SAYS_MAX: usize = 8;
 
@@ -18,10 +18,15 @@ impl Call {
         let text = text.trim();
         let end = text.char_indices().nth(SAY_CHARS_MAX);
         let text = end.map_or(text, |(at, _)| &text[..at]);
-        let is_welcome = self.phase != Phase::Ended && self.ending.is_none();
-        if is_welcome && !text.is_empty() && self.asked_says.len() < SAYS_MAX {
+        if !self.takes_no_say() && !text.is_empty() {
             self.asked_says.push_back(text.into());
         }
+    }
+
+    /// No more sentences of an operator's would be said now.
+    #[must_use]
+    pub fn takes_no_say(&self) -> bool {
+        self.phase == Phase::Ended || self.ending.is_some() || self.asked_says.len() >= SAYS_MAX
     }
 
     /// The next sentence of an operator's, once consent is decided.

@@ -113,6 +113,12 @@ pub enum Event {
         /// End of the voice; the silence began here.
         at: At,
     },
+    /// All speech that began before this moment has been told: the sound up to here came and was listened to. Only then
+    /// is silence known to be silence.
+    Judged {
+        /// Up to here.
+        until: At,
+    },
     /// The recogniser's guess at words still being spoken.
     Partial {
         /// Audio up to here is in it.

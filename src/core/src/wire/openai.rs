@@ -6,18 +6,45 @@
 mod chunk;
 mod error;
 mod request;
-mod sse;
 
 pub use error::{ChatError, ErrorKind, RETRY_AFTER_MS_MAX, error_body};
 pub use request::{ChatMessage, ChatRequest, TokenLimit, ToolCall, ToolSpec, request_body};
-pub use sse::{LINE_BYTES_MAX, STREAM_BYTES_MAX, SseDecoder};
 
+pub use super::sse::{LINE_BYTES_MAX, STREAM_BYTES_MAX};
+
+use super::sse::Sse;
 use std::fmt;
 
 /// Most tools that one reply may call.
 pub const TOOL_CALLS_MAX: usize = 16;
 /// Longest arguments of one tool call, in bytes.
 pub const ARGUMENTS_BYTES_MAX: usize = 64 * 1024;
+
+/// Reads one reply's stream. However the bytes are cut, the events are the same.
+#[derive(Debug, Clone, Default)]
+pub struct SseDecoder(Sse<chunk::Reply>);
+
+impl SseDecoder {
+    /// A stream that is about to begin.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes; events are appended to `out`. After an error or the end, nothing more is read.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<ChatEvent>) {
+        self.0.push(bytes, out);
+    }
+
+    /// The connection has closed. A reply that is not complete is an error, to be tried again if nothing of it was used.
+    pub fn end(&mut self, out: &mut Vec<ChatEvent>) {
+        self.0.end(out);
+    }
+
+    /// True once nothing more will be read: after `[DONE]`, an error, or [`end`](Self::end).
+    pub fn is_done(&self) -> bool {
+        self.0.is_done()
+    }
+}
 
 /// What a stream says. `Debug` hides words and arguments.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,6 +1,19 @@
 //! Recognisers that listen to a call over a WebSocket: one codec each.
 
-use super::link::{Handshake, Received, Sent, Trouble};
+pub mod assemblyai;
+mod bounds;
+pub mod deepgram;
+pub mod flux;
+mod lenient;
+mod query;
+mod turn;
+
+use super::link::{Handshake, Received, Sent, Trouble, TroubleKind};
+
+pub use bounds::{FAULTS_MAX, MESSAGE_BYTES_MAX, TRANSCRIPT_BYTES_MAX, WORDS_MAX};
+
+/// Longest pause that a provider may ask for, in ms; a longer one is cut to it.
+pub const RETRY_AFTER_MS_MAX: u64 = 600_000;
 
 /// What a call wants of its recogniser.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,6 +126,14 @@ pub trait SttCodec: Send {
     /// How to open the socket.
     fn handshake(&self) -> Handshake;
 
+    /// The socket is open. Says [`SttEvent::Ready`] for a provider that has no message of its own for that.
+    fn opened(&mut self, _out: &mut Vec<SttEvent>) {}
+
+    /// The provider answered the handshake with this HTTP status; header names are lower-case.
+    fn refused(&self, status: u16, headers: &[(&str, &str)]) -> Trouble {
+        refusal(TroubleKind::of_status(status), status, headers)
+    }
+
     /// The caller's audio: 8 kHz mu-law, any length.
     fn audio(&mut self, mulaw: &[u8], out: &mut Vec<Sent>);
 
@@ -131,3 +152,22 @@ pub trait SttCodec: Send {
     /// The socket was closed with this code and reason, if it was told.
     fn closed(&self, code: u16, reason: &str) -> Trouble;
 }
+
+/// A handshake that was refused, with the pause that `retry-after` (whole seconds; a date is passed over) asks for.
+fn refusal(kind: TroubleKind, status: u16, headers: &[(&str, &str)]) -> Trouble {
+    let mut trouble = Trouble::new(kind, &format!("HTTP {status}"));
+    trouble.retry_after_ms = header(headers, "retry-after")
+        .and_then(|seconds| seconds.trim().parse::<u64>().ok())
+        .map(|seconds| seconds.saturating_mul(1000).min(RETRY_AFTER_MS_MAX));
+    trouble
+}
+
+fn header<'a>(headers: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(given, _)| given.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests;

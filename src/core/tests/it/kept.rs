@@ -100,6 +100,7 @@ fn agreed() -> Call {
     let mut call = Call::new(Arc::new(settings), At::START);
     let mut out = Vec::new();
     let reply = ReplyId(0);
+    call.handle(At::START, crate::scenario::all_judged(), &mut out);
     call.handle(At::START, Event::Answered, &mut out);
     call.handle(At::START, Event::PlaybackStarted { reply }, &mut out);
     for clause in 0..clauses {

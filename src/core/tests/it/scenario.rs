@@ -2,7 +2,7 @@
 //!
 //! The first line says why the case exists. `> MS EVENT` is a fact, `< MS ACTION` what the call did about it, `@ MS TIMER`
 //! a timer that fell due in between. `= SETTING VALUE` before the first fact changes a limit, or the
-//! rule of consent. `BLESS=1` writes the file anew from the facts alone; read the diff before you
+//! rule of consent. The ear is never behind unless the script tells how far it has `judged`. `BLESS=1` writes the file anew from the facts alone; read the diff before you
 //! believe it.
 
 use std::fmt::Write as _;
@@ -111,6 +111,9 @@ fn play(script: &str) -> Result<String, String> {
     let mut call = Call::new(Arc::new(settings), At::START);
     let mut played = String::new();
     let mut actions = Vec::new();
+    if !tells_judged(script) {
+        call.handle(At::START, all_judged(), &mut actions);
+    }
     for (number, line) in script.lines().enumerate() {
         if line.starts_with(['<', '@']) {
             continue;
@@ -146,6 +149,17 @@ fn play(script: &str) -> Result<String, String> {
         write_actions(&mut played, now, &mut actions);
     }
     Ok(played)
+}
+
+/// An ear that is never behind.
+pub(crate) fn all_judged() -> Event {
+    let until = At::from_ms(u64::MAX);
+    Event::Judged { until }
+}
+
+fn tells_judged(script: &str) -> bool {
+    let mut facts = script.lines().filter_map(|line| line.strip_prefix("> "));
+    facts.any(|fact| fact.contains(" judged "))
 }
 
 fn mode(name: &str) -> Result<Mode, String> {
@@ -206,6 +220,7 @@ fn event(line: &str) -> Option<Event> {
         "mute" => Event::Muted { on: true },
         "unmute" => Event::Muted { on: false },
         "speech" => Event::SpeechStarted { at: at(1)? },
+        "judged" => Event::Judged { until: at(1)? },
         "quiet" => Event::SpeechStopped { at: at(1)? },
         "partial" => Event::Partial {
             until: at(1)?,

@@ -1,5 +1,6 @@
 //! One event of the stream: its JSON, and what it adds to the reply.
 
+use super::super::sse::{self, Unread};
 use super::{
     ARGUMENTS_BYTES_MAX, ChatError, ChatEvent, ErrorKind, FinishReason, TOOL_CALLS_MAX, ToolCall,
 };
@@ -9,7 +10,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 #[derive(Deserialize)]
-pub(super) struct Chunk<'a> {
+struct Chunk<'a> {
     #[serde(borrow, default)]
     choices: Option<Vec<Choice<'a>>>,
     #[serde(default)]
@@ -86,12 +87,26 @@ struct UsagePart {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reply {
     calls: Vec<(Option<u64>, ToolCall)>,
-    pub(super) finished: bool,
+    finished: bool,
+}
+
+impl sse::Reply for Reply {
+    fn read(&mut self, json: &str, out: &mut Vec<ChatEvent>) -> Result<bool, Unread> {
+        Ok(self.take(serde_json::from_str(json)?, out))
+    }
+
+    fn close(&mut self, out: &mut Vec<ChatEvent>) {
+        self.finish(FinishReason::Other, out);
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finished
+    }
 }
 
 impl Reply {
     /// Takes one event. False if it was an error: the stream is over.
-    pub(super) fn take(&mut self, chunk: Chunk<'_>, out: &mut Vec<ChatEvent>) -> bool {
+    fn take(&mut self, chunk: Chunk<'_>, out: &mut Vec<ChatEvent>) -> bool {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             out.push(ChatEvent::Error(ChatError::read(&error, None)));
             return false;
@@ -131,7 +146,7 @@ impl Reply {
     }
 
     /// Gives the collected tool calls and the end, once.
-    pub(super) fn finish(&mut self, reason: FinishReason, out: &mut Vec<ChatEvent>) {
+    fn finish(&mut self, reason: FinishReason, out: &mut Vec<ChatEvent>) {
         if self.finished {
             return;
         }

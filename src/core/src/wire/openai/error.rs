@@ -73,7 +73,7 @@ impl ErrorKind {
 }
 
 impl ChatError {
-    pub(super) fn new(kind: ErrorKind, message: &str) -> Self {
+    pub(in crate::wire) fn new(kind: ErrorKind, message: &str) -> Self {
         Self {
             kind,
             retry: kind.retry(),
@@ -83,7 +83,7 @@ impl ChatError {
     }
 
     /// Reads the value of an `error` key: an object, or just a text. `status`: the HTTP status, if one came with it.
-    pub(super) fn read(error: &Value, status: Option<u16>) -> Self {
+    pub(in crate::wire) fn read(error: &Value, status: Option<u16>) -> Self {
         let field = |name: &str| match error.get(name) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
@@ -136,8 +136,12 @@ pub fn error_body(
 fn kind_of(code: &str, kind: &str, status: Option<u16>) -> ErrorKind {
     for name in [code, kind] {
         match name {
-            "insufficient_quota" | "billing_hard_limit_reached" => return ErrorKind::Quota,
-            "context_length_exceeded" | "string_above_max_length" => return ErrorKind::TooLong,
+            "insufficient_quota" | "billing_hard_limit_reached" | "billing_error" => {
+                return ErrorKind::Quota;
+            }
+            "context_length_exceeded" | "string_above_max_length" | "request_too_large" => {
+                return ErrorKind::TooLong;
+            }
             "rate_limit_exceeded" | "rate_limit_error" | "tokens" | "requests" => {
                 return ErrorKind::RateLimited;
             }
@@ -145,7 +149,9 @@ fn kind_of(code: &str, kind: &str, status: Option<u16>) -> ErrorKind {
                 return ErrorKind::Unauthorised;
             }
             "model_not_found" | "not_found_error" => return ErrorKind::NotFound,
-            "overloaded_error" | "engine_overloaded" => return ErrorKind::Overloaded,
+            "overloaded_error" | "engine_overloaded" | "timeout_error" => {
+                return ErrorKind::Overloaded;
+            }
             _ => {}
         }
     }
@@ -274,6 +280,27 @@ mod tests {
                 "HTTP 502",
             ),
             (529, "{}", ErrorKind::Overloaded, true, "HTTP 529"),
+            (
+                529,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}"#,
+                ErrorKind::Overloaded,
+                true,
+                "Overloaded",
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"billing_error","message":"Your credit balance is too low"}}"#,
+                ErrorKind::Quota,
+                false,
+                "Your credit balance is too low",
+            ),
+            (
+                413,
+                r#"{"type":"error","error":{"type":"request_too_large","message":"Too large"}}"#,
+                ErrorKind::TooLong,
+                false,
+                "Too large",
+            ),
             (418, "null", ErrorKind::BadRequest, false, "HTTP 418"),
         ];
         for (status, body, kind, retry, message) in cases {

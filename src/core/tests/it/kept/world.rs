@@ -54,6 +54,10 @@ pub(super) struct World {
     /// Facts on their way: when they arrive, and what.
     coming: Vec<(u64, Event)>,
     speech: Option<Speech>,
+    /// Beginnings and ends of what they said before.
+    spoke: Vec<(u64, u64)>,
+    /// So long after it happened the ear tells of it, ms.
+    ear_late: u64,
     /// End of the caller's last speech.
     quiet_since: u64,
     sentences: usize,
@@ -88,6 +92,10 @@ impl World {
             },
             ..ConsentPlan::default()
         };
+        let ear_late = match below(3) {
+            0 => below(1_500),
+            _ => 0,
+        };
         let mut recorder = Recorder::new(RecorderSettings {
             settle_ms: u32::try_from(below(3) * 300).unwrap_or(0),
         });
@@ -110,6 +118,8 @@ impl World {
             observer: Observer::default(),
             coming: Vec::new(),
             speech: None,
+            spoke: Vec::new(),
+            ear_late,
             quiet_since: 0,
             sentences: 0,
             queue: VecDeque::new(),
@@ -184,6 +194,9 @@ impl World {
             self.feed(event, guard, tally);
         }
         self.talk(guard, tally);
+        // An onset may lie 59 ms back.
+        let until = At::from_ms(self.now.saturating_sub(self.ear_late + 60));
+        self.feed(Event::Judged { until }, guard, tally);
         self.play(guard, tally);
         if self.chance(4) {
             let key = b"0123456789*#"[self.below(12) as usize] as char;
@@ -290,26 +303,36 @@ impl World {
                         number: self.sentences,
                     });
                     let at = At::from_ms(from);
-                    self.feed(Event::SpeechStarted { at }, guard, tally);
+                    self.hear(Event::SpeechStarted { at }, guard, tally);
                 }
             }
             Some(speech) if speech.until <= self.now => {
                 let speech = Speech { ..*speech };
                 self.speech = None;
                 self.quiet_since = speech.until;
+                self.spoke.push((speech.from, speech.until));
                 self.observer
                     .spoke(speech.number, speech.from, speech.until);
                 let until = At::from_ms(speech.until);
+                self.hear(Event::SpeechStopped { at: until }, guard, tally);
                 self.verdict(&speech, until);
-                self.feed(Event::SpeechStopped { at: until }, guard, tally);
             }
             Some(_) => {}
+        }
+    }
+
+    /// The ear tells of something, at once or when it gets to it.
+    fn hear(&mut self, event: Event, guard: Guard<'_>, tally: &mut Tally) {
+        match self.ear_late {
+            0 => self.feed(event, guard, tally),
+            late => self.coming.push((self.now + late, event)),
         }
     }
 
     /// What the recogniser will make of a speech, and when.
     fn verdict(&mut self, speech: &Speech, until: At) {
         let at = self.now
+            + self.ear_late
             + 40
             + self.below(if self.random.is_multiple_of(8) {
                 3_000
@@ -469,7 +492,9 @@ impl World {
             (Method::Silence, Some(notice)) if self.now < notice + 2_000 => {
                 "two seconds have not passed since the notice"
             }
-            (Method::Silence, Some(_)) if self.speech.is_some() => "the caller is talking",
+            (Method::Silence, Some(notice)) if self.silence_ms_since(notice) < 2_000 => {
+                "the caller was not silent for two seconds"
+            }
             (Method::SaidYes, Some(_))
                 if self
                     .last_yes_from
@@ -485,6 +510,17 @@ impl World {
             "granted by {method:?} at {}, but {doubt}",
             self.now
         ))
+    }
+
+    /// How long the caller was silent at a stretch after a moment, whatever the ear has told so far.
+    fn silence_ms_since(&self, moment: u64) -> u64 {
+        let (mut since, mut longest) = (moment, 0);
+        for (from, until) in &self.spoke {
+            longest = longest.max(from.saturating_sub(since));
+            since = since.max(*until);
+        }
+        let until = self.speech.as_ref().map_or(self.now, |speech| speech.from);
+        longest.max(until.saturating_sub(since))
     }
 
     /// A mind that repeats what it was told.

@@ -145,6 +145,7 @@ impl Observer {
             | Event::MindSaid { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
+            | Event::Judged { .. }
             | Event::PlaybackStarted { .. } => {}
         }
     }

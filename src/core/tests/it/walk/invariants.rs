@@ -298,6 +298,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::EndAsked { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechStopped { .. }
+        | Event::Judged { .. }
         | Event::Partial { .. }
         | Event::Final { .. }
         | Event::TurnScored { .. }

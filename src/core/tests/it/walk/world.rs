@@ -59,9 +59,11 @@ impl World {
         settings.limits.call_ms = 180_000;
         settings.mind_nudges = seed.is_multiple_of(4);
         settings.consent.mode = mode(seed);
+        let mut call = Call::new(Arc::new(settings), At::START);
+        call.handle(At::START, crate::scenario::all_judged(), &mut Vec::new());
         Self {
             mode: mode(seed),
-            call: Call::new(Arc::new(settings), At::START),
+            call,
             now: 0,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             ended_for: 0,

@@ -1,7 +1,6 @@
-//! The stream: server-sent events, in pieces of any size.
+//! Server-sent events of a reply, in pieces of any size, whatever the events are.
 
-use super::chunk::{Chunk, Reply};
-use super::{ChatError, ChatEvent, ErrorKind, FinishReason};
+use super::openai::{ChatError, ChatEvent, ErrorKind};
 
 /// Longest line, in bytes.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -11,9 +10,39 @@ pub const STREAM_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most lines of one event. Each is a fresh attempt to read it.
 const EVENT_LINES_MAX: usize = 64;
 
+/// A reply as far as it has come: what a dialect makes of each event's JSON.
+pub(super) trait Reply: Default {
+    /// Takes one event. False: the stream is over.
+    fn read(&mut self, json: &str, out: &mut Vec<ChatEvent>) -> Result<bool, Unread>;
+
+    /// Gives what is left and the end, once: the server says that there is nothing more.
+    fn close(&mut self, out: &mut Vec<ChatEvent>);
+
+    /// Whether the end was given.
+    fn is_finished(&self) -> bool;
+}
+
+/// Why an event's JSON was not taken.
+pub(super) enum Unread {
+    /// Not JSON as far as it has come.
+    NotYet,
+    /// JSON, but no event.
+    Never,
+}
+
+impl From<serde_json::Error> for Unread {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_data() {
+            Self::Never
+        } else {
+            Self::NotYet
+        }
+    }
+}
+
 /// Reads one reply's stream. However the bytes are cut, the events are the same.
 #[derive(Debug, Clone, Default)]
-pub struct SseDecoder {
+pub(super) struct Sse<R> {
     line: Vec<u8>,
     /// The last byte was a carriage return: a line feed after it ends no second line.
     returned: bool,
@@ -21,18 +50,13 @@ pub struct SseDecoder {
     data: String,
     data_lines: usize,
     bytes: usize,
-    reply: Reply,
+    reply: R,
     done: bool,
 }
 
-impl SseDecoder {
-    /// A stream that is about to begin.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
+impl<R: Reply> Sse<R> {
     /// Takes the next bytes; events are appended to `out`. After an error or the end, nothing more is read.
-    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<ChatEvent>) {
+    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<ChatEvent>) {
         for &byte in bytes {
             if self.done {
                 return;
@@ -57,14 +81,14 @@ impl SseDecoder {
     }
 
     /// The connection has closed. A reply that is not complete is an error, to be tried again if nothing of it was used.
-    pub fn end(&mut self, out: &mut Vec<ChatEvent>) {
+    pub(super) fn end(&mut self, out: &mut Vec<ChatEvent>) {
         if self.done {
             return;
         }
         if !self.line.is_empty() {
             self.end_line(out);
         }
-        if !self.done && !self.reply.finished {
+        if !self.done && !self.reply.is_finished() {
             out.push(ChatEvent::Error(ChatError::new(
                 ErrorKind::Cut,
                 "the stream ended before the reply did",
@@ -74,7 +98,7 @@ impl SseDecoder {
     }
 
     /// True once nothing more will be read: after `[DONE]`, an error, or [`end`](Self::end).
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
@@ -109,7 +133,7 @@ impl SseDecoder {
         };
         if self.data.is_empty() {
             if data.trim() == "[DONE]" {
-                self.reply.finish(FinishReason::Other, out);
+                self.reply.close(out);
                 self.done = true;
                 return;
             }
@@ -146,23 +170,9 @@ impl SseDecoder {
     }
 
     fn read_data(&mut self, data: &str, out: &mut Vec<ChatEvent>) -> Result<(), Unread> {
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|error| {
-            if error.is_data() {
-                Unread::Never
-            } else {
-                Unread::NotYet
-            }
-        })?;
-        if !self.reply.take(chunk, out) {
+        if !self.reply.read(data, out)? {
             self.done = true;
         }
         Ok(())
     }
-}
-
-enum Unread {
-    /// Not JSON as far as it has come.
-    NotYet,
-    /// JSON, but not a chunk.
-    Never,
 }

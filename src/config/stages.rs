@@ -1,0 +1,106 @@
+//! Who hears and who speaks for every agent that does not choose for itself.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::agent::TurnsBy;
+use crate::egress::Whose;
+use crate::providers::{self, Account, Kind};
+use crate::stack::Chosen;
+
+/// The environment's name for the recogniser's key.
+pub const RECOGNISER_KEY_VARIABLE: &str = "TRUNKLINE_RECOGNISER_API_KEY";
+/// The environment's name for the voice's key.
+pub const VOICE_KEY_VARIABLE: &str = "TRUNKLINE_VOICE_API_KEY";
+
+/// A provider of speech; the embedded one if no vendor is named.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StageConfig {
+    /// As `deepgram`.
+    pub vendor: Option<String>,
+    /// Another address than the vendor's own.
+    pub base_url: Option<String>,
+    /// The key; the environment's comes first.
+    pub api_key: Option<String>,
+    /// The vendor's name for the model; its usual one if absent.
+    pub model: Option<String>,
+    /// The vendor's id of the voice.
+    pub voice: Option<String>,
+    /// Who says when a caller's turn is over.
+    pub turns: Option<TurnsBy>,
+}
+
+impl fmt::Debug for StageConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageConfig")
+            .field("vendor", &self.vendor)
+            .field("base_url", &self.base_url)
+            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .finish_non_exhaustive()
+    }
+}
+
+impl StageConfig {
+    /// As a call takes it; `section` is named in errors.
+    pub(super) fn chosen(
+        &self,
+        section: &'static str,
+        kind: Kind,
+    ) -> Result<Option<Chosen>, ConfigError> {
+        let wrong = |problem: String| ConfigError::Value {
+            key: section,
+            problem,
+        };
+        let others = match kind {
+            Kind::Voice => [self.turns.is_some(), false],
+            Kind::Recogniser | Kind::Model => [false, self.voice.is_some()],
+        };
+        if others.contains(&true) {
+            let key = if others[0] { "turns" } else { "voice" };
+            return Err(wrong(format!("has no setting `{key}`")));
+        }
+        let Some(name) = &self.vendor else {
+            let is_empty = self.base_url.is_none()
+                && self.api_key.is_none()
+                && self.model.is_none()
+                && self.voice.is_none()
+                && self.turns.is_none();
+            return match is_empty {
+                true => Ok(None),
+                false => Err(wrong(format!(
+                    "set {section}.vendor too, to one of {}",
+                    known(kind)
+                ))),
+            };
+        };
+        let vendor = providers::find(name, kind).ok_or_else(|| {
+            wrong(format!(
+                "{name:?} is no vendor of it; known are {}",
+                known(kind)
+            ))
+        })?;
+        let chosen = Chosen {
+            vendor,
+            account: Account {
+                whose: Whose::Operator,
+                base_url: self.base_url.clone(),
+                key: self.api_key.clone().unwrap_or_default(),
+            },
+            model: self.model.clone().unwrap_or_default(),
+            voice: self.voice.clone().unwrap_or_default(),
+            turns: self.turns.map(Into::into),
+        };
+        chosen.check().map_err(|cause| wrong(cause.to_string()))?;
+        Ok(Some(chosen))
+    }
+}
+
+fn known(kind: Kind) -> String {
+    let all = providers::VENDORS.iter();
+    let names = all.filter(|vendor| vendor.does.kind() == kind);
+    let names: Vec<&str> = names.map(|vendor| vendor.name).collect();
+    names.join(", ")
+}

@@ -1,0 +1,173 @@
+//! Voices of other people's servers, as a call sees them: a text goes in, pieces of 8 kHz mu-law come out.
+
+mod clause;
+mod kept;
+mod link;
+mod post;
+mod speaking;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
+use trunkline_core::wire::link::{Trouble, TroubleKind};
+use trunkline_core::wire::tts::{TtsCodec, TtsRequest};
+
+pub use self::kept::Kept;
+use self::link::Link;
+use super::hop::Hop;
+use crate::provider::{StageError, Voice};
+
+/// How long a sentence that is made ahead may take as a whole.
+const KEEP_PATIENCE: Duration = Duration::from_secs(30);
+/// Links of one call: a call has one pace, and another for a moment.
+const LINKS_MAX: usize = 4;
+
+/// Makes the codec of one connection, for a pace.
+pub type MakeTts = Arc<dyn Fn(f32) -> Box<dyn TtsCodec> + Send + Sync>;
+/// Makes the request for a text, at a pace.
+pub type MakePost = Arc<dyn Fn(&str, f32) -> TtsRequest + Send + Sync>;
+
+/// How a voice is spoken to.
+#[derive(Clone)]
+pub enum Speaks {
+    /// Over a socket that is held for the call.
+    Socket(MakeTts),
+    /// By a POST for each text.
+    Post(MakePost),
+}
+
+/// A voice of a provider, for any number of calls. Cheap to clone.
+#[derive(Clone)]
+pub struct CloudVoices(Arc<Inner>);
+
+struct Inner {
+    hop: Hop,
+    speaks: Speaks,
+    kept: Kept,
+    /// What makes two voices the same, for what is kept.
+    identity: Arc<str>,
+}
+
+impl CloudVoices {
+    /// A voice at `hop`. `identity`: model, voice and language, whatever makes it sound as it does.
+    pub fn new(hop: Hop, speaks: Speaks, kept: Kept, identity: &str) -> Self {
+        let identity = format!("{}\n{}\n{identity}", hop.provider, hop.base_url).into();
+        Self(Arc::new(Inner {
+            hop,
+            speaks,
+            kept,
+            identity,
+        }))
+    }
+
+    /// The voice of one call, which begins to connect at once where it is spoken to over a socket. Must be called within
+    /// a runtime. Dropping it says goodbye.
+    pub fn open(&self, speed: f32) -> CloudVoice {
+        let voice = CloudVoice {
+            inner: Arc::clone(&self.0),
+            links: Mutex::default(),
+        };
+        if let Speaks::Socket(make) = &self.0.speaks {
+            let link = Link::open(&self.0.hop, make, speed);
+            voice.links().push(link);
+        }
+        voice
+    }
+}
+
+/// The voice of one call.
+pub struct CloudVoice {
+    inner: Arc<Inner>,
+    links: Mutex<Vec<Link>>,
+}
+
+impl CloudVoice {
+    fn links(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(
+        &self,
+        text: Arc<str>,
+        speed: f32,
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+        let make = match &self.inner.speaks {
+            Speaks::Post(make) => {
+                let request = make(&text, speed);
+                return post::say(self.inner.hop.clone(), request);
+            }
+            Speaks::Socket(make) => make,
+        };
+        let hop = &self.inner.hop;
+        let mut links = self.links();
+        let at = links.iter().position(|link| link.has_pace(speed));
+        let at = at.unwrap_or_else(|| {
+            if links.len() >= LINKS_MAX {
+                links.remove(0);
+            }
+            links.push(Link::open(hop, make, speed));
+            links.len() - 1
+        });
+        let said = if links[at].is_single() {
+            // The next text needs a socket of its own, which is opened ahead of it.
+            let spare = Link::open(hop, make, speed);
+            let link = std::mem::replace(&mut links[at], spare);
+            link.say_and_end(text)
+        } else {
+            links[at].say(text)
+        };
+        match said {
+            Some(said) => said.boxed(),
+            None => {
+                let trouble = Trouble::new(TroubleKind::Rate, "too many clauses at once");
+                let error = hop.failed(&trouble);
+                stream::once(async move { Err(error) }).boxed()
+            }
+        }
+    }
+}
+
+impl Voice for CloudVoice {
+    fn say(
+        &self,
+        text: Arc<str>,
+        speed: f32,
+        _wanted_in: Duration,
+    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+        match self.inner.kept.find(&self.inner.identity, speed, &text) {
+            Some(audio) => stream::once(async move { Ok(audio) }).boxed(),
+            None => self.fresh(text, speed),
+        }
+    }
+
+    fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>> {
+        let inner = Arc::clone(&self.inner);
+        if inner.kept.find(&inner.identity, speed, &text).is_some() {
+            return std::future::ready(Ok(())).boxed();
+        }
+        let mut pieces = self.fresh(Arc::clone(&text), speed);
+        async move {
+            let mut audio = Vec::new();
+            let all = async {
+                while let Some(piece) = pieces.next().await {
+                    audio.extend_from_slice(&piece?);
+                }
+                Ok::<(), StageError>(())
+            };
+            match timeout(KEEP_PATIENCE, all).await {
+                Ok(made) => made?,
+                Err(_) => {
+                    let trouble = Trouble::new(TroubleKind::Server, "too slow");
+                    return Err(inner.hop.failed(&trouble));
+                }
+            }
+            inner.kept.put(&inner.identity, speed, &text, audio.into());
+            Ok(())
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,150 @@
+//! A sentence on its way from the voice: the pieces that came and wait for their turn, and whether more will come.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::time::Sleep;
+use trunkline_media::SAMPLES_PER_MS;
+
+use crate::clock;
+use crate::provider::StageError;
+
+/// A voice that gives nothing for so long in mid-sentence has failed.
+const BETWEEN: Duration = Duration::from_secs(2);
+/// No more of a sentence is taken while so much of it waits, in samples.
+const WAITING_MAX: usize = 60_000 * SAMPLES_PER_MS as usize;
+
+/// The pieces of a sentence, as the voice gives them.
+pub(super) type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+
+/// Dropping it takes the request back.
+pub(super) struct Voicing {
+    /// `None` once the last piece came.
+    pieces: Option<Pieces>,
+    /// When the next piece is late.
+    late: Pin<Box<Sleep>>,
+    waiting: VecDeque<Arc<[u8]>>,
+    waiting_samples: usize,
+    /// It was not asked for more, since enough waits.
+    is_held: bool,
+    samples: usize,
+    samples_max: usize,
+    failed: Option<StageError>,
+}
+
+fn failed(what: &str) -> StageError {
+    StageError {
+        what: what.into(),
+        fatal: false,
+    }
+}
+
+impl Voicing {
+    /// Of a sentence that was asked for. Its first piece may take as long as `patience`, and all of it be no longer than
+    /// `ms_max`.
+    pub(super) fn new(pieces: Pieces, patience: Duration, ms_max: u32) -> Self {
+        Self {
+            pieces: Some(pieces),
+            late: Box::pin(tokio::time::sleep(patience)),
+            waiting: VecDeque::new(),
+            waiting_samples: 0,
+            is_held: false,
+            samples: 0,
+            samples_max: (u64::from(ms_max) * SAMPLES_PER_MS) as usize,
+            failed: None,
+        }
+    }
+
+    /// The same sentence is wanted now.
+    pub(super) fn wanted(&mut self, patience: Duration) {
+        if self.samples == 0 {
+            self.late.as_mut().reset(clock::timer_now() + patience);
+        }
+    }
+
+    /// Takes what the voice gives. Ready when something new came of it, or it ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut news = Poll::Pending;
+        while let Some(pieces) = &mut self.pieces {
+            if self.waiting_samples >= WAITING_MAX {
+                self.is_held = true;
+                return news;
+            }
+            if std::mem::take(&mut self.is_held) {
+                self.late.as_mut().reset(clock::timer_now() + BETWEEN);
+            }
+            match pieces.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    news = Poll::Ready(());
+                    self.came(piece);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    news = Poll::Ready(());
+                    self.fail(error);
+                }
+                Poll::Ready(None) => {
+                    news = Poll::Ready(());
+                    self.pieces = None;
+                }
+                Poll::Pending => {
+                    if self.late.as_mut().poll(cx).is_ready() {
+                        news = Poll::Ready(());
+                        self.fail(failed(match self.samples {
+                            0 => "the voice did not answer in time",
+                            _ => "the voice fell silent in mid-sentence",
+                        }));
+                    }
+                    return news;
+                }
+            }
+        }
+        news
+    }
+
+    fn came(&mut self, piece: Arc<[u8]>) {
+        // Nothing counts too: a voice could go on giving it for ever.
+        self.samples += piece.len().max(1);
+        if self.samples > self.samples_max {
+            return self.fail(failed("the voice speaks far longer than the words take"));
+        }
+        if !piece.is_empty() {
+            self.late.as_mut().reset(clock::timer_now() + BETWEEN);
+            self.waiting_samples += piece.len();
+            self.waiting.push_back(piece);
+        }
+    }
+
+    /// It is not to go on. What came of it remains.
+    pub(super) fn fail(&mut self, error: StageError) {
+        self.pieces = None;
+        self.failed = Some(error);
+    }
+
+    /// The next piece.
+    pub(super) fn take(&mut self) -> Option<Arc<[u8]>> {
+        let piece = self.waiting.pop_front()?;
+        self.waiting_samples -= piece.len();
+        Some(piece)
+    }
+
+    /// A piece waits to be taken.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Why nothing more will come, if it is not the end of the sentence.
+    pub(super) fn failure(&self) -> Option<&StageError> {
+        self.failed.as_ref()
+    }
+
+    /// All of the sentence came, and it lasts so long, ms.
+    pub(super) fn whole_ms(&self) -> Option<u32> {
+        let is_whole = self.pieces.is_none() && self.failed.is_none();
+        is_whole.then_some((self.samples as u64 / SAMPLES_PER_MS) as u32)
+    }
+}

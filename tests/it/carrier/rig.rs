@@ -1,0 +1,201 @@
+//! A town: a server, a client with a number, and the carrier between it and the world.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
+    Unit,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use trunkline::api::{Doorway, accept};
+use trunkline::carrier::account::Account;
+use trunkline::carrier::twilio::Twilio;
+use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber};
+use trunkline::egress;
+use trunkline::store::calls::Call;
+use trunkline::webhooks::Addresses;
+
+use crate::api::rig::{Api, Who, id};
+
+pub(super) const SID: &str = "AC0123456789abcdef0123456789abcdef";
+pub(super) const TOKEN: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
+/// The client's number with an agent, and the one without.
+pub(super) const NUMBER: &str = "+15005550006";
+pub(super) const BARE_NUMBER: &str = "+15005550009";
+/// A number at the carrier that the client has not told the server.
+pub(super) const OTHER_NUMBER: &str = "+15005550012";
+pub(super) const STRANGER: &str = "+14155550100";
+/// How carriers reach the server.
+pub(super) const PUBLIC: &str = "https://trunkline.test";
+
+pub(super) struct Town {
+    pub(super) api: Api,
+    pub(super) who: Who,
+    pub(super) carrier: CarrierAccount,
+    pub(super) carrier_id: String,
+    pub(super) agent_id: String,
+    /// Where the server really is.
+    pub(super) local: String,
+    _serving: JoinHandle<()>,
+    _open: watch::Sender<bool>,
+}
+
+/// An agent that greets the caller by a name and says goodbye.
+pub(super) fn greeter(name: &str) -> Value {
+    json!({
+        "name": name, "business": "Oak", "directions": ["inbound", "outbound"],
+        "variables": { "who": { "type": "text", "default": "friend" } },
+        "opening": { "purpose": "your visit" },
+        "flow_text": "start = \"bye\"\nrequired = [\"who\"]\n[states.bye]\nsay = \"Good day {{who}}.\"\nend = true\n",
+    })
+}
+
+impl Town {
+    pub(super) async fn found() -> Self {
+        let api = Api::open().await;
+        let who = api.client().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = format!("http://{}", listener.local_addr().unwrap());
+        let (open, closed) = watch::channel(false);
+        let serving = tokio::spawn(accept(listener, api.router(), Doorway::default(), closed));
+        let new = json!({
+            "carrier": "twilio", "name": "Main", "secret": TOKEN, "settings": { "account_sid": SID },
+        });
+        let carrier_id = id(&api.post(&who, "/v1/carrier-accounts", &new).await.made());
+        let agent_id = id(&api.post(&who, "/v1/agents", &greeter("Robin")).await.made());
+        for (number, agent) in [(NUMBER, Some(&agent_id)), (BARE_NUMBER, None)] {
+            let new =
+                json!({ "number": number, "agent_id": agent, "carrier_account_id": carrier_id });
+            api.post(&who, "/v1/numbers", &new).await.made();
+        }
+        let addresses = Addresses::new("wss://trunkline.test", &carrier_id);
+        let own = |number: &str| OwnNumber {
+            number: number.into(),
+            voice_url: addresses.voice(None),
+            status_url: addresses.status(None),
+        };
+        let carrier = CarrierAccount::open(AccountSetup {
+            account_sid: SID.into(),
+            auth_token: TOKEN.into(),
+            api_key: None,
+            numbers: [NUMBER, BARE_NUMBER, OTHER_NUMBER].map(own).to_vec(),
+            reach: (PUBLIC.into(), local.clone()),
+        })
+        .await
+        .unwrap();
+        Self {
+            api,
+            who,
+            carrier,
+            carrier_id,
+            agent_id,
+            local,
+            _serving: serving,
+            _open: open,
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses::new("wss://trunkline.test", &self.carrier_id)
+    }
+
+    pub(super) async fn account(&self) -> Account {
+        let account = Account::named(&self.api.app.desk, &self.carrier_id).await;
+        account.unwrap().unwrap()
+    }
+
+    /// The carrier's REST interface, as the server asks it.
+    pub(super) async fn twilio(&self) -> Twilio {
+        let base = self.carrier.base_url();
+        self.account()
+            .await
+            .carrier(egress::client().unwrap(), Some(&base))
+    }
+
+    /// Every call that is in the database.
+    pub(super) async fn rows(&self) -> Vec<Call> {
+        let calls = self.api.app.desk.store.calls();
+        let page = calls
+            .list(&self.who.client, &Default::default(), None, 100)
+            .await;
+        page.unwrap().data
+    }
+
+    /// Has the client's own webhook asked at this address.
+    pub(super) async fn ask_webhook(&self, url: &str, secret: &str) {
+        let mut account = self.account().await;
+        account.settings.inbound_webhook = Some(url.into());
+        account.secrets.inbound_webhook_secret = Some(secret.into());
+        let carriers = self.api.app.desk.store.carriers();
+        let row = carriers
+            .find(&account.client, &account.id)
+            .await
+            .unwrap()
+            .unwrap();
+        let change = trunkline::store::carriers::CarrierChange {
+            name: row.name,
+            secret: Some(account.secrets.seal(&account.keys, &account.id).unwrap()),
+            settings: account.settings.seal(&account.keys, &account.id).unwrap(),
+            updated_ms: row.updated_ms,
+        };
+        let updated = carriers
+            .update(&account.client, &account.id, row.revision, &change)
+            .await;
+        updated.unwrap();
+    }
+}
+
+/// What this thread counts, until it is dropped.
+pub(super) struct Counts {
+    counts: &'static Counting,
+    _guard: LocalRecorderGuard<'static>,
+}
+
+#[derive(Default)]
+struct Counting(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Recorder for Counting {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let labels: Vec<&str> = key.labels().map(|label| label.value()).collect();
+        let name = format!("{} {}", key.name(), labels.join(" "));
+        let mut counts = self.0.lock().unwrap();
+        Counter::from_arc(Arc::clone(
+            counts.entry(name.trim().to_owned()).or_default(),
+        ))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+impl Counts {
+    pub(super) fn start() -> Self {
+        let counts: &'static Counting = Box::leak(Box::default());
+        Self {
+            counts,
+            _guard: metrics::set_default_local_recorder(counts),
+        }
+    }
+
+    /// The counter of a name and its labels' values.
+    pub(super) fn of(&self, name: &str) -> u64 {
+        let counts = self.counts.0.lock().unwrap();
+        counts
+            .get(name)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
