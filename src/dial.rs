@@ -25,6 +25,7 @@ use crate::app::{App, new_call_id};
 use crate::carrier::account::{Account, Unusable};
 use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
 use crate::desk::{self, Side};
+use crate::egress::{Egress, EgressError, Whose};
 use crate::ids::{self, ClientId};
 use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState, Begun, NewAttempt};
@@ -37,23 +38,29 @@ use crate::{clock, desk::Desk};
 const ALLOWED_MS_MAX: i64 = 5_000;
 /// How long a call may last at the carrier.
 const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// The carrier's interface is on the public network, whatever the account's region.
+const CARRIER_URL: &str = "https://api.twilio.com";
 
 /// How accounts are reached.
 pub trait Reach: Send + Sync {
     /// The carrier of an account.
-    fn carrier(&self, account: &Account) -> Arc<dyn Carrier>;
+    fn carrier(&self, account: &Account) -> Result<Arc<dyn Carrier>, EgressError>;
 }
 
 /// By the carriers' own interfaces.
 struct ByRest {
-    http: reqwest::Client,
+    egress: Egress,
     /// The operator's, in place of the carrier's own.
     base_url: Option<String>,
 }
 
 impl Reach for ByRest {
-    fn carrier(&self, account: &Account) -> Arc<dyn Carrier> {
-        Arc::new(account.carrier(self.http.clone(), self.base_url.as_deref()))
+    fn carrier(&self, account: &Account) -> Result<Arc<dyn Carrier>, EgressError> {
+        let base_url = self.base_url.as_deref();
+        let http = self
+            .egress
+            .http(Whose::Operator, base_url.unwrap_or(CARRIER_URL))?;
+        Ok(Arc::new(account.carrier(http, base_url)))
     }
 }
 
@@ -117,6 +124,9 @@ pub enum NotDialled {
     /// The vault.
     #[error("the vault does not open: {0}")]
     Vault(#[from] VaultError),
+    /// The carrier cannot be reached from here.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// Something could not be written down.
     #[error("the attempt has no written form: {0}")]
     Unwritable(#[from] serde_json::Error),
@@ -137,6 +147,9 @@ pub enum NotCancelled {
     /// The account cannot be used.
     #[error(transparent)]
     Account(#[from] Unusable),
+    /// The carrier cannot be reached from here.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The store.
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
@@ -161,8 +174,8 @@ impl Dialer {
     }
 
     /// One that uses the carriers' own interfaces, or one at an address of the operator's.
-    pub fn by_rest(http: reqwest::Client, base_url: Option<String>) -> Self {
-        Self::new(Arc::new(ByRest { http, base_url }), clock::unix_ms)
+    pub fn by_rest(egress: Egress, base_url: Option<String>) -> Self {
+        Self::new(Arc::new(ByRest { egress, base_url }), clock::unix_ms)
     }
 
     /// The time of day by which it decides, ms since 1970.
@@ -215,11 +228,12 @@ impl Dialer {
         if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
             return Err(NotDialled::Stale);
         }
+        // Whoever cannot be asked is not written down as asked.
+        let carrier = self.reach.carrier(&order.account)?;
         let attempt = match write(&app.desk, &allowed, &order, now_ms).await? {
             Written::New(attempt) => *attempt,
             Written::Already { call_id } => return Ok(call_id),
         };
-        let carrier = self.reach.carrier(&order.account);
         let place = placement(app, &attempt, allowed.number(), &order);
         let answer = carrier.place(place).await;
         self.note(app, order.account.client, &attempt, carrier.name(), answer)
@@ -310,7 +324,7 @@ impl Dialer {
     ) -> Result<Arc<dyn Carrier>, NotCancelled> {
         let account = Account::find(&app.desk, client, &attempt.carrier_id).await?;
         let account = account.ok_or(NotCancelled::NotLive)?;
-        Ok(self.reach.carrier(&account))
+        Ok(self.reach.carrier(&account)?)
     }
 }
 

@@ -66,6 +66,7 @@ async fn tell(
             Ok(()) => {}
             Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
             Err(Untold::Busy) => return Err(Problem::new(Code::CallBusy).retry_after(1)),
+            Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
             // Nobody has answered it yet, perhaps.
             Err(Untold::NotLive) if hangs_up => cancel(&app, &caller, &id).await?,
             Err(Untold::NotLive) => return Err(Problem::new(Code::CallNotLive)),
@@ -89,7 +90,7 @@ async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
             .detail("whether the carrier has the call is being looked up")
             .retry_after(2),
         NotCancelled::Store(error) => stored(error),
-        error @ (NotCancelled::Carrier(_) | NotCancelled::Account(_)) => {
+        error @ (NotCancelled::Carrier(_) | NotCancelled::Account(_) | NotCancelled::Egress(_)) => {
             tracing::warn!(%error, "a call is not taken back");
             Problem::new(Code::Unavailable).retry_after(2)
         }

@@ -274,7 +274,9 @@ pub(in crate::api) async fn create(
             ),
             NotDialled::Stale => Problem::new(Code::Unavailable).retry_after(1),
             NotDialled::Store(error) => stored(error),
-            error @ (NotDialled::Vault(_) | NotDialled::Unwritable(_)) => Problem::internal(&error),
+            error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {
+                Problem::internal(&error)
+            }
         })?;
         let location = format!("/v1/calls/{call_id}");
         let shown = async {

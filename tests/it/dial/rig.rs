@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Place};
 use trunkline::dial::{Dialer, Order, Reach};
+use trunkline::egress::EgressError;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::wire::twilio::form::{Form, encode};
 use trunkline_core::wire::twilio::signature::{Algorithm, SIGNATURE_HEADER, sign};
@@ -183,8 +184,8 @@ impl Carrier for StandIn {
 struct ToStandIn(Arc<StandIn>);
 
 impl Reach for ToStandIn {
-    fn carrier(&self, _: &Account) -> Arc<dyn Carrier> {
-        Arc::clone(&self.0) as Arc<dyn Carrier>
+    fn carrier(&self, _: &Account) -> Result<Arc<dyn Carrier>, EgressError> {
+        Ok(Arc::clone(&self.0) as Arc<dyn Carrier>)
     }
 }
 
