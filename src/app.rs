@@ -64,7 +64,6 @@ pub struct App {
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
     pub stacks: Stacks,
-    http: reqwest::Client,
 }
 
 /// What a server is made of.
@@ -95,9 +94,9 @@ pub struct Parts {
 
 impl App {
     /// A server that does not listen yet.
-    pub fn new(parts: Parts) -> Result<Arc<Self>, reqwest::Error> {
+    pub fn new(parts: Parts) -> Arc<Self> {
         let voice = Arc::clone(&parts.voice);
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
             reception: Reception::new(parts.agents.clone(), parts.place),
@@ -115,8 +114,7 @@ impl App {
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, voice, parts.defaults),
-            http: crate::egress::client()?,
-        }))
+        })
     }
 
     /// Voices ahead what every call may need at once, so that no caller waits for it and no later failure of the voice
@@ -162,7 +160,7 @@ impl App {
         self.dialer.get_or_init(|| {
             let carriers = self.carriers.get();
             let base_url = carriers.and_then(|carriers| carriers.twilio_base_url.clone());
-            Dialer::by_rest(self.http.clone(), base_url)
+            Dialer::by_rest(self.egress.clone(), base_url)
         })
     }
 

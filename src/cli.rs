@@ -290,7 +290,7 @@ fn build(
         public_url: config.public_url(),
         limits: config.limits(),
         place: config.place,
-    })?;
+    });
     app.carriers.get_or_init(|| config.carriers.clone());
     Ok(app)
 }

@@ -171,7 +171,7 @@ async fn start(args: &Args, data: &std::path::Path) -> anyhow::Result<Server> {
         public_url: "ws://127.0.0.1".into(),
         limits: ApiLimits::default(),
         place: None,
-    })?;
+    });
     if app.agents.find(&args.agent).is_none() {
         return Err(anyhow!("there is no agent {:?}", args.agent));
     }

@@ -108,7 +108,7 @@ impl House {
                 doorway: Doorway::default(),
             },
             place: None,
-        })?;
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {

@@ -66,7 +66,6 @@ async fn tell(
             Ok(()) => {}
             Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
             Err(Untold::Busy) => return Err(Problem::new(Code::CallBusy).retry_after(1)),
-            Err(Untold::Scripted) => return Err(Problem::new(Code::AgentFollowsScript)),
             // Nobody has answered it yet, perhaps.
             Err(Untold::NotLive) if hangs_up => cancel(&app, &caller, &id).await?,
             Err(Untold::NotLive) => return Err(Problem::new(Code::CallNotLive)),

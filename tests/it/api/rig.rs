@@ -123,8 +123,7 @@ impl Api {
                 ..ApiLimits::default()
             },
             place: None,
-        })
-        .unwrap();
+        });
         Self {
             router: router(&app),
             app,

@@ -149,8 +149,7 @@ impl House {
             public_url: "wss://trunkline.test".into(),
             place: "US-NY".parse().ok(),
             limits: ApiLimits::default(),
-        })
-        .unwrap();
+        });
         let (door, visitors) = mpsc::channel(64);
         let (open, closed) = watch::channel(false);
         let router = trunkline::api::router(&app);

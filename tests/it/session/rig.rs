@@ -199,8 +199,7 @@ impl House {
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits::default(),
             place: None,
-        })
-        .unwrap();
+        });
         app.warm().await.unwrap();
         let (door, visitors) = mpsc::channel(64);
         // The door stays open while the server drains, so that a test can see what late visitors are told.
