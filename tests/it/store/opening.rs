@@ -33,6 +33,8 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();
     }
     for table in [
+        "attempts",
+        "dialling",
         "consents",
         "events",
         "turns",
