@@ -28,7 +28,7 @@ pub fn silence_ms(
     let is_told = score.is_some_and(|score| score >= TURN_OVER);
     // Whoever was asked for digits may pause between them for as long as they like.
     if is_told && asked.is_none() && digits > 0 {
-        return settings.complete_ms;
+        return 0;
     }
     if digits >= 3 || (digits > 0 && asked.is_some()) {
         let sounds_final = score.is_some_and(|score| score >= settings.complete_score);
@@ -56,6 +56,10 @@ pub fn silence_ms(
     let Some(score) = score else {
         return settings.unscored_ms;
     };
+    if is_told {
+        // It has waited as long as it was told to.
+        return 0;
+    }
     if score >= settings.complete_score {
         return settings.complete_ms;
     }
@@ -126,10 +130,10 @@ mod tests {
         let words = Expects::Words;
         let over = Some(TURN_OVER);
         let table: [(&str, Option<f32>, Expects, u32); 26] = [
-            ("My reference is 300401.", over, words, s.complete_ms),
+            ("My reference is 300401.", over, words, 0),
             ("I need help with my", over, words, s.incomplete_ms),
             ("It is 555-01.", over, DIGITS, s.dictation_ms),
-            ("What is it", over, words, s.complete_ms),
+            ("What is it", over, words, 0),
             ("I need an appointment.", Some(0.97), words, s.complete_ms),
             ("I need an appointment.", Some(0.60), words, s.likely_ms),
             ("I need an appointment.", Some(0.30), words, s.doubted_ms),
