@@ -5,9 +5,10 @@ mod stages;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use trunkline_core::geo::Place;
 
 pub use stages::{RECOGNISER_KEY_VARIABLE, StageConfig, VOICE_KEY_VARIABLE};
@@ -31,6 +32,8 @@ pub const LLM_KEY_VARIABLE: &str = "TRUNKLINE_LLM_API_KEY";
 pub const DATABASE_VARIABLE: &str = "TRUNKLINE_DATABASE_URL";
 /// The database's file in the data folder.
 const DATABASE_FILE: &str = "trunkline.db";
+/// What a language model may be given for a reply; agents have the same bounds.
+const LLM_TOKENS: RangeInclusive<u32> = 16..=4_096;
 /// Connections to a database that is not a file.
 const DATABASE_CONNECTIONS: u32 = 10;
 
@@ -39,6 +42,7 @@ const DATABASE_CONNECTIONS: u32 = 10;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the server listens.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// How carriers reach it, as `wss://voice.example.com`; from `listen` if absent.
     pub public_url: Option<String>,
@@ -327,6 +331,16 @@ impl Config {
                 problem: "must be between 0 and 2".into(),
             });
         }
+        if self
+            .llm
+            .max_tokens
+            .is_some_and(|n| !LLM_TOKENS.contains(&n))
+        {
+            return Err(ConfigError::Value {
+                key: "llm.max_tokens",
+                problem: "must be between 16 and 4096".into(),
+            });
+        }
         Ok(())
     }
 
@@ -401,6 +415,15 @@ impl Config {
     }
 }
 
+/// An address to listen at; the standard library's error does not say what is missing.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| {
+        let problem = "it must be an IP address and a port, as 127.0.0.1:8080";
+        de::Error::custom(format!("{text:?} is no address to listen at; {problem}"))
+    })
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the environment"
@@ -461,6 +484,14 @@ mod tests {
                 vec!["trunkline.toml", "line 1", "lisen"],
             ),
             ("\n\nlisten = \"here\"", vec!["line 3", "listen"]),
+            (
+                "listen = \"8080\"",
+                vec!["line 1", "an IP address and a port, as 127.0.0.1:8080"],
+            ),
+            (
+                "[llm]\nmax_tokens = 0",
+                vec!["llm.max_tokens: must be between 16 and 4096"],
+            ),
             ("public_url = \"https://x\"", vec!["public_url", "wss://"]),
             ("public_url = \"wss://\"", vec!["public_url"]),
             ("[speech]\nworkers = 0", vec!["speech.workers", "between 1"]),
