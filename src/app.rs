@@ -14,7 +14,7 @@ use crate::config::CarriersConfig;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
-use crate::provider::{Ears, StageError, Voice};
+use crate::provider::{Busy, Ears, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
@@ -27,6 +27,9 @@ use crate::webhooks::Awaited;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
 const FEED_NOTES_MAX: usize = 1_024;
+
+/// Calls at once, whatever they ask for.
+const CALLS_MAX: usize = 5_000;
 
 /// One server.
 pub struct App {
@@ -176,6 +179,18 @@ impl App {
             new_call_id()
         } else {
             claims.call_id.clone()
+        }
+    }
+
+    /// Room for one call more, held until dropped. Calls that ask nothing of the embedded speech are bounded by their
+    /// number alone.
+    pub fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+        if self.tasks.len() >= CALLS_MAX {
+            return Err(Busy);
+        }
+        match self.stacks.is_elsewhere() {
+            true => Ok(Box::new(())),
+            false => self.ears.admit(),
         }
     }
 

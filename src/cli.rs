@@ -37,7 +37,7 @@ use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
-use crate::{api, dial, media_key};
+use crate::{api, dial, media_key, metrics};
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -301,6 +301,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let speech = load_speech(&config, config.speech.better_ears)?;
         let reusable = args.allow_reusable_tokens;
         let app = build(&config, desk, agents, &speech, reusable)?;
+        let telling = tell_metrics(&config, &app, &speech).await?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
@@ -315,9 +316,33 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         });
         let served = api::serve(Arc::clone(&app), listener, stopped()).await;
         preparing.abort();
+        if let Some(telling) = telling {
+            telling.abort();
+        }
         app.desk.close().await;
         Ok(served?)
     })
+}
+
+/// Tells of the server at an address of its own, if there is one.
+async fn tell_metrics(
+    config: &Config,
+    app: &Arc<App>,
+    speech: &Speech,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let Some(address) = config.metrics.listen else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        anyhow!("metrics cannot be read at {address}: {error}; choose another metrics.listen")
+    })?;
+    let handle = metrics::install().context("metrics")?;
+    let (app, speech) = (Arc::clone(app), speech.clone());
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = metrics::serve(listener, handle, app, speech).await {
+            tracing::error!(%error, "metrics are read no more");
+        }
+    })))
 }
 
 /// Has recordings heard once more, for agents that ask for it.

@@ -67,6 +67,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
+    /// What the server tells of itself.
+    pub metrics: MetricsConfig,
     /// The carriers' REST interfaces, and what clients may have asked of their own servers.
     pub carriers: CarriersConfig,
 }
@@ -81,6 +83,15 @@ pub struct ApiConfig {
     pub burst: Option<u32>,
     /// Connections that are open at once and are no media sockets; 1,024 if absent.
     pub connections: Option<usize>,
+}
+
+/// What the server tells of itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where Prometheus reads `/metrics`, as `127.0.0.1:9464`; nowhere if absent. It asks nobody who they are: keep it off
+    /// the internet.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The embedded speech.
@@ -170,6 +181,7 @@ impl Default for Config {
             voice: StageConfig::default(),
             llm: LlmConfig::default(),
             api: ApiConfig::default(),
+            metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
         }
     }

@@ -19,6 +19,7 @@ pub mod journal;
 pub mod line;
 pub mod live;
 pub mod media_key;
+pub mod metrics;
 pub mod models;
 pub mod place;
 pub mod provider;

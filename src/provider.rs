@@ -25,7 +25,7 @@ pub struct StageError {
 
 /// There is no room for another call.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the speech workers cannot take another call now; try again in a few seconds")]
+#[error("the server cannot take another call now; try again in a few seconds")]
 pub struct Busy;
 
 /// Words, and how sure the recogniser is of them.

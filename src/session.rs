@@ -32,6 +32,7 @@ use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
+use crate::metrics;
 use crate::provider::{Ears, Hearing, Voice};
 use crate::think::Mind;
 pub use keeping::Keep;
@@ -171,6 +172,7 @@ impl Session {
         }
         let reason = self.reason.unwrap_or(EndReason::LineLost);
         self.keep_the_rest();
+        metrics::call_ended(reason, &self.speaking.counters());
         tracing::info!(
             ?reason,
             length_ms = self.now().ms(),
@@ -414,9 +416,14 @@ impl Session {
                     matters.opted_out();
                 }
             }
-            Note::StageFailed { stage, .. } => tracing::warn!(?stage, "stage failed"),
+            Note::StageFailed { stage, .. } => {
+                metrics::stage_failed(*stage);
+                tracing::warn!(?stage, "stage failed");
+            }
+            Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
+                metrics::answered(timing);
                 self.listening.turn_answered();
                 tracing::debug!(?timing, "answered");
             }
@@ -437,7 +444,6 @@ impl Session {
             | Note::CallerPressed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
-            | Note::Interrupted { .. }
             | Note::Resumed { .. } => {}
         }
         let now = self.now();

@@ -135,6 +135,14 @@ impl Stacks {
         &self.defaults
     }
 
+    /// Whether a usual call asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.
+    pub fn is_elsewhere(&self) -> bool {
+        let recogniser = self.defaults.recogniser.as_ref();
+        let judges = recogniser
+            .is_some_and(|chosen| chosen.vendor.judges_turns || chosen.turns == Some(Turns::Cloud));
+        judges && self.defaults.voice.is_some()
+    }
+
     /// Whether there is anybody to think for this agent.
     pub fn can_think_for(&self, agent: &Agent) -> bool {
         match agent.mind {

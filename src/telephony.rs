@@ -47,7 +47,7 @@ pub async fn media(
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
-    let room = match app.ears.admit() {
+    let room = match app.admit() {
         Ok(room) => room,
         Err(busy) => {
             tracing::warn!("call refused: {busy}");
@@ -130,6 +130,7 @@ async fn hold(
         }
     }
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
+    crate::metrics::call_began(claims.direction);
     Session::new(call_id, line, means).hold().await
 }
 

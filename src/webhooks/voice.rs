@@ -98,7 +98,7 @@ fn xml(twiml: String) -> Response {
 
 /// Whether another call can be held now.
 fn has_room(app: &App) -> bool {
-    !*app.draining.borrow() && app.ears.admit().is_ok()
+    !*app.draining.borrow() && app.admit().is_ok()
 }
 
 /// One of ours: who speaks was settled before it was placed.

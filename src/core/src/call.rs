@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, Timing};
 pub use control::SAY_CHARS_MAX;
+pub use endpoint::TURN_OVER;
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;

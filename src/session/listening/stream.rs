@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use trunkline_core::call::Event;
+use trunkline_core::call::{Event, TURN_OVER};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 
@@ -203,7 +203,7 @@ impl Stream {
         if let Some(stop) = self.stopped {
             out.push_back(Event::TurnScored {
                 until: stop.until,
-                complete: 1.0,
+                complete: TURN_OVER,
             });
         }
     }

@@ -3,6 +3,10 @@
 use super::event::Expects;
 use super::settings::TurnSettings;
 
+/// A score above every probability: a recogniser that judges turns itself, and has listened all along, holds this one to
+/// be over.
+pub const TURN_OVER: f32 = 2.0;
+
 /// Silence, in milliseconds from the end of the voice, after which a turn of these words is over.
 ///
 /// `score` is the turn model's probability that the caller has finished, when there is one.
@@ -21,6 +25,11 @@ pub fn silence_ms(
         Expects::Digits { enough } => Some(usize::from(enough)),
         Expects::Words => None,
     };
+    let is_told = score.is_some_and(|score| score >= TURN_OVER);
+    // Whoever was asked for digits may pause between them for as long as they like.
+    if is_told && asked.is_none() && digits > 0 {
+        return settings.complete_ms;
+    }
     if digits >= 3 || (digits > 0 && asked.is_some()) {
         let sounds_final = score.is_some_and(|score| score >= settings.complete_score);
         let is_enough = asked.is_some_and(|enough| digits >= enough);
@@ -115,7 +124,12 @@ mod tests {
         const DIGITS: Expects = Expects::Digits { enough: 7 };
         let s = TurnSettings::default();
         let words = Expects::Words;
-        let table: [(&str, Option<f32>, Expects, u32); 22] = [
+        let over = Some(TURN_OVER);
+        let table: [(&str, Option<f32>, Expects, u32); 26] = [
+            ("My reference is 300401.", over, words, s.complete_ms),
+            ("I need help with my", over, words, s.incomplete_ms),
+            ("It is 555-01.", over, DIGITS, s.dictation_ms),
+            ("What is it", over, words, s.complete_ms),
             ("I need an appointment.", Some(0.97), words, s.complete_ms),
             ("I need an appointment.", Some(0.60), words, s.likely_ms),
             ("I need an appointment.", Some(0.30), words, s.doubted_ms),

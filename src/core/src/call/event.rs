@@ -139,7 +139,7 @@ pub enum Event {
     TurnScored {
         /// The end of speech it looked at.
         until: At,
-        /// Probability that the caller has finished, 0 to 1.
+        /// Probability that the caller has finished, 0 to 1; or [`TURN_OVER`](super::TURN_OVER).
         complete: f32,
     },
     /// The recogniser gave no verdict for the audio up to `until`.
