@@ -7,10 +7,10 @@
 )]
 
 mod carrier;
+mod log;
 mod setup;
 mod stream_url;
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use trunkline_media::wav::Recording;
 
 use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::demo;
 use crate::desk::Desk;
 use crate::desk::setup::Books;
@@ -99,8 +99,8 @@ struct DemoArgs {
 
 #[derive(Args)]
 struct ServeArgs {
-    /// Where to listen, in place of the configuration's `listen`
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where to listen, as 127.0.0.1:8080, in place of the configuration's `listen`
+    #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
     /// Accept media URLs that open any number of calls, for load drivers
     #[arg(long)]
@@ -124,7 +124,7 @@ enum ModelsWhat {
 enum AgentsWhat {
     /// List them
     List,
-    /// Read one file and say what is wrong with it
+    /// Read one file and say what is wrong with it, or what is not advised
     Check {
         /// The agent's file
         file: PathBuf,
@@ -170,7 +170,7 @@ enum EarsChoice {
 pub fn run() -> ExitCode {
     let command = Command::parse();
     let quiet = matches!(command.what, What::Demo(_) | What::Transcribe(_));
-    start_log(if quiet { "warn" } else { "info" });
+    log::start(if quiet { "warn" } else { "info" });
     // A second provider in the process is the only way for this to fail; the first then serves.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match perform(command) {
@@ -180,15 +180,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn start_log(usual: &str) {
-    let filter = config::log_filter().unwrap_or_else(|| usual.to_owned());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }
 
 fn perform(command: Command) -> anyhow::Result<()> {
@@ -218,8 +209,11 @@ fn perform(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         What::Agents(AgentsWhat::Check { file }) => {
-            let agent = Agent::read(&file)?;
+            let (agent, advice) = Agent::read_advised(&file)?;
             println!("agent {} is fine", agent.id);
+            for advised in advice {
+                println!("advice: {advised}");
+            }
             Ok(())
         }
         What::Say(args) => say(&config, &args),

@@ -1,13 +1,14 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
 mod carriers;
+mod llm;
 mod stages;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use trunkline_core::geo::Place;
 
 pub use stages::{RECOGNISER_KEY_VARIABLE, StageConfig, VOICE_KEY_VARIABLE};
@@ -18,9 +19,10 @@ use crate::place::toml_problem;
 use crate::providers::Kind;
 use crate::stack::Defaults;
 use crate::store::StoreConfig;
-use crate::think::{ChatSettings, Dialect};
+use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
+pub use llm::LlmConfig;
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -39,6 +41,7 @@ const DATABASE_CONNECTIONS: u32 = 10;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the server listens.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// How carriers reach it, as `wss://voice.example.com`; from `listen` if absent.
     pub public_url: Option<String>,
@@ -109,35 +112,6 @@ impl Default for SpeechConfig {
             better_ears: false,
             second_pass: true,
         }
-    }
-}
-
-/// Any endpoint that speaks OpenAI's chat protocol, or Anthropic's.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LlmConfig {
-    /// What the endpoint speaks, `openai` or `anthropic`; the first if absent.
-    pub dialect: Dialect,
-    /// As `http://127.0.0.1:11434/v1` or `https://api.anthropic.com`.
-    pub base_url: Option<String>,
-    /// The endpoint's name for the model.
-    pub model: Option<String>,
-    /// The key, if it wants one; the environment's `TRUNKLINE_LLM_API_KEY` comes first.
-    pub api_key: Option<String>,
-    /// How freely it chooses words.
-    pub temperature: Option<f32>,
-    /// Longest reply, in tokens.
-    pub max_tokens: Option<u32>,
-}
-
-impl fmt::Debug for LlmConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LlmConfig")
-            .field("dialect", &self.dialect)
-            .field("base_url", &self.base_url)
-            .field("model", &self.model)
-            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
-            .finish_non_exhaustive()
     }
 }
 
@@ -313,32 +287,7 @@ impl Config {
             }
         }
         self.carriers.check()?;
-        if let Some(url) = &self.llm.base_url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            let problem = format!("{url:?} must begin with http:// or https://");
-            return Err(ConfigError::Value {
-                key: "llm.base_url",
-                problem,
-            });
-        }
-        if self.llm.base_url.is_some() != self.llm.model.is_some() {
-            let problem = "llm.base_url and llm.model belong together; set both or neither".into();
-            return Err(ConfigError::Value {
-                key: "llm",
-                problem,
-            });
-        }
-        if self
-            .llm
-            .temperature
-            .is_some_and(|t| !(0.0..=2.0).contains(&t))
-        {
-            return Err(ConfigError::Value {
-                key: "llm.temperature",
-                problem: "must be between 0 and 2".into(),
-            });
-        }
+        self.llm.check()?;
         Ok(())
     }
 
@@ -413,6 +362,15 @@ impl Config {
     }
 }
 
+/// An address to listen at; the standard library's error does not say what is missing.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| {
+        let problem = "it must be an IP address and a port, as 127.0.0.1:8080";
+        de::Error::custom(format!("{text:?} is no address to listen at; {problem}"))
+    })
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the environment"
@@ -429,6 +387,7 @@ pub fn log_filter() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::think::Dialect;
 
     fn parsed(text: &str) -> Result<Config, String> {
         let config = Config::parse(Path::new("/etc/trunkline/trunkline.toml"), text)
@@ -473,6 +432,14 @@ mod tests {
                 vec!["trunkline.toml", "line 1", "lisen"],
             ),
             ("\n\nlisten = \"here\"", vec!["line 3", "listen"]),
+            (
+                "listen = \"8080\"",
+                vec!["line 1", "an IP address and a port, as 127.0.0.1:8080"],
+            ),
+            (
+                "[llm]\nmax_tokens = 0",
+                vec!["llm.max_tokens: must be between 16 and 4096"],
+            ),
             ("public_url = \"https://x\"", vec!["public_url", "wss://"]),
             ("public_url = \"wss://\"", vec!["public_url"]),
             ("[speech]\nworkers = 0", vec!["speech.workers", "between 1"]),

@@ -36,7 +36,11 @@ pub(super) fn frame() -> OpenApi {
          A key goes into `Authorization: Bearer tl_…`. Each operation wants one scope of it; `*` stands for all:\n\n{}\n\
          What belongs to another client does not exist: 404. Times are RFC 3339 in UTC, numbers E.164. Lists come a page \
          at a time, the newest first. Whatever goes wrong is an RFC 9457 problem with a stable `code`. Words in answers \
-         that are marked so may be joined by further ones: tolerate those you do not know.",
+         that are marked so may be joined by further ones: tolerate those you do not know.\n\n\
+         Every answer has `x-request-id`. Answers to a good key also have `api-version`, `ratelimit-limit` (requests at \
+         once), `ratelimit-remaining` and `ratelimit-reset` (seconds until the next may be made, or all that \
+         may be made at once); a 429 has `retry-after`. \
+         A request may name the day of the API it was written for in `api-version`; there is one so far. An answer that is repeated for an `Idempotency-Key` has `idempotency-replayed: true`.",
         scopes.collect::<String>()
     );
     let key = HttpBuilder::new()

@@ -25,7 +25,8 @@ const TTL_S_MAX: u64 = 86_400;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewMediaUrl {
-    /// The agent who answers, in its newest version.
+    /// The agent who answers, in its newest version: one made at the API. One with variables that every call must
+    /// bring cannot be called so, since an address brings none.
     #[serde(alias = "assistant_id")]
     #[schema(example = "agent_01JD0000000000000000000000")]
     agent_id: String,
@@ -84,7 +85,7 @@ pub(super) async fn create(
             .await
             .map_err(stored)?;
         if agent.is_none_or(|agent| agent.archived_ms.is_some()) {
-            let detail = "there is no such agent";
+            let detail = "there is no such agent here; agents from files are called by `trunkline stream-url`";
             return Err(Problem::invalid("/agent_id", "not_found", detail));
         }
         let expires_ms = clock::unix_ms() + i64::try_from(ttl_s * 1_000).unwrap_or(i64::MAX);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 macro_rules! scopes {
-    ($($name:ident = $text:literal, $means:literal;)*) => {
+    // A name is taken as a bare token: wrapped as a literal of the macro's, the schema's derive would not see it.
+    ($($name:ident = $text:tt, $means:literal;)*) => {
         /// One thing that a key may do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Scope {

@@ -35,7 +35,7 @@ impl Table {
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
                 operation.operation_id = Some(name(method, path));
-                describe(operation, method, wants);
+                describe(operation, method, path, wants);
             }
         }
         let guard_of = Guard {
@@ -78,7 +78,7 @@ fn name(method: &str, path: &str) -> String {
 }
 
 /// What is true of every operation.
-fn describe(operation: &mut Operation, method: &str, wants: Scope) {
+fn describe(operation: &mut Operation, method: &str, path: &str, wants: Scope) {
     operation.security = Some(vec![SecurityRequirement::new(SCHEME, [wants.as_str()])]);
     let mut headers = Vec::new();
     if method == "post" {
@@ -88,7 +88,7 @@ fn describe(operation: &mut Operation, method: &str, wants: Scope) {
              day.",
         ));
     }
-    if method == "patch" {
+    if takes_if_match(method, path) {
         headers.push(header(
             "If-Match",
             "The ETag of what was seen: the change is refused if it is another by now.",
@@ -113,6 +113,16 @@ fn describe(operation: &mut Operation, method: &str, wants: Scope) {
         .responses
         .responses
         .insert("default".into(), RefOr::T(problem));
+}
+
+/// Whether a route wants to know which state of the thing its caller saw. `IfMatch` in a route's arguments belongs here.
+fn takes_if_match(method: &str, path: &str) -> bool {
+    match method {
+        "patch" | "put" => true,
+        "post" => path == "/v1/agents/{id}/versions",
+        "delete" => path == "/v1/agents/{id}",
+        _ => false,
+    }
 }
 
 fn header(name: &str, description: &str) -> Parameter {

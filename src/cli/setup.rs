@@ -39,7 +39,7 @@ pub(super) enum KeysWhat {
         /// What to call it
         #[arg(long, default_value = "command line")]
         name: String,
-        /// What it may do, as `calls:read`; everything if left out
+        /// What it may do, as `calls:read transcripts:read`, separated by spaces; everything if left out
         #[arg(long, value_name = "SCOPE", num_args = 1..)]
         scopes: Vec<String>,
         /// Days until it stops working; it does not if left out

@@ -14,10 +14,10 @@ use crate::{clock, media_key, telephony};
 
 #[derive(Args)]
 pub(super) struct StreamUrlArgs {
-    /// The agent that answers
+    /// The agent that answers: one of the files' (`trunkline agents list`)
     #[arg(long)]
     agent: String,
-    /// Whose call it is; needed if there are several clients
+    /// Whose call it is; needed if the server has several clients: it refuses a URL that names none
     #[arg(long, value_name = "ID")]
     client: Option<String>,
     /// The caller's number, as +15550100123

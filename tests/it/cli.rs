@@ -381,3 +381,26 @@ fn help_tells_every_command_and_option() {
         "asking leaves nothing behind"
     );
 }
+
+#[test]
+fn a_long_opening_is_advised_against() {
+    let agent = |record: bool| {
+        format!(
+            "name = \"Robin\"\nbusiness = \"Oak\"\nprompt = \"x\"\n[opening]\npurpose = \"your visit\"\n\
+             [recording]\nrecord = {record}\n"
+        )
+    };
+    let desk = Desk::with(&[("short.toml", &agent(false)), ("long.toml", &agent(true))]);
+    let said = desk.run("agents check short.toml");
+    assert_eq!(
+        (said.status, said.out.as_str()),
+        (0, "agent short is fine\n")
+    );
+    let said = desk.run("agents check long.toml");
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(
+        said.out.contains("advice: /opening: ") && said.out.contains("keep them to 12 s"),
+        "{}",
+        said.out
+    );
+}

@@ -7,10 +7,12 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use trunkline_core::flow::VALUE_CHARS_MAX;
 use trunkline_core::phone::PhoneNumber;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A variable of a flow or a prompt.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VariableSpec {
     /// What its values are.
     #[serde(rename = "type")]
@@ -18,8 +20,41 @@ pub struct VariableSpec {
     /// Its value in calls that bring none; empty for one that calls may leave out. Without it, every call must bring a
     /// value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 500)]
     pub default: Option<String>,
+}
+
+/// A variable that is declared in full.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    /// What its values are; `text` if absent.
+    #[serde(rename = "type", default)]
+    kind: VariableKind,
+    /// Its value in calls that bring none; empty for one that calls may leave out. Without it, every call must bring a
+    /// value.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    default: Option<String>,
+}
+
+impl PartialSchema for VariableSpec {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A default of type `text`"))
+            .max_length(Some(VALUE_CHARS_MAX));
+        OneOfBuilder::new()
+            .description(Some("A variable of a flow or a prompt."))
+            .item(text)
+            .item(Declared::schema())
+            .into()
+    }
+}
+
+impl ToSchema for VariableSpec {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Declared::schemas(schemas);
+    }
 }
 
 /// What the values of a variable are.
@@ -75,14 +110,6 @@ fn is_number(value: &str) -> bool {
 
 impl<'de> Deserialize<'de> for VariableSpec {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Declared {
-            #[serde(rename = "type", default)]
-            kind: VariableKind,
-            #[serde(default)]
-            default: Option<String>,
-        }
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = VariableSpec;

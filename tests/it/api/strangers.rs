@@ -340,3 +340,56 @@ async fn every_reference_of_the_description_leads_somewhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_description_names_scopes_as_the_api_does() {
+    let api = Api::open().await;
+    let (_, document) = operations(&api).await;
+    let named = document["components"]["schemas"]["Scope"]["enum"].as_array();
+    let named: Vec<&str> = named
+        .expect("there are scopes")
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let scopes = trunkline::api::Scope::EACH
+        .iter()
+        .map(|(scope, _)| scope.as_str());
+    assert_eq!(named, scopes.chain(["*"]).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
+    let api = Api::open().await;
+    let ours = api.client().await;
+    let belongings = belongings(&api, &ours).await;
+    let (operations, document) = operations(&api).await;
+    let stale = [("if-match", "\"99\"")];
+    let mut tried = 0;
+    for operation in &operations {
+        if operation.method == "GET" {
+            continue;
+        }
+        let parameters = operation.description["parameters"].as_array().unwrap();
+        let says = parameters
+            .iter()
+            .any(|parameter| parameter["name"] == "If-Match");
+        if !says {
+            continue;
+        }
+        let path = filled(&operation.path, &belongings).unwrap_or(operation.path.clone());
+        let body = match operation.path.as_str() {
+            "/v1/policy" => json!({ "destinations": [] }),
+            _ => body(operation, &document),
+        };
+        let answer = api
+            .ask(Some(&ours.secret), &operation.method, &path, &body, &stale)
+            .await;
+        assert_eq!(
+            answer.status, 412,
+            "{} {path}: {answer:?}",
+            operation.method
+        );
+        tried += 1;
+    }
+    assert_eq!(tried, 8);
+}

@@ -1,0 +1,58 @@
+//! What the process writes of itself, and what no setting brings into it.
+
+use std::io::IsTerminal as _;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config;
+
+/// Targets of the server's own begin so.
+const OWN: &str = "trunkline";
+
+/// Starts the log; `usual` is what is shown where the environment says nothing.
+pub(super) fn start(usual: &str) {
+    let filter = config::log_filter().unwrap_or_else(|| usual.to_owned());
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(ceiling())
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal()),
+        )
+        .init();
+}
+
+/// What others' crates may say at most. At `trace` some of them write whole messages: words, numbers and keys.
+fn ceiling() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::DEBUG)
+        .with_target(OWN, LevelFilter::TRACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn others_are_never_heard_at_trace() {
+        for filter in ["trace", "tungstenite=trace,hyper=trace,trunkline=trace"] {
+            let log = tracing_subscriber::registry()
+                .with(EnvFilter::new(filter))
+                .with(ceiling());
+            tracing::subscriber::with_default(log, || {
+                assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
+                assert!(!tracing::enabled!(target: "hyper::proto::h1::io", Level::TRACE));
+                assert!(tracing::enabled!(target: "tungstenite::protocol", Level::DEBUG));
+                assert!(tracing::enabled!(target: "trunkline::session", Level::TRACE));
+                assert!(tracing::enabled!(target: "trunkline_core::call", Level::TRACE));
+            });
+        }
+    }
+}
