@@ -25,6 +25,7 @@ use crate::stack::Chosen;
 use crate::store::providers::{
     NewProvider as NewRow, Provider as Row, ProviderChange as RowChange, ProviderKind,
 };
+use crate::think::Dialect;
 use crate::vault::ClientKeys;
 use crate::{clock, ids};
 
@@ -334,11 +335,17 @@ pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<P
         default(Kind::Recogniser, defaults.recogniser.as_ref()),
         default(Kind::Voice, defaults.voice.as_ref()),
     ];
-    data.extend(defaults.chat.as_ref().map(|chat| ProviderDefault {
-        owner: Owner::Operator,
-        kind: Kind::Model,
-        vendor: "openai_compatible".to_owned(),
-        model: Some(chat.model.clone()),
+    data.extend(defaults.chat.as_ref().map(|chat| {
+        ProviderDefault {
+            owner: Owner::Operator,
+            kind: Kind::Model,
+            vendor: match chat.dialect {
+                Dialect::OpenAi => "openai_compatible",
+                Dialect::Anthropic => "anthropic",
+            }
+            .to_owned(),
+            model: Some(chat.model.clone()),
+        }
     }));
     Answer(ProviderDefaults { data })
 }
