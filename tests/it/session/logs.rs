@@ -1,12 +1,13 @@
 //! What a call leaves in the log, and what it never may.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::sign;
 
@@ -15,18 +16,27 @@ use super::raw::Raw;
 use super::rig::{House, Plot, claims, key, speech};
 use super::stand_in::Does;
 
-/// All that this thread logs, until it is dropped.
-pub(crate) struct Log {
-    text: Arc<Mutex<Vec<u8>>>,
-    _guard: DefaultGuard,
+type Pages = Arc<Mutex<Vec<u8>>>;
+
+thread_local! {
+    static PAGES: RefCell<Option<Pages>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone)]
-struct Pages(Arc<Mutex<Vec<u8>>>);
+/// All that this thread logs, until it is dropped.
+pub(crate) struct Log {
+    text: Pages,
+}
 
-impl Write for Pages {
+/// Writes to the pages of this thread.
+struct Here;
+
+impl Write for Here {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        PAGES.with_borrow(|pages| {
+            if let Some(pages) = pages {
+                pages.lock().unwrap().extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
@@ -35,27 +45,24 @@ impl Write for Pages {
     }
 }
 
-impl<'a> MakeWriter<'a> for Pages {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 impl Log {
-    /// Of the product's own code, at every level.
+    /// Of the product's own code, at every level. One subscriber serves all threads: with one for each, a line of code that
+    /// two tests reach at once may be taken for one that nobody listens to.
     pub(crate) fn start() -> Self {
-        let text = Arc::default();
-        let layer = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer(Pages(Arc::clone(&text)));
-        let ours = Targets::new().with_target("trunkline", tracing::Level::TRACE);
-        let subscriber = tracing_subscriber::registry().with(ours).with(layer);
-        Self {
-            text,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let wanted = dynamic_filter_fn(|line, _| {
+                line.target().starts_with("trunkline") && PAGES.with_borrow(Option::is_some)
+            });
+            let layer = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(|| Here)
+                .with_filter(wanted);
+            tracing_subscriber::registry().with(layer).init();
+        });
+        let text = Pages::default();
+        PAGES.set(Some(Arc::clone(&text)));
+        Self { text }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -69,6 +76,12 @@ impl Log {
             .filter(|line| line.contains(with))
             .map(str::to_owned)
             .collect()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        PAGES.set(None);
     }
 }
 
