@@ -394,6 +394,11 @@ impl Session {
                 clause,
                 text,
             } => self.speaking.say(reply, clause, text),
+            Action::Fill {
+                reply,
+                clause,
+                text,
+            } => self.speaking.fill(reply, clause, text),
             Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
             Action::EndSay { reply } => self.speaking.end(reply),
             Action::Pause { reply } => {

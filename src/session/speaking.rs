@@ -31,6 +31,8 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
+/// A filler that is not at hand this soon is passed over.
+const FILLER_PATIENCE: Duration = Duration::from_millis(250);
 /// A clause whose first piece is this much later than wanted counts as failed: an apology is better than more silence.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clauses that are voiced at once.
@@ -55,6 +57,8 @@ struct Clause {
     is_begun: bool,
     /// Its failure was told.
     is_lost: bool,
+    /// It is passed over if the voice does not have it at hand.
+    is_filler: bool,
 }
 
 /// A sentence that may be said soon.
@@ -73,6 +77,10 @@ pub(super) struct Speaking {
     take: u32,
     waiting: VecDeque<Waiting>,
     prepared: VecDeque<Prepared>,
+    /// What was just dropped: it need not be asked for again if it is said again at once.
+    dropped: Vec<Prepared>,
+    /// Some of the reply is with the carrier, as far as the call knows.
+    is_sounding: bool,
     pace: Pace,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
@@ -100,6 +108,8 @@ impl Speaking {
             take: 0,
             waiting: VecDeque::new(),
             prepared: VecDeque::new(),
+            dropped: Vec::new(),
+            is_sounding: false,
             pace: Pace::new(speed),
             facts: Vec::new(),
             events: VecDeque::new(),
@@ -138,13 +148,34 @@ impl Speaking {
     }
 
     pub(super) fn say(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
+        let dropped = self.dropped.iter().position(|p| p.text == text);
+        let voicing = dropped.map(|at| self.dropped.swap_remove(at).voicing);
+        self.put(reply, clause, text, voicing, false);
+    }
+
+    /// Says a sentence that only bridges a silence, if it is at hand.
+    pub(super) fn fill(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
+        let mut voicing = self.ask(&text, FIRST_WANTED_IN);
+        voicing.wanted(FILLER_PATIENCE);
+        self.put(reply, clause, text, Some(voicing), true);
+    }
+
+    fn put(
+        &mut self,
+        reply: ReplyId,
+        number: u16,
+        text: Arc<str>,
+        voicing: Option<Voicing>,
+        is_filler: bool,
+    ) {
         self.begin(reply);
         self.waiting.push_back(Waiting::Clause(Clause {
-            number: clause,
+            number,
             text,
-            voicing: None,
+            voicing,
             is_begun: false,
             is_lost: false,
+            is_filler,
         }));
         self.ask_next();
     }
@@ -171,6 +202,7 @@ impl Speaking {
             self.mouth.resume();
             self.reply = Some(reply);
             self.take += 1;
+            self.is_sounding = false;
         }
     }
 
@@ -245,11 +277,25 @@ impl Speaking {
                 clause.is_lost = true;
             }
         }
+        self.pass_over_fillers();
         if was_heard {
             self.events.extend(self.heard(now_ms));
         }
         let failed = |clause| Event::VoiceFailed { reply, clause };
         self.events.extend(lost.into_iter().map(failed));
+    }
+
+    /// What stands behind a filler that failed does not wait for it.
+    fn pass_over_fillers(&mut self) {
+        let is_lost = |waiting: &Waiting| match waiting {
+            Waiting::Clause(clause) => clause.is_filler && clause.is_lost,
+            Waiting::End => false,
+        };
+        if self.waiting.iter().any(is_lost) {
+            self.waiting.retain(|waiting| !is_lost(waiting));
+            self.ask_next();
+            self.hand_over();
+        }
     }
 
     /// Gives the mouth what is voiced, in order.
@@ -297,8 +343,20 @@ impl Speaking {
         self.mouth.resume();
     }
 
+    /// Forgets what is left of the reply. What the voice is at work on is let go at the next [`Speaking::poll`], unless it
+    /// was said again by then.
     pub(super) fn drop_rest(&mut self, now_ms: u64) {
-        self.waiting.clear();
+        let clauses = self.waiting.drain(..).filter_map(|waiting| match waiting {
+            Waiting::Clause(clause) => Some(clause),
+            Waiting::End => None,
+        });
+        let clauses: Vec<Clause> = clauses.collect();
+        // A voice that has failed is asked anew for everything.
+        if !clauses.iter().any(|clause| clause.is_lost) {
+            let left = clauses.into_iter().filter(|clause| !clause.is_begun);
+            self.dropped.extend(left.filter_map(Clause::prepared));
+        }
+        self.is_sounding = false;
         self.mouth.cancel_all(now_ms);
         self.mouth.resume();
         self.take += 1;
@@ -311,6 +369,7 @@ impl Speaking {
 
     /// Sends what is due and notes what became known.
     pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line) {
+        self.dropped.clear();
         // What was heard has made room.
         self.hand_over();
         self.mouth
@@ -320,6 +379,10 @@ impl Speaking {
                 Out::Clear => line.clear(),
             });
         self.tell();
+        if let Some(reply) = self.reply.filter(|_| self.is_sounding && self.mouth.idle()) {
+            self.is_sounding = false;
+            self.events.push_back(Event::RanDry { reply });
+        }
     }
 
     fn tell(&mut self) {
@@ -327,6 +390,8 @@ impl Speaking {
         let Some(reply) = reply else {
             return self.facts.clear();
         };
+        let started = |fact: &Fact| matches!(fact, Fact::Started { reply: of } if *of == take);
+        self.is_sounding |= self.facts.iter().any(started);
         let events = &mut self.events;
         events.extend(self.facts.drain(..).filter_map(|fact| match fact {
             Fact::Started { reply: of } if of == take => Some(Event::PlaybackStarted { reply }),
@@ -350,6 +415,12 @@ impl Speaking {
 }
 
 impl Clause {
+    /// What the voice has made of it so far, or is at work on.
+    fn prepared(self) -> Option<Prepared> {
+        let (text, voicing) = (self.text, self.voicing?);
+        Some(Prepared { text, voicing })
+    }
+
     /// Gives the mouth what came of it. False if more of it is to be said, or it failed.
     fn hand_over(&mut self, mouth: &mut Mouth, take: u32, pace: &mut Pace) -> bool {
         let Some(voicing) = &mut self.voicing else {
