@@ -162,6 +162,9 @@ impl Call {
         };
         reply.committed = true;
         self.owes_opening = false;
+        if reply.answers.0 > 0 {
+            self.habits.answered(self.open.has_pause());
+        }
         self.open.answered(reply.answers);
         out.push(Action::Commit { reply: reply.id });
     }
@@ -300,6 +303,9 @@ impl Call {
     }
 
     pub(super) fn note_heard(&mut self, mut reply: Reply, cut: bool, out: &mut Vec<Action>) {
+        if let Some(last_heard) = reply.last_heard() {
+            self.asked = last_heard;
+        }
         self.note_part(&mut reply, cut, out);
     }
 
@@ -327,7 +333,7 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
-        if self.turn_due().is_some_and(|at| at <= self.now) && self.may_think() {
+        if self.may_think() && self.turn_due().is_some_and(|at| at <= self.now) {
             let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
             self.think(Ask::Answer { text, keys }, out);
         }
