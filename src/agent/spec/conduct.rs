@@ -47,6 +47,9 @@ pub struct TurnSpec {
     /// Silence while digits are being dictated.
     #[schema(minimum = 200, maximum = 10000, default = 1600)]
     pub dictation_ms: u32,
+    /// Silence while a name is being spelled or an e-mail address told.
+    #[schema(minimum = 200, maximum = 10000, default = 1200)]
+    pub spelling_ms: u32,
     /// Silence after speech that is plainly unfinished.
     #[schema(minimum = 200, maximum = 10000, default = 1200)]
     pub incomplete_ms: u32,
@@ -62,6 +65,13 @@ pub struct TurnSpec {
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     #[schema(minimum = 200, maximum = 10000, default = 1800)]
     pub keys_ms: u32,
+    /// The caller's own pauses are learnt during the call, and fit the silences after doubtful ends to them: up to half
+    /// as long again for one who pauses, up to a fifth less for one who does not. Clear ends stay as they are.
+    #[schema(default = true)]
+    pub learn_pauses: bool,
+    /// The longest silence that a caller's pauses lead to.
+    #[schema(minimum = 200, maximum = 10000, default = 2000)]
+    pub patience_ms_max: u32,
 }
 
 mirrors!(
@@ -73,11 +83,14 @@ mirrors!(
         unscored_ms,
         number_ms,
         dictation_ms,
+        spelling_ms,
         incomplete_ms,
         complete_score,
         likely_score,
         unfinished_score,
         keys_ms,
+        learn_pauses,
+        patience_ms_max,
     }
 );
 

@@ -13,6 +13,7 @@
 //! - `consent`: whether what the caller says may be stored;
 //! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
+//! - `turn`: what the caller has said that is unanswered, and when it is over;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
 //! An event that carries a [`ReplyId`] is for the reply now speaking or drafting, or it is stale and changes nothing.
@@ -30,13 +31,14 @@ mod settings;
 mod speaking;
 mod timer;
 mod trouble;
+mod turn;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, Timing};
 pub use control::SAY_CHARS_MAX;
-pub use endpoint::TURN_OVER;
+pub use endpoint::{Language, TURN_OVER};
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
@@ -44,10 +46,12 @@ pub use timer::Timer;
 use crate::consent::gate::Gate;
 use crate::time::At;
 use consent::Hearing;
+use endpoint::Habits;
 use filling::Fillers;
-use listening::{Caller, OpenTurn, Overlap};
+use listening::{Caller, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
+use turn::OpenTurn;
 
 /// One phone call, from the first frame to the last.
 ///
@@ -73,6 +77,10 @@ pub struct Call {
     owes_opening: bool,
     /// The last sentence the agent said, to be repeated after a notice.
     last_said: Option<Arc<str>>,
+    /// The last sentences that the caller heard, the last first: what they say may answer these.
+    asked: [Option<Arc<str>>; 2],
+    /// How the caller pauses.
+    habits: Habits,
     expects: Expects,
     nudges: usize,
     idle_since: At,
@@ -154,6 +162,8 @@ impl Call {
             ending: None,
             owes_opening: false,
             last_said: None,
+            asked: [None, None],
+            habits: Habits::default(),
             expects: Expects::Words,
             nudges: 0,
             idle_since: now,
@@ -309,7 +319,7 @@ impl Call {
         let silence = self
             .is_idle()
             .then(|| self.idle_since.plus(limits.silence_ms));
-        let end_of_turn = self.turn_due().filter(|_| self.may_think());
+        let end_of_turn = self.may_think().then(|| self.turn_due()).flatten();
         let consent = self.consent_due();
         let filler = self.filler_due();
         for (timer, at) in [

@@ -1,7 +1,6 @@
 //! The caller: their speech, their words, their keys, and whether they spoke over the agent.
 
 use super::action::{Action, Note};
-use super::endpoint::silence_ms;
 use super::event::{After, Expects};
 use super::reply::{Fate, Mind, Origin, Playback};
 use super::{Call, Stage};
@@ -10,8 +9,6 @@ use crate::time::At;
 
 /// Longest text taken from one verdict, in characters; a minute of fast speech has about 1,200.
 const TEXT_CHARS_MAX: usize = 4_000;
-/// Most unanswered text that is kept.
-const OPEN_BYTES_MAX: usize = 16_000;
 /// Most keys that are kept for one answer.
 const KEYS_MAX: usize = 64;
 /// A verdict may end this much before the voice does and still be about all of it.
@@ -85,45 +82,6 @@ impl Caller {
     pub(super) fn missing_since(&self) -> Option<At> {
         let stopped = self.stopped.filter(|_| self.talking.is_none())?;
         (stopped.since(self.transcribed) > VERDICT_SLACK_MS).then_some(stopped)
-    }
-}
-
-/// What the caller has said and pressed that no heard reply has answered.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OpenTurn {
-    pub(super) text: String,
-    pub(super) keys: String,
-    /// Keys that are written down.
-    pub(super) noted_keys: usize,
-    /// End of the last speech in it.
-    pub(super) spoken: At,
-    /// The last key in it.
-    pub(super) pressed: At,
-}
-
-impl OpenTurn {
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.keys.is_empty()
-    }
-
-    /// Takes out what a reply has answered.
-    pub(super) fn answered(&mut self, (text, keys): (usize, usize)) {
-        self.text.drain(..text.min(self.text.len()));
-        self.keys.drain(..keys.min(self.keys.len()));
-        self.noted_keys = self.noted_keys.saturating_sub(keys);
-        if self.text.trim().is_empty() {
-            self.text.clear();
-        }
-    }
-
-    pub(super) fn add(&mut self, text: &str, spoken: At) {
-        if self.text.len() + text.len() < OPEN_BYTES_MAX {
-            if !self.text.is_empty() {
-                self.text.push(' ');
-            }
-            self.text.push_str(text);
-        }
-        self.spoken = self.spoken.max(spoken);
     }
 }
 
@@ -277,7 +235,7 @@ impl Call {
                 }
             };
             if early_answer {
-                self.open.add(text, to);
+                self.add_words(text, from, to);
                 self.overlap = None;
                 return;
             }
@@ -292,7 +250,7 @@ impl Call {
         }
         self.cancel_draft(out);
         self.owes_opening = false;
-        self.open.add(text, to);
+        self.add_words(text, from, to);
     }
 
     /// The caller has the floor: a reply that may be cut is dropped.
@@ -395,28 +353,6 @@ impl Call {
                 .speaking
                 .as_ref()
                 .is_none_or(|r| matches!(r.origin, Origin::Notice | Origin::Filler))
-    }
-
-    /// When the open turn is over.
-    pub(super) fn turn_due(&self) -> Option<At> {
-        let turn = &self.settings.turn;
-        let words = (!self.open.text.is_empty()).then(|| {
-            self.open.spoken.plus(silence_ms(
-                &self.open.text,
-                self.caller.score,
-                self.expects,
-                turn,
-            ))
-        });
-        let keys = (!self.open.keys.is_empty()).then(|| {
-            let wait = if self.open.keys.ends_with('#') {
-                0
-            } else {
-                turn.keys_ms
-            };
-            self.open.pressed.plus(wait)
-        });
-        words.max(keys)
     }
 
     /// The recogniser owes a verdict and will not give it.

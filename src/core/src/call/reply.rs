@@ -253,6 +253,18 @@ impl Reply {
         }
     }
 
+    /// The last of its sentences that were heard, the last first, notices not counted; `None` if there are none.
+    pub(super) fn last_heard(&self) -> Option<[Option<Arc<str>>; 2]> {
+        let mut heard = self
+            .clauses
+            .iter()
+            .rev()
+            .filter(|c| c.heard > 0 && !c.protected && !c.filler)
+            .map(|c| Arc::clone(&c.text));
+        let last = heard.next()?;
+        Some([Some(last), heard.next()])
+    }
+
     /// What was heard and is not in the transcript yet.
     pub(super) fn take_heard(&mut self) -> String {
         let mut text = String::new();

@@ -174,6 +174,9 @@ impl Call {
         };
         reply.committed = true;
         self.owes_opening = false;
+        if reply.answers.0 > 0 {
+            self.habits.answered(self.open.has_pause());
+        }
         self.open.answered(reply.answers);
         out.push(Action::Commit { reply: reply.id });
     }
@@ -315,6 +318,9 @@ impl Call {
 
     /// Writes down what was heard of a reply and is not in the transcript yet.
     pub(super) fn note_heard(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+        if let Some(last_heard) = reply.last_heard() {
+            self.asked = last_heard;
+        }
         if reply.next_unnoted().is_some_and(|c| c.filler) {
             let to = reply.halted.unwrap_or(self.now);
             reply.note_filler(to, cut, out);
@@ -343,7 +349,7 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
-        if self.turn_due().is_some_and(|at| at <= self.now) && self.may_think() {
+        if self.may_think() && self.turn_due().is_some_and(|at| at <= self.now) {
             let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
             self.think(Ask::Answer { text, keys }, out);
         }

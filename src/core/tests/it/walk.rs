@@ -282,7 +282,9 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                         None
                     }
                 });
-                if let Some(reply) = dropped.filter(|r| s.speaking != Some(*r) && !s.caller_talks) {
+                if let Some(reply) =
+                    dropped.filter(|r| s.speaking != Some(*r) && !s.caller_talks && !s.is_ended)
+                {
                     s.actions.push(Action::Resume { reply });
                 }
             })
