@@ -171,6 +171,7 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/turn/dictation_ms", turn.dictation_ms, 200, 10_000),
         ("/turn/spelling_ms", turn.spelling_ms, 200, 10_000),
         ("/turn/incomplete_ms", turn.incomplete_ms, 200, 10_000),
+        ("/turn/drafts_max", turn.drafts_max, 0, 5),
         ("/turn/keys_ms", turn.keys_ms, 200, 10_000),
         ("/turn/patience_ms_max", turn.patience_ms_max, 200, 10_000),
         ("/overlap/pause_ms", overlap.pause_ms, 50, 2_000),

@@ -62,6 +62,10 @@ pub struct TurnSpec {
     /// Score below which it is unfinished, whatever the words.
     #[schema(minimum = 0, maximum = 1, default = 0.2)]
     pub unfinished_score: f32,
+    /// How often an answer may be thought of before a turn is over, when its words look finished; 0 for never. Each time
+    /// costs a request to the mind and the voice of a clause; nothing of it is heard unless it answers the whole turn.
+    #[schema(minimum = 0, maximum = 5, default = 2)]
+    pub drafts_max: u32,
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     #[schema(minimum = 200, maximum = 10000, default = 1800)]
     pub keys_ms: u32,
@@ -88,6 +92,7 @@ mirrors!(
         complete_score,
         likely_score,
         unfinished_score,
+        drafts_max,
         keys_ms,
         learn_pauses,
         patience_ms_max,

@@ -8,6 +8,7 @@
 //!
 //! - `listening`: the caller's speech, words and keys;
 //! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
+//! - `ahead`: an answer that is thought of before the caller's turn is known to be over;
 //! - `filling`: what bridges a silence while mind or voice take their time;
 //! - `obeying`: what no mind can veto;
 //! - `consent`: whether what the caller says may be stored;
@@ -19,6 +20,7 @@
 //! An event that carries a [`ReplyId`] is for the reply now speaking or drafting, or it is stale and changes nothing.
 
 mod action;
+mod ahead;
 mod consent;
 mod control;
 pub mod endpoint;
@@ -95,6 +97,8 @@ pub struct Call {
     /// Start of the words that refused or withdrew consent.
     objected_from: Option<At>,
     muted: bool,
+    /// Since when consent is decided.
+    decided: Option<At>,
     /// Sentences of an operator's that are still to be said.
     asked_says: VecDeque<Arc<str>>,
     fillers: Fillers,
@@ -145,6 +149,7 @@ impl Call {
             announced: None,
             objected_from: None,
             muted: false,
+            decided: None,
             asked_says: VecDeque::new(),
             fillers: Fillers::default(),
             hushed: Some(now),
@@ -234,6 +239,8 @@ impl Call {
             Event::SayAsked { text } => self.say_asked(&text),
             Event::Muted { on } => self.mute(on, out),
             Event::SpeechStarted { at } => self.speech_started(at),
+            Event::SpeechPaused { at } => self.speech_paused(at),
+            Event::SpeechResumed => self.caller.paused = None,
             Event::SpeechStopped { at } => self.speech_stopped(at),
             Event::Judged { until } => self.judged = self.judged.max(until),
             Event::Partial { until, text } => self.partial(until, text, out),

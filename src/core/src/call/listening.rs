@@ -25,9 +25,13 @@ pub(super) struct Caller {
     before: At,
     /// Speech last ended here.
     stopped: Option<At>,
+    /// Silent since, for a moment, within speech.
+    pub(super) paused: Option<At>,
     /// All before this has its verdict.
     transcribed: At,
-    partial: String,
+    pub(super) partial: String,
+    /// Audio up to here is in it.
+    partial_until: At,
     pub(super) score: Option<f32>,
     /// The last verdict with words, for commands that a pause cut in two.
     pub(super) last: Option<Verdict>,
@@ -73,6 +77,16 @@ impl Caller {
         }
     }
 
+    /// Words that are no verdict yet and hold all that was said, the caller being silent.
+    pub(super) fn whole_partial(&self) -> Option<&str> {
+        let silent = match self.talking {
+            Some(_) => self.paused,
+            None => self.stopped,
+        }?;
+        let is_whole = self.partial_until.ms() + VERDICT_SLACK_MS >= silent.ms();
+        (is_whole && !self.partial.is_empty()).then_some(self.partial.as_str())
+    }
+
     /// Where the voice last ended.
     pub(super) fn stopped_at(&self) -> At {
         self.stopped.unwrap_or_default()
@@ -102,6 +116,7 @@ impl Call {
             self.caller.begin(at);
         }
         self.caller.talking = Some(at);
+        self.caller.paused = None;
         self.caller.score = None;
         if self.speaking.as_ref().is_some_and(|r| !r.is_protected()) {
             self.overlap = Some(Overlap {
@@ -111,10 +126,17 @@ impl Call {
         }
     }
 
+    pub(super) fn speech_paused(&mut self, at: At) {
+        if self.caller.talking.is_some() {
+            self.caller.paused = Some(at.min(self.now));
+        }
+    }
+
     pub(super) fn speech_stopped(&mut self, at: At) {
         if self.caller.talking.take().is_none() {
             return;
         }
+        self.caller.paused = None;
         // The ear's clock and ours may drift while a line stalls: the end is what the verdict will be about, so the start
         // gives way.
         let at = at.min(self.now);
@@ -143,6 +165,8 @@ impl Call {
             return;
         }
         self.caller.partial = bounded(&text).to_owned();
+        self.caller.partial_until = until.min(self.now);
+        self.doubt_guess(out);
         // Words in mid-overlap that are more than a backchannel: the floor is the caller's. The words themselves
         // are answered when the verdict comes.
         let overlap_ms = self.overlap.map_or(0, |o| until.since(o.from));
@@ -248,9 +272,11 @@ impl Call {
             // "Mm-hm" while we think about what was said before adds nothing.
             return;
         }
-        self.cancel_draft(out);
         self.owes_opening = false;
         self.add_words(text, from, to);
+        if !self.guessed_right() {
+            self.cancel_draft(out);
+        }
     }
 
     /// The caller has the floor: a reply that may be cut is dropped.
@@ -346,7 +372,7 @@ impl Call {
     pub(super) fn may_think(&self) -> bool {
         !self.open.is_empty()
             && self.may_ask_mind()
-            && self.drafting.is_none()
+            && self.drafting.as_ref().is_none_or(|r| r.guess.is_some())
             && self.ending.is_none()
             && self.caller.is_quiet()
             && self

@@ -95,6 +95,8 @@ pub(super) struct Reply {
     pub(super) committed: bool,
     pub(super) ended: bool,
     pub(super) first_audio: Option<At>,
+    /// Handed to the voice.
+    pub(super) begun: Option<At>,
     /// Playback last made progress.
     pub(super) progress: At,
     /// Playback was told to halt.
@@ -107,6 +109,8 @@ pub(super) struct Reply {
     pub(super) notice: Option<Notice>,
     /// The mind was kept from denying what it is.
     pub(super) guarded: bool,
+    /// The caller's words it was asked about before their turn was over: until that is known, it may not be heard.
+    pub(super) guess: Option<String>,
 }
 
 /// The notice of recording within a reply.
@@ -137,12 +141,14 @@ impl Reply {
             committed: false,
             ended: false,
             first_audio: None,
+            begun: None,
             progress: now,
             halted: None,
             mind_progress: now,
             noted: 0,
             notice: None,
             guarded: false,
+            guess: None,
         }
     }
 

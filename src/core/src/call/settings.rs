@@ -67,6 +67,9 @@ pub struct TurnSettings {
     pub likely_score: f32,
     /// Score below which it is unfinished, whatever the words.
     pub unfinished_score: f32,
+    /// How often an answer may be thought of before a turn is over, when its words look finished; 0 for never. Each time
+    /// costs a request to the mind and the voice of a clause, and an answer that is waited for is heard sooner.
+    pub drafts_max: u32,
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     pub keys_ms: u32,
     /// The caller's own pauses are learnt during the call, and fit the silences after doubtful ends to them.
@@ -89,6 +92,7 @@ impl Default for TurnSettings {
             complete_score: 0.8,
             likely_score: 0.5,
             unfinished_score: 0.2,
+            drafts_max: 2,
             keys_ms: 1_800,
             learn_pauses: true,
             patience_ms_max: 2_000,

@@ -24,6 +24,8 @@ pub(super) struct OpenTurn {
     pause_ms: u32,
     /// The last key in it.
     pub(super) pressed: At,
+    /// How often an answer was thought of before it was over.
+    pub(super) guesses: u32,
 }
 
 impl OpenTurn {
@@ -43,6 +45,7 @@ impl OpenTurn {
         if self.text.trim().is_empty() {
             self.text.clear();
         }
+        self.guesses = 0;
     }
 
     /// Adds words that were spoken `from` then `to` then. Returns how long the caller had paused within the turn before.
@@ -81,21 +84,27 @@ impl Call {
         }
     }
 
+    /// The silence after which a turn of these words is over, which begin as the open one does, ms.
+    pub(super) fn silence_after(&self, text: &str) -> u32 {
+        let said = Said {
+            text,
+            score: self.caller.score,
+            paused_at: self.open.paused_at,
+            pause_ms: self.open.pause_ms,
+            expects: self.expects,
+            asked: Asked(self.asked.each_ref().map(Option::as_deref)),
+            language: self.settings.language,
+            habits: self.habits,
+        };
+        silence_ms(&said, &self.settings.turn)
+    }
+
     /// When the open turn is over.
     pub(super) fn turn_due(&self) -> Option<At> {
         let turn = &self.settings.turn;
         let words = (!self.open.text.is_empty()).then(|| {
-            let said = Said {
-                text: &self.open.text,
-                score: self.caller.score,
-                paused_at: self.open.paused_at,
-                pause_ms: self.open.pause_ms,
-                expects: self.expects,
-                asked: Asked(self.asked.each_ref().map(Option::as_deref)),
-                language: self.settings.language,
-                habits: self.habits,
-            };
-            self.open.spoken.plus(silence_ms(&said, turn))
+            let wait_ms = self.silence_after(&self.open.text);
+            self.open.spoken.plus(wait_ms)
         });
         let keys = (!self.open.keys.is_empty()).then(|| {
             let wait = if self.open.keys.ends_with('#') {
