@@ -123,6 +123,10 @@ pub struct Session {
 impl Session {
     /// A call on a line whose stream has started.
     pub fn new(call_id: Arc<str>, line: Line, means: Means) -> Self {
+        let fillers = match means.settings.limits.filler_ms {
+            0 => Vec::new(),
+            _ => means.settings.notices.fillers.clone(),
+        };
         Self {
             call_id,
             call: Call::new(means.settings, At::START),
@@ -130,7 +134,7 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voice, means.speed, means.keep.is_some()),
+            speaking: Speaking::new(means.voice, means.speed, fillers, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,

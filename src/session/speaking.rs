@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
@@ -79,6 +81,10 @@ pub(super) struct Speaking {
     prepared: VecDeque<Prepared>,
     /// What was just dropped: it need not be asked for again if it is said again at once.
     dropped: Vec<Prepared>,
+    /// Sentences that are of use only if they are at hand, until they are asked for.
+    ahead: Vec<Arc<str>>,
+    /// The voice at work on them.
+    making: Option<BoxFuture<'static, ()>>,
     /// Some of the reply is with the carrier, as far as the call knows.
     is_sounding: bool,
     pace: Pace,
@@ -95,8 +101,14 @@ fn position(at: mouth::Position) -> Position {
 }
 
 impl Speaking {
-    /// `keep_heard`: [`Speaking::heard_audio`] will be asked for.
-    pub(super) fn new(voice: Arc<dyn Voice>, speed: f32, keep_heard: bool) -> Self {
+    /// `ahead`: sentences that are of use only if they are at hand. `keep_heard`: [`Speaking::heard_audio`] will be asked
+    /// for.
+    pub(super) fn new(
+        voice: Arc<dyn Voice>,
+        speed: f32,
+        ahead: Vec<Arc<str>>,
+        keep_heard: bool,
+    ) -> Self {
         Self {
             voice,
             speed,
@@ -109,6 +121,8 @@ impl Speaking {
             waiting: VecDeque::new(),
             prepared: VecDeque::new(),
             dropped: Vec::new(),
+            ahead,
+            making: None,
             is_sounding: false,
             pace: Pace::new(speed),
             facts: Vec::new(),
@@ -238,6 +252,8 @@ impl Speaking {
     }
 
     fn poll_voice(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.making
+            .take_if(|making| making.as_mut().poll(cx).is_ready());
         for ahead in &mut self.prepared {
             // Nobody waits for it.
             let _ = ahead.voicing.poll(cx);
@@ -385,6 +401,25 @@ impl Speaking {
         }
     }
 
+    /// Has those sentences made that nobody could wait for, where they are not at hand yet. Not before the first reply
+    /// was heard, which is waited for.
+    fn make_ahead(&mut self) {
+        let ahead = std::mem::take(&mut self.ahead);
+        if ahead.is_empty() {
+            return;
+        }
+        let (voice, speed) = (Arc::clone(&self.voice), self.speed);
+        let making = async move {
+            for text in ahead {
+                if let Err(error) = voice.keep(text, speed).await {
+                    tracing::debug!(%error, "sentence not made ahead");
+                    return;
+                }
+            }
+        };
+        self.making = Some(making.boxed());
+    }
+
     fn tell(&mut self) {
         let (reply, take) = (self.reply, self.take);
         let Some(reply) = reply else {
@@ -392,6 +427,9 @@ impl Speaking {
         };
         let started = |fact: &Fact| matches!(fact, Fact::Started { reply: of } if *of == take);
         self.is_sounding |= self.facts.iter().any(started);
+        if self.facts.iter().any(|f| matches!(f, Fact::Played { .. })) {
+            self.make_ahead();
+        }
         let events = &mut self.events;
         events.extend(self.facts.drain(..).filter_map(|fact| match fact {
             Fact::Started { reply: of } if of == take => Some(Event::PlaybackStarted { reply }),

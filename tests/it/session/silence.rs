@@ -73,11 +73,7 @@ fn failures(held: &Held, stage: Stage) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_voice_that_stalls_is_bridged_and_its_answer_follows_once() {
-    for (stall_ms, fillers) in [
-        (1_200, vec![]),
-        (3_000, vec![FIRST]),
-        (4_600, vec![FIRST, SECOND]),
-    ] {
+    for (stall_ms, fillers) in [(1_200, vec![]), (3_000, vec![FIRST]), (4_600, vec![FIRST])] {
         let house = House::open().await;
         let stall = |house: &House| house.voice.plan.next([Does::Answers(stall_ms); 2]);
         let held = hold(&house, stall).await;
@@ -209,10 +205,11 @@ async fn a_model_that_stalls_is_bridged_and_does_not_know() {
         record,
         notes: notes.take(),
     };
-    let said =
-        format!("{OPENING} How can I help you? {FIRST} We are open today. All right, goodbye.");
+    let said = format!(
+        "{OPENING} How can I help you? {FIRST} {SECOND} We are open today. All right, goodbye."
+    );
     assert_eq!(held.heard, said);
-    assert_eq!(held.fillers(), [FIRST]);
+    assert_eq!(held.fillers(), [FIRST, SECOND]);
     let silence_ms = longest_silence_ms(&held.record);
     assert!(silence_ms < SILENCE_MS_MAX, "{silence_ms}");
     // It was asked once for each turn, and was not told of the filler.

@@ -153,6 +153,8 @@ impl Call {
     pub(super) fn heard(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
         if let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) {
             let is_own = reply.heard(position, self.now);
+            let is_playing = reply.playback == Playback::On;
+            self.hushed.take_if(|_| is_playing && position.heard_ms > 0);
             self.heard_to(position, is_own, out);
         }
     }
@@ -160,9 +162,6 @@ impl Call {
     /// The caller has listened so far, perhaps to words of the reply's own.
     fn heard_to(&mut self, position: Position, is_own: bool, out: &mut Vec<Action>) {
         self.note_filler(out);
-        if position.heard_ms > 0 {
-            self.hushed = None;
-        }
         if let Some(reply) = self.speaking.as_mut().filter(|_| is_own) {
             let began = self.now.before(position.heard_ms);
             reply.first_audio.get_or_insert(began);
