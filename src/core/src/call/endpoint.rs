@@ -65,10 +65,14 @@ enum Part {
     Loose,
     /// Perhaps all.
     Open,
+    /// More than a group: all, if it was told without a pause.
+    Long,
     /// All, by its form.
     Whole,
-    /// Enough by its form, told with pauses: so there may be one more.
+    /// Perhaps all, told with pauses: so there may be one more.
     InGroups,
+    /// All by its form, told with pauses.
+    WholeInGroups,
 }
 
 /// How the end sounds.
@@ -127,25 +131,32 @@ fn of_part(
     let in_rhythm = |least_ms: u32| (rhythm_ms.max(least_ms).min(long_ms), Doubt::None);
     let asked_for_digits = matches!(said.expects, Expects::Digits { .. });
     match (part, sound) {
-        (Part::Whole, Sound::Told) => (0, Doubt::None),
+        (Part::Whole | Part::Long, Sound::Told) => (0, Doubt::None),
         (Part::Open | Part::Loose, Sound::Told) if !asked_for_digits => (0, Doubt::None),
-        (Part::Whole, Sound::Complete | Sound::Likely | Sound::Doubted) => {
+        (Part::Whole | Part::Long, Sound::Complete | Sound::Likely | Sound::Doubted) => {
             (settings.complete_ms, Doubt::None)
         }
         // The words outweigh the voice, which may yet go on to something else.
-        (Part::Whole, Sound::Unfinished | Sound::Unscored) => {
+        (Part::Whole | Part::Long, Sound::Unfinished | Sound::Unscored) => {
             (settings.number_ms.min(long_ms), Doubt::None)
         }
         (Part::InGroups, Sound::Complete) => in_rhythm(settings.doubted_ms),
-        (Part::InGroups, Sound::Told) => in_rhythm(settings.number_ms),
+        (Part::InGroups | Part::WholeInGroups, Sound::Told)
+        | (Part::WholeInGroups, Sound::Complete | Sound::Likely) => in_rhythm(settings.number_ms),
         (Part::Open, Sound::Complete | Sound::Told) => (settings.number_ms, Doubt::Some),
         (Part::Group, Sound::Told) => (settings.number_ms, Doubt::Some),
         (Part::Loose, Sound::Complete | Sound::Told) | (Part::Open, Sound::Likely) => {
             (settings.doubted_ms.min(long_ms), Doubt::Some)
         }
-        (Part::Missing | Part::Group | Part::Loose | Part::Open | Part::InGroups, _) => {
-            (long_ms, Doubt::Unfinished)
-        }
+        (
+            Part::Missing
+            | Part::Group
+            | Part::Loose
+            | Part::Open
+            | Part::InGroups
+            | Part::WholeInGroups,
+            _,
+        ) => (long_ms, Doubt::Unfinished),
     }
 }
 

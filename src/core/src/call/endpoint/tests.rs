@@ -134,88 +134,42 @@ fn silence_follows_the_words_and_the_score() {
 #[test]
 fn a_number_told_in_groups_is_waited_for_in_its_rhythm() {
     let s = s();
-    for (before, after, score, expects, pause_ms, expected_ms) in [
+    // A bar is the pause.
+    let phone = "It is five five five |zero one two three.";
+    for (text, score, expects, pause_ms, expected_ms) in [
+        (phone, Some(0.97), WORDS, 200, s.number_ms),
+        (phone, Some(0.97), WORDS, 400, 650),
+        (phone, Some(0.6), WORDS, 400, 650),
+        (phone, Some(0.97), WORDS, 1_000, 1_400),
+        (phone, Some(0.97), WORDS, 3_000, s.dictation_ms),
+        (phone, Some(0.3), WORDS, 400, s.dictation_ms),
+        (phone, OVER, WORDS, 400, 650),
+        ("It is 555 |01", Some(0.97), WORDS, 400, s.dictation_ms),
         (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            400,
-            s.doubted_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            1_000,
-            1_400,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            3_000,
-            s.dictation_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.3),
-            WORDS,
-            400,
-            s.dictation_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            OVER,
-            WORDS,
-            400,
-            650,
-        ),
-        (
-            "It is five five five",
-            "zero one",
+            "My number is 0207 |946",
             Some(0.97),
             WORDS,
             400,
             s.dictation_ms,
         ),
-        (
-            "My reference is one zero zero",
-            "one zero four.",
-            Some(0.98),
-            WORDS,
-            310,
-            s.doubted_ms,
-        ),
-        ("555", "0142", Some(0.97), DIGITS, 800, 1_150),
-        ("555", "0142", OVER, DIGITS, 800, 1_150),
+        ("My code is 100 |104.", Some(0.98), WORDS, 310, s.doubted_ms),
+        ("555 |0142", Some(0.97), DIGITS, 200, s.doubted_ms),
+        ("555 |0142", Some(0.97), DIGITS, 800, 1_150),
+        ("555 |0142", OVER, DIGITS, 800, 1_150),
         // The pause is not within the number.
+        ("My code is |100104.", Some(0.97), WORDS, 700, s.complete_ms),
         (
-            "My reference is",
-            "100104.",
-            Some(0.97),
-            WORDS,
-            700,
-            s.complete_ms,
-        ),
-        (
-            "5550142.",
-            "Thank you so much.",
+            "555 0142. |Thank you.",
             Some(0.97),
             WORDS,
             700,
             s.complete_ms,
         ),
     ] {
-        let text = format!("{before} {after}");
         let said = Said {
-            text: &text,
+            text: &text.replace('|', ""),
             score,
-            paused_at: before.len() + 1,
+            paused_at: text.find('|').unwrap(),
             pause_ms,
             expects,
             ..Said::default()
