@@ -1,9 +1,10 @@
 //! How much silence means that the caller has finished.
 //!
 //! Three witnesses: what the words are about (`ending`), how they sound (the turn model's score), and how this caller
-//! pauses (`habits`). The turn model hears whether a voice has come to rest, and scores a group of digits before a
-//! pause as high as a whole number; so where something is told piece by piece, the words say whether it is whole. Of a
-//! plain sentence they know little, since small recognisers put a full stop after anything, and the score decides.
+//! pauses (`habits`). The turn model hears whether a voice has come to rest, which it does after every group of digits:
+//! with the voices of the tests, over a telephone line, whole numbers scored 0.91 to 0.99 and groups before a pause 0.34
+//! to 0.98. So where something is told piece by piece, the words say whether it is whole. Of a plain sentence they know
+//! little, since small recognisers put a full stop after anything, and the score decides.
 
 mod address;
 mod asked;

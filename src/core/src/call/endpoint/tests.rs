@@ -240,6 +240,53 @@ fn only_doubtful_ends_follow_the_callers_habits() {
 }
 
 #[test]
+fn a_better_score_never_waits_longer() {
+    let (mut slow, mut brisk) = (Habits::default(), Habits::default());
+    slow.paused(1_400);
+    (0..9).for_each(|_| brisk.answered(false));
+    let settings = s();
+    for text in [
+        "",
+        "Yes.",
+        "I need an appointment.",
+        "I need an appointment",
+        "I need help with my",
+        "It's at three.",
+        "five five five",
+        "It's 7-3-2-1.",
+        "My code is 1001.",
+        "My code is 100104.",
+        "My number is 555 0142",
+        "S, M, I, T",
+        "Smith, S M I",
+        "john at gmail dot com",
+        "twelve Baker Street.",
+    ] {
+        for habits in [Habits::default(), slow, brisk] {
+            for (paused_at, expects) in [(0, WORDS), (text.len(), WORDS), (0, DIGITS)] {
+                let waits = [0.1, 0.3, 0.6, 0.9, TURN_OVER].map(|score| {
+                    let said = Said {
+                        text,
+                        score: Some(score),
+                        paused_at,
+                        pause_ms: 700,
+                        expects,
+                        asked: Asked([Some("Shall I book it?"), None]),
+                        habits,
+                        ..Said::default()
+                    };
+                    silence_ms(&said, &settings)
+                });
+                assert!(waits.is_sorted_by(|a, b| a >= b), "{text:?} {waits:?}");
+                assert!(waits[0] >= settings.complete_ms, "{text:?} {waits:?}");
+                let longest = settings.dictation_ms.max(settings.patience_ms_max);
+                assert!(waits[0] <= longest, "{text:?} {waits:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_words_are_too_strange() {
     let long = "nine ".repeat(4_000);
     for text in [
