@@ -57,8 +57,11 @@ pub(super) fn trailing(words: &[Word<'_>], language: &Words) -> Number {
     number
 }
 
-/// Digits of a word that has nothing else but signs.
+/// Digits of a word that has nothing else but signs, and is no sum of money or share.
 fn written_digits(word: &Word<'_>) -> usize {
+    if word.raw.contains(['$', '€', '£', '%']) {
+        return 0;
+    }
     let is_sign = |c: char| matches!(c, '-' | '.' | ',' | ':' | '/' | '(' | ')' | '+');
     let is_number = word.bare.chars().all(|c| c.is_ascii_digit() || is_sign(c));
     match is_number {
@@ -123,7 +126,9 @@ pub(super) fn part(
     let goes_on = words
         .last()
         .is_some_and(|word| word.trails_off() || word.is_in(language.doubles));
-    let is_named = || before.iter().any(|word| word.is_in(language.number));
+    // "My number is five", but not "he is number five".
+    let named = before.split_last().map_or(before, |(_, named)| named);
+    let is_named = || named.iter().any(|word| word.is_in(language.number));
     let lengths = language.phone_lengths;
     let longest = lengths.iter().max().copied().unwrap_or_default();
     let shortest = lengths.iter().min().copied().unwrap_or_default();
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_number_is_whole_by_its_length_and_name() {
-        let table: [(&str, Option<Cue>, usize, Option<Part>); 44] = [
+        let table: [(&str, Option<Cue>, usize, Option<Part>); 48] = [
             ("My number is five five five", None, 3, Some(Part::Missing)),
             ("My number is five", None, 1, Some(Part::Missing)),
             ("My number is 555-0142.", None, 7, Some(Part::Whole)),
@@ -175,6 +180,10 @@ mod tests {
             ("my number is five double", None, 2, Some(Part::Missing)),
             ("Call me on 555 01 double", None, 6, Some(Part::Missing)),
             ("five, five, five,", None, 3, Some(Part::Missing)),
+            ("Number one.", None, 1, None),
+            ("He lives at number 10.", None, 2, None),
+            ("It costs $250.", None, 0, None),
+            ("You get 25%", None, 0, None),
             ("Call me at three.", None, 1, None),
             ("My reference is 100104.", None, 6, Some(Part::Long)),
             ("reference 100104", None, 6, Some(Part::Long)),

@@ -318,3 +318,39 @@ fn no_words_are_too_strange() {
         }
     }
 }
+
+#[test]
+fn ordinary_sentences_end_at_once() {
+    for text in [
+        "My name is John Smith.",
+        "Around ten o'clock.",
+        "The first one, please.",
+        "It costs $250.",
+        "On May 5th.",
+        "At 5 pm.",
+        "I live on Baker Street.",
+        "We moved to 12 Baker Street last year.",
+        "My address is the same.",
+        "I sent you an email last week.",
+        "I use Gmail.",
+        "I'm at home right now.",
+        "It's plan B.",
+        "I have a TV.",
+        "What are you talking about?",
+        "I don't know what that is.",
+        "How do you spell that?",
+        "You can reach me on my mobile.",
+        "My order hasn't arrived.",
+        "I would like to.",
+        "So it is.",
+        "Turn it on.",
+        "I am 42 years old.",
+    ] {
+        let said = Said {
+            text,
+            score: Some(0.97),
+            ..Said::default()
+        };
+        check(said, s().complete_ms);
+    }
+}
