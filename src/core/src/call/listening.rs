@@ -267,6 +267,7 @@ impl Call {
                 self.overlap = None;
                 return;
             }
+            self.learn_from_cut_in(from);
             self.yield_floor(out);
         } else if self.drafting.as_ref().is_some_and(|r| r.answers != (0, 0)) && is_backchannel {
             // "Mm-hm" while we think about what was said before adds nothing.

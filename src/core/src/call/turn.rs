@@ -9,6 +9,9 @@ const OPEN_BYTES_MAX: usize = 16_000;
 /// A shorter gap between two verdicts is none of the caller's: the recogniser cut speech in two.
 const PAUSE_MS_MIN: u64 = 150;
 
+/// Nobody hears an answer and speaks up in less.
+const REACTION_MS: u64 = 300;
+
 /// What the caller has said and pressed that no heard reply has answered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenTurn {
@@ -97,6 +100,21 @@ impl Call {
             habits: self.habits,
         };
         silence_ms(&said, &self.settings.turn)
+    }
+
+    /// The caller speaks over an answer since `from`. Who begins when it has hardly begun does not answer it, but goes
+    /// on with the turn that it cut: their pause was longer than we waited.
+    pub(super) fn learn_from_cut_in(&mut self, from: At) {
+        let answer = self.speaking.as_ref().filter(|r| r.committed);
+        let Some(timing) = answer
+            .map(|r| r.timing)
+            .filter(|t| t.first_audio > At::START)
+        else {
+            return;
+        };
+        if from.since(timing.first_audio) < REACTION_MS {
+            self.habits.paused(from.since(timing.speech_end));
+        }
     }
 
     /// When the open turn is over.

@@ -30,6 +30,8 @@ pub(super) struct Number {
     pub(super) digits: usize,
     /// How many words it is.
     pub(super) words: usize,
+    /// It begins with 0.
+    is_national: bool,
     /// A time, a year, a sum: nobody dictates these.
     pub(super) is_amount: bool,
 }
@@ -47,6 +49,7 @@ pub(super) fn trailing(words: &[Word<'_>], language: &Words) -> Number {
         } else {
             break;
         }
+        number.is_national = word.bare.starts_with('0') || word.is_in(language.zeros);
         number.words += 1;
     }
     // Of a longer row it is one more group.
@@ -54,8 +57,11 @@ pub(super) fn trailing(words: &[Word<'_>], language: &Words) -> Number {
     number
 }
 
-/// Digits of a word that has nothing else but signs.
+/// Digits of a word that has nothing else but signs, and is no sum of money or share.
 fn written_digits(word: &Word<'_>) -> usize {
+    if word.raw.contains(['$', '€', '£', '%']) {
+        return 0;
+    }
     let is_sign = |c: char| matches!(c, '-' | '.' | ',' | ':' | '/' | '(' | ')' | '+');
     let is_number = word.bare.chars().all(|c| c.is_ascii_digit() || is_sign(c));
     match is_number {
@@ -120,11 +126,13 @@ pub(super) fn part(
     let goes_on = words
         .last()
         .is_some_and(|word| word.trails_off() || word.is_in(language.doubles));
-    let is_named = || before.iter().any(|word| word.is_in(language.number));
+    // "My number is five", but not "he is number five".
+    let named = before.split_last().map_or(before, |(_, named)| named);
+    let is_named = || named.iter().any(|word| word.is_in(language.number));
     let lengths = language.phone_lengths;
     let longest = lengths.iter().max().copied().unwrap_or_default();
     let shortest = lengths.iter().min().copied().unwrap_or_default();
-    let is_phone = |digits| lengths.contains(&digits) || digits > longest;
+    let is_phone = |digits| digits >= longest || (lengths.contains(&digits) && !number.is_national);
     Some(match (cue, number.digits) {
         (Some(Cue::Short), 1..=GROUP_DIGITS_MAX) => return None,
         // "Call me at three."
@@ -140,7 +148,8 @@ pub(super) fn part(
         (Some(Cue::Reference), 4..=GROUP_DIGITS_MAX) => Part::Open,
         (None, 4..=GROUP_DIGITS_MAX) => Part::Loose,
         (None, digits) if !is_phone(digits) => Part::Open,
-        (Some(Cue::Reference | Cue::Short) | None, _) => Part::Whole,
+        (None, _) => Part::Whole,
+        (Some(Cue::Reference | Cue::Short), _) => Part::Long,
     })
 }
 
@@ -152,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_number_is_whole_by_its_length_and_name() {
-        let table: [(&str, Option<Cue>, usize, Option<Part>); 42] = [
+        let table: [(&str, Option<Cue>, usize, Option<Part>); 48] = [
             ("My number is five five five", None, 3, Some(Part::Missing)),
             ("My number is five", None, 1, Some(Part::Missing)),
             ("My number is 555-0142.", None, 7, Some(Part::Whole)),
@@ -160,13 +169,24 @@ mod tests {
             ("My phone number is 555 123", None, 6, Some(Part::Missing)),
             ("It's my mobile, 555 123 45", None, 8, Some(Part::Open)),
             ("It's my mobile, 555 123 4567", None, 10, Some(Part::Whole)),
+            ("My number is 0207 946", None, 7, Some(Part::Missing)),
+            (
+                "My number is oh two oh seven, 9460 123",
+                None,
+                11,
+                Some(Part::Whole),
+            ),
             ("+1 (555) 123-4567", None, 11, Some(Part::Whole)),
             ("my number is five double", None, 2, Some(Part::Missing)),
             ("Call me on 555 01 double", None, 6, Some(Part::Missing)),
             ("five, five, five,", None, 3, Some(Part::Missing)),
+            ("Number one.", None, 1, None),
+            ("He lives at number 10.", None, 2, None),
+            ("It costs $250.", None, 0, None),
+            ("You get 25%", None, 0, None),
             ("Call me at three.", None, 1, None),
-            ("My reference is 100104.", None, 6, Some(Part::Whole)),
-            ("reference 100104", None, 6, Some(Part::Whole)),
+            ("My reference is 100104.", None, 6, Some(Part::Long)),
+            ("reference 100104", None, 6, Some(Part::Long)),
             ("my reference number is 1001", None, 4, Some(Part::Open)),
             ("My reference is one zero zero.", None, 3, Some(Part::Group)),
             ("My reference is 100104,", None, 6, Some(Part::Missing)),
@@ -233,7 +253,7 @@ mod tests {
             (
                 Language::German,
                 "Die Kundennummer ist 100104.",
-                Some(Part::Whole),
+                Some(Part::Long),
             ),
             (Language::French, "Mon numéro est zéro six douze", None),
             (

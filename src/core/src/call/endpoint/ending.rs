@@ -12,8 +12,6 @@ use crate::commands;
 const ANSWER_WORDS_MAX: usize = 4;
 /// So few words are too few for the turn model.
 const SHORT_WORDS_MAX: usize = 2;
-/// Digits from which a number is dictated, and not said in passing.
-const DICTATED_DIGITS: usize = 3;
 
 /// What a turn's words end in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +92,17 @@ fn dictated(said: &Said<'_>, words: &[Word<'_>], number: Number, language: &Word
     }
     let part = digits::part(words, number, said.asked, language)?;
     Some(match part {
-        Part::Whole | Part::Open if in_groups => Part::InGroups,
-        Part::Loose | Part::Group if in_groups && number.digits >= DICTATED_DIGITS => Part::Missing,
-        Part::Missing | Part::Group | Part::Loose | Part::Open | Part::Whole | Part::InGroups => {
-            part
-        }
+        Part::Whole if in_groups => Part::WholeInGroups,
+        Part::Long | Part::Open if in_groups => Part::InGroups,
+        Part::Loose | Part::Group if in_groups => Part::Missing,
+        Part::Missing
+        | Part::Group
+        | Part::Loose
+        | Part::Open
+        | Part::Long
+        | Part::Whole
+        | Part::InGroups
+        | Part::WholeInGroups => part,
     })
 }
 

@@ -49,6 +49,8 @@ pub(super) type Phrase = &'static [&'static str];
 
 /// What one language says, in small letters.
 pub(super) struct Words {
+    /// Names of the digit 0: a telephone number that begins with it is not a short, local one.
+    pub(super) zeros: &'static [&'static str],
     /// Names of digits.
     pub(super) digits: &'static [&'static str],
     /// Words that say a digit or letter again.
@@ -124,6 +126,7 @@ mod tests {
         ] {
             let words = language.words();
             let lists = [
+                words.zeros,
                 words.digits,
                 words.doubles,
                 words.numbers,

@@ -134,88 +134,42 @@ fn silence_follows_the_words_and_the_score() {
 #[test]
 fn a_number_told_in_groups_is_waited_for_in_its_rhythm() {
     let s = s();
-    for (before, after, score, expects, pause_ms, expected_ms) in [
+    // A bar is the pause.
+    let phone = "It is five five five |zero one two three.";
+    for (text, score, expects, pause_ms, expected_ms) in [
+        (phone, Some(0.97), WORDS, 200, s.number_ms),
+        (phone, Some(0.97), WORDS, 400, 650),
+        (phone, Some(0.6), WORDS, 400, 650),
+        (phone, Some(0.97), WORDS, 1_000, 1_400),
+        (phone, Some(0.97), WORDS, 3_000, s.dictation_ms),
+        (phone, Some(0.3), WORDS, 400, s.dictation_ms),
+        (phone, OVER, WORDS, 400, 650),
+        ("It is 555 |01", Some(0.97), WORDS, 400, s.dictation_ms),
         (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            400,
-            s.doubted_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            1_000,
-            1_400,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.97),
-            WORDS,
-            3_000,
-            s.dictation_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            Some(0.3),
-            WORDS,
-            400,
-            s.dictation_ms,
-        ),
-        (
-            "It is five five five",
-            "zero one two three.",
-            OVER,
-            WORDS,
-            400,
-            650,
-        ),
-        (
-            "It is five five five",
-            "zero one",
+            "My number is 0207 |946",
             Some(0.97),
             WORDS,
             400,
             s.dictation_ms,
         ),
-        (
-            "My reference is one zero zero",
-            "one zero four.",
-            Some(0.98),
-            WORDS,
-            310,
-            s.doubted_ms,
-        ),
-        ("555", "0142", Some(0.97), DIGITS, 800, 1_150),
-        ("555", "0142", OVER, DIGITS, 800, 1_150),
+        ("My code is 100 |104.", Some(0.98), WORDS, 310, s.doubted_ms),
+        ("555 |0142", Some(0.97), DIGITS, 200, s.doubted_ms),
+        ("555 |0142", Some(0.97), DIGITS, 800, 1_150),
+        ("555 |0142", OVER, DIGITS, 800, 1_150),
         // The pause is not within the number.
+        ("My code is |100104.", Some(0.97), WORDS, 700, s.complete_ms),
         (
-            "My reference is",
-            "100104.",
-            Some(0.97),
-            WORDS,
-            700,
-            s.complete_ms,
-        ),
-        (
-            "5550142.",
-            "Thank you so much.",
+            "555 0142. |Thank you.",
             Some(0.97),
             WORDS,
             700,
             s.complete_ms,
         ),
     ] {
-        let text = format!("{before} {after}");
         let said = Said {
-            text: &text,
+            text: &text.replace('|', ""),
             score,
-            paused_at: before.len() + 1,
+            paused_at: text.find('|').unwrap(),
             pause_ms,
             expects,
             ..Said::default()
@@ -286,6 +240,53 @@ fn only_doubtful_ends_follow_the_callers_habits() {
 }
 
 #[test]
+fn a_better_score_never_waits_longer() {
+    let (mut slow, mut brisk) = (Habits::default(), Habits::default());
+    slow.paused(1_400);
+    (0..9).for_each(|_| brisk.answered(false));
+    let settings = s();
+    for text in [
+        "",
+        "Yes.",
+        "I need an appointment.",
+        "I need an appointment",
+        "I need help with my",
+        "It's at three.",
+        "five five five",
+        "It's 7-3-2-1.",
+        "My code is 1001.",
+        "My code is 100104.",
+        "My number is 555 0142",
+        "S, M, I, T",
+        "Smith, S M I",
+        "john at gmail dot com",
+        "twelve Baker Street.",
+    ] {
+        for habits in [Habits::default(), slow, brisk] {
+            for (paused_at, expects) in [(0, WORDS), (text.len(), WORDS), (0, DIGITS)] {
+                let waits = [0.1, 0.3, 0.6, 0.9, TURN_OVER].map(|score| {
+                    let said = Said {
+                        text,
+                        score: Some(score),
+                        paused_at,
+                        pause_ms: 700,
+                        expects,
+                        asked: Asked([Some("Shall I book it?"), None]),
+                        habits,
+                        ..Said::default()
+                    };
+                    silence_ms(&said, &settings)
+                });
+                assert!(waits.is_sorted_by(|a, b| a >= b), "{text:?} {waits:?}");
+                assert!(waits[0] >= settings.complete_ms, "{text:?} {waits:?}");
+                let longest = settings.dictation_ms.max(settings.patience_ms_max);
+                assert!(waits[0] <= longest, "{text:?} {waits:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_words_are_too_strange() {
     let long = "nine ".repeat(4_000);
     for text in [
@@ -315,5 +316,41 @@ fn no_words_are_too_strange() {
                 assert!(silence_ms(&said, &s()) <= s().dictation_ms, "{text:?}");
             }
         }
+    }
+}
+
+#[test]
+fn ordinary_sentences_end_at_once() {
+    for text in [
+        "My name is John Smith.",
+        "Around ten o'clock.",
+        "The first one, please.",
+        "It costs $250.",
+        "On May 5th.",
+        "At 5 pm.",
+        "I live on Baker Street.",
+        "We moved to 12 Baker Street last year.",
+        "My address is the same.",
+        "I sent you an email last week.",
+        "I use Gmail.",
+        "I'm at home right now.",
+        "It's plan B.",
+        "I have a TV.",
+        "What are you talking about?",
+        "I don't know what that is.",
+        "How do you spell that?",
+        "You can reach me on my mobile.",
+        "My order hasn't arrived.",
+        "I would like to.",
+        "So it is.",
+        "Turn it on.",
+        "I am 42 years old.",
+    ] {
+        let said = Said {
+            text,
+            score: Some(0.97),
+            ..Said::default()
+        };
+        check(said, s().complete_ms);
     }
 }

@@ -3,6 +3,7 @@
 use super::Words;
 
 pub(super) const WORDS: Words = Words {
+    zeros: &["zero", "oh", "nought"],
     digits: &[
         "zero", "oh", "nought", "one", "two", "three", "four", "five", "six", "seven", "eight",
         "nine",
