@@ -7,3 +7,4 @@ mod forged;
 mod inbound;
 mod rest;
 mod rig;
+mod whole;

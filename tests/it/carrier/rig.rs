@@ -1,27 +1,34 @@
 //! A town: a server, a client with a number, and the carrier between it and the world.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use axum::serve::Listener;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
     Unit,
 };
 use serde_json::{Value, json};
+use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::api::{Doorway, accept};
 use trunkline::carrier::account::Account;
 use trunkline::carrier::twilio::Twilio;
-use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber};
+use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber, World};
 use trunkline::config::CarriersConfig;
-use trunkline::egress;
+use trunkline::egress::{self, Io, Net};
 use trunkline::store::calls::Call;
 use trunkline::webhooks::Addresses;
 
 use crate::api::rig::{Api, Who, id};
+use crate::session::rig::{Door, WIRE_BYTES};
 
 pub(super) const SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub(super) const TOKEN: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
@@ -46,6 +53,25 @@ pub(super) struct Town {
     _open: watch::Sender<bool>,
 }
 
+/// A network with nothing but the server's door.
+struct Doorstep(mpsc::Sender<DuplexStream>);
+
+impl Net for Doorstep {
+    fn lookup(&self, _: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        async move { Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]) }.boxed()
+    }
+
+    fn connect(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+        let door = self.0.clone();
+        async move {
+            let (ours, theirs) = duplex(WIRE_BYTES);
+            door.send(theirs).await.map_err(io::Error::other)?;
+            Ok(Box::new(ours) as Box<dyn Io>)
+        }
+        .boxed()
+    }
+}
+
 /// An agent that greets the caller by a name and says goodbye.
 pub(super) fn greeter(name: &str) -> Value {
     json!({
@@ -57,7 +83,21 @@ pub(super) fn greeter(name: &str) -> Value {
 }
 
 impl Town {
+    /// One whose server stands at a loopback address.
     pub(super) async fn found() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = format!("http://{}", listener.local_addr().unwrap());
+        Self::found_at(listener, local, World::default()).await
+    }
+
+    /// One whose server is reached by streams in memory alone, at this time of day.
+    pub(super) async fn found_in_memory(unix_ms: i64) -> Self {
+        let (door, visitors) = mpsc::channel(64);
+        let net = Arc::new(Doorstep(door));
+        Self::found_at(Door(visitors), PUBLIC.into(), World { net, unix_ms }).await
+    }
+
+    async fn found_at<L: Listener>(listener: L, local: String, world: World) -> Self {
         let api = Api::open().await;
         let who = api.client().await;
         // The client's own server stands on this machine.
@@ -66,8 +106,6 @@ impl Town {
             ..CarriersConfig::default()
         };
         api.app.carriers.get_or_init(|| carriers);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let local = format!("http://{}", listener.local_addr().unwrap());
         let (open, closed) = watch::channel(false);
         let serving = tokio::spawn(accept(listener, api.router(), Doorway::default(), closed));
         let new = json!({
@@ -86,19 +124,17 @@ impl Town {
             voice_url: addresses.voice(None),
             status_url: addresses.status(None),
         };
-        let carrier = CarrierAccount::open(AccountSetup {
+        let setup = AccountSetup {
             account_sid: SID.into(),
             auth_token: TOKEN.into(),
             api_key: None,
             numbers: [NUMBER, BARE_NUMBER, OTHER_NUMBER].map(own).to_vec(),
             reach: (PUBLIC.into(), local.clone()),
-        })
-        .await
-        .unwrap();
+        };
         Self {
             api,
             who,
-            carrier,
+            carrier: CarrierAccount::open_in(setup, world).await.unwrap(),
             carrier_id,
             agent_id,
             local,

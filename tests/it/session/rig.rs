@@ -28,7 +28,7 @@ use super::stand_in::{StandInEars, StandInVoice};
 use super::tongue;
 
 /// Bytes on their way in one direction; a carrier's socket holds about as much.
-const WIRE_BYTES: usize = 64 * 1024;
+pub(crate) const WIRE_BYTES: usize = 64 * 1024;
 /// Longest that a call of a test may last.
 const CALL_MS_MAX: u64 = 5 * 60 * 1_000;
 
