@@ -21,6 +21,7 @@ use trunkline_core::policy::{self, Allowed, Destination, HoursPack, Request, Ver
 use trunkline_core::token::Direction;
 
 use crate::agent::Agent;
+use crate::ahead::{self, Coming};
 use crate::app::{App, new_call_id};
 use crate::carrier::account::{Account, Unusable};
 use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
@@ -235,7 +236,22 @@ impl Dialer {
             Written::Already { call_id } => return Ok(call_id),
         };
         let place = placement(app, &attempt, allowed.number(), &order);
-        let answer = carrier.place(place).await;
+        let coming = Coming {
+            keys: &order.account.keys,
+            call_id: &attempt.call_id,
+            agent: &order.agent,
+        };
+        let (agent, person) = (&order.agent, Some(allowed.number()));
+        let way = Direction::Outbound;
+        let settings = app.reception.settings(agent, way, person, order.record);
+        // Its place is taken first: the carrier may tell how the call goes before it answers.
+        let opened = ahead::rings(app, &coming, &settings, order.ring);
+        let ((), answer) = futures_util::future::join(opened, carrier.place(place)).await;
+        if let Err(error) = &answer
+            && !error.may_have_acted()
+        {
+            app.ahead.forget(&attempt.call_id);
+        }
         self.note(app, order.account.client, &attempt, carrier.name(), answer)
             .await;
         Ok(attempt.call_id)
@@ -253,24 +269,16 @@ impl Dialer {
         let attempts = app.desk.store.attempts();
         let noted = match answer {
             Ok(call) => attempts.placed(&client, attempt, carrier, &call.id).await,
-            Err(CarrierError::Refused { code, what }) => {
-                tracing::warn!(call.id = %attempt.call_id, code, what, "the carrier refused a call");
-                let now_ms = self.now_ms();
-                attempts
-                    .failed(&client, attempt, "carrier_refused", now_ms)
-                    .await
-            }
-            Err(CarrierError::Busy { .. }) => {
-                let now_ms = self.now_ms();
-                attempts
-                    .failed(&client, attempt, "carrier_busy", now_ms)
-                    .await
-            }
-            Err(error @ (CarrierError::Unknown { .. } | CarrierError::Gone)) => {
+            Err(error) if error.may_have_acted() => {
                 tracing::warn!(call.id = %attempt.call_id, %error, "a call is looked up");
                 let noted = attempts.unknown(&client, &attempt.id).await;
                 self.look_for(app, client, attempt.id.clone());
                 noted
+            }
+            Err(error) => {
+                tracing::warn!(call.id = %attempt.call_id, %error, "a call is not placed");
+                let (reason, now_ms) = (error.reason(), self.now_ms());
+                attempts.failed(&client, attempt, reason, now_ms).await
             }
         };
         if let Err(error) = noted {

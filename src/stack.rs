@@ -143,6 +143,18 @@ impl Stacks {
         judges && self.defaults.voice.is_some()
     }
 
+    /// Whether a call of this agent needs a connection to anybody.
+    pub fn connects_for(&self, agent: &Agent) -> bool {
+        let hears = agent.recogniser.provider.is_some() || self.defaults.recogniser.is_some();
+        let thinks = matches!(agent.mind, MindSpec::Prompt { .. });
+        hears || thinks || self.speaks_elsewhere(agent)
+    }
+
+    /// Whether somebody else than the embedded voice speaks for this agent.
+    pub fn speaks_elsewhere(&self, agent: &Agent) -> bool {
+        agent.voice.provider.is_some() || self.defaults.voice.is_some()
+    }
+
     /// Whether there is anybody to think for this agent.
     pub fn can_think_for(&self, agent: &Agent) -> bool {
         match agent.mind {

@@ -73,14 +73,21 @@ pub async fn media(
         .await;
     let arrival = match received {
         Ok(arrival) => arrival,
-        Err(turned) => return turn_away(&turned),
+        Err(turned) => {
+            app.ahead.forget(&call_id);
+            return turn_away(&turned);
+        }
     };
     let ledger = arrival.ledger.clone();
     let hears_again = arrival.agent.recogniser.second_pass && arrival.keep.is_some();
     let (keys, agent) = (arrival.keys.as_ref(), &arrival.agent);
-    let stack = match app.stacks.for_call(&app.desk, keys, agent).await {
-        Ok(stack) => stack,
-        Err(error) => return not_held(&error),
+    let ahead = keys.and_then(|keys| app.ahead.take(&call_id, keys.id(), agent));
+    let stack = match ahead {
+        Some(stack) => stack,
+        None => match app.stacks.for_call(&app.desk, keys, agent).await {
+            Ok(stack) => stack,
+            Err(error) => return not_held(&error),
+        },
     };
     let means = match app.means(&claims, arrival, stack, &variables) {
         Ok(means) => means,

@@ -86,7 +86,7 @@ pub enum Callee {
     Away,
     /// Cannot be connected.
     Unreachable,
-    /// Lets it ring until the caller gives up.
+    /// Lets it ring, until [`CarrierAccount::pick_up`] or the caller gives up.
     Waits,
 }
 
@@ -122,7 +122,9 @@ pub struct BookedCall {
     /// When it ended, ms since 1970.
     pub ended_ms: Option<i64>,
     status_url: Option<String>,
-    /// What is told there, by Twilio's names of the events.
+    /// Asked what to do once it is answered; empty for a call that came in.
+    answer_url: String,
+    /// What is told to the status address, by Twilio's names of the events.
     events: Vec<String>,
     /// Courses that were told; the next has this number.
     sequence: u32,
@@ -298,6 +300,11 @@ impl CarrierAccount {
     /// The next call of the account's own that was answered: its id and its line.
     pub async fn answered(&mut self) -> Option<(String, Carrier)> {
         self.lines.recv().await
+    }
+
+    /// Somebody answers a call of the account's own that rings: its media comes by [`CarrierAccount::answered`].
+    pub fn pick_up(&self, sid: &str) {
+        tokio::spawn(course::pick_up(Arc::clone(&self.books), sid.to_owned()));
     }
 
     /// A stranger calls one of the account's numbers.

@@ -15,6 +15,8 @@ use trunkline_core::wire::twilio::webhook::{VoiceRequest, Way};
 
 use super::door::{Visit, admit};
 use super::{Addresses, AwaitedCall, CALL, choosing};
+use crate::agent::Agent;
+use crate::ahead::{self, Coming};
 use crate::app::{App, new_call_id};
 use crate::carrier::account::Account;
 use crate::clock;
@@ -79,7 +81,7 @@ pub(super) async fn after(
     let unmet = app.awaited.of_carrier(&carrier_id, call_id);
     xml(match unmet {
         Some(call) => {
-            app.awaited.take(&call.claims.call_id);
+            app.not_coming(&call.claims.call_id);
             sorry("no_socket")
         }
         None => twiml::hang_up(),
@@ -146,14 +148,20 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             |id| (Some(id), variables.clone()),
         ),
     };
-    let Some((agent, variables)) = able(app, account, &number, chosen).await else {
+    let Some((agent_id, agent, variables)) = able(app, account, &number, chosen).await else {
         return Verdict::Sorry("no_agent");
     };
+    let coming = Coming {
+        keys: &account.keys,
+        call_id: &call_id,
+        agent: &agent,
+    };
+    ahead::answered(app, &coming).await;
     Verdict::Connect(Box::new(AwaitedCall {
         claims: Claims {
             call_id,
             client: Some(account.client.as_str().to_owned()),
-            agent,
+            agent: agent_id,
             from: call.from.clone(),
             to: call.to.clone(),
             direction: Direction::Inbound,
@@ -167,13 +175,13 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
     }))
 }
 
-/// The agent that was chosen with its variables, or else the number's own without any, if it can hold a call.
+/// The agent that was chosen, by its id, with its variables; or else the number's own without any, if it can hold a call.
 async fn able(
     app: &App,
     account: &Account,
     number: &Number,
     (chosen, variables): (Option<String>, BTreeMap<String, String>),
-) -> Option<(String, BTreeMap<String, String>)> {
+) -> Option<(String, Arc<Agent>, BTreeMap<String, String>)> {
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
@@ -183,7 +191,7 @@ async fn able(
             .await;
         let problem = match found {
             Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {
-                Ok(()) => return Some((agent_id, variables)),
+                Ok(()) => return Some((agent_id, agent, variables)),
                 Err(error) => error.to_string(),
             },
             Err(turned) => turned.to_string(),

@@ -228,6 +228,7 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
         answered_ms: None,
         ended_ms: None,
         status_url: Some(number.status_url.clone()).filter(|url| !url.is_empty()),
+        answer_url: String::new(),
         // Of a call that came in, only the end is told.
         events: vec![event_of(Status::Completed).into()],
         sequence: 0,
@@ -275,23 +276,26 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
 }
 
 /// A call of the account's own, from the queue to its end.
-pub(super) async fn dial(books: Arc<Books>, sid: String, answer_url: String, callee: Callee) {
+pub(super) async fn dial(books: Arc<Books>, sid: String, callee: Callee) {
     turn(&books, &sid, Status::Initiated).await;
     turn(&books, &sid, Status::Ringing).await;
     let over = match callee {
         Callee::Waits => return,
-        Callee::Busy => Some(Status::Busy),
-        Callee::Away => Some(Status::NoAnswer),
-        Callee::Unreachable => Some(Status::Failed),
-        Callee::Answers => None,
+        Callee::Answers => return pick_up(books, sid).await,
+        Callee::Busy => Status::Busy,
+        Callee::Away => Status::NoAnswer,
+        Callee::Unreachable => Status::Failed,
     };
-    if let Some(status) = over {
-        turn(&books, &sid, status).await;
-        return;
-    }
+    turn(&books, &sid, over).await;
+}
+
+/// Somebody answers a call that rings.
+pub(super) async fn pick_up(books: Arc<Books>, sid: String) {
     if !turn(&books, &sid, Status::InProgress).await {
         return;
     }
+    let call = books.lock().calls.get(&sid).cloned();
+    let answer_url = call.map(|call| call.answer_url).unwrap_or_default();
     let told = instructions(&books, &answer_url, &sid).await;
     let Ok(told) = told else {
         turn(&books, &sid, Status::Failed).await;

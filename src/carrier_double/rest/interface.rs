@@ -157,6 +157,7 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
         answered_ms: None,
         ended_ms: None,
         status_url: form.first("StatusCallback").map(str::to_owned),
+        answer_url: url.to_owned(),
         events: events(form),
         sequence: 0,
         media: None,
@@ -167,7 +168,7 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
         open.calls.insert(sid.clone(), call);
         open.callee
     };
-    tokio::spawn(course::dial(Arc::clone(books), sid, url.to_owned(), callee));
+    tokio::spawn(course::dial(Arc::clone(books), sid, callee));
     json_answer(201, &shown)
 }
 

@@ -19,11 +19,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::api::{Doorway, accept};
+use trunkline::carrier::Carrier;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::twilio::Twilio;
 use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber, World};
+use trunkline::clock;
 use trunkline::config::CarriersConfig;
-use trunkline::egress::{self, Io, Net};
+use trunkline::dial::{Dialer, Reach};
+use trunkline::egress::{self, EgressError, Io, Net};
 use trunkline::store::calls::Call;
 use trunkline::webhooks::Addresses;
 
@@ -38,6 +41,8 @@ pub(super) const BARE_NUMBER: &str = "+15005550009";
 /// A number at the carrier that the client has not told the server.
 pub(super) const OTHER_NUMBER: &str = "+15005550012";
 pub(super) const STRANGER: &str = "+14155550100";
+/// Tuesday noon in New York; in California it is nine o'clock.
+pub(super) const NOON_MS: i64 = 1_795_539_600_000;
 /// How carriers reach the server.
 pub(super) const PUBLIC: &str = "https://trunkline.test";
 
@@ -51,6 +56,16 @@ pub(super) struct Town {
     pub(super) local: String,
     _serving: JoinHandle<()>,
     _open: watch::Sender<bool>,
+}
+
+/// The account's interface at the double's address.
+struct ToDouble(String);
+
+impl Reach for ToDouble {
+    fn carrier(&self, account: &Account) -> Result<Arc<dyn Carrier>, EgressError> {
+        let http = egress::client().map_err(|error| EgressError::Tls(error.to_string()))?;
+        Ok(Arc::new(account.carrier(http, Some(&self.0))))
+    }
 }
 
 /// A network with nothing but the server's door.
@@ -87,18 +102,18 @@ impl Town {
     pub(super) async fn found() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = format!("http://{}", listener.local_addr().unwrap());
-        Self::found_at(listener, local, World::default()).await
+        Self::found_at(Api::open().await, listener, local, World::default()).await
     }
 
     /// One whose server is reached by streams in memory alone, at this time of day.
-    pub(super) async fn found_in_memory(unix_ms: i64) -> Self {
+    pub(super) async fn found_in_memory(api: Api, unix_ms: i64) -> Self {
         let (door, visitors) = mpsc::channel(64);
         let net = Arc::new(Doorstep(door));
-        Self::found_at(Door(visitors), PUBLIC.into(), World { net, unix_ms }).await
+        let world = World { net, unix_ms };
+        Self::found_at(api, Door(visitors), PUBLIC.into(), world).await
     }
 
-    async fn found_at<L: Listener>(listener: L, local: String, world: World) -> Self {
-        let api = Api::open().await;
+    async fn found_at<L: Listener>(api: Api, listener: L, local: String, world: World) -> Self {
         let who = api.client().await;
         // The client's own server stands on this machine.
         let carriers = CarriersConfig {
@@ -141,6 +156,35 @@ impl Town {
             _serving: serving,
             _open: open,
         }
+    }
+
+    /// The client may call all of North America by the double's own interface, from `unix_ms` on by the timers' clock.
+    pub(super) async fn may_call(&self, unix_ms: i64) {
+        let reach = Arc::new(ToDouble(self.carrier.base_url()));
+        let began = clock::timer_now();
+        let now_ms = move || {
+            let since = clock::timer_now().saturating_duration_since(began);
+            unix_ms + i64::try_from(since.as_millis()).unwrap()
+        };
+        let dialer = || Dialer::new(reach, now_ms);
+        self.api.app.dialer.get_or_init(dialer);
+        let allowed = json!({ "destinations": ["+1"] });
+        let secret = Some(self.who.secret.as_str());
+        let put = self.api.ask(secret, "PUT", "/v1/policy", &allowed, &[]);
+        put.await.fine();
+    }
+
+    /// Has the client's number answered by another agent: the agent's id.
+    pub(super) async fn answer_by(&self, agent: &Value) -> String {
+        let (api, who) = (&self.api, &self.who);
+        let agent_id = id(&api.post(who, "/v1/agents", agent).await.made());
+        let numbers = api.get(who, "/v1/numbers").await.fine();
+        let mut numbers = numbers["data"].as_array().unwrap().iter();
+        let number = numbers.find(|row| row["number"] == NUMBER).unwrap();
+        let path = format!("/v1/numbers/{}", id(number));
+        let change = json!({ "agent_id": agent_id });
+        api.patch(who, &path, &change).await.fine();
+        agent_id
     }
 
     pub(super) fn addresses(&self) -> Addresses {

@@ -1,26 +1,18 @@
 //! Calls from their first request to the last row, in both directions, with nothing left out: the client's API, the
 //! policy, the carrier's REST interface, its signed webhooks, its media, a conversation, and what is kept of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use trunkline::carrier::Carrier as Rest;
-use trunkline::carrier::account::Account;
 use trunkline::carrier_double::rest::{Delivery, Rung};
 use trunkline::carrier_double::{Carrier, Ending, Speech};
-use trunkline::clock;
-use trunkline::dial::{Dialer, Reach};
-use trunkline::egress::{self, EgressError};
 use trunkline::store::attempts::AttemptState;
 
-use super::rig::{NUMBER, STRANGER, Town};
-use crate::api::rig::id;
+use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
+use crate::api::rig::{Api, id};
 use crate::session::rig::{heard, speech, unhurried};
 
-/// Tuesday noon in New York.
-const NOON_MS: i64 = 1_795_539_600_000;
-/// In New York; in California it is nine o'clock.
+/// In New York.
 const CALLED: [&str; 2] = ["+12125550137", "+12125550138"];
 /// Longer than anything here takes; it passes only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,16 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const YES: &str = "yes please";
 const DAY: &str = "Wednesday suits my grandmother";
 const GOODBYE: &str = "Wonderful, Wednesday. Goodbye!";
-
-/// The account's interface at the double's address.
-struct ToDouble(String);
-
-impl Reach for ToDouble {
-    fn carrier(&self, account: &Account) -> Result<Arc<dyn Rest>, EgressError> {
-        let http = egress::client().map_err(|error| EgressError::Tls(error.to_string()))?;
-        Ok(Arc::new(account.carrier(http, Some(&self.0))))
-    }
-}
 
 /// Asks for a yes, and then for a day.
 fn booker() -> Value {
@@ -67,27 +49,9 @@ end = true
 
 /// A town at noon, whose number is answered by the booker, and who may call in North America.
 async fn town() -> (Town, String) {
-    let town = Town::found_in_memory(NOON_MS).await;
-    let (api, who) = (&town.api, &town.who);
-    let reach = Arc::new(ToDouble(town.carrier.base_url()));
-    let began = clock::timer_now();
-    let now_ms = move || {
-        let since = clock::timer_now().saturating_duration_since(began);
-        NOON_MS + i64::try_from(since.as_millis()).unwrap()
-    };
-    api.app.dialer.get_or_init(|| Dialer::new(reach, now_ms));
-    let allowed = json!({ "destinations": ["+1"] });
-    let secret = Some(who.secret.as_str());
-    api.ask(secret, "PUT", "/v1/policy", &allowed, &[])
-        .await
-        .fine();
-    let agent_id = id(&api.post(who, "/v1/agents", &booker()).await.made());
-    let numbers = api.get(who, "/v1/numbers").await.fine();
-    let number = numbers["data"].as_array().unwrap().iter();
-    let number = number.clone().find(|row| row["number"] == NUMBER).unwrap();
-    let change = json!({ "agent_id": agent_id });
-    let path = format!("/v1/numbers/{}", id(number));
-    api.patch(who, &path, &change).await.fine();
+    let town = Town::found_in_memory(Api::open().await, NOON_MS).await;
+    town.may_call(NOON_MS).await;
+    let agent_id = town.answer_by(&booker()).await;
     (town, agent_id)
 }
 

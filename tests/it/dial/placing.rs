@@ -175,6 +175,7 @@ async fn a_call_that_the_carrier_does_not_take_ends_with_the_reason() {
     for (mood, reason) in [
         (Mood::Refuses, "carrier_refused"),
         (Mood::IsBusy, "carrier_busy"),
+        (Mood::IsAway, "carrier_unreachable"),
     ] {
         office.carrier.set(mood);
         let call = office.place(TO).await.made();
@@ -184,7 +185,7 @@ async fn a_call_that_the_carrier_does_not_take_ends_with_the_reason() {
         assert_eq!(call["ended_reason"], reason);
     }
     office.settled().await;
-    assert_eq!(office.carrier.asked(), 2, "nothing is dialled again");
+    assert_eq!(office.carrier.asked(), 3, "nothing is dialled again");
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub(super) enum Mood {
     Accepts,
     Refuses,
     IsBusy,
+    IsAway,
     /// It takes the call on, and its answer is lost.
     AcceptsAndIsLost,
     /// The request never reaches it.
@@ -124,6 +125,7 @@ impl Carrier for StandIn {
                 what: "a test".into(),
             }),
             Mood::IsBusy => Err(CarrierError::Busy { retry_after: None }),
+            Mood::IsAway => Err(CarrierError::Unreachable),
             Mood::IsLost => Err(lost),
             Mood::AcceptsAndIsLost => {
                 self.take(call);
