@@ -186,13 +186,13 @@ impl App {
         }
     }
 
-    /// Room for one call more, held until dropped. Calls that ask nothing of the embedded speech are bounded by their
-    /// number alone.
-    pub fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+    /// Room for one call more of this agent, held until dropped. Calls that ask nothing of the embedded speech are bounded
+    /// by their number alone.
+    pub fn admit(&self, agent: &Agent) -> Result<Box<dyn Send>, Busy> {
         if self.tasks.len() >= CALLS_MAX {
             return Err(Busy);
         }
-        match self.stacks.is_elsewhere() {
+        match self.stacks.is_elsewhere(agent) {
             true => Ok(Box::new(())),
             false => self.ears.admit(),
         }

@@ -61,6 +61,14 @@ pub enum Turned {
     Unopened(#[from] Unopened),
 }
 
+/// A call that may come in.
+pub struct Expected {
+    /// The keys of whose call it is; absent on a server that nobody set up for a client.
+    pub keys: Option<ClientKeys>,
+    /// Who answers.
+    pub agent: Arc<Agent>,
+}
+
 /// A call that has come in, before its first sound.
 pub struct Arrival {
     /// The keys of whose call it is; absent on a server that nobody set up for a client.
@@ -97,14 +105,8 @@ impl Reception {
         }
     }
 
-    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
-    pub async fn receive(
-        &self,
-        desk: &Arc<Desk>,
-        claims: &Claims,
-        call_id: &str,
-        carrier_call_id: Option<String>,
-    ) -> Result<Arrival, Turned> {
+    /// Whose call that of these claims is, and who answers it.
+    pub async fn expected(&self, desk: &Desk, claims: &Claims) -> Result<Expected, Turned> {
         let whose = match &claims.client {
             Some(named) => Unnamed::Of(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
             None => desk.unnamed(),
@@ -113,7 +115,10 @@ impl Reception {
             Unnamed::Of(client) => client,
             Unnamed::Unclear => return Err(Turned::WhichClient),
             // A server that nobody set up for a client holds calls and keeps nothing.
-            Unnamed::Nobody => return self.unkept(claims),
+            Unnamed::Nobody => {
+                let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
+                return Ok(Expected { keys: None, agent });
+            }
         };
         let row = desk.store.clients().find(&client).await;
         let row = row.map_err(Turned::Store)?;
@@ -125,21 +130,34 @@ impl Reception {
             keys => keys?,
         };
         let agent = self.agent(desk, &keys, &claims.agent).await?;
+        Ok(Expected {
+            keys: Some(keys),
+            agent,
+        })
+    }
+
+    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
+    pub async fn receive(
+        &self,
+        desk: &Arc<Desk>,
+        claims: &Claims,
+        Expected { keys, agent }: Expected,
+        call_id: &str,
+        carrier_call_id: Option<String>,
+    ) -> Result<Arrival, Turned> {
+        let Some(keys) = keys else {
+            return Ok(Arrival {
+                keys: None,
+                agent,
+                mode: Mode::NoRecord,
+                keep: None,
+                controls: None,
+                ledger: None,
+            });
+        };
         let carrier = (TWILIO, carrier_call_id);
         self.keep(desk, &keys, claims, call_id, agent, carrier)
             .await
-    }
-
-    fn unkept(&self, claims: &Claims) -> Result<Arrival, Turned> {
-        let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
-        Ok(Arrival {
-            keys: None,
-            agent,
-            mode: Mode::NoRecord,
-            keep: None,
-            controls: None,
-            ledger: None,
-        })
     }
 
     /// The agent of a name or id, as this client may use it.

@@ -47,7 +47,11 @@ pub async fn media(
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
-    let room = match app.admit() {
+    let expected = match app.reception.expected(&app.desk, &claims).await {
+        Ok(expected) => expected,
+        Err(turned) => return turn_away(&turned),
+    };
+    let room = match app.admit(&expected.agent) {
         Ok(room) => room,
         Err(busy) => {
             tracing::warn!("call refused: {busy}");
@@ -69,7 +73,7 @@ pub async fn media(
         .unwrap_or_default();
     let received = app
         .reception
-        .receive(&app.desk, &claims, &call_id, carrier_call_id)
+        .receive(&app.desk, &claims, expected, &call_id, carrier_call_id)
         .await;
     let arrival = match received {
         Ok(arrival) => arrival,

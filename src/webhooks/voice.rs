@@ -56,7 +56,7 @@ pub(super) async fn voice(
     let verdict = match (known, call.way) {
         // Asked again, since our answer was lost: it stays the same.
         (Some(awaited), _) => Verdict::Connect(Box::new(awaited)),
-        (None, Way::Outbound) => answered(&app, &visit, &call),
+        (None, Way::Outbound) => answered(&app, &visit, &call).await,
         (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
     };
     let twiml = match verdict {
@@ -98,19 +98,35 @@ fn xml(twiml: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response()
 }
 
-/// Whether another call can be held now.
-fn has_room(app: &App) -> bool {
-    !*app.draining.borrow() && app.admit().is_ok()
+/// Why nobody takes a call.
+enum Untaken {
+    /// There is no room for a call of the agent's.
+    Busy,
+    /// There is no agent who can.
+    NoAgent,
+}
+
+fn busy() -> Verdict {
+    counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
+    Verdict::Reject(Reject::Busy)
 }
 
 /// One of ours: who speaks was settled before it was placed.
-fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
+async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
     let call_id = visit.query.first(CALL).unwrap_or_default();
     let awaited = app.awaited.find(call_id);
     let Some(awaited) = awaited.filter(|awaited| awaited.carrier_id == visit.account.id) else {
         return Verdict::Sorry("unknown_call");
     };
-    if !has_room(app) {
+    let keys = &visit.account.keys;
+    let agent = app
+        .reception
+        .agent(&app.desk, keys, &awaited.claims.agent)
+        .await;
+    let Ok(agent) = agent else {
+        return Verdict::Sorry("no_agent");
+    };
+    if *app.draining.borrow() || app.admit(&agent).is_err() {
         return Verdict::Sorry("busy");
     }
     Verdict::Connect(Box::new(AwaitedCall {
@@ -120,9 +136,8 @@ fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
 }
 
 async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict {
-    if !has_room(app) {
-        counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
-        return Verdict::Reject(Reject::Busy);
+    if *app.draining.borrow() {
+        return busy();
     }
     let Some(to) = &call.to else {
         return Verdict::Reject(Reject::Rejected);
@@ -148,8 +163,10 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             |id| (Some(id), variables.clone()),
         ),
     };
-    let Some((agent_id, agent, variables)) = able(app, account, &number, chosen).await else {
-        return Verdict::Sorry("no_agent");
+    let (agent_id, agent, variables) = match able(app, account, &number, chosen).await {
+        Ok(able) => able,
+        Err(Untaken::Busy) => return busy(),
+        Err(Untaken::NoAgent) => return Verdict::Sorry("no_agent"),
     };
     let coming = Coming {
         keys: &account.keys,
@@ -181,7 +198,7 @@ async fn able(
     account: &Account,
     number: &Number,
     (chosen, variables): (Option<String>, BTreeMap<String, String>),
-) -> Option<(String, Arc<Agent>, BTreeMap<String, String>)> {
+) -> Result<(String, Arc<Agent>, BTreeMap<String, String>), Untaken> {
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
@@ -191,14 +208,15 @@ async fn able(
             .await;
         let problem = match found {
             Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {
-                Ok(()) => return Some((agent_id, agent, variables)),
+                Ok(()) if app.admit(&agent).is_err() => return Err(Untaken::Busy),
+                Ok(()) => return Ok((agent_id, agent, variables)),
                 Err(error) => error.to_string(),
             },
             Err(turned) => turned.to_string(),
         };
         tracing::warn!(agent = %agent_id, problem, "an agent cannot take a call that came in");
     }
-    None
+    Err(Untaken::NoAgent)
 }
 
 /// Awaits the call's socket, and tells the carrier where it is.

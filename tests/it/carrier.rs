@@ -8,4 +8,5 @@ mod forged;
 mod inbound;
 mod rest;
 mod rig;
+mod room;
 mod whole;

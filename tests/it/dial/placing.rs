@@ -245,10 +245,13 @@ async fn the_answered_call_is_the_one_that_was_placed_and_is_held_once() {
         office.answered(&place, &carrier_call_id).await;
         let app = &office.api.app;
         let awaited = app.awaited.take(&call_id).unwrap();
-        let receive = || {
+        let receive = async || {
             let carrier_call_id = awaited.carrier_call_id.clone();
-            app.reception
-                .receive(&app.desk, &awaited.claims, &call_id, carrier_call_id)
+            let (reception, claims) = (&app.reception, &awaited.claims);
+            let expected = reception.expected(&app.desk, claims).await?;
+            reception
+                .receive(&app.desk, claims, expected, &call_id, carrier_call_id)
+                .await
         };
         let arrival = receive().await.unwrap();
         assert_eq!(arrival.mode != Mode::NoRecord, may_record);
@@ -275,8 +278,15 @@ async fn a_call_that_is_over_is_not_held() {
     let awaited = app.awaited.find(&call_id).unwrap();
     office.told(&place, &carrier_call_id, "canceled").await;
     let reception = &app.reception;
+    let expected = reception.expected(&app.desk, &awaited.claims).await;
     let received = reception
-        .receive(&app.desk, &awaited.claims, &call_id, None)
+        .receive(
+            &app.desk,
+            &awaited.claims,
+            expected.unwrap(),
+            &call_id,
+            None,
+        )
         .await;
     assert!(matches!(received, Err(Turned::Used)));
 }
