@@ -22,7 +22,7 @@ use trunkline_core::token::Direction;
 
 use crate::agent::Agent;
 use crate::ahead::{self, Coming};
-use crate::app::{App, new_call_id};
+use crate::app::App;
 use crate::carrier::account::{Account, Unusable};
 use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
 use crate::desk::{self, Side};
@@ -77,6 +77,8 @@ pub struct Dialer {
 
 /// A call to be placed.
 pub struct Order {
+    /// Its id: there can be one call of it, across crashes.
+    pub call_id: String,
     /// Who speaks.
     pub agent: Arc<Agent>,
     /// The client's number that calls.
@@ -93,8 +95,6 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
-    /// The hash of the Idempotency-Key with which it was asked for: one key makes one call, across crashes.
-    pub request: Option<[u8; 32]>,
 }
 
 /// Who may be called is asked about.
@@ -218,23 +218,20 @@ impl Dialer {
         }))
     }
 
-    /// Places a call that is allowed. The call's id: from now on there is a row of it, whatever the carrier says.
+    /// Places a call that is allowed. From then on there is a row of it, whatever the carrier says.
     pub async fn dial(
         &self,
         app: &Arc<App>,
         allowed: Allowed,
         order: Order,
-    ) -> Result<String, NotDialled> {
+    ) -> Result<(), NotDialled> {
         let now_ms = self.now_ms();
         if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
             return Err(NotDialled::Stale);
         }
         // Whoever cannot be asked is not written down as asked.
         let carrier = self.reach.carrier(&order.account)?;
-        let attempt = match write(&app.desk, &allowed, &order, now_ms).await? {
-            Written::New(attempt) => *attempt,
-            Written::Already { call_id } => return Ok(call_id),
-        };
+        let attempt = write(&app.desk, &allowed, &order, now_ms).await?;
         let place = placement(app, &attempt, allowed.number(), &order);
         let coming = Coming {
             keys: &order.account.keys,
@@ -254,7 +251,7 @@ impl Dialer {
         }
         self.note(app, order.account.client, &attempt, carrier.name(), answer)
             .await;
-        Ok(attempt.call_id)
+        Ok(())
     }
 
     /// What the carrier said is noted; what it did not say is looked up in time.
@@ -348,24 +345,16 @@ async fn is_suppressed(
     Ok(found.is_some())
 }
 
-/// What is on the disk.
-enum Written {
-    /// The attempt, of which the carrier has heard nothing.
-    New(Box<Attempt>),
-    /// The call that the same request made before.
-    Already { call_id: String },
-}
-
-/// Writes the call and the attempt down.
+/// Writes the call and the attempt down, of which the carrier has heard nothing.
 async fn write(
     desk: &Desk,
     allowed: &Allowed,
     order: &Order,
     now_ms: i64,
-) -> Result<Written, NotDialled> {
+) -> Result<Attempt, NotDialled> {
     let (keys, to) = (&order.account.keys, allowed.number());
     let subject = keys.subject(Some(to)).await?;
-    let (call_id, id) = (new_call_id(), ids::new_id("att"));
+    let (call_id, id) = (order.call_id.clone(), ids::new_id("att"));
     let plan = Plan {
         from: order.from.clone(),
         to: to.clone(),
@@ -410,14 +399,12 @@ async fn write(
         suppression: desk::suppression_index(keys, to),
         platform_suppression: desk.platform_suppression_index(to),
         asked_ms: now_ms,
-        request: order.request,
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
-        Begun::Already { call_id } => Ok(Written::Already { call_id }),
-        Begun::Ask => Ok(Written::New(Box::new(Attempt {
+        Begun::Ask => Ok(Attempt {
             id,
             call_id,
             carrier_id: new.carrier_id,
@@ -429,7 +416,7 @@ async fn write(
             carrier_call_id: None,
             failure: None,
             asked_ms: now_ms,
-        }))),
+        }),
     }
 }
 

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use trunkline::app::new_call_id;
+use trunkline::clock;
 use trunkline::reception::Turned;
+use trunkline::store::idempotency::{Begun, LOST_AFTER_MS};
 use trunkline_core::consent::Mode;
 
 use super::rig::{AUTH_TOKEN, FROM, Mood, Office, agent};
@@ -160,13 +164,28 @@ async fn the_same_request_places_one_call() {
 #[tokio::test]
 async fn the_same_request_places_one_call_even_if_its_answer_was_lost_with_the_server() {
     let office = Office::open().await;
-    let first = office.place_with_key(TO, "k-1").await.made();
-    // As after a crash in the midst of the request: nothing of the key is known any more.
-    let purged = office.api.app.desk.store.system().purge(i64::MAX / 2).await;
-    assert!(purged.unwrap() >= 1);
-    let second = office.place_with_key(TO, "k-1").await;
-    assert_eq!(second.made()["id"], first["id"]);
-    assert_eq!((office.carrier.asked(), office.calls().await), (1, 1));
+    let hash = Sha256::new()
+        .chain_update("/v1/calls")
+        .chain_update([0])
+        .chain_update(office.call(TO).to_string());
+    let hash: [u8; 32] = hash.finalize().into();
+    let keys = office.api.app.desk.store.idempotency();
+    let long_ago_ms = clock::unix_ms() - LOST_AFTER_MS - 1_000;
+    let lost = async |key: &str, call_id: &str| {
+        let (client, path) = (&office.who.client, "/v1/calls");
+        let begun = keys.begin(client, path, key, &hash, Some(call_id), long_ago_ms);
+        assert!(matches!(begun.await.unwrap(), Begun::Do(_)));
+    };
+    // Before it was written down: it is placed now, as the call that it was to be.
+    let first = new_call_id();
+    lost("k-1", &first).await;
+    assert_eq!(id(&office.place_with_key(TO, "k-1").await.made()), first);
+    // After it was placed: nobody is asked again, neither the policy nor the carrier.
+    let second = id(&office.place(TO).await.made());
+    lost("k-2", &second).await;
+    office.suppress(TO).await;
+    assert_eq!(id(&office.place_with_key(TO, "k-2").await.made()), second);
+    assert_eq!((office.carrier.asked(), office.calls().await), (2, 2));
 }
 
 #[tokio::test]
