@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use trunkline::api::Rate;
-use trunkline::carrier_double::rest::{Callee, Rung};
+use trunkline::carrier_double::Carrier;
+use trunkline::carrier_double::rest::{Callee, Fault, Rung};
 use trunkline::config::Config;
 use trunkline::egress::{Egress, Io, Net};
 use trunkline::providers::Providers;
@@ -175,6 +177,12 @@ model = "m"
     (town, agent_id, seen)
 }
 
+/// The line of the next call that was answered.
+async fn answered(town: &mut Town) -> Carrier {
+    let answered = unhurried(timeout(PATIENCE, town.carrier.answered())).await;
+    answered.expect("nobody answered").unwrap().1
+}
+
 /// Places a call that rings: the carrier's id of it, and ours.
 async fn place(town: &Town, agent_id: &str) -> (String, String) {
     let call = json!({ "to": TO, "from": NUMBER, "agent_id": agent_id });
@@ -184,10 +192,8 @@ async fn place(town: &Town, agent_id: &str) -> (String, String) {
 }
 
 async fn until(seen: &mut watch::Receiver<Opened>, holds: impl Fn(&Opened) -> bool) -> Opened {
-    unhurried(seen.wait_for(|opened| holds(opened)))
-        .await
-        .unwrap()
-        .clone()
+    let found = unhurried(timeout(PATIENCE, seen.wait_for(|opened| holds(opened)))).await;
+    found.expect("it never was so").unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +216,7 @@ async fn what_a_call_needs_is_open_before_its_media_socket() {
     assert_eq!(ringing.voices()[0].texts[0], OPENING);
 
     town.carrier.pick_up(&sid);
-    let (_, mut line) = unhurried(town.carrier.answered()).await.unwrap();
+    let mut line = answered(&mut town).await;
     line.wait_agent_speaking_ms(100).await.unwrap();
     line.wait_until_agent_quiet(700).await.unwrap();
     let words = heard(&line.finish().await.unwrap());
@@ -252,8 +258,7 @@ async fn nothing_stays_open_for_a_call_that_does_not_come() {
     assert_eq!(told.status, 202);
     until(&mut seen, |opened| opened.open() == 0).await;
     assert_eq!(town.api.app.ahead.count(), 0);
-    town.carrier
-        .order([trunkline::carrier_double::rest::Fault::TooMany(9)]);
+    town.carrier.order([Fault::TooMany(9)]);
     place(&town, &agent_id).await;
     assert_eq!(town.api.app.ahead.count(), 0);
     until(&mut seen, |opened| opened.open() == 0).await;

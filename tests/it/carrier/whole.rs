@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use trunkline::carrier_double::rest::{Delivery, Rung};
 use trunkline::carrier_double::{Carrier, Ending, Speech};
 use trunkline::store::attempts::AttemptState;
@@ -149,7 +150,8 @@ async fn calls_are_held_from_their_request_to_their_rows_in_both_directions() {
     {
         town.carrier.delivery(delivery);
         let call_id = place(&town, &agent_id, to).await;
-        let (sid, line) = unhurried(town.carrier.answered()).await.unwrap();
+        let answered = unhurried(timeout(PATIENCE, town.carrier.answered())).await;
+        let (sid, line) = answered.expect("nobody answered").unwrap();
         let path = format!("/v1/calls/{call_id}");
         let row = unhurried(town.api.get(&town.who, &path)).await.fine();
         let live = (&row["status"], &row["live"]);
