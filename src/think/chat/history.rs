@@ -69,6 +69,7 @@ impl History {
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
+            | Note::TakenOver { .. }
             | Note::Ended { .. } => {}
         }
     }
