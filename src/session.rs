@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
-use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
+use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Stage, Timer};
 use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
@@ -266,6 +266,9 @@ impl Session {
 
     fn streamed(&mut self, event: SttEvent) {
         let now = self.now();
+        if let Some(vendor) = self.listening.taken_over() {
+            self.taken_over(Stage::Ears, vendor);
+        }
         self.listening.streamed(now, event);
         self.drive_listening();
     }
@@ -336,6 +339,12 @@ impl Session {
         if let Some(controls) = &self.controls {
             controls.set_full(self.call.takes_no_say());
         }
+    }
+
+    /// Another provider does the work of a stage from now on.
+    fn taken_over(&mut self, stage: Stage, vendor: &'static str) {
+        let at = self.now();
+        self.note(Note::TakenOver { stage, vendor, at });
     }
 
     fn done(&mut self, done: Done) {
@@ -419,6 +428,10 @@ impl Session {
             Note::StageFailed { stage, .. } => {
                 metrics::stage_failed(*stage);
                 tracing::warn!(?stage, "stage failed");
+            }
+            Note::TakenOver { stage, vendor, .. } => {
+                metrics::taken_over(*stage, vendor);
+                tracing::warn!(?stage, vendor, "another provider takes over");
             }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),

@@ -305,6 +305,7 @@ async fn own(
         vendor,
         account: Account {
             whose: Whose::Client,
+            owner: keys.id().as_str().to_owned(),
             base_url: settings.base_url,
             key: open("providers.secret", &row.secret)?,
         },

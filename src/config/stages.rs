@@ -86,6 +86,7 @@ impl StageConfig {
             vendor,
             account: Account {
                 whose: Whose::Operator,
+                owner: String::new(),
                 base_url: self.base_url.clone(),
                 key: self.api_key.clone().unwrap_or_default(),
             },
