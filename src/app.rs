@@ -98,7 +98,7 @@ pub struct Parts {
 impl App {
     /// A server that does not listen yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let voice = Arc::clone(&parts.voice);
+        let (ears, voice) = (Arc::clone(&parts.ears), Arc::clone(&parts.voice));
         Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
@@ -116,7 +116,7 @@ impl App {
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
-            stacks: Stacks::new(parts.providers, voice, parts.defaults),
+            stacks: Stacks::new(parts.providers, ears, voice, parts.defaults),
         })
     }
 
@@ -218,22 +218,19 @@ impl App {
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
-        let mind = match (&agent.mind, stack.chat) {
-            (MindSpec::Prompt { prompt, greeting }, Some((http, chat))) => {
-                Mind::Chat(ChatMind::new(
-                    http,
-                    chat,
-                    &prompt.fill(&vars),
-                    greeting.as_ref().map(|greeting| greeting.fill(&vars)),
-                ))
-            }
+        let mind = match (&agent.mind, stack.models) {
+            (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
+                models,
+                &prompt.fill(&vars),
+                greeting.as_ref().map(|greeting| greeting.fill(&vars)),
+            )),
             (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
             (MindSpec::Flow(flow), _) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
             hearing: stack.hearing,
-            voice: stack.voice,
+            voices: stack.voices,
             speed: agent.speed,
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,

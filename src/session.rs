@@ -34,6 +34,7 @@ use crate::line::Line;
 use crate::live::{Control, Controls};
 use crate::metrics;
 use crate::provider::{Ears, Hearing, Voice};
+use crate::succession::Succession;
 use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
@@ -50,8 +51,8 @@ pub struct Means {
     pub ears: Arc<dyn Ears>,
     /// Who makes words of what the caller says.
     pub hearing: Hearing,
-    /// The speaking stage.
-    pub voice: Arc<dyn Voice>,
+    /// Who speaks, and who takes over.
+    pub voices: Succession<Arc<dyn Voice>>,
     /// Voice's pace; 1 is its own.
     pub speed: f32,
     /// The call's settings.
@@ -130,7 +131,7 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voice, means.speed, means.keep.is_some()),
+            speaking: Speaking::new(means.voices, means.speed, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,
@@ -372,6 +373,9 @@ impl Session {
         self.perform_all();
         loop {
             self.speaking.poll(self.now().ms(), &mut self.line);
+            if let Some(vendor) = self.speaking.taken_over() {
+                self.taken_over(Stage::Voice, vendor);
+            }
             let Some(event) = self
                 .speaking
                 .next_event()
@@ -473,8 +477,10 @@ impl Session {
     }
 
     fn thought(&mut self, reply: trunkline_core::call::ReplyId, thought: crate::think::Thought) {
-        let event = thinking::event(reply, thought);
-        self.drive(Some(event));
+        match thinking::event(reply, thought) {
+            Ok(event) => self.drive(Some(event)),
+            Err(vendor) => self.taken_over(Stage::Mind, vendor),
+        }
     }
 }
 

@@ -127,7 +127,13 @@ mod tests {
         };
         let failed = |was_useful| lost(TroubleKind::Server, was_useful, 0);
         assert_eq!(after(&[failed(false), failed(false)]), [true, false]);
-        let useful = [failed(true), failed(true), failed(false), failed(true), failed(false)];
+        let useful = [
+            failed(true),
+            failed(true),
+            failed(false),
+            failed(true),
+            failed(false),
+        ];
         assert_eq!(after(&useful), [true; 5]);
         let mut stalled = failed(true);
         stalled.has_stalled = true;

@@ -160,7 +160,11 @@ impl Inner {
             return;
         };
         let (provider, kind) = (self.vendor, self.kind.code());
-        let whose = if self.is_clients { "client" } else { "operator" };
+        let whose = if self.is_clients {
+            "client"
+        } else {
+            "operator"
+        };
         let to = change.code();
         counter!("trunkline_circuit_changes_total", "provider" => provider, "kind" => kind, "to" => to)
             .increment(1);

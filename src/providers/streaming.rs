@@ -152,13 +152,24 @@ async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
         let way = &ways[rota.at()];
         let lost = match way {
             Way::Socket { hop, codec } => {
-                Box::pin(by_socket(hop, codec, &shared, rota.has_next(), &mut is_ready_told)).await
+                Box::pin(by_socket(
+                    hop,
+                    codec,
+                    &shared,
+                    rota.has_next(),
+                    &mut is_ready_told,
+                ))
+                .await
             }
             Way::Utterances(utterances) => {
                 Box::pin(utterances.listen(&shared, rota.has_next())).await
             }
         };
-        let Some(GivenUp { trouble, has_worked }) = lost else {
+        let Some(GivenUp {
+            trouble,
+            has_worked,
+        }) = lost
+        else {
             break;
         };
         if has_worked {
@@ -169,7 +180,9 @@ async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
         let (provider, next) = (way.vendor(), ways[rota.at()].vendor());
         match is_over {
             true => tracing::warn!(provider, %trouble, "recogniser given up for this call"),
-            false => tracing::warn!(provider, next, %trouble, "recogniser given up, another takes over"),
+            false => {
+                tracing::warn!(provider, next, %trouble, "recogniser given up, another takes over")
+            }
         }
         if !is_over {
             shared.take_over(next);
@@ -250,7 +263,10 @@ async fn by_socket(
         let pause = attempts.after(&lost);
         let trouble = lost.trouble;
         let Some(pause) = pause else {
-            return Some(GivenUp { trouble, has_worked });
+            return Some(GivenUp {
+                trouble,
+                has_worked,
+            });
         };
         tracing::info!(provider = hop.provider, %trouble, "recogniser lost");
         let kind = trouble.kind;

@@ -373,7 +373,14 @@ mod tests {
         assert_eq!(taken(&shared, 160).1.ask, None, "nothing is left to ask");
         let mut cx = Context::from_waker(Waker::noop());
         let told = shared.poll_event(&mut cx);
-        assert!(matches!(told, Poll::Ready(Some(SttEvent::Final { until_ms: 20, asked: true, .. }))));
+        assert!(matches!(
+            told,
+            Poll::Ready(Some(SttEvent::Final {
+                until_ms: 20,
+                asked: true,
+                ..
+            }))
+        ));
     }
 
     #[test]

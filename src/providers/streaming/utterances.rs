@@ -96,7 +96,10 @@ impl Utterances {
             if let Some(trouble) = trouble {
                 let is_final = !trouble.kind.may_pass() || has_next || failures >= FAILURES_MAX;
                 if is_final {
-                    return Some(GivenUp { trouble, has_worked });
+                    return Some(GivenUp {
+                        trouble,
+                        has_worked,
+                    });
                 }
                 let is_over = false;
                 shared.tell(SttEvent::Trouble { trouble, is_over });
