@@ -33,16 +33,14 @@ impl<T> Clone for Succession<T> {
 }
 
 impl<T> Succession<T> {
-    /// One, and those behind it. It begins with the first that is not left alone just now.
+    /// One, and those behind it.
     pub fn new(first: Member<T>, others: impl IntoIterator<Item = Member<T>>) -> Self {
         let members: Arc<[_]> = std::iter::once(first)
             .chain(others)
             .take(COUNT_MAX)
             .collect();
         let rota = Rota::new(members.len(), 0);
-        let mut succession = Self { members, rota };
-        succession.begin();
-        succession
+        Self { members, rota }
     }
 
     /// One that nobody stands behind.
@@ -97,7 +95,8 @@ impl<T> Succession<T> {
         self.rota.has_next()
     }
 
-    /// Passes over those that are left alone just now, if there is anybody else.
+    /// Passes over those that are left alone just now, if there is anybody else. To be asked before something is asked of
+    /// the one whose turn it is, and not twice: who is told that a provider on trial may be asked is its trial.
     pub fn begin(&mut self) {
         let members = &self.members;
         self.rota.begin(|at| admits(members, at));

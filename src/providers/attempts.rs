@@ -49,6 +49,11 @@ impl Attempts {
         }
     }
 
+    /// Another provider stands ready from now on.
+    pub(super) fn be_brief(&mut self) {
+        self.is_brief = true;
+    }
+
     /// Takes a loss, and says how long to wait before the next attempt; `None` if there shall be none.
     pub(super) fn after(&mut self, lost: &Lost) -> Option<Duration> {
         let kind = lost.trouble.kind;

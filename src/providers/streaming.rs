@@ -156,7 +156,7 @@ async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
                     hop,
                     codec,
                     &shared,
-                    rota.has_next(),
+                    (rota.has_next(), ways.len() > 1),
                     &mut is_ready_told,
                 ))
                 .await
@@ -218,21 +218,22 @@ impl Way {
     }
 }
 
-/// Listens over as many connections as it takes; `None` when the call is over.
+/// Listens over as many connections as it takes; `None` when the call is over. Whether another recogniser stands ready
+/// now, and whether there is another at all.
 async fn by_socket(
     hop: &Hop,
     codec: &MakeStt,
     shared: &Shared,
-    has_next: bool,
+    (mut has_next, has_others): (bool, bool),
     is_ready_told: &mut bool,
 ) -> Option<GivenUp> {
-    let (connect_patience, answer_patience) = match has_next {
-        true => (CONNECT_BRIEF, ANSWER_BRIEF),
-        false => (CONNECT_PATIENCE, ANSWER_PATIENCE),
-    };
     let mut attempts = Attempts::new(has_next);
     let mut has_worked = false;
     loop {
+        let (connect_patience, answer_patience) = match has_next {
+            true => (CONNECT_BRIEF, ANSWER_BRIEF),
+            false => (CONNECT_PATIENCE, ANSWER_PATIENCE),
+        };
         let mut codec = codec();
         let handshake = codec.handshake();
         let opened = tokio::select! {
@@ -257,6 +258,11 @@ async fn by_socket(
         hop.dropped(shared.take_dropped_ms());
         let End::Lost(lost) = end else { return None };
         has_worked |= lost.was_useful;
+        if has_worked && has_others {
+            // Those that failed before it may work again.
+            has_next = true;
+            attempts.be_brief();
+        }
         if !lost.was_useful || lost.has_stalled {
             hop.met(&lost.trouble);
         }

@@ -251,7 +251,8 @@ impl Stacks {
                 Some(spoken_by(Some((chosen.vendor, speaks))))
             }
         });
-        let voices = Succession::new(first, others);
+        let mut voices = Succession::new(first, others);
+        voices.begin();
         Ok(voices.map(|voices, begins| match voices {
             None => agent.pronunciations.voice(&self.embedded),
             Some(voices) => {

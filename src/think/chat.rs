@@ -92,10 +92,7 @@ impl ChatMind {
     pub fn new(models: Succession<Model>, prompt: &str, greeting: Option<String>) -> Self {
         let system = format!("{prompt}\n\n{HOUSE_RULES}");
         Self {
-            turn: Turn {
-                at: Arc::new(AtomicUsize::new(models.at())),
-                told: Arc::default(),
-            },
+            turn: Turn::default(),
             models,
             system,
             greeting,
@@ -172,7 +169,7 @@ impl Model {
 }
 
 /// Which model the replies of a call ask: whoever took over stays.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Turn {
     /// The place of the one that is asked.
     at: Arc<AtomicUsize>,

@@ -66,9 +66,11 @@ impl Utterances {
                 continue;
             }
             gathered.add(shared.taken_to());
+            if taken.ask.is_none() {
+                gathered.forget_silence(shared);
+            }
             let is_long = gathered.audio.len() >= PIECE_MAX;
             if taken.ask.is_none() && !is_long {
-                gathered.forget_silence(shared);
                 if !taken.is_more {
                     shared.wake.notified().await;
                 }
