@@ -230,7 +230,7 @@ impl Stacks {
             Hears::Clips(transcriber) if others.is_empty() => {
                 Hearing::ByUtterance(Arc::new(transcriber))
             }
-            hears => {
+            hears @ (Hears::Clips(_) | Hears::Stream(_)) => {
                 let recogniser = behind::listening(chosen.vendor, hears).followed_by(others);
                 Hearing::Streaming {
                     recogniser: Arc::new(recogniser) as Arc<dyn Recogniser>,

@@ -228,9 +228,11 @@ impl Rota {
 mod tests {
     use super::*;
 
+    type Script<'a> = &'a [(u64, &'a str)];
+
     /// Plays a script of seconds and signs: `-` failed, `+` worked, `?` may it be asked. What became of it comes back,
     /// one sign for each: `.` nothing, `O` opened, `C` closed, `T` a trial, and for questions also `y` and `n`.
-    fn play(script: &[(u64, &str)]) -> String {
+    fn play(script: Script<'_>) -> String {
         let mut breaker = Breaker::default();
         let mut told = String::new();
         for (s, signs) in script {
@@ -257,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_circuit_opens_is_tried_by_one_and_closes() {
-        let cases: [(&str, &[(u64, &str)], &str); 10] = [
+        let cases: [(&str, Script<'_>, &str); 10] = [
             ("two failures are borne", &[(0, "--?")], "..y"),
             ("three are not", &[(0, "---??")], "..Onn"),
             (

@@ -99,8 +99,8 @@ impl Speaking {
     }
 
     fn failure(&self) -> Option<Blame> {
-        let blames = self.voicings().filter_map(Voicing::blame);
-        blames.filter(|blame| *blame != Blame::Mouth).next()
+        let mut blames = self.voicings().filter_map(Voicing::blame);
+        blames.find(|blame| *blame != Blame::Mouth)
     }
 
     fn has_worked(&self) -> bool {
