@@ -139,9 +139,18 @@ impl App {
         Ok(())
     }
 
-    /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice.
+    /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice; and with the voices
+    /// that take over what any call may need at once.
     pub async fn prepare(&self) {
         for agent in self.agents.iter() {
+            for voice in self.stacks.usual_voices_behind(agent) {
+                for sentence in agent.sentences() {
+                    if let Err(error) = voice.keep(sentence, agent.speed).await {
+                        tracing::warn!(%error, agent = %agent.id, "sentences not made ahead");
+                        break;
+                    }
+                }
+            }
             for sentence in agent.likely_sentences() {
                 if let Err(error) = self.keep(agent, sentence).await {
                     // It will be tried again when it is to be said.

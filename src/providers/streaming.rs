@@ -39,6 +39,8 @@ const CONNECT_BRIEF: Duration = Duration::from_millis(1_500);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 /// … and where another recogniser stands ready.
 const ANSWER_BRIEF: Duration = Duration::from_millis(1_500);
+/// A connection that gave nothing and lasted longer may have had nothing to give: the caller was silent.
+const SHORT_LIFE: Duration = Duration::from_secs(5);
 /// How often recognisers take over from one another in a call.
 const TAKEN_OVER_MAX: u32 = 32;
 
@@ -263,7 +265,7 @@ async fn by_socket(
             has_next = true;
             attempts.be_brief();
         }
-        if !lost.was_useful || lost.has_stalled {
+        if lost.has_stalled || !lost.was_useful && lost.lived < SHORT_LIFE {
             hop.met(&lost.trouble);
         }
         let pause = attempts.after(&lost);

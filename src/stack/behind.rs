@@ -268,6 +268,27 @@ impl Stacks {
         }))
     }
 
+    /// The operator's voices that take over from his own for an agent that chooses none, for sentences that are made
+    /// ahead of every call.
+    pub fn usual_voices_behind(&self, agent: &Agent) -> Vec<Arc<dyn Voice>> {
+        let spec = &agent.voice;
+        if spec.provider.is_some() || spec.fallbacks.is_some() {
+            return Vec::new();
+        }
+        let one = |next: &Behind| match next {
+            Behind::Embedded => Some(Arc::clone(&self.embedded)),
+            Behind::Chosen(chosen) => {
+                let speaks = self.speaks(agent, chosen, &chosen.model, &chosen.voice);
+                let speaks = passed_over(agent, Kind::Voice, speaks)?;
+                Some(Arc::new(speaks.ready()) as Arc<dyn Voice>)
+            }
+        };
+        let voices = self.defaults.voice_behind.iter().filter_map(one);
+        voices
+            .map(|voice| agent.pronunciations.voice(&voice))
+            .collect()
+    }
+
     fn speaks(
         &self,
         agent: &Agent,
