@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::ids::ClientId;
 use crate::provider::{Hearing, Listener, Recogniser};
 use crate::stack::Stack;
-use crate::think::open_ahead;
+use crate::think::{Model, open_ahead};
 use crate::vault::ClientKeys;
 
 /// Stacks that wait at once.
@@ -190,12 +190,14 @@ impl Ahead {
             let (Some(stack), speed) = (&waiting.stack, waiting.speed) else {
                 return;
             };
-            if let Some((http, chat)) = stack.chat.clone() {
+            if let Some(models) = &stack.models {
+                let Model { http, settings, .. } = models.current().stage.clone();
                 drop(tokio::spawn(async move {
-                    let _ = timeout(MODEL_PATIENCE, open_ahead(&http, &chat)).await;
+                    let _ = timeout(MODEL_PATIENCE, open_ahead(&http, &settings)).await;
                 }));
             }
-            let (voice, call_id) = (Arc::clone(&stack.voice), call_id.to_owned());
+            let voice = Arc::clone(&stack.voices.current().stage);
+            let call_id = call_id.to_owned();
             let upkeep = tokio::spawn(async move {
                 let voicing = async {
                     for notice in notices {

@@ -31,6 +31,7 @@ pub mod session;
 pub mod speech;
 pub mod stack;
 pub mod store;
+pub mod succession;
 pub mod telephony;
 pub mod think;
 pub mod tickets;

@@ -203,6 +203,10 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .model
         .max_tokens
         .map(|tokens| ("/model/max_tokens", tokens, 16, 4_096));
+    let first_token = spec
+        .model
+        .first_token_ms
+        .map(|ms| ("/model/first_token_ms", ms, 500, 20_000));
     let freedom = spec
         .model
         .temperature
@@ -211,7 +215,8 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .recogniser
         .endpointing_ms
         .map(|ms| ("/recogniser/endpointing_ms", ms, 50, 3_000));
-    let whole = whole.into_iter().chain(tokens).chain(endpointing);
+    let whole = whole.into_iter().chain(tokens).chain(first_token);
+    let whole = whole.chain(endpointing);
     let whole = whole.map(|(pointer, value, least, most): (_, u32, u32, u32)| Number {
         pointer,
         value: value.into(),

@@ -80,6 +80,11 @@ impl Stream {
         }
     }
 
+    /// The vendor that has taken over since this was asked last.
+    pub(super) fn taken_over(&mut self) -> Option<&'static str> {
+        self.listener.taken_over()
+    }
+
     /// The ear found the beginning of speech.
     pub(super) fn started(&mut self, sample: u64, at: At, out: &mut VecDeque<Event>) {
         if self.talking.is_none() {

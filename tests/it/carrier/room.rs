@@ -8,7 +8,7 @@ use trunkline::config::Config;
 use trunkline::providers::Providers;
 use trunkline::stack::Stacks;
 
-use crate::session::stand_in::StandInVoice;
+use crate::session::stand_in::{StandInEars, StandInVoice};
 
 const VOICE: &str = "[voice]\nvendor = \"deepgram_aura\"\napi_key = \"k\"\n";
 
@@ -53,8 +53,9 @@ fn only_calls_that_hear_judge_and_speak_elsewhere_need_none() {
         ] {
             let config: Config = toml::from_str(&format!("{defaults}{speaks}")).unwrap();
             let stages = config.stages().unwrap();
-            let embedded = Arc::new(StandInVoice::new());
-            let stacks = Stacks::new(Providers::default(), embedded, stages);
+            let ears = Arc::new(StandInEars::new(1));
+            let voice_here = Arc::new(StandInVoice::new());
+            let stacks = Stacks::new(Providers::default(), ears, voice_here, stages);
             let agent = agent(recogniser, voice);
             assert_eq!(
                 stacks.is_elsewhere(&agent),

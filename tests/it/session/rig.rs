@@ -82,6 +82,8 @@ pub(crate) struct Plot {
     pub(crate) rooms: usize,
     pub(crate) allow_reusable: bool,
     pub(crate) chat: Option<ChatSettings>,
+    /// Who else hears, speaks and thinks.
+    pub(crate) defaults: Defaults,
 }
 
 impl Default for Plot {
@@ -90,6 +92,7 @@ impl Default for Plot {
             rooms: 8,
             allow_reusable: false,
             chat: None,
+            defaults: Defaults::default(),
         }
     }
 }
@@ -192,8 +195,8 @@ impl House {
             keys: vec![key()],
             allow_reusable: plot.allow_reusable,
             defaults: Defaults {
-                chat: plot.chat,
-                ..Defaults::default()
+                chat: plot.chat.or(plot.defaults.chat),
+                ..plot.defaults
             },
             providers: Providers::default(),
             desk: unhurried(desk(&folder.path().join("data"), None)).await,

@@ -397,6 +397,7 @@ fn show_note(note: &Note) -> String {
             stage: Stage::Voice,
             ..
         } => "voice failed".into(),
+        Note::TakenOver { stage, vendor, .. } => format!("{stage:?} taken over by {vendor}"),
         Note::Ended { reason, .. } => format!("ended {reason:?}"),
     }
 }
