@@ -7,6 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
+mod filling;
 mod pace;
 mod voicing;
 
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
@@ -33,8 +33,6 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
-/// A filler that is not at hand this soon is passed over.
-const FILLER_PATIENCE: Duration = Duration::from_millis(250);
 /// A clause whose first piece is this much later than wanted counts as failed: an apology is better than more silence.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clauses that are voiced at once.
@@ -167,13 +165,6 @@ impl Speaking {
         self.put(reply, clause, text, voicing, false);
     }
 
-    /// Says a sentence that only bridges a silence, if it is at hand.
-    pub(super) fn fill(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
-        let mut voicing = self.ask(&text, FIRST_WANTED_IN);
-        voicing.wanted(FILLER_PATIENCE);
-        self.put(reply, clause, text, Some(voicing), true);
-    }
-
     fn put(
         &mut self,
         reply: ReplyId,
@@ -301,19 +292,6 @@ impl Speaking {
         self.events.extend(lost.into_iter().map(failed));
     }
 
-    /// What stands behind a filler that failed does not wait for it.
-    fn pass_over_fillers(&mut self) {
-        let is_lost = |waiting: &Waiting| match waiting {
-            Waiting::Clause(clause) => clause.is_filler && clause.is_lost,
-            Waiting::End => false,
-        };
-        if self.waiting.iter().any(is_lost) {
-            self.waiting.retain(|waiting| !is_lost(waiting));
-            self.ask_next();
-            self.hand_over();
-        }
-    }
-
     /// Gives the mouth what is voiced, in order.
     fn hand_over(&mut self) {
         while let Some(front) = self.waiting.front_mut() {
@@ -399,25 +377,6 @@ impl Speaking {
             self.is_sounding = false;
             self.events.push_back(Event::RanDry { reply });
         }
-    }
-
-    /// Has those sentences made that nobody could wait for, where they are not at hand yet. Not before the first reply
-    /// was heard, which is waited for.
-    fn make_ahead(&mut self) {
-        let ahead = std::mem::take(&mut self.ahead);
-        if ahead.is_empty() {
-            return;
-        }
-        let (voice, speed) = (Arc::clone(&self.voice), self.speed);
-        let making = async move {
-            for text in ahead {
-                if let Err(error) = voice.keep(text, speed).await {
-                    tracing::debug!(%error, "sentence not made ahead");
-                    return;
-                }
-            }
-        };
-        self.making = Some(making.boxed());
     }
 
     fn tell(&mut self) {

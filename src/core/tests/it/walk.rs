@@ -325,9 +325,12 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                     clause: 0,
                     text: "One moment, please.".into(),
                 };
-                let begun = s.actions.iter().find_map(|a| match a {
-                    Action::Say { reply, .. } => Some(*reply),
-                    _ => None,
+                let begun = s.actions.iter().find_map(|a| {
+                    if let Action::Say { reply, .. } = a {
+                        Some(*reply)
+                    } else {
+                        None
+                    }
                 });
                 let notice = begun.filter(|r| r.0 > 0 && s.drafting.is_none() && n > 2_000);
                 s.actions.extend(notice.map(fill));
