@@ -29,9 +29,10 @@ pub use problem::{PROBLEMS_MAX, Problem, ProblemCode};
 pub use prompt::Template;
 pub use pronounce::Pronunciations;
 pub use spec::{
-    AgentSpec, CallDirection, KeysSpec, LimitsSpec, ModelSpec, NoticesSpec, OnRefusal,
-    OnWithdrawal, OpeningSpec, OverlapSpec, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec,
-    TurnsBy, VariableKind, VariableSpec, VoiceSpec,
+    AgentSpec, CallDirection, EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec, ModelFallback,
+    ModelSpec, NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec,
+    RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec, TurnsBy,
+    VariableKind, VariableSpec, VoiceFallback, VoiceSpec,
 };
 
 /// Who answers a call.

@@ -9,6 +9,7 @@ use trunkline_core::geo::Place;
 use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
+use crate::ahead::Ahead;
 use crate::api::ApiLimits;
 use crate::config::CarriersConfig;
 use crate::desk::Desk;
@@ -67,6 +68,8 @@ pub struct App {
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
     pub stacks: Stacks,
+    /// What was opened for calls whose media socket is yet to come.
+    pub ahead: Ahead,
 }
 
 /// What a server is made of.
@@ -98,7 +101,7 @@ pub struct Parts {
 impl App {
     /// A server that does not listen yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let voice = Arc::clone(&parts.voice);
+        let (ears, voice) = (Arc::clone(&parts.ears), Arc::clone(&parts.voice));
         Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
@@ -116,7 +119,8 @@ impl App {
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
-            stacks: Stacks::new(parts.providers, voice, parts.defaults),
+            stacks: Stacks::new(parts.providers, ears, voice, parts.defaults),
+            ahead: Ahead::default(),
         })
     }
 
@@ -139,9 +143,18 @@ impl App {
         Ok(())
     }
 
-    /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice.
+    /// Voices ahead what calls are likely to need, as long as nothing more urgent is asked of the voice; and with the voices
+    /// that take over what any call may need at once.
     pub async fn prepare(&self) {
         for agent in self.agents.iter() {
+            for voice in self.stacks.usual_voices_behind(agent) {
+                for sentence in agent.sentences() {
+                    if let Err(error) = voice.keep(sentence, agent.speed).await {
+                        tracing::warn!(%error, agent = %agent.id, "sentences not made ahead");
+                        break;
+                    }
+                }
+            }
             for sentence in agent.likely_sentences() {
                 if let Err(error) = self.keep(agent, sentence).await {
                     // It will be tried again when it is to be said.
@@ -182,16 +195,22 @@ impl App {
         }
     }
 
-    /// Room for one call more, held until dropped. Calls that ask nothing of the embedded speech are bounded by their
-    /// number alone.
-    pub fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+    /// Room for one call more of this agent, held until dropped. Calls that ask nothing of the embedded speech are bounded
+    /// by their number alone.
+    pub fn admit(&self, agent: &Agent) -> Result<Box<dyn Send>, Busy> {
         if self.tasks.len() >= CALLS_MAX {
             return Err(Busy);
         }
-        match self.stacks.is_elsewhere() {
+        match self.stacks.is_elsewhere(agent) {
             true => Ok(Box::new(())),
             false => self.ears.admit(),
         }
+    }
+
+    /// A call whose media socket was to come will not come: nothing is remembered or held open for it any more.
+    pub fn not_coming(&self, call_id: &str) {
+        self.awaited.take(call_id);
+        self.ahead.forget(call_id);
     }
 
     /// Whether an agent could hold such a call now, with these values of its variables.
@@ -218,22 +237,19 @@ impl App {
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
-        let mind = match (&agent.mind, stack.chat) {
-            (MindSpec::Prompt { prompt, greeting }, Some((http, chat))) => {
-                Mind::Chat(ChatMind::new(
-                    http,
-                    chat,
-                    &prompt.fill(&vars),
-                    greeting.as_ref().map(|greeting| greeting.fill(&vars)),
-                ))
-            }
+        let mind = match (&agent.mind, stack.models) {
+            (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
+                models,
+                &prompt.fill(&vars),
+                greeting.as_ref().map(|greeting| greeting.fill(&vars)),
+            )),
             (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
             (MindSpec::Flow(flow), _) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
         };
         Ok(Means {
             ears: Arc::clone(&self.ears),
             hearing: stack.hearing,
-            voice: stack.voice,
+            voices: stack.voices,
             speed: agent.speed,
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,

@@ -13,6 +13,7 @@ use trunkline_core::geo::Place;
 
 pub use stages::{RECOGNISER_KEY_VARIABLE, StageConfig, VOICE_KEY_VARIABLE};
 
+use crate::agent::FALLBACKS_MAX;
 use crate::api::ApiLimits;
 use crate::models::ModelsDir;
 use crate::place::toml_problem;
@@ -215,8 +216,30 @@ impl Config {
                 *place = Some(key);
             }
         }
+        config.read_fallback_keys(|name| environment(name)?.into_string().ok());
         config.check()?;
         Ok(config)
+    }
+
+    /// The keys of those that take over: `TRUNKLINE_VOICE_FALLBACK_1_API_KEY` and the like, counted from 1.
+    fn read_fallback_keys(&mut self, environment: impl Fn(&str) -> Option<String>) {
+        let [recognisers, voices] = [&mut self.recogniser, &mut self.voice].map(|stage| {
+            let keys = stage.fallbacks.iter_mut().map(|stage| &mut stage.api_key);
+            keys.collect::<Vec<_>>()
+        });
+        let models = self.llm.fallbacks.iter_mut().map(|llm| &mut llm.api_key);
+        for (stage, keys) in [
+            ("RECOGNISER", recognisers),
+            ("VOICE", voices),
+            ("LLM", models.collect()),
+        ] {
+            for (number, place) in keys.into_iter().take(FALLBACKS_MAX).enumerate() {
+                let variable = format!("TRUNKLINE_{stage}_FALLBACK_{}_API_KEY", number + 1);
+                if let Some(key) = environment(&variable) {
+                    *place = Some(key);
+                }
+            }
+        }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -318,14 +341,7 @@ impl Config {
 
     /// The language model, if there is one.
     pub fn chat(&self) -> Option<ChatSettings> {
-        Some(ChatSettings {
-            dialect: self.llm.dialect,
-            base_url: self.llm.base_url.clone()?,
-            model: self.llm.model.clone()?,
-            api_key: self.llm.api_key.clone(),
-            temperature: self.llm.temperature,
-            max_tokens: self.llm.max_tokens,
-        })
+        self.llm.chat()
     }
 
     /// Who hears, speaks and thinks for agents that do not choose.
@@ -337,6 +353,11 @@ impl Config {
             recogniser: self.recogniser.chosen("recogniser", Kind::Recogniser)?,
             voice: self.voice.chosen("voice", Kind::Voice)?,
             chat: self.chat(),
+            recogniser_behind: self
+                .recogniser
+                .behind("recogniser.fallbacks", Kind::Recogniser)?,
+            voice_behind: self.voice.behind("voice.fallbacks", Kind::Voice)?,
+            chat_behind: self.llm.behind(),
         })
     }
 
@@ -387,6 +408,7 @@ pub fn log_filter() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::Behind;
     use crate::think::Dialect;
 
     fn parsed(text: &str) -> Result<Config, String> {
@@ -469,6 +491,96 @@ mod tests {
                     "{text:?} gave {error:?}, which does not name {name:?}"
                 );
             }
+        }
+    }
+
+    const FALLBACKS: &str = "[llm]\nbase_url = \"http://a/v1\"\nmodel = \"a\"\n\
+        [[llm.fallbacks]]\nbase_url = \"http://b/v1\"\nmodel = \"b\"\napi_key = \"sekrit\"\n\
+        [[llm.fallbacks]]\ndialect = \"anthropic\"\nbase_url = \"https://c\"\nmodel = \"c\"\n\
+        [recogniser]\nvendor = \"deepgram\"\napi_key = \"k\"\n\
+        [[recogniser.fallbacks]]\nvendor = \"assemblyai\"\napi_key = \"k\"\n\
+        [[recogniser.fallbacks]]\nvendor = \"embedded\"\n\
+        [voice]\nvendor = \"cartesia\"\nvoice = \"v\"\napi_key = \"k\"\n\
+        [[voice.fallbacks]]\nvendor = \"deepgram_aura\"\napi_key = \"k\"\n";
+
+    #[test]
+    fn fallbacks_are_in_order_and_have_keys_of_their_own() {
+        let mut config = parsed(FALLBACKS).unwrap();
+        assert!(!format!("{config:?}").contains("sekrit"));
+        config.read_fallback_keys(|name| {
+            let known = [
+                "TRUNKLINE_LLM_FALLBACK_2_API_KEY",
+                "TRUNKLINE_VOICE_FALLBACK_1_API_KEY",
+            ];
+            known.contains(&name).then(|| format!("of {name}"))
+        });
+        let defaults = config.stages().unwrap();
+        let models = defaults.chat_behind.iter();
+        let models: Vec<_> = models
+            .map(|chat| (chat.model.as_str(), chat.api_key.as_deref()))
+            .collect();
+        let second = Some("of TRUNKLINE_LLM_FALLBACK_2_API_KEY");
+        assert_eq!(models, [("b", Some("sekrit")), ("c", second)]);
+        let names = |behind: &[Behind]| -> Vec<String> {
+            let show = |behind: &Behind| match behind {
+                Behind::Chosen(chosen) => format!("{} {}", chosen.vendor.name, chosen.account.key),
+                Behind::Embedded => "embedded".into(),
+            };
+            behind.iter().map(show).collect()
+        };
+        assert_eq!(
+            names(&defaults.recogniser_behind),
+            ["assemblyai k", "embedded"]
+        );
+        let voice = "deepgram_aura of TRUNKLINE_VOICE_FALLBACK_1_API_KEY";
+        assert_eq!(names(&defaults.voice_behind), [voice]);
+        let none = parsed("").unwrap().stages().unwrap();
+        assert!(none.recogniser_behind.is_empty() && none.chat_behind.is_empty());
+    }
+
+    #[test]
+    fn a_fallback_that_cannot_take_over_is_refused() {
+        let model = "[[llm.fallbacks]]\nbase_url = \"http://b\"\nmodel = \"b\"\n";
+        let first = "[llm]\nbase_url = \"http://a\"\nmodel = \"a\"\n";
+        let ears = "[recogniser]\nvendor = \"deepgram\"\napi_key = \"k\"\n";
+        let behind = |vendor: &str| format!("[[recogniser.fallbacks]]\nvendor = \"{vendor}\"\n");
+        for (text, name) in [
+            (format!("{first}{}", model.repeat(4)), "at most 3"),
+            (model.to_owned(), "set llm.base_url"),
+            (
+                format!("{first}[[llm.fallbacks]]\nmodel = \"b\"\n"),
+                "base_url",
+            ),
+            (
+                format!("{first}{model}[[llm.fallbacks.fallbacks]]\nmodel = \"c\"\n"),
+                "of its own",
+            ),
+            (format!("{ears}{}", behind("nobody")), "no vendor of it"),
+            (format!("{ears}{}", behind("assemblyai")), "needs a key"),
+            (
+                format!("{ears}{}", behind("embedded").repeat(4)),
+                "at most 3",
+            ),
+            (
+                format!("{ears}{}model = \"m\"\n", behind("embedded")),
+                "nothing to choose",
+            ),
+            (
+                format!("{ears}{}turns = \"own\"\n", behind("embedded")),
+                "of its own",
+            ),
+            (behind("embedded"), "set recogniser.vendor"),
+            (
+                format!("{ears}turns = \"cloud\"\n{}", behind("embedded")),
+                "recogniser.fallbacks: ",
+            ),
+            (
+                format!("{ears}{}api_key = \"k\"\n", behind("deepgram_flux")),
+                "recogniser.fallbacks: ",
+            ),
+        ] {
+            let error = parsed(&text).expect_err(&text);
+            assert!(error.contains(name), "{text:?} gave {error:?}");
         }
     }
 

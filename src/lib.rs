@@ -1,6 +1,7 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
 pub mod agent;
+pub mod ahead;
 pub mod api;
 pub mod api_key;
 pub mod app;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod speech;
 pub mod stack;
 pub mod store;
+pub mod succession;
 pub mod telephony;
 pub mod think;
 pub mod tickets;

@@ -63,8 +63,24 @@ fn describe() {
         "Failures of a stage that calls noticed"
     );
     describe_counter!(
+        "trunkline_stages_taken_over_total",
+        "Times that another provider took over in a call, by stage and by who did"
+    );
+    describe_counter!(
+        "trunkline_circuit_changes_total",
+        "Providers' circuits that opened, were tried or closed"
+    );
+    describe_gauge!(
+        "trunkline_circuits_open",
+        "Providers' accounts that are left alone or on trial, since they failed"
+    );
+    describe_counter!(
         "trunkline_underruns_total",
         "Times that speech ran dry inside a reply"
+    );
+    describe_counter!(
+        "trunkline_opened_ahead_total",
+        "What was opened for calls before their media sockets, by what became of it"
     );
     describe_histogram!(
         "trunkline_answer_seconds",
@@ -151,10 +167,19 @@ pub fn interrupted() {
 
 /// A stage failed.
 pub fn stage_failed(stage: Stage) {
-    let stage = match stage {
+    counter!("trunkline_stage_failures_total", "stage" => stage_name(stage)).increment(1);
+}
+
+/// Another provider took over the work of a stage in a call.
+pub fn taken_over(stage: Stage, vendor: &'static str) {
+    counter!("trunkline_stages_taken_over_total", "stage" => stage_name(stage), "provider" => vendor)
+        .increment(1);
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
         Stage::Ears => "recogniser",
         Stage::Mind => "model",
         Stage::Voice => "voice",
-    };
-    counter!("trunkline_stage_failures_total", "stage" => stage).increment(1);
+    }
 }

@@ -91,6 +91,11 @@ pub trait Listener: Send {
 
     /// The next event, its times in milliseconds of the audio pushed since the first. After `None` nothing comes any more.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
+
+    /// The vendor of the recogniser that has taken over since this was asked last, if one has. An event comes with it.
+    fn taken_over(&mut self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A recogniser that is given one utterance at a time.

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod audio;
+mod circuit;
 mod hop;
 mod streaming;
 mod transcription;
@@ -26,6 +27,7 @@ use trunkline_core::wire::tts::cartesia::Cartesia;
 use trunkline_core::wire::tts::elevenlabs::{self, ElevenLabs};
 use trunkline_core::wire::tts::{TtsCodec, TtsRequest, TtsSettings, openai_speech};
 
+pub use circuit::{Circuit, Circuits, Identity};
 pub use hop::{Hop, Kind};
 pub use streaming::{MakeStt, StreamingRecogniser};
 pub use transcription::Transcriber;
@@ -167,6 +169,8 @@ pub fn find(name: &str, kind: Kind) -> Option<&'static Vendor> {
 pub struct Account {
     /// Whose address it is.
     pub whose: Whose,
+    /// Id of the client whose it is; empty for the operator's.
+    pub owner: String,
     /// Another address than the vendor's own.
     pub base_url: Option<String>,
     /// The key; empty for none.
@@ -231,6 +235,7 @@ pub enum Hears {
 pub struct Providers {
     egress: Egress,
     kept: Kept,
+    circuits: Circuits,
 }
 
 impl Providers {
@@ -239,6 +244,7 @@ impl Providers {
         Self {
             egress,
             kept: Kept::default(),
+            circuits: Circuits::default(),
         }
     }
 
@@ -247,7 +253,12 @@ impl Providers {
         &self.egress
     }
 
-    /// Where a vendor is for this account.
+    /// What all calls know of each account.
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
+    }
+
+    /// Where a vendor is for this account, whatever its model.
     ///
     /// # Errors
     /// [`Unusable`]: the account has no address or key, or an address that it may not use.
@@ -264,6 +275,7 @@ impl Providers {
             base_url: base_url.to_owned(),
             provider: name,
             kind: vendor.does.kind(),
+            circuit: Circuit::default(),
         };
         match hop.check() {
             Ok(()) => Ok(hop),
@@ -272,6 +284,25 @@ impl Providers {
                 cause,
             }),
         }
+    }
+
+    /// The same for calls of this model.
+    fn hop_for(
+        &self,
+        vendor: &'static Vendor,
+        account: &Account,
+        model: &str,
+    ) -> Result<Hop, Unusable> {
+        let hop = self.hop(vendor, account)?;
+        let circuit = self.circuits.of(&Identity {
+            kind: hop.kind,
+            vendor: hop.provider,
+            owner: &account.owner,
+            base_url: &hop.base_url,
+            key: &account.key,
+            model,
+        });
+        Ok(Hop { circuit, ..hop })
     }
 
     /// A vendor's recogniser.
@@ -284,7 +315,7 @@ impl Providers {
         account: &Account,
         settings: &SttSettings,
     ) -> Result<Hears, Unusable> {
-        let hop = self.hop(vendor, account)?;
+        let hop = self.hop_for(vendor, account, &settings.model)?;
         let (settings, key) = (settings.clone(), account.key.clone());
         match vendor.does {
             Does::HearsStream(make) => {
@@ -311,7 +342,7 @@ impl Providers {
         account: &Account,
         settings: &TtsSettings,
     ) -> Result<CloudVoices, Unusable> {
-        let hop = self.hop(vendor, account)?;
+        let hop = self.hop_for(vendor, account, &settings.model)?;
         if settings.voice.trim().is_empty() && !vendor.has_usual_voice {
             return Err(Unusable::NoVoice {
                 vendor: vendor.name,

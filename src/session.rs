@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
-use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Timer};
+use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Stage, Timer};
 use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
@@ -34,6 +34,7 @@ use crate::line::Line;
 use crate::live::{Control, Controls};
 use crate::metrics;
 use crate::provider::{Ears, Hearing, Voice};
+use crate::succession::Succession;
 use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
@@ -50,8 +51,8 @@ pub struct Means {
     pub ears: Arc<dyn Ears>,
     /// Who makes words of what the caller says.
     pub hearing: Hearing,
-    /// The speaking stage.
-    pub voice: Arc<dyn Voice>,
+    /// Who speaks, and who takes over.
+    pub voices: Succession<Arc<dyn Voice>>,
     /// Voice's pace; 1 is its own.
     pub speed: f32,
     /// The call's settings.
@@ -134,7 +135,7 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voice, means.speed, fillers, means.keep.is_some()),
+            speaking: Speaking::new(means.voices, means.speed, fillers, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,
@@ -270,6 +271,9 @@ impl Session {
 
     fn streamed(&mut self, event: SttEvent) {
         let now = self.now();
+        if let Some(vendor) = self.listening.taken_over() {
+            self.taken_over(Stage::Ears, vendor);
+        }
         self.listening.streamed(now, event);
         self.drive_listening();
     }
@@ -342,6 +346,12 @@ impl Session {
         }
     }
 
+    /// Another provider does the work of a stage from now on.
+    fn taken_over(&mut self, stage: Stage, vendor: &'static str) {
+        let at = self.now();
+        self.note(Note::TakenOver { stage, vendor, at });
+    }
+
     fn done(&mut self, done: Done) {
         match done {
             Done::Heard(heard) => {
@@ -367,6 +377,9 @@ impl Session {
         self.perform_all();
         loop {
             self.speaking.poll(self.now().ms(), &mut self.line);
+            if let Some(vendor) = self.speaking.taken_over() {
+                self.taken_over(Stage::Voice, vendor);
+            }
             let Some(event) = self
                 .speaking
                 .next_event()
@@ -429,6 +442,10 @@ impl Session {
                 metrics::stage_failed(*stage);
                 tracing::warn!(?stage, "stage failed");
             }
+            Note::TakenOver { stage, vendor, .. } => {
+                metrics::taken_over(*stage, vendor);
+                tracing::warn!(?stage, vendor, "another provider takes over");
+            }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
@@ -469,8 +486,10 @@ impl Session {
     }
 
     fn thought(&mut self, reply: trunkline_core::call::ReplyId, thought: crate::think::Thought) {
-        let event = thinking::event(reply, thought);
-        self.drive(Some(event));
+        match thinking::event(reply, thought) {
+            Ok(event) => self.drive(Some(event)),
+            Err(vendor) => self.taken_over(Stage::Mind, vendor),
+        }
     }
 }
 

@@ -1,20 +1,25 @@
 //! What a call is held with: who hears, who thinks and who speaks. The agent's choice comes first, by a provider of its
-//! client's; then the operator's default; then what is built in.
+//! client's; then the operator's default; then what is built in. Others may stand behind each: see [`behind`].
+
+mod behind;
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 use trunkline_core::wire::stt::SttSettings;
-use trunkline_core::wire::tts::TtsSettings;
+
+pub use behind::Behind;
+use behind::Thinks;
 
 use crate::agent::{Agent, MindSpec, ModelSpec};
 use crate::desk::{self, Desk, Place};
 use crate::egress::Whose;
-use crate::provider::{Hearing, Recogniser, Turns, Voice};
+use crate::provider::{Ears, Hearing, Recogniser, Turns, Voice};
 use crate::providers::{self, Account, Does, Hears, Kind, Providers, Unusable, Vendor};
 use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
-use crate::think::{ChatSettings, Dialect};
+use crate::succession::Succession;
+use crate::think::{ChatSettings, Dialect, Model};
 use crate::vault::{ClientKeys, Unopened};
 
 /// Silence after which a recogniser that judges turns holds speech to be over, ms.
@@ -44,6 +49,15 @@ impl Chosen {
         Providers::default().hop(self.vendor, &self.account)?;
         Ok(())
     }
+
+    /// Who says when a turn is over, if an agent chose this of its recogniser.
+    pub fn turns(&self, of_agent: Option<Turns>) -> Turns {
+        match (self.vendor.does, self.vendor.judges_turns) {
+            (_, true) => Turns::Cloud,
+            (Does::HearsClips, false) => Turns::Own,
+            (_, false) => of_agent.or(self.turns).unwrap_or_default(),
+        }
+    }
 }
 
 /// What the operator chose for every agent that does not choose for itself.
@@ -55,6 +69,12 @@ pub struct Defaults {
     pub voice: Option<Chosen>,
     /// Who thinks for agents with a prompt.
     pub chat: Option<ChatSettings>,
+    /// Who takes over from the recogniser, in order.
+    pub recogniser_behind: Vec<Behind>,
+    /// Who takes over from the voice, in order.
+    pub voice_behind: Vec<Behind>,
+    /// Who takes over from the model, in order.
+    pub chat_behind: Vec<ChatSettings>,
 }
 
 /// A call cannot be held with what its agent chose. Says what to do.
@@ -98,10 +118,10 @@ pub enum NoStack {
 pub struct Stack {
     /// Who hears.
     pub hearing: Hearing,
-    /// Who speaks.
-    pub voice: Arc<dyn Voice>,
-    /// Who thinks, if that is a language model, and the way there.
-    pub chat: Option<(reqwest::Client, Arc<ChatSettings>)>,
+    /// Who speaks, and who takes over.
+    pub voices: Succession<Arc<dyn Voice>>,
+    /// Who thinks, if that is a language model, and who takes over.
+    pub models: Option<Succession<Model>>,
 }
 
 /// Settings of a provider as rows keep them.
@@ -116,15 +136,22 @@ struct RowSettings {
 /// Makes stacks.
 pub struct Stacks {
     providers: Providers,
+    ears: Arc<dyn Ears>,
     embedded: Arc<dyn Voice>,
     defaults: Defaults,
 }
 
 impl Stacks {
-    /// Stacks by this way out, with this voice built in.
-    pub fn new(providers: Providers, embedded: Arc<dyn Voice>, defaults: Defaults) -> Self {
+    /// Stacks by this way out, with these ears and this voice built in.
+    pub fn new(
+        providers: Providers,
+        ears: Arc<dyn Ears>,
+        embedded: Arc<dyn Voice>,
+        defaults: Defaults,
+    ) -> Self {
         Self {
             providers,
+            ears,
             embedded,
             defaults,
         }
@@ -135,12 +162,30 @@ impl Stacks {
         &self.defaults
     }
 
-    /// Whether a usual call asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.
-    pub fn is_elsewhere(&self) -> bool {
-        let recogniser = self.defaults.recogniser.as_ref();
-        let judges = recogniser
-            .is_some_and(|chosen| chosen.vendor.judges_turns || chosen.turns == Some(Turns::Cloud));
-        judges && self.defaults.voice.is_some()
+    /// Whether a call of this agent surely asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.
+    /// Of a client's own recogniser only what the agent says of it is known here.
+    pub fn is_elsewhere(&self, agent: &Agent) -> bool {
+        let (own, asked) = (&agent.recogniser.provider, agent.recogniser.turns);
+        let usual = self.defaults.recogniser.as_ref().filter(|_| own.is_none());
+        let asked = asked
+            .map(Turns::from)
+            .or(usual.and_then(|chosen| chosen.turns));
+        let hears = own.is_some() || usual.is_some();
+        let judges =
+            asked == Some(Turns::Cloud) || usual.is_some_and(|chosen| chosen.vendor.judges_turns);
+        hears && judges && self.speaks_elsewhere(agent)
+    }
+
+    /// Whether a call of this agent needs a connection to anybody.
+    pub fn connects_for(&self, agent: &Agent) -> bool {
+        let hears = agent.recogniser.provider.is_some() || self.defaults.recogniser.is_some();
+        let thinks = matches!(agent.mind, MindSpec::Prompt { .. });
+        hears || thinks || self.speaks_elsewhere(agent)
+    }
+
+    /// Whether somebody else than the embedded voice speaks for this agent.
+    pub fn speaks_elsewhere(&self, agent: &Agent) -> bool {
+        agent.voice.provider.is_some() || self.defaults.voice.is_some()
     }
 
     /// Whether there is anybody to think for this agent.
@@ -170,10 +215,11 @@ impl Stacks {
         let recogniser = own(&agent.recogniser.provider, Kind::Recogniser).await?;
         let voice = own(&agent.voice.provider, Kind::Voice).await?;
         let model = own(&agent.model.provider, Kind::Model).await?;
+        let behind = self.behind(desk, keys, agent).await;
         Ok(Stack {
-            hearing: self.hearing(agent, recogniser.as_ref())?,
-            voice: self.voice_of(agent, voice.as_ref())?,
-            chat: self.chat(agent, model.as_ref())?,
+            hearing: self.hearing(agent, recogniser.as_ref(), &behind.recognisers)?,
+            voices: self.voices(agent, voice.as_ref(), &behind.voices)?,
+            models: self.models(agent, model.as_ref(), &behind.models)?,
         })
     }
 
@@ -185,72 +231,79 @@ impl Stacks {
         }
     }
 
-    fn hearing(&self, agent: &Agent, own: Option<&Chosen>) -> Result<Hearing, NoStack> {
+    fn hearing(
+        &self,
+        agent: &Agent,
+        own: Option<&Chosen>,
+        behind: &[Behind],
+    ) -> Result<Hearing, NoStack> {
         let Some(chosen) = own.or(self.defaults.recogniser.as_ref()) else {
             return Ok(Hearing::Embedded);
         };
+        let turns = chosen.turns(agent.recogniser.turns.map(Turns::from));
+        let model = agent.recogniser.model.as_ref();
+        let hears = self.hears(agent, chosen, model.unwrap_or(&chosen.model), turns)?;
+        let others = self.hear_behind(agent, behind, turns);
+        Ok(match hears {
+            Hears::Clips(transcriber) if others.is_empty() => {
+                Hearing::ByUtterance(Arc::new(transcriber))
+            }
+            hears @ (Hears::Clips(_) | Hears::Stream(_)) => {
+                let recogniser = behind::listening(chosen.vendor, hears).followed_by(others);
+                Hearing::Streaming {
+                    recogniser: Arc::new(recogniser) as Arc<dyn Recogniser>,
+                    turns,
+                }
+            }
+        })
+    }
+
+    fn hears(
+        &self,
+        agent: &Agent,
+        chosen: &Chosen,
+        model: &str,
+        turns: Turns,
+    ) -> Result<Hears, Unusable> {
         let spec = &agent.recogniser;
-        let turns = spec.turns.map(Turns::from).or(chosen.turns);
-        let turns = match chosen.vendor.judges_turns {
-            true => Turns::Cloud,
-            false => turns.unwrap_or_default(),
-        };
         let settings = SttSettings {
-            model: spec.model.clone().unwrap_or_else(|| chosen.model.clone()),
+            model: model.to_owned(),
             language: agent.language.clone(),
             key_terms: spec.key_terms.clone(),
             endpointing_ms: (turns == Turns::Cloud)
                 .then(|| spec.endpointing_ms.unwrap_or(ENDPOINTING_MS)),
         };
-        let hears = self
-            .providers
-            .hears(chosen.vendor, &chosen.account, &settings)?;
-        Ok(match hears {
-            Hears::Stream(recogniser) => Hearing::Streaming {
-                recogniser: Arc::new(recogniser) as Arc<dyn Recogniser>,
-                turns,
-            },
-            Hears::Clips(transcriber) => Hearing::ByUtterance(Arc::new(transcriber)),
-        })
+        self.providers
+            .hears(chosen.vendor, &chosen.account, &settings)
     }
 
     fn voice_of(&self, agent: &Agent, own: Option<&Chosen>) -> Result<Arc<dyn Voice>, NoStack> {
-        let Some(chosen) = own.or(self.defaults.voice.as_ref()) else {
-            return Ok(agent.pronunciations.voice(&self.embedded));
-        };
-        let spec = &agent.voice;
-        let settings = TtsSettings {
-            model: spec.model.clone().unwrap_or_else(|| chosen.model.clone()),
-            voice: spec.id.clone().unwrap_or_else(|| chosen.voice.clone()),
-            language: agent.language.clone(),
-            speed: agent.speed,
-        };
-        let voices = self
-            .providers
-            .speaks(chosen.vendor, &chosen.account, &settings)?;
-        let voice: Arc<dyn Voice> = Arc::new(voices.open(agent.speed));
-        Ok(agent.pronunciations.voice(&voice))
+        Ok(self.voices(agent, own, &[])?.current().stage.clone())
     }
 
-    fn chat(
+    fn models(
         &self,
         agent: &Agent,
         own: Option<&Chosen>,
-    ) -> Result<Option<(reqwest::Client, Arc<ChatSettings>)>, NoStack> {
+        behind: &[Thinks],
+    ) -> Result<Option<Succession<Model>>, NoStack> {
         if let MindSpec::Flow(_) = agent.mind {
             return Ok(None);
         }
-        let (whose, usual) = match own {
-            Some(chosen) => (Whose::Client, self.chat_of(&agent.model, chosen)?),
+        let first = match own {
+            Some(chosen) => Thinks::Own(chosen.clone()),
             None => {
                 let usual = self.defaults.chat.clone().ok_or_else(|| NoStack::NoModel {
                     agent: agent.id.clone(),
                 })?;
-                (Whose::Operator, usual)
+                Thinks::Operators(usual)
             }
         };
-        let http = self.providers.egress().http(whose, &usual.base_url)?;
-        Ok(Some((http, Arc::new(agent.model.over(&usual)))))
+        let first = self.thinks(agent, &agent.model, &first)?;
+        Ok(Some(Succession::new(
+            first,
+            self.think_behind(agent, behind),
+        )))
     }
 
     fn chat_of(&self, spec: &ModelSpec, chosen: &Chosen) -> Result<ChatSettings, NoStack> {
@@ -305,6 +358,7 @@ async fn own(
         vendor,
         account: Account {
             whose: Whose::Client,
+            owner: keys.id().as_str().to_owned(),
             base_url: settings.base_url,
             key: open("providers.secret", &row.secret)?,
         },

@@ -6,7 +6,8 @@ mod flow;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
 
-pub use chat::{ChatMind, ChatSettings, Dialect};
+pub(crate) use chat::open_ahead;
+pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub use flow::FlowMind;
 
 /// A piece of a reply in the making.
@@ -14,6 +15,11 @@ pub use flow::FlowMind;
 pub enum Thought {
     /// The first token came.
     Started,
+    /// Another model is asked from here on, since the one before failed; nothing of that one's reply was given.
+    TakenOver {
+        /// Whose it is.
+        vendor: &'static str,
+    },
     /// A clause is ready to be spoken.
     Said(String),
     /// The reply is complete.

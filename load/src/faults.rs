@@ -31,6 +31,12 @@ pub(crate) struct FaultOptions {
     /// Only these, as stt:close
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Break only what has such an address, as stt=/v1/listen,llm=/v1/chat,tts=/v1/speak: the server's fallbacks have others
+    #[arg(long, value_delimiter = ',', value_name = "STAGE=PATH")]
+    at: Vec<String>,
+    /// A call that ends in words is lost too: somebody else stands ready
+    #[arg(long)]
+    all_go_on: bool,
     /// Start the fake providers on this port, in this process
     #[arg(long, value_name = "PORT", conflicts_with = "providers")]
     providers_port: Option<u16>,
@@ -77,12 +83,14 @@ pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
                 continue;
             }
             let order = format!(
-                "/fault?what={}&how={how}&for_ms={}",
+                "/fault?what={}&how={how}&for_ms={}&path={}",
                 stage.name(),
-                run.for_ms
+                run.for_ms,
+                path(&run.at, stage.name())
             );
             let outcomes = broken(&run, &server.targets, &providers.at(&order)).await?;
-            let (row, is_borne) = judged(&label, &outcomes, ms(run.silence_max_ms));
+            let silence_max = ms(run.silence_max_ms);
+            let (row, is_borne) = judged(&label, &outcomes, silence_max, run.all_go_on);
             is_good &= is_borne;
             rows.push(row);
         }
@@ -94,6 +102,13 @@ pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
         );
     }
     Ok((json!({ "faults": rows }), is_good))
+}
+
+/// Where a stage is to break; everywhere if nothing is said of it.
+fn path<'a>(at: &'a [String], stage: &str) -> &'a str {
+    let mut paths = at.iter().filter_map(|at| at.split_once('='));
+    let found = paths.find(|(name, _)| *name == stage);
+    found.map_or("", |(_, path)| path)
 }
 
 struct Outcome {
@@ -150,8 +165,13 @@ async fn broken(run: &FaultOptions, targets: &[Target], order: &Target) -> Resul
 }
 
 /// What became of the calls in one fault. A call bore it if it went on to a right answer, or was ended after the agent had
-/// spoken, and was never silent for too long.
-fn judged(label: &str, outcomes: &[Outcome], silence_max: Micros) -> (Value, bool) {
+/// spoken, and was never silent for too long; if all are to go on, only if it did.
+fn judged(
+    label: &str,
+    outcomes: &[Outcome],
+    silence_max: Micros,
+    all_go_on: bool,
+) -> (Value, bool) {
     let mut counts = [0u64; 4];
     let mut silence = 0;
     for Outcome { tally, end } in outcomes {
@@ -164,7 +184,7 @@ fn judged(label: &str, outcomes: &[Outcome], silence_max: Micros) -> (Value, boo
         counts[3] += u64::from(tally.silence_max.0 > silence_max);
     }
     let [went_on, said_sorry, lost, silent] = counts;
-    let is_borne = lost == 0 && silent == 0;
+    let is_borne = lost == 0 && silent == 0 && !(all_go_on && said_sorry > 0);
     println!(
         "{label:<10} {:>3} calls: {went_on} went on, {said_sorry} ended with words, {lost} lost, {silent} silent for too long; longest silence {:.0} ms{}",
         outcomes.len(),
@@ -204,13 +224,15 @@ mod tests {
         ] {
             let outcomes = [outcome(end, verified, unverified, silence_ms)];
             assert_eq!(
-                judged("stt:close", &outcomes, ms(3_000)).1,
+                judged("stt:close", &outcomes, ms(3_000), false).1,
                 is_borne,
                 "{end:?} {verified} {unverified}"
             );
+            let goes_on = is_borne && *end == End::HungUp;
+            assert_eq!(judged("stt:close", &outcomes, ms(3_000), true).1, goes_on);
         }
         let mut deaf = outcome(&End::HungUp, 1, 0, 900);
         deaf.tally.unanswered = 1;
-        assert!(!judged("stt:close", &[deaf], ms(3_000)).1);
+        assert!(!judged("stt:close", &[deaf], ms(3_000), false).1);
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a document makes an agent: every bound, every text, and what belongs together.
 
 mod parts;
+mod providers;
 
 use std::collections::BTreeSet;
 
@@ -391,23 +392,6 @@ impl Findings {
                 .any(|other| other == place)
             {
                 self.wrong(pointer, ProblemCode::Duplicate, "it stands there twice");
-            }
-        }
-    }
-
-    fn providers(&mut self, spec: &AgentSpec) {
-        let is_plain = |id: &str| {
-            id.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        };
-        for (pointer, provider) in [
-            ("/model/provider", &spec.model.provider),
-            ("/recogniser/provider", &spec.recogniser.provider),
-            ("/voice/provider", &spec.voice.provider),
-        ] {
-            if provider.as_deref().is_some_and(|id| !is_plain(id)) {
-                let detail = "it must be the id of a provider, as prov_01JD0000000000000000000000";
-                self.wrong(pointer, ProblemCode::BadFormat, detail);
             }
         }
     }

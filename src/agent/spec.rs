@@ -1,6 +1,7 @@
 //! The document that says all about an agent: a TOML file of the operator's, or the JSON body of a version at the API.
 
 mod conduct;
+mod fallback;
 mod opening;
 mod recording;
 mod variable;
@@ -14,6 +15,10 @@ use utoipa::ToSchema;
 use crate::provider::Turns;
 
 pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
+pub(crate) use fallback::List;
+pub use fallback::{
+    EMBEDDED, FALLBACKS_MAX, ModelFallback, OPERATORS, RecogniserFallback, VoiceFallback,
+};
 pub use opening::OpeningSpec;
 pub use recording::{OnRefusal, OnWithdrawal, RecordingMode, RecordingSpec};
 pub use variable::{VariableKind, VariableSpec};
@@ -146,6 +151,16 @@ pub struct ModelSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 16, maximum = 4_096)]
     pub max_tokens: Option<u32>,
+    /// How long it may take to its first token, and from there to its first clause, before the next is asked, ms; 3000
+    /// if absent. It counts where another stands behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 500, maximum = 20_000)]
+    pub first_token_ms: Option<u32>,
+    /// Who is asked, in order, when it fails before a clause of its answer was given. The operator's if absent and
+    /// `provider` is too; an empty list for nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 3)]
+    pub fallbacks: Option<Vec<ModelFallback>>,
 }
 
 /// How an agent hears.
@@ -170,6 +185,11 @@ pub struct RecogniserSpec {
     /// Names and words that callers are likely to say, for recognisers that take such hints.
     #[schema(max_items = 100)]
     pub key_terms: Vec<String>,
+    /// Who takes over, in order, when it fails in a call, and hears again what has no final words. The operator's if absent
+    /// and `provider` is too; an empty list for nobody. Nobody stands behind what is built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 3)]
+    pub fallbacks: Option<Vec<RecogniserFallback>>,
     /// After the call, a better recogniser hears the whole recording once more. Needs `recording.record`.
     #[schema(default = false)]
     pub second_pass: bool,
@@ -210,6 +230,11 @@ pub struct VoiceSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub id: Option<String>,
+    /// Who takes over, in order, when it fails in a call, and speaks for the rest of it. The operator's if absent and
+    /// `provider` is too; an empty list for nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 3)]
+    pub fallbacks: Option<Vec<VoiceFallback>>,
     /// Its pace; 1 is the voice's own.
     #[schema(minimum = 0.5, maximum = 2, default = 1.0)]
     pub speed: f32,
@@ -224,6 +249,7 @@ impl Default for VoiceSpec {
             provider: None,
             model: None,
             id: None,
+            fallbacks: None,
             speed: 1.0,
             pronunciations: BTreeMap::new(),
         }

@@ -18,10 +18,11 @@ use super::problem::{Code, Problem};
 use super::refuse::{stored, unopened};
 use super::revision::{At, IfMatch};
 use super::when::When;
+use crate::agent::EMBEDDED;
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::providers;
-use crate::stack::Chosen;
+use crate::stack::Behind;
 use crate::store::providers::{
     NewProvider as NewRow, Provider as Row, ProviderChange as RowChange, ProviderKind,
 };
@@ -102,6 +103,10 @@ pub(super) struct ProviderDefault {
     /// The name of what is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// Its place, from 1, among those that take over when the first fails; absent for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3)]
+    fallback: Option<usize>,
 }
 
 /// All defaults.
@@ -321,21 +326,36 @@ pub(super) async fn list(
 )]
 pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<ProviderDefaults> {
     let defaults = app.stacks.defaults();
-    let default = |kind, chosen: Option<&Chosen>| ProviderDefault {
-        owner: Owner::Operator,
-        kind,
-        vendor: chosen
-            .map_or("embedded", |chosen| chosen.vendor.name)
-            .to_owned(),
-        model: chosen
-            .map(|chosen| chosen.model.clone())
-            .filter(|model| !model.is_empty()),
-    };
-    let mut data = vec![
-        default(Kind::Recogniser, defaults.recogniser.as_ref()),
-        default(Kind::Voice, defaults.voice.as_ref()),
-    ];
-    data.extend(defaults.chat.as_ref().map(|chat| {
+    let mut data = Vec::new();
+    for (kind, first, behind) in [
+        (
+            Kind::Recogniser,
+            &defaults.recogniser,
+            &defaults.recogniser_behind,
+        ),
+        (Kind::Voice, &defaults.voice, &defaults.voice_behind),
+    ] {
+        let behind = behind.iter().map(|next| match next {
+            Behind::Chosen(chosen) => Some(chosen),
+            Behind::Embedded => None,
+        });
+        let all = std::iter::once(first.as_ref()).chain(behind);
+        data.extend(all.enumerate().map(|(place, chosen)| {
+            ProviderDefault {
+                owner: Owner::Operator,
+                kind,
+                vendor: chosen
+                    .map_or(EMBEDDED, |chosen| chosen.vendor.name)
+                    .to_owned(),
+                model: chosen
+                    .map(|chosen| chosen.model.clone())
+                    .filter(|model| !model.is_empty()),
+                fallback: Some(place).filter(|place| *place > 0),
+            }
+        }));
+    }
+    let models = defaults.chat.iter().chain(&defaults.chat_behind);
+    data.extend(models.enumerate().map(|(place, chat)| {
         ProviderDefault {
             owner: Owner::Operator,
             kind: Kind::Model,
@@ -345,6 +365,7 @@ pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<P
             }
             .to_owned(),
             model: Some(chat.model.clone()),
+            fallback: Some(place).filter(|place| *place > 0),
         }
     }));
     Answer(ProviderDefaults { data })

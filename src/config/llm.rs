@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::think::Dialect;
+use super::stages::too_many;
+use crate::think::{ChatSettings, Dialect};
 
 /// What a language model may be given for a reply; agents have the same bounds.
 const LLM_TOKENS: RangeInclusive<u32> = 16..=4_096;
@@ -27,6 +28,8 @@ pub struct LlmConfig {
     pub temperature: Option<f32>,
     /// Longest reply, in tokens.
     pub max_tokens: Option<u32>,
+    /// Who is asked when it fails, in order: the same settings.
+    pub fallbacks: Vec<LlmConfig>,
 }
 
 impl fmt::Debug for LlmConfig {
@@ -70,6 +73,46 @@ impl LlmConfig {
                 problem: "must be between 16 and 4096".into(),
             });
         }
+        self.check_fallbacks()
+    }
+
+    fn check_fallbacks(&self) -> Result<(), ConfigError> {
+        let wrong = |problem: &str| {
+            Err(ConfigError::Value {
+                key: "llm.fallbacks",
+                problem: problem.into(),
+            })
+        };
+        too_many("llm.fallbacks", self.fallbacks.len())?;
+        if self.base_url.is_none() && !self.fallbacks.is_empty() {
+            return wrong("there is nobody to stand behind; set llm.base_url and llm.model too");
+        }
+        for fallback in &self.fallbacks {
+            if !fallback.fallbacks.is_empty() {
+                return wrong("has no `fallbacks` of its own");
+            }
+            if fallback.base_url.is_none() {
+                return wrong("each needs a base_url and a model");
+            }
+            fallback.check()?;
+        }
         Ok(())
+    }
+
+    /// As a call takes it, if there is one.
+    pub(super) fn chat(&self) -> Option<ChatSettings> {
+        Some(ChatSettings {
+            dialect: self.dialect,
+            base_url: self.base_url.clone()?,
+            model: self.model.clone()?,
+            api_key: self.api_key.clone(),
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+        })
+    }
+
+    /// Those that are asked when it fails.
+    pub(super) fn behind(&self) -> Vec<ChatSettings> {
+        self.fallbacks.iter().filter_map(Self::chat).collect()
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::agent::TurnsBy;
+use crate::agent::{EMBEDDED, FALLBACKS_MAX, TurnsBy};
 use crate::egress::Whose;
 use crate::providers::{self, Account, Kind};
-use crate::stack::Chosen;
+use crate::stack::{Behind, Chosen};
 
 /// The environment's name for the recogniser's key.
 pub const RECOGNISER_KEY_VARIABLE: &str = "TRUNKLINE_RECOGNISER_API_KEY";
@@ -31,6 +31,8 @@ pub struct StageConfig {
     pub voice: Option<String>,
     /// Who says when a caller's turn is over.
     pub turns: Option<TurnsBy>,
+    /// Who takes over when it fails, in order: the same settings, but `turns`. `embedded` is what is built in.
+    pub fallbacks: Vec<StageConfig>,
 }
 
 impl fmt::Debug for StageConfig {
@@ -67,7 +69,8 @@ impl StageConfig {
                 && self.api_key.is_none()
                 && self.model.is_none()
                 && self.voice.is_none()
-                && self.turns.is_none();
+                && self.turns.is_none()
+                && self.fallbacks.is_empty();
             return match is_empty {
                 true => Ok(None),
                 false => Err(wrong(format!(
@@ -86,6 +89,7 @@ impl StageConfig {
             vendor,
             account: Account {
                 whose: Whose::Operator,
+                owner: String::new(),
                 base_url: self.base_url.clone(),
                 key: self.api_key.clone().unwrap_or_default(),
             },
@@ -95,6 +99,63 @@ impl StageConfig {
         };
         chosen.check().map_err(|cause| wrong(cause.to_string()))?;
         Ok(Some(chosen))
+    }
+}
+
+impl StageConfig {
+    /// Those that take over, as a call takes them; `section` is named in errors.
+    pub(super) fn behind(
+        &self,
+        section: &'static str,
+        kind: Kind,
+    ) -> Result<Vec<Behind>, ConfigError> {
+        let wrong = |problem: String| ConfigError::Value {
+            key: section,
+            problem,
+        };
+        too_many(section, self.fallbacks.len())?;
+        let first = self.chosen(section, kind)?;
+        let mut behind = Vec::with_capacity(self.fallbacks.len());
+        for fallback in &self.fallbacks {
+            if fallback.turns.is_some() || !fallback.fallbacks.is_empty() {
+                return Err(wrong("has no `turns` or `fallbacks` of its own".into()));
+            }
+            let is_bare = fallback.base_url.is_none()
+                && fallback.api_key.is_none()
+                && fallback.model.is_none()
+                && fallback.voice.is_none();
+            let next = match fallback.vendor.as_deref() {
+                Some(EMBEDDED) if is_bare => Behind::Embedded,
+                Some(EMBEDDED) => {
+                    let problem = "there is nothing to choose about what is embedded";
+                    return Err(wrong(problem.into()));
+                }
+                _ => {
+                    let chosen = fallback.chosen(section, kind)?;
+                    let chosen = chosen.ok_or_else(|| wrong("name its vendor".into()))?;
+                    Behind::Chosen(chosen)
+                }
+            };
+            let unfit = first
+                .as_ref()
+                .and_then(|first| next.unfit(first.turns(None)));
+            if let Some(problem) = unfit.filter(|_| kind == Kind::Recogniser) {
+                return Err(wrong(problem.into()));
+            }
+            behind.push(next);
+        }
+        Ok(behind)
+    }
+}
+
+/// At most so many stand behind the first.
+pub(super) fn too_many(section: &'static str, count: usize) -> Result<(), ConfigError> {
+    match count > FALLBACKS_MAX {
+        true => Err(ConfigError::Value {
+            key: section,
+            problem: format!("there are {count}; at most {FALLBACKS_MAX} are allowed"),
+        }),
+        false => Ok(()),
     }
 }
 

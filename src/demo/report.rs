@@ -67,6 +67,10 @@ impl Report {
                 Some(line(*at, "", "(a denial of being an AI was not said)"))
             }
             Note::StageFailed { stage, at } => Some(line(*at, "", &format!("({stage:?} failed)"))),
+            Note::TakenOver { stage, vendor, at } => {
+                let what = format!("({vendor} takes over: {stage:?})");
+                Some(line(*at, "", &what))
+            }
             Note::Ended { reason, at } => {
                 self.ended = Some(*reason);
                 Some(line(*at, "", &format!("(the call ended: {reason:?})")))

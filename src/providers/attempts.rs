@@ -6,6 +6,10 @@ use trunkline_core::wire::link::{Trouble, TroubleKind};
 
 /// Attempts in a row that gave nothing, until no more are made.
 const FAILURES_MAX: u32 = 4;
+/// The same where another provider stands ready.
+const FAILURES_BRIEF_MAX: u32 = 2;
+/// Nobody waits longer than this for one provider while another stands ready.
+const PAUSE_BRIEF_MAX: Duration = Duration::from_millis(500);
 /// Pauses before an attempt, by how many failed before it.
 const PAUSES_MS: [u64; FAILURES_MAX as usize] = [0, 250, 500, 1_000];
 /// A connection that lasted shorter is not made again at once.
@@ -32,9 +36,24 @@ pub(super) struct Attempts {
     failures: u32,
     /// Of those, how many were open and said nothing.
     pub(super) stalls: u32,
+    /// Another provider stands ready: silence is not borne twice, and a failure not often.
+    is_brief: bool,
 }
 
 impl Attempts {
+    /// Of a call for which another provider stands ready, or not.
+    pub(super) fn new(is_brief: bool) -> Self {
+        Self {
+            is_brief,
+            ..Self::default()
+        }
+    }
+
+    /// Another provider stands ready from now on.
+    pub(super) fn be_brief(&mut self) {
+        self.is_brief = true;
+    }
+
     /// Takes a loss, and says how long to wait before the next attempt; `None` if there shall be none.
     pub(super) fn after(&mut self, lost: &Lost) -> Option<Duration> {
         let kind = lost.trouble.kind;
@@ -42,13 +61,21 @@ impl Attempts {
         if is_final || (!kind.may_pass() && !lost.was_useful) {
             return None;
         }
+        let is_deaf = self.is_brief && lost.has_stalled;
+        if is_deaf {
+            return None;
+        }
         if lost.was_useful {
-            *self = Self::default();
+            *self = Self::new(self.is_brief);
         } else {
             self.failures += 1;
             self.stalls += u32::from(lost.has_stalled);
         }
-        if self.failures >= FAILURES_MAX {
+        let failures_max = match self.is_brief {
+            true => FAILURES_BRIEF_MAX,
+            false => FAILURES_MAX,
+        };
+        if self.failures >= failures_max {
             return None;
         }
         let step = match lost.lived < SHORT_LIFE {
@@ -57,7 +84,7 @@ impl Attempts {
         };
         let asked = lost.trouble.retry_after_ms.unwrap_or(0);
         let pause = Duration::from_millis(PAUSES_MS[step as usize].max(asked));
-        Some(pause.min(PAUSE_MAX))
+        (!self.is_brief || pause <= PAUSE_BRIEF_MAX).then_some(pause.min(PAUSE_MAX))
     }
 }
 
@@ -94,6 +121,31 @@ mod tests {
             pauses(&all),
             [Some(250), Some(500), Some(1_000), Some(0), Some(250)]
         );
+    }
+
+    #[test]
+    fn where_another_stands_ready_less_is_borne() {
+        let after = |losses: &[Lost]| -> Vec<bool> {
+            let mut attempts = Attempts::new(true);
+            let goes_on = |lost| attempts.after(lost).is_some();
+            losses.iter().map(goes_on).collect()
+        };
+        let failed = |was_useful| lost(TroubleKind::Server, was_useful, 0);
+        assert_eq!(after(&[failed(false), failed(false)]), [true, false]);
+        let useful = [
+            failed(true),
+            failed(true),
+            failed(false),
+            failed(true),
+            failed(false),
+        ];
+        assert_eq!(after(&useful), [true; 5]);
+        let mut stalled = failed(true);
+        stalled.has_stalled = true;
+        assert_eq!(after(&[stalled]), [false]);
+        let mut busy = lost(TroubleKind::Rate, true, 5_000);
+        busy.trouble.retry_after_ms = Some(2_000);
+        assert_eq!(after(&[busy]), [false]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use trunkline_core::wire::link::{Handshake, Trouble, TroubleKind};
 
+use super::circuit::Circuit;
 use super::wire::Wire;
 use crate::egress::{Egress, EgressError, Whose};
 use crate::provider::StageError;
@@ -48,6 +49,8 @@ pub struct Hop {
     pub provider: &'static str,
     /// What it does.
     pub kind: Kind,
+    /// What all calls know of it together.
+    pub circuit: Circuit,
 }
 
 impl std::fmt::Debug for Hop {
@@ -123,8 +126,9 @@ impl Hop {
         .increment(1);
     }
 
-    /// Notes how long the first of what was asked for took.
+    /// Notes how long the first of what was asked for took. So it works.
     pub(super) fn first_result(&self, after: Duration) {
+        self.circuit.worked();
         histogram!("trunkline_provider_first_result_seconds",
             "provider" => self.provider, "kind" => self.kind.code())
         .record(after.as_secs_f64());
@@ -135,6 +139,13 @@ impl Hop {
         if ms > 0 {
             counter!("trunkline_provider_audio_dropped_ms_total", "provider" => self.provider)
                 .increment(ms);
+        }
+    }
+
+    /// Notes a failure that any other call could meet: what is wrong with one request says nothing of the next.
+    pub(super) fn met(&self, trouble: &Trouble) {
+        if trouble.kind != TroubleKind::Request {
+            self.circuit.failed();
         }
     }
 

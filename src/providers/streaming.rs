@@ -4,48 +4,91 @@
 //! One task per call owns the one socket and its codec, so nothing of a connection that is gone can mix with the next.
 //! What has no final words yet is kept, and is sent again on the next connection; times are brought from the
 //! connection's to the call's.
+//!
+//! Others may stand behind the first. One that takes over is a new connection like any other: it gets all audio without
+//! final words, and the question that is still open.
 
 mod connection;
 mod shared;
 mod timeline;
+mod utterances;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
+use trunkline_core::failover::{COUNT_MAX, Rota};
 use trunkline_core::wire::link::Trouble;
 use trunkline_core::wire::stt::{SttCodec, SttEvent};
 
 use self::connection::{Connection, End};
 use self::shared::Shared;
+use self::utterances::Utterances;
 use super::attempts::{Attempts, Lost};
+use super::circuit::Circuit;
 use super::hop::{Hop, trouble_of};
 use crate::egress::EgressError;
-use crate::provider::{Listener, Recogniser};
+use crate::provider::{Listener, Recogniser, Transcriber};
 
-/// How long one attempt to connect may take.
+/// How long one attempt to connect may take …
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+/// … and where another recogniser stands ready.
+const CONNECT_BRIEF: Duration = Duration::from_millis(1_500);
+/// Final words that were asked for come within this, if there is something to say …
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
+/// … and where another recogniser stands ready.
+const ANSWER_BRIEF: Duration = Duration::from_millis(1_500);
+/// A connection that gave nothing and lasted longer may have had nothing to give: the caller was silent.
+const SHORT_LIFE: Duration = Duration::from_secs(5);
+/// How often recognisers take over from one another in a call.
+const TAKEN_OVER_MAX: u32 = 32;
 
 /// Makes the codec of one connection.
 pub type MakeStt = Arc<dyn Fn() -> Box<dyn SttCodec> + Send + Sync>;
 
-/// A recogniser behind a socket.
+/// A recogniser behind a socket, and those that take over from it.
 pub struct StreamingRecogniser {
-    spec: Arc<Spec>,
+    ways: Arc<[Way]>,
 }
 
-/// What every connection of a recogniser has in common.
-struct Spec {
-    hop: Hop,
-    codec: MakeStt,
+/// One way to words.
+#[derive(Clone)]
+enum Way {
+    Socket { hop: Hop, codec: MakeStt },
+    Utterances(Utterances),
 }
 
 impl StreamingRecogniser {
     /// A recogniser at `hop`, spoken to by the codecs that `codec` makes: a new one for each connection.
     pub fn new(hop: Hop, codec: MakeStt) -> Self {
+        let ways = [Way::Socket { hop, codec }].into();
+        Self { ways }
+    }
+
+    /// A recogniser that is given utterances, each when its words are asked for. `vendor` is what events call it, and
+    /// `circuit` what calls know of it.
+    pub fn by_utterance(
+        vendor: &'static str,
+        transcriber: Arc<dyn Transcriber>,
+        circuit: Circuit,
+    ) -> Self {
+        let utterances = Utterances {
+            vendor,
+            transcriber,
+            circuit,
+        };
+        let ways = [Way::Utterances(utterances)].into();
+        Self { ways }
+    }
+
+    /// The same with others behind it, in the order in which they take over; at most three in all.
+    pub fn followed_by(self, others: impl IntoIterator<Item = Self>) -> Self {
+        let others: Vec<Self> = others.into_iter().collect();
+        let behind = others.iter().flat_map(|other| other.ways.iter());
+        let ways = self.ways.iter().chain(behind).take(COUNT_MAX);
         Self {
-            spec: Arc::new(Spec { hop, codec }),
+            ways: ways.cloned().collect(),
         }
     }
 }
@@ -55,7 +98,7 @@ impl Recogniser for StreamingRecogniser {
     /// dropped.
     fn open(&self) -> Box<dyn Listener> {
         let shared = Arc::new(Shared::new());
-        tokio::spawn(listen(Arc::clone(&self.spec), Arc::clone(&shared)));
+        tokio::spawn(listen(Arc::clone(&self.ways), Arc::clone(&shared)));
         Box::new(Line { shared })
     }
 }
@@ -77,6 +120,10 @@ impl Listener for Line {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>> {
         self.shared.poll_event(cx)
     }
+
+    fn taken_over(&mut self) -> Option<&'static str> {
+        self.shared.taken_over()
+    }
 }
 
 impl Drop for Line {
@@ -94,23 +141,114 @@ impl Drop for Ending<'_> {
     }
 }
 
-async fn listen(spec: Arc<Spec>, shared: Arc<Shared>) {
+async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
     let ending = Ending(&shared);
-    let mut attempts = Attempts::default();
+    let mut rota = Rota::new(ways.len(), 0);
+    rota.begin(|at| ways[at].circuit().admits());
+    if rota.at() > 0 {
+        shared.take_over(ways[rota.at()].vendor());
+    }
+    let mut taken_over = 0;
     let mut is_ready_told = false;
     loop {
-        let mut codec = (spec.codec)();
+        let way = &ways[rota.at()];
+        let lost = match way {
+            Way::Socket { hop, codec } => {
+                Box::pin(by_socket(
+                    hop,
+                    codec,
+                    &shared,
+                    (rota.has_next(), ways.len() > 1),
+                    &mut is_ready_told,
+                ))
+                .await
+            }
+            Way::Utterances(utterances) => {
+                Box::pin(utterances.listen(&shared, rota.has_next())).await
+            }
+        };
+        let Some(GivenUp {
+            trouble,
+            has_worked,
+        }) = lost
+        else {
+            break;
+        };
+        if has_worked {
+            rota.worked();
+        }
+        let is_over =
+            taken_over >= TAKEN_OVER_MAX || !rota.failed(|at| ways[at].circuit().admits());
+        let (provider, next) = (way.vendor(), ways[rota.at()].vendor());
+        match is_over {
+            true => tracing::warn!(provider, %trouble, "recogniser given up for this call"),
+            false => {
+                tracing::warn!(provider, next, %trouble, "recogniser given up, another takes over")
+            }
+        }
+        if !is_over {
+            shared.take_over(next);
+            taken_over += 1;
+        }
+        if !shared.tell(SttEvent::Trouble { trouble, is_over }) || is_over {
+            break;
+        }
+    }
+    drop(ending);
+}
+
+/// A way that is of no use any more.
+struct GivenUp {
+    trouble: Trouble,
+    /// It gave something that the call could use.
+    has_worked: bool,
+}
+
+impl Way {
+    fn vendor(&self) -> &'static str {
+        match self {
+            Self::Socket { hop, .. } => hop.provider,
+            Self::Utterances(utterances) => utterances.vendor,
+        }
+    }
+
+    fn circuit(&self) -> &Circuit {
+        match self {
+            Self::Socket { hop, .. } => &hop.circuit,
+            Self::Utterances(utterances) => &utterances.circuit,
+        }
+    }
+}
+
+/// Listens over as many connections as it takes; `None` when the call is over. Whether another recogniser stands ready
+/// now, and whether there is another at all.
+async fn by_socket(
+    hop: &Hop,
+    codec: &MakeStt,
+    shared: &Shared,
+    (mut has_next, has_others): (bool, bool),
+    is_ready_told: &mut bool,
+) -> Option<GivenUp> {
+    let mut attempts = Attempts::new(has_next);
+    let mut has_worked = false;
+    loop {
+        let (connect_patience, answer_patience) = match has_next {
+            true => (CONNECT_BRIEF, ANSWER_BRIEF),
+            false => (CONNECT_PATIENCE, ANSWER_PATIENCE),
+        };
+        let mut codec = codec();
         let handshake = codec.handshake();
         let opened = tokio::select! {
             biased;
-            () = shared.hung_up() => break,
-            opened = Box::pin(spec.hop.open(&handshake, CONNECT_PATIENCE)) => opened,
+            () = shared.hung_up() => return None,
+            opened = Box::pin(hop.open(&handshake, connect_patience)) => opened,
         };
         let end = match opened {
             Ok(wire) => {
                 let stalls = attempts.stalls;
-                let connection = Connection::new(wire, &mut *codec, &shared, &spec.hop, stalls);
-                Box::pin(connection.run(&mut is_ready_told)).await
+                let connection =
+                    Connection::new(wire, &mut *codec, shared, hop, stalls, answer_patience);
+                Box::pin(connection.run(is_ready_told)).await
             }
             Err(error) => End::Lost(Lost {
                 trouble: refused(&*codec, &error),
@@ -119,26 +257,36 @@ async fn listen(spec: Arc<Spec>, shared: Arc<Shared>) {
                 lived: Duration::ZERO,
             }),
         };
-        spec.hop.dropped(shared.take_dropped_ms());
-        let End::Lost(lost) = end else { break };
-        let pause = attempts.after(&lost);
-        let (provider, trouble) = (spec.hop.provider, lost.trouble);
-        match pause {
-            Some(_) => tracing::info!(provider, %trouble, "recogniser lost"),
-            None => tracing::warn!(provider, %trouble, "recogniser given up for this call"),
+        hop.dropped(shared.take_dropped_ms());
+        let End::Lost(lost) = end else { return None };
+        has_worked |= lost.was_useful;
+        if has_worked && has_others {
+            // Those that failed before it may work again.
+            has_next = true;
+            attempts.be_brief();
         }
-        let kind = trouble.kind;
-        let is_over = pause.is_none();
-        let is_told = shared.tell(SttEvent::Trouble { trouble, is_over });
-        let Some(pause) = pause.filter(|_| is_told) else {
-            break;
+        if lost.has_stalled || !lost.was_useful && lost.lived < SHORT_LIFE {
+            hop.met(&lost.trouble);
+        }
+        let pause = attempts.after(&lost);
+        let trouble = lost.trouble;
+        let Some(pause) = pause else {
+            return Some(GivenUp {
+                trouble,
+                has_worked,
+            });
         };
-        spec.hop.reconnecting(kind);
+        tracing::info!(provider = hop.provider, %trouble, "recogniser lost");
+        let kind = trouble.kind;
+        let is_over = false;
+        if !shared.tell(SttEvent::Trouble { trouble, is_over }) {
+            return None;
+        }
+        hop.reconnecting(kind);
         if timeout(pause, shared.hung_up()).await.is_ok() {
-            break;
+            return None;
         }
     }
-    drop(ending);
 }
 
 fn refused(codec: &dyn SttCodec, error: &EgressError) -> Trouble {

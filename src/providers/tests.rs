@@ -2,6 +2,7 @@
 //! held still, and over loopback for POSTs.
 
 mod counts;
+mod failover;
 mod posts;
 mod rig;
 mod streaming;

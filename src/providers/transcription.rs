@@ -12,6 +12,7 @@ use trunkline_core::wire::transcription::{
     ANSWER_BYTES_MAX, TranscriptionRequest, refused, request, transcript,
 };
 
+use super::circuit::Circuit;
 use super::hop::{Hop, trouble_of};
 use crate::clock;
 use crate::provider::{StageError, Words};
@@ -41,6 +42,11 @@ impl Transcriber {
             settings,
             key: key.to_owned(),
         }))
+    }
+
+    /// What all calls know of it.
+    pub fn circuit(&self) -> &Circuit {
+        &self.0.hop.circuit
     }
 
     /// The words in 8 kHz audio. What passes is tried once more.
@@ -85,6 +91,7 @@ impl Inner {
             };
             let pause_ms = trouble.retry_after_ms.unwrap_or(PAUSE_MS);
             if tries >= TRIES || !trouble.kind.may_pass() || pause_ms > PAUSE_MS_MAX {
+                self.hop.met(&trouble);
                 return Err(trouble);
             }
             tries += 1;

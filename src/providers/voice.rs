@@ -18,6 +18,7 @@ use trunkline_core::wire::tts::{TtsCodec, TtsRequest};
 
 pub use self::kept::Kept;
 use self::link::Link;
+use super::circuit::Circuit;
 use super::hop::Hop;
 use crate::provider::{StageError, Voice};
 
@@ -67,15 +68,27 @@ impl CloudVoices {
     /// The voice of one call, which begins to connect at once where it is spoken to over a socket. Must be called within
     /// a runtime. Dropping it says goodbye.
     pub fn open(&self, speed: f32) -> CloudVoice {
-        let voice = CloudVoice {
-            inner: Arc::clone(&self.0),
-            links: Mutex::default(),
-        };
+        let voice = self.ready();
         if let Speaks::Socket(make) = &self.0.speaks {
             let link = Link::open(&self.0.hop, make, speed);
             voice.links().push(link);
         }
         voice
+    }
+}
+
+impl CloudVoices {
+    /// The same, which connects when it is first asked to say something.
+    pub fn ready(&self) -> CloudVoice {
+        CloudVoice {
+            inner: Arc::clone(&self.0),
+            links: Mutex::default(),
+        }
+    }
+
+    /// What all calls know of it.
+    pub fn circuit(&self) -> &Circuit {
+        &self.0.hop.circuit
     }
 }
 

@@ -187,6 +187,14 @@ impl Listening {
         }
     }
 
+    /// The vendor of a recogniser that has taken over since this was asked last.
+    pub(super) fn taken_over(&mut self) -> Option<&'static str> {
+        match &mut self.recogniser {
+            Recogniser::Stream(stream) => stream.taken_over(),
+            Recogniser::Ears | Recogniser::Utterances(_) => None,
+        }
+    }
+
     /// Takes in what it said.
     pub(super) fn streamed(&mut self, now: At, event: SttEvent) {
         let clock = &self.clock;
@@ -288,6 +296,11 @@ impl Listening {
                         }
                     }
                 }
+                Fact::SpeechPaused { at } => {
+                    let at = self.moment(now, at);
+                    self.events.push_back(Event::SpeechPaused { at });
+                }
+                Fact::SpeechResumed => self.events.push_back(Event::SpeechResumed),
                 Fact::SpeechStopped { at } => {
                     let until = self.moment(now, at);
                     self.speech_to = at;

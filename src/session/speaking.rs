@@ -9,6 +9,7 @@
 
 mod filling;
 mod pace;
+mod takeover;
 mod voicing;
 
 use std::collections::VecDeque;
@@ -20,10 +21,12 @@ use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
+use self::filling::FILLER_PATIENCE;
 use self::pace::Pace;
-use self::voicing::Voicing;
+use self::voicing::{Blame, Voicing};
 use crate::line::Line;
 use crate::provider::{StageError, Voice};
+use crate::succession::Succession;
 
 /// Said when no voice can be had: "I am sorry, something is not working on our side. Please try again later. Goodbye."
 /// Mu-law, 8 kHz. Its source stands in `fixtures/speech/README.md`.
@@ -68,7 +71,10 @@ struct Prepared {
 }
 
 pub(super) struct Speaking {
-    voice: Arc<dyn Voice>,
+    voices: Succession<Arc<dyn Voice>>,
+    /// The place of the voice that the call knows of.
+    voice_told: usize,
+    taken_over: Option<&'static str>,
     speed: f32,
     mouth: Mouth,
     /// The reply being said, and the number the mouth knows it by: a reply whose rest was dropped goes on as another
@@ -79,8 +85,9 @@ pub(super) struct Speaking {
     prepared: VecDeque<Prepared>,
     /// What was just dropped: it need not be asked for again if it is said again at once.
     dropped: Vec<Prepared>,
-    /// Sentences that are of use only if they are at hand, until they are asked for.
+    /// Sentences that are of use only if they are at hand, and the last voice that was asked for them.
     ahead: Vec<Arc<str>>,
+    made_by: Option<usize>,
     /// The voice at work on them.
     making: Option<BoxFuture<'static, ()>>,
     /// Some of the reply is with the carrier, as far as the call knows.
@@ -102,13 +109,15 @@ impl Speaking {
     /// `ahead`: sentences that are of use only if they are at hand. `keep_heard`: [`Speaking::heard_audio`] will be asked
     /// for.
     pub(super) fn new(
-        voice: Arc<dyn Voice>,
+        voices: Succession<Arc<dyn Voice>>,
         speed: f32,
         ahead: Vec<Arc<str>>,
         keep_heard: bool,
     ) -> Self {
         Self {
-            voice,
+            voices,
+            voice_told: 0,
+            taken_over: None,
             speed,
             mouth: Mouth::new(&MouthSettings {
                 keep_heard,
@@ -120,6 +129,7 @@ impl Speaking {
             prepared: VecDeque::new(),
             dropped: Vec::new(),
             ahead,
+            made_by: None,
             making: None,
             is_sounding: false,
             pace: Pace::new(speed),
@@ -152,11 +162,13 @@ impl Speaking {
         self.prepared.push_back(Prepared { text, voicing });
     }
 
-    fn ask(&self, text: &Arc<str>, wanted_in: Duration) -> Voicing {
-        let pieces = self.voice.say(Arc::clone(text), self.speed, wanted_in);
+    fn ask(&mut self, text: &Arc<str>, wanted_in: Duration) -> Voicing {
+        self.note_voice();
+        let voice = &self.voices.current().stage;
+        let pieces = voice.say(Arc::clone(text), self.speed, wanted_in);
         let expected_ms = self.pace.expected_ms(text);
         let ms_max = expected_ms.saturating_mul(4).saturating_add(10_000);
-        Voicing::new(pieces, wanted_in + PATIENCE, ms_max)
+        Voicing::new(self.voices.at(), pieces, wanted_in + PATIENCE, ms_max)
     }
 
     pub(super) fn say(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
@@ -219,9 +231,15 @@ impl Speaking {
                 return;
             };
             if clause.voicing.is_none() {
-                let text = Arc::clone(&clause.text);
-                let voicing = self.take_prepared(&text, wanted_in);
-                let voicing = voicing.unwrap_or_else(|| self.ask(&text, wanted_in));
+                let (text, is_filler) = (Arc::clone(&clause.text), clause.is_filler);
+                let voicing = self.take_prepared(&text);
+                let mut voicing = voicing.unwrap_or_else(|| self.ask(&text, wanted_in));
+                // Those behind the first may have to wait until the voice is done with it.
+                voicing.wanted(match is_filler {
+                    true => FILLER_PATIENCE,
+                    false if at == 0 => wanted_in + self.patience(),
+                    false => wanted_in + PATIENCE,
+                });
                 if let Some(Waiting::Clause(clause)) = self.waiting.get_mut(at) {
                     clause.voicing = Some(voicing);
                 }
@@ -230,11 +248,9 @@ impl Speaking {
         }
     }
 
-    fn take_prepared(&mut self, text: &Arc<str>, wanted_in: Duration) -> Option<Voicing> {
+    fn take_prepared(&mut self, text: &Arc<str>) -> Option<Voicing> {
         let at = self.prepared.iter().position(|p| p.text == *text)?;
-        let mut voicing = self.prepared.remove(at)?.voicing;
-        voicing.wanted(wanted_in + PATIENCE);
-        Some(voicing)
+        Some(self.prepared.remove(at)?.voicing)
     }
 
     /// Until the voice has given something that waits to be said, or failed.
@@ -249,9 +265,14 @@ impl Speaking {
             // Nobody waits for it.
             let _ = ahead.voicing.poll(cx);
         }
-        self.prepared
-            .retain(|ahead| ahead.voicing.failure().is_none());
+        let is_lost = |ahead: &Prepared| ahead.voicing.failure().is_some();
         let mut news = Poll::Pending;
+        if self.voices.has_next() && self.prepared.iter().any(is_lost) {
+            // Somebody else may prepare it, and say what comes before.
+            news = Poll::Ready(());
+        } else {
+            self.prepared.retain(|ahead| !is_lost(ahead));
+        }
         for waiting in &mut self.waiting {
             if let Waiting::Clause(Clause {
                 voicing: Some(voicing),
@@ -267,6 +288,7 @@ impl Speaking {
 
     /// Takes what the voice has given, and tells of clauses that could not be voiced.
     pub(super) fn take_in(&mut self, now_ms: u64) {
+        self.take_over();
         self.hand_over();
         let Some(reply) = self.reply else {
             return;
@@ -304,6 +326,7 @@ impl Speaking {
                 Waiting::End => self.mouth.end(self.take),
             }
             self.waiting.pop_front();
+            self.next_is_wanted();
             self.ask_next();
         }
     }
@@ -431,10 +454,11 @@ impl Clause {
                 false => mouth.begin(take, self.number, pace.expected_ms(&self.text)),
             };
             if let Err(error) = begun.and_then(|()| mouth.append(take, self.number, piece)) {
-                voicing.fail(StageError {
+                let error = StageError {
                     what: format!("the mouth did not take a clause: {error}"),
                     fatal: false,
-                });
+                };
+                voicing.fail(error, Blame::Mouth);
                 return false;
             }
             self.is_begun = true;

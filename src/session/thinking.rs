@@ -62,9 +62,11 @@ impl Thinking {
     }
 }
 
-pub(super) fn event(reply: ReplyId, thought: Thought) -> Event {
-    match thought {
+/// What the call is told of a thought, or the vendor of the model that has taken over.
+pub(super) fn event(reply: ReplyId, thought: Thought) -> Result<Event, &'static str> {
+    Ok(match thought {
         Thought::Started => Event::MindStarted { reply },
+        Thought::TakenOver { vendor } => return Err(vendor),
         Thought::Said(text) => Event::MindSaid { reply, text },
         Thought::Done { after, expects } => Event::MindDone {
             reply,
@@ -72,5 +74,5 @@ pub(super) fn event(reply: ReplyId, thought: Thought) -> Event {
             expects,
         },
         Thought::Failed => Event::MindFailed { reply },
-    }
+    })
 }

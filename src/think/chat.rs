@@ -7,6 +7,8 @@ mod reading;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -15,9 +17,10 @@ use trunkline_core::call::{After, Ask, Expects, Note};
 use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec};
 
 use super::Thought;
+use crate::succession::Succession;
 pub use dialect::Dialect;
 use history::History;
-use reading::{Asking, Reading};
+use reading::Reading;
 
 /// Said to every model, after the agent's own prompt.
 const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
@@ -56,13 +59,27 @@ impl std::fmt::Debug for ChatSettings {
     }
 }
 
+/// How long a model may take to its first token while another stands ready, if the agent says nothing of it, ms.
+pub const FIRST_TOKEN_MS: u32 = 3_000;
+
+/// A model and the way there.
+#[derive(Clone)]
+pub struct Model {
+    /// The way.
+    pub http: reqwest::Client,
+    /// Where it is and how it is asked.
+    pub settings: Arc<ChatSettings>,
+    /// How long it may take to its first token, and from there to its first clause, while another stands ready.
+    pub first_token: Duration,
+}
+
 /// Most pieces of context that operators may add; the oldest is left out first.
 const TOLD_MAX: usize = 16;
 
 /// A model and the conversation it has been told of: what the caller said and what the caller heard.
 pub struct ChatMind {
-    http: reqwest::Client,
-    settings: Arc<ChatSettings>,
+    models: Succession<Model>,
+    turn: Turn,
     system: String,
     greeting: Option<String>,
     history: History,
@@ -71,17 +88,12 @@ pub struct ChatMind {
 }
 
 impl ChatMind {
-    /// A model with the agent's prompt. The greeting, if any, is said instead of asking the model to open.
-    pub fn new(
-        http: reqwest::Client,
-        settings: Arc<ChatSettings>,
-        prompt: &str,
-        greeting: Option<String>,
-    ) -> Self {
+    /// A model, and those that take over from it, with the agent's prompt. The greeting, if any, is said instead of asking the model to open.
+    pub fn new(models: Succession<Model>, prompt: &str, greeting: Option<String>) -> Self {
         let system = format!("{prompt}\n\n{HOUSE_RULES}");
         Self {
-            http,
-            settings,
+            turn: Turn::default(),
+            models,
             system,
             greeting,
             history: History::default(),
@@ -120,11 +132,13 @@ impl ChatMind {
             // What the caller said is in the conversation already.
             Ask::Answer { .. } => {}
         }
-        let asking = Asking::new(
-            self.http.clone(),
-            Arc::clone(&self.settings),
-            self.body(&messages),
-        );
+        let at = self.turn.at.load(Ordering::Relaxed);
+        let mut asking = Asking {
+            models: self.models.starting(at),
+            turn: self.turn.clone(),
+            messages,
+        };
+        asking.begin();
         stream::unfold(Reading::new(asking), |mut reading| async move {
             let thought = reading.next().await?;
             Some((thought, reading))
@@ -132,6 +146,12 @@ impl ChatMind {
         .boxed()
     }
 
+    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+        self.history.note(note, is_decided);
+    }
+}
+
+impl Model {
     fn body(&self, messages: &[ChatMessage]) -> String {
         let tools = end_call().map(|tool| vec![tool]).unwrap_or_default();
         self.settings.dialect.body(&ChatRequest {
@@ -146,10 +166,51 @@ impl ChatMind {
             usage: false,
         })
     }
+}
 
-    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
-        self.history.note(note, is_decided);
+/// Which model the replies of a call ask: whoever took over stays.
+#[derive(Clone, Default)]
+struct Turn {
+    /// The place of the one that is asked.
+    at: Arc<AtomicUsize>,
+    /// The place of the one that the call knows of.
+    told: Arc<AtomicUsize>,
+}
+
+/// A question, and whom to ask.
+struct Asking {
+    models: Succession<Model>,
+    turn: Turn,
+    messages: Vec<ChatMessage>,
+}
+
+impl Asking {
+    fn begin(&mut self) {
+        self.models.begin();
+        self.turn.at.store(self.models.at(), Ordering::Relaxed);
     }
+
+    /// The model that is asked failed. False if nobody is left to ask.
+    fn take_over(&mut self) -> bool {
+        let is_taken_over = self.models.failed();
+        self.turn.at.store(self.models.at(), Ordering::Relaxed);
+        is_taken_over
+    }
+
+    /// The vendor of the model that is asked, if the call knows of another.
+    fn news(&self) -> Option<&'static str> {
+        let at = self.models.at();
+        let is_news = self.turn.told.swap(at, Ordering::Relaxed) != at;
+        is_news.then(|| self.models.current().vendor)
+    }
+}
+
+/// Makes the way to a model: a question without a key and without words, whose answer is of no interest. The connection
+/// waits in `http` for the first that is asked in earnest.
+pub(crate) async fn open_ahead(http: &reqwest::Client, settings: &ChatSettings) {
+    let url = settings.dialect.url(&settings.base_url);
+    // Whoever is not reached now is asked again when there is something to ask.
+    let _ = http.head(url).send().await;
 }
 
 fn end_call() -> Option<ToolSpec> {

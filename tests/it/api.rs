@@ -8,3 +8,4 @@ mod keys;
 mod nouns;
 pub(crate) mod rig;
 mod strangers;
+mod succession;

@@ -5,6 +5,7 @@ mod barge_in;
 mod chat;
 mod conversation;
 mod drain;
+mod failover;
 mod hostile;
 pub(crate) mod logs;
 mod messages;

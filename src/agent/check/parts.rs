@@ -169,8 +169,11 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/turn/unscored_ms", turn.unscored_ms, 100, 5_000),
         ("/turn/number_ms", turn.number_ms, 100, 5_000),
         ("/turn/dictation_ms", turn.dictation_ms, 200, 10_000),
+        ("/turn/spelling_ms", turn.spelling_ms, 200, 10_000),
         ("/turn/incomplete_ms", turn.incomplete_ms, 200, 10_000),
+        ("/turn/drafts_max", turn.drafts_max, 0, 5),
         ("/turn/keys_ms", turn.keys_ms, 200, 10_000),
+        ("/turn/patience_ms_max", turn.patience_ms_max, 200, 10_000),
         ("/overlap/pause_ms", overlap.pause_ms, 50, 2_000),
         ("/overlap/verdict_ms", overlap.verdict_ms, 0, 3_000),
         ("/overlap/backchannel_ms", overlap.backchannel_ms, 0, 5_000),
@@ -200,6 +203,10 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .model
         .max_tokens
         .map(|tokens| ("/model/max_tokens", tokens, 16, 4_096));
+    let first_token = spec
+        .model
+        .first_token_ms
+        .map(|ms| ("/model/first_token_ms", ms, 500, 20_000));
     let freedom = spec
         .model
         .temperature
@@ -208,7 +215,8 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .recogniser
         .endpointing_ms
         .map(|ms| ("/recogniser/endpointing_ms", ms, 50, 3_000));
-    let whole = whole.into_iter().chain(tokens).chain(endpointing);
+    let whole = whole.into_iter().chain(tokens).chain(first_token);
+    let whole = whole.chain(endpointing);
     let whole = whole.map(|(pointer, value, least, most): (_, u32, u32, u32)| Number {
         pointer,
         value: value.into(),

@@ -74,6 +74,18 @@ fn full() -> Value {
         ("/model/name", one("model")),
         ("/model/temperature", json!(0.5)),
         ("/model/max_tokens", json!(100)),
+        (
+            "/model/fallbacks",
+            json!([{"provider": "operator", "name": "small"}, {"provider": "prov_2"}]),
+        ),
+        (
+            "/recogniser/fallbacks",
+            json!([{"provider": "prov_3", "model": "best"}, {"provider": "embedded"}]),
+        ),
+        (
+            "/voice/fallbacks",
+            json!([{"provider": "prov_4", "id": "robin"}, {"provider": "embedded"}]),
+        ),
         ("/recogniser/key_terms", json!(["Oak"])),
         ("/recogniser/second_pass", json!(true)),
         ("/voice/pronunciations", json!({"Oak": "Oke"})),
@@ -227,6 +239,56 @@ fn table() -> Vec<(&'static str, Value, &'static str, ProblemCode)> {
             "prov/1".into(),
             "/model/provider",
             BadFormat,
+        ),
+        (
+            "/model/fallbacks",
+            (0..4)
+                .map(|n| json!({"provider": format!("prov_{n}")}))
+                .collect(),
+            "/model/fallbacks",
+            TooMany,
+        ),
+        (
+            "/model/fallbacks",
+            json!([{"provider": "embedded"}]),
+            "/model/fallbacks/0/provider",
+            Conflict,
+        ),
+        (
+            "/model/fallbacks",
+            json!([{"provider": "operator"}]),
+            "/model/fallbacks/0",
+            Duplicate,
+        ),
+        (
+            "/recogniser/fallbacks",
+            json!([{"provider": "a/b"}]),
+            "/recogniser/fallbacks/0/provider",
+            BadFormat,
+        ),
+        (
+            "/recogniser/fallbacks",
+            json!([{"provider": "embedded", "model": "m"}]),
+            "/recogniser/fallbacks/0",
+            Conflict,
+        ),
+        (
+            "/voice/fallbacks",
+            json!([{"provider": "prov_1", "id": "a"}, {"provider": "prov_1", "id": "a"}]),
+            "/voice/fallbacks/1",
+            Duplicate,
+        ),
+        (
+            "/voice/fallbacks",
+            json!([{"provider": "prov_1", "id": "x".repeat(201)}]),
+            "/voice/fallbacks/0/id",
+            TooLong,
+        ),
+        (
+            "/voice/fallbacks",
+            json!([{"provider": "x".repeat(65)}]),
+            "/voice/fallbacks/0/provider",
+            TooLong,
         ),
         (
             "/recogniser/second_pass",

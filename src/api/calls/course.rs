@@ -26,11 +26,13 @@ pub(in crate::api) struct CallEvent {
     /// When, from the call's start.
     #[schema(example = 12.34)]
     at_seconds: f64,
-    /// What, in stable snake_case. Further words may come.
+    /// What, in stable snake_case: `stage_failed`, `stage_taken_over` (another provider does the work of a stage from here
+    /// on), `opt_out`, … Further words may come.
     #[serde(rename = "type")]
     #[schema(example = "opt_out")]
     kind: String,
-    /// Particulars, without personal data.
+    /// Particulars, without personal data: the stage is `ears`, `mind` or `voice`, and who took over follows as
+    /// `vendor=cartesia`.
     #[schema(example = "stage=voice")]
     detail: String,
 }

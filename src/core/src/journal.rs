@@ -278,7 +278,7 @@ pub enum Step {
 pub struct Event {
     /// When, ms.
     pub at_ms: u64,
-    /// What, in stable snake_case: `opt_out`, `stage_failed`, `recording_stopped`, …
+    /// What, in stable snake_case: `opt_out`, `stage_failed`, `stage_taken_over`, `recording_stopped`, …
     pub kind: String,
     /// Particulars without personal data, as `stage=voice`.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -10,6 +10,7 @@
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
+//! | [`failover`] | who takes over from a provider that fails, and when it is left alone |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
 //! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
 //! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
@@ -25,6 +26,7 @@ pub mod call;
 pub mod clause;
 pub mod commands;
 pub mod consent;
+pub mod failover;
 pub mod flow;
 pub mod geo;
 pub mod guard;

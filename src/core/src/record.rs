@@ -161,6 +161,10 @@ impl Recorder {
             Note::StageFailed { stage, at } => {
                 self.event(*at, "stage_failed", names::stage(*stage));
             }
+            Note::TakenOver { stage, vendor, at } => {
+                let detail = format!("{} vendor={vendor}", names::stage(*stage));
+                self.event(*at, "stage_taken_over", &detail);
+            }
             Note::Consent { step, at } => self.consent(*step, *at),
             Note::Ended { reason, at } => {
                 self.ended.get_or_insert_with(|| Ended {

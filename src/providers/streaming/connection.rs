@@ -20,8 +20,6 @@ const BATCH_MAX: usize = 500 * SAMPLES_PER_MS as usize;
 const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// So much of it must be loud.
 const DEAF_LOUD: u64 = 2_000 * SAMPLES_PER_MS;
-/// Final words that were asked for come within this, if there is something to say.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 /// Loud audio without final words, from which on there is something to say.
 const SPOKEN_MIN: u64 = 500 * SAMPLES_PER_MS;
 /// How often the watchdog looks when nothing else happens.
@@ -74,6 +72,7 @@ pub(super) struct Connection<'a> {
     faults: u32,
     /// How much more patient to be with silence, as a power of two.
     stalls: u32,
+    answer_patience: Duration,
     was_useful: bool,
     /// The turn was said to be maybe over.
     is_in_doubt: bool,
@@ -86,20 +85,10 @@ impl<'a> Connection<'a> {
         shared: &'a Shared,
         hop: &'a Hop,
         stalls: u32,
+        answer_patience: Duration,
     ) -> Self {
         let now = clock::timer_now();
-        let (begins_at, moot) = shared.begin();
-        if let Some(ask) = moot {
-            // All of it has its final words already, and the answer alone was lost.
-            shared.answered(ask);
-            shared.tell(SttEvent::Final {
-                until_ms: begins_at / SAMPLES_PER_MS,
-                text: String::new(),
-                confidence: 1.0,
-                words: Vec::new(),
-                asked: true,
-            });
-        }
+        let begins_at = shared.begin();
         let keep_alive = codec.keep_alive().map(|(ms, _)| Duration::from_millis(ms));
         Self {
             wire,
@@ -120,6 +109,7 @@ impl<'a> Connection<'a> {
             ask: 0,
             faults: 0,
             stalls: stalls.min(3),
+            answer_patience,
             was_useful: false,
             is_in_doubt: false,
         }
@@ -238,7 +228,7 @@ impl<'a> Connection<'a> {
     /// When the oldest question, since which nothing came, has waited too long.
     fn mute_at(&self) -> Option<Instant> {
         let oldest = self.asked.front()?;
-        (self.heard_at <= oldest.at).then_some(oldest.at + ANSWER_PATIENCE)
+        (self.heard_at <= oldest.at).then_some(oldest.at + self.answer_patience)
     }
 
     /// When to look again, unless something happens before.
@@ -291,7 +281,9 @@ impl<'a> Connection<'a> {
 
     /// The event in the call's time, and what follows from it here.
     fn placed(&mut self, mut event: SttEvent) -> SttEvent {
-        self.was_useful |= event != SttEvent::Ready;
+        if event != SttEvent::Ready && !std::mem::replace(&mut self.was_useful, true) {
+            self.hop.circuit.worked();
+        }
         match &mut event {
             SttEvent::SpeechStarted { at_ms } => *at_ms = self.timeline.ms(*at_ms),
             SttEvent::TurnEnded { at_ms } => {

@@ -42,6 +42,8 @@ struct State {
     is_hung_up: bool,
     events: VecDeque<SttEvent>,
     has_ended: bool,
+    /// Who has taken over, until the call was told.
+    taken_over: Option<&'static str>,
     waker: Option<Waker>,
 }
 
@@ -70,6 +72,7 @@ impl Shared {
                 is_hung_up: false,
                 events: VecDeque::new(),
                 has_ended: false,
+                taken_over: None,
                 waker: None,
             }),
             wake: Notify::new(),
@@ -118,14 +121,37 @@ impl Shared {
         }
     }
 
-    /// A new connection begins: with which sample, and whether an open question is about what has its final words
-    /// already.
-    pub(super) fn begin(&self) -> (u64, Option<u64>) {
-        let mut state = self.state();
-        state.taken_to = state.kept_from;
-        state.has_gap = false;
-        let is_moot = state.asked_to.is_some_and(|to| to <= state.kept_from);
-        (state.kept_from, is_moot.then_some(state.asks))
+    /// A new connection begins: with which sample. An open question about what has its final words already is answered:
+    /// the answer alone was lost.
+    pub(super) fn begin(&self) -> u64 {
+        let (begins_at, moot) = {
+            let mut state = self.state();
+            state.taken_to = state.kept_from;
+            state.has_gap = false;
+            let is_moot = state.asked_to.is_some_and(|to| to <= state.kept_from);
+            (state.kept_from, is_moot.then_some(state.asks))
+        };
+        if let Some(ask) = moot {
+            self.answered(ask);
+            self.tell(SttEvent::Final {
+                until_ms: begins_at / SAMPLES_PER_MS,
+                text: String::new(),
+                confidence: 1.0,
+                words: Vec::new(),
+                asked: true,
+            });
+        }
+        begins_at
+    }
+
+    /// Somebody else listens from here on.
+    pub(super) fn take_over(&self, provider: &'static str) {
+        self.state().taken_over = Some(provider);
+    }
+
+    /// Who has taken over since this was asked last.
+    pub(super) fn taken_over(&self) -> Option<&'static str> {
+        self.state().taken_over.take()
     }
 
     /// Puts at most `samples_max` of the audio that waits into `into`, in place of what is there.
@@ -287,7 +313,7 @@ mod tests {
         assert_eq!((audio.len(), audio[99], found.is_more), (100, 2, true));
         assert_eq!(taken(&shared, 100).0, vec![2; 60]);
         shared.covered(80);
-        assert_eq!(shared.begin(), (80, None));
+        assert_eq!(shared.begin(), 80);
         assert_eq!(taken(&shared, 1_000).0, vec![2; 80]);
         // What was not sent yet cannot have final words.
         shared.push(&[3; 8]);
@@ -317,7 +343,7 @@ mod tests {
         for _ in 0..1_600 {
             shared.push(&[1; 160]);
         }
-        assert_eq!(shared.begin(), (16_000, None));
+        assert_eq!(shared.begin(), 16_000);
         assert_eq!(taken(&shared, usize::MAX / 2).0.len(), KEPT_MAX);
         assert_eq!(shared.take_dropped_ms(), 2_000);
         // What the connection has already is no loss.
@@ -343,9 +369,18 @@ mod tests {
         shared.answered(1);
         assert_eq!(taken(&shared, 160).1.ask, Some(2), "the newer is open");
         shared.covered(160);
-        assert_eq!(shared.begin(), (160, Some(2)), "nothing is left to ask");
-        shared.answered(2);
-        assert_eq!(taken(&shared, 160).1.ask, None);
+        assert_eq!(shared.begin(), 160);
+        assert_eq!(taken(&shared, 160).1.ask, None, "nothing is left to ask");
+        let mut cx = Context::from_waker(Waker::noop());
+        let told = shared.poll_event(&mut cx);
+        assert!(matches!(
+            told,
+            Poll::Ready(Some(SttEvent::Final {
+                until_ms: 20,
+                asked: true,
+                ..
+            }))
+        ));
     }
 
     #[test]

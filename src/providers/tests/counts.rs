@@ -11,7 +11,7 @@ use metrics::{
 
 use super::rig::{PlainStt, hop};
 use crate::provider::Recogniser as _;
-use crate::providers::{Kind, StreamingRecogniser};
+use crate::providers::{Circuits, Identity, Kind, StreamingRecogniser};
 
 /// Counts by name and labels.
 #[derive(Default)]
@@ -94,4 +94,33 @@ async fn connections_losses_and_first_results_are_counted() {
         ),
     ];
     assert_eq!(counts.all(), expected.map(|(name, n)| (name.to_owned(), n)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_that_opens_and_closes_is_counted() {
+    let counts = Counts::default();
+    let guard = set_default_local_recorder(&counts);
+    let circuit = Circuits::default().of(&Identity {
+        kind: Kind::Voice,
+        vendor: "plain",
+        owner: "cli_1",
+        base_url: "https://x",
+        key: "hush",
+        model: "m",
+    });
+    for _ in 0..4 {
+        circuit.failed();
+    }
+    tokio::time::advance(std::time::Duration::from_secs(16)).await;
+    assert!(circuit.admits());
+    circuit.worked();
+    drop(guard);
+    let expected = ["closed", "half_open", "open"];
+    let expected = expected.map(|to| {
+        (
+            format!("trunkline_circuit_changes_total plain voice {to}"),
+            1,
+        )
+    });
+    assert_eq!(counts.all(), expected);
 }

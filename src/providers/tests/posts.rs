@@ -12,7 +12,7 @@ use trunkline_core::wire::tts::{AudioFormat, TtsRequest};
 
 use crate::egress::{Egress, Whose};
 use crate::provider::{StageError, Voice as _};
-use crate::providers::{CloudVoice, CloudVoices, Hop, Kept, Kind, Speaks, Transcriber};
+use crate::providers::{Circuit, CloudVoice, CloudVoices, Hop, Kept, Kind, Speaks, Transcriber};
 
 type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
 
@@ -29,6 +29,7 @@ impl Server {
             base_url: format!("ws://127.0.0.1:{port}/v1/"),
             provider: "plain",
             kind,
+            circuit: Circuit::default(),
         };
         (Self(listener), hop)
     }

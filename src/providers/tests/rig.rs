@@ -17,7 +17,7 @@ use trunkline_core::wire::tts::{AudioFormat, TtsCodec, TtsEvent};
 
 use crate::egress::rig::{Knock, Memory};
 use crate::egress::{Egress, Whose};
-use crate::providers::{Hop, Kind, MakeStt};
+use crate::providers::{Circuit, Hop, Kind, MakeStt};
 
 /// Where connections of a hop arrive.
 pub(super) struct Door {
@@ -35,6 +35,7 @@ pub(super) fn hop(kind: Kind, capacity: usize) -> (Hop, Door) {
         base_url: "http://10.0.0.1:9/base/".into(),
         provider: "plain",
         kind,
+        circuit: Circuit::default(),
     };
     let waiting = None;
     (hop, Door { knocks, waiting })

@@ -21,6 +21,7 @@ const KEY: &str = "k3y";
 fn account(base_url: Option<&str>, key: &str) -> Account {
     Account {
         whose: Whose::Client,
+        owner: String::new(),
         base_url: base_url.map(str::to_owned),
         key: key.into(),
     }

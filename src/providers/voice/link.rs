@@ -196,9 +196,10 @@ impl Task {
                 () = self.shared.ended() => return,
                 opened = Box::pin(self.hop.open(&handshake, CONNECT_PATIENCE)) => opened,
             };
+            let was_opened = opened.is_ok();
+            let mut has_spoken = false;
             let lost = match opened {
                 Ok(wire) => {
-                    let mut has_spoken = false;
                     let speaking = Speaking::new(wire, &mut *codec, &self.shared, &self.hop);
                     let waiting = &mut self.waiting;
                     match Box::pin(speaking.run(waiting, &mut has_spoken)).await {
@@ -223,7 +224,7 @@ impl Task {
                     }
                 }
             };
-            if !self.goes_on(&lost).await {
+            if !self.goes_on(&lost, was_opened, has_spoken).await {
                 return;
             }
         }
@@ -247,10 +248,13 @@ impl Task {
     }
 
     /// Waits before the next attempt. False if all is over.
-    async fn goes_on(&mut self, lost: &Lost) -> bool {
+    async fn goes_on(&mut self, lost: &Lost, was_opened: bool, has_spoken: bool) -> bool {
         let pause = self.attempts.after(lost);
         let (provider, trouble) = (self.hop.provider, &lost.trouble);
         let is_idle = self.waiting.is_empty();
+        if lost.has_stalled || !lost.was_useful && (has_spoken || !was_opened) {
+            self.hop.met(trouble);
+        }
         tracing::info!(provider, %trouble, is_idle, "voice lost");
         let Some(pause) = pause else {
             // Nothing helps now; when there is something to say, it may.

@@ -75,6 +75,7 @@ impl Saying {
             };
             if let Err(trouble) = read {
                 self.is_over = true;
+                self.hop.met(&trouble);
                 return Some(Err(self.hop.failed(&trouble)));
             }
         }

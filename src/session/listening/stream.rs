@@ -80,6 +80,11 @@ impl Stream {
         }
     }
 
+    /// The vendor that has taken over since this was asked last.
+    pub(super) fn taken_over(&mut self) -> Option<&'static str> {
+        self.listener.taken_over()
+    }
+
     /// The ear found the beginning of speech.
     pub(super) fn started(&mut self, sample: u64, at: At, out: &mut VecDeque<Event>) {
         if self.talking.is_none() {
@@ -178,6 +183,13 @@ impl Stream {
                 });
             }
             SttEvent::Trouble { trouble, .. } => tracing::debug!(%trouble, "recogniser"),
+            SttEvent::TurnMayEnd { at_ms } if self.turns == Turns::Cloud => {
+                let at = when(super::ms(at_ms)).min(now);
+                out.push_back(Event::SpeechPaused { at });
+            }
+            SttEvent::TurnResumed if self.turns == Turns::Cloud => {
+                out.push_back(Event::SpeechResumed);
+            }
             SttEvent::Ready | SttEvent::TurnMayEnd { .. } | SttEvent::TurnResumed => {}
         }
     }

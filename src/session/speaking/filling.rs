@@ -9,7 +9,7 @@ use trunkline_core::call::ReplyId;
 use super::{FIRST_WANTED_IN, Speaking, Waiting};
 
 /// A filler that is not at hand this soon is passed over.
-const FILLER_PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const FILLER_PATIENCE: Duration = Duration::from_millis(250);
 
 impl Speaking {
     /// Says a sentence that only bridges a silence, if it is at hand.
@@ -33,13 +33,14 @@ impl Speaking {
     }
 
     /// Has those sentences made that nobody could wait for, where they are not at hand yet. Not before the first reply
-    /// was heard, which is waited for.
+    /// was heard, which is waited for. Each voice makes them once.
     pub(super) fn make_ahead(&mut self) {
-        let ahead = std::mem::take(&mut self.ahead);
-        if ahead.is_empty() {
+        let by = Some(self.voices.at());
+        if self.ahead.is_empty() || std::mem::replace(&mut self.made_by, by) == by {
             return;
         }
-        let (voice, speed) = (Arc::clone(&self.voice), self.speed);
+        let ahead = self.ahead.clone();
+        let (voice, speed) = (Arc::clone(&self.voices.current().stage), self.speed);
         let making = async move {
             for text in ahead {
                 if let Err(error) = voice.keep(text, speed).await {

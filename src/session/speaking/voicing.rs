@@ -22,8 +22,21 @@ const WAITING_MAX: usize = 60_000 * SAMPLES_PER_MS as usize;
 /// The pieces of a sentence, as the voice gives them.
 pub(super) type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
 
+/// Why nothing more of a sentence comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The voice said so.
+    Voice,
+    /// The voice said nothing for too long.
+    Late,
+    /// The mouth did not take it.
+    Mouth,
+}
+
 /// Dropping it takes the request back.
 pub(super) struct Voicing {
+    /// The place of the voice that was asked.
+    by: usize,
     /// `None` once the last piece came.
     pieces: Option<Pieces>,
     /// When the next piece is late.
@@ -34,7 +47,7 @@ pub(super) struct Voicing {
     is_held: bool,
     samples: usize,
     samples_max: usize,
-    failed: Option<StageError>,
+    failed: Option<(StageError, Blame)>,
 }
 
 fn failed(what: &str) -> StageError {
@@ -45,10 +58,11 @@ fn failed(what: &str) -> StageError {
 }
 
 impl Voicing {
-    /// Of a sentence that was asked for. Its first piece may take as long as `patience`, and all of it be no longer than
+    /// Of a sentence that the voice at a place was asked for. Its first piece may take as long as `patience`, and all of it be no longer than
     /// `ms_max`.
-    pub(super) fn new(pieces: Pieces, patience: Duration, ms_max: u32) -> Self {
+    pub(super) fn new(by: usize, pieces: Pieces, patience: Duration, ms_max: u32) -> Self {
         Self {
+            by,
             pieces: Some(pieces),
             late: Box::pin(tokio::time::sleep(patience)),
             waiting: VecDeque::new(),
@@ -85,7 +99,7 @@ impl Voicing {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     news = Poll::Ready(());
-                    self.fail(error);
+                    self.fail(error, Blame::Voice);
                 }
                 Poll::Ready(None) => {
                     news = Poll::Ready(());
@@ -94,10 +108,11 @@ impl Voicing {
                 Poll::Pending => {
                     if self.late.as_mut().poll(cx).is_ready() {
                         news = Poll::Ready(());
-                        self.fail(failed(match self.samples {
+                        let what = match self.samples {
                             0 => "the voice did not answer in time",
                             _ => "the voice fell silent in mid-sentence",
-                        }));
+                        };
+                        self.fail(failed(what), Blame::Late);
                     }
                     return news;
                 }
@@ -110,7 +125,8 @@ impl Voicing {
         // Nothing counts too: a voice could go on giving it for ever.
         self.samples += piece.len().max(1);
         if self.samples > self.samples_max {
-            return self.fail(failed("the voice speaks far longer than the words take"));
+            let error = failed("the voice speaks far longer than the words take");
+            return self.fail(error, Blame::Voice);
         }
         if !piece.is_empty() {
             self.late.as_mut().reset(clock::timer_now() + BETWEEN);
@@ -120,9 +136,24 @@ impl Voicing {
     }
 
     /// It is not to go on. What came of it remains.
-    pub(super) fn fail(&mut self, error: StageError) {
+    pub(super) fn fail(&mut self, error: StageError, blame: Blame) {
         self.pieces = None;
-        self.failed = Some(error);
+        self.failed = Some((error, blame));
+    }
+
+    /// The place of the voice that was asked.
+    pub(super) fn by(&self) -> usize {
+        self.by
+    }
+
+    /// Whose failure it is, if it has failed.
+    pub(super) fn blame(&self) -> Option<Blame> {
+        self.failed.as_ref().map(|(_, blame)| *blame)
+    }
+
+    /// Some of it came.
+    pub(super) fn has_begun(&self) -> bool {
+        self.samples > 0
     }
 
     /// The next piece.
@@ -139,7 +170,7 @@ impl Voicing {
 
     /// Why nothing more will come, if it is not the end of the sentence.
     pub(super) fn failure(&self) -> Option<&StageError> {
-        self.failed.as_ref()
+        self.failed.as_ref().map(|(error, _)| error)
     }
 
     /// All of the sentence came, and it lasts so long, ms.

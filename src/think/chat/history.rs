@@ -71,6 +71,7 @@ impl History {
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
+            | Note::TakenOver { .. }
             | Note::Ended { .. } => {}
         }
     }

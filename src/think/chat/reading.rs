@@ -1,94 +1,102 @@
 //! One answer of a language model: asked for, tried again where that helps, and read clause by clause.
+//!
+//! Where another model stands ready, it is asked the same at once if this one fails, or is late, before a clause of its
+//! answer was given. What was given is never continued by another.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
 use trunkline_core::call::{After, Expects};
 use trunkline_core::clause::Clauses;
-use trunkline_core::wire::openai::{ChatEvent, error_body};
+use trunkline_core::wire::openai::{ChatEvent, ErrorKind, error_body};
 
 use super::super::Thought;
 use super::dialect::Decoder;
-use super::{ChatSettings, END_CALL};
+use super::{Asking, END_CALL};
+use crate::clock;
 
 /// How long the endpoint may take to begin an answer, and between two pieces of it.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Tries to get an answer begun. Once a word of it came there is no second one.
+/// Tries to get an answer begun where no other model stands ready. Once a word of it came there is no second one.
 const TRIES: u32 = 2;
 /// A longer wait than this before another try is dead air.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 /// Most of an error's body that is read.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 
-/// A question that has not been asked yet.
-pub(super) struct Asking {
-    http: reqwest::Client,
-    settings: Arc<ChatSettings>,
-    body: String,
-}
-
 struct Refused {
     /// `None`: another try would not help.
     retry_after: Option<Duration>,
+    /// Any other call could meet the same.
+    is_general: bool,
 }
 
 impl Asking {
-    pub(super) fn new(http: reqwest::Client, settings: Arc<ChatSettings>, body: String) -> Self {
-        Self {
-            http,
-            settings,
-            body,
-        }
-    }
-
-    /// The beginning of an answer, after another try if the first may have met a passing trouble.
-    async fn ask(&self) -> Option<reqwest::Response> {
-        for attempt in 1..=TRIES {
-            match self.ask_once().await {
-                Ok(response) => return Some(response),
+    /// The beginning of an answer, after another try if the first may have met a passing trouble and nobody else can be
+    /// asked.
+    async fn ask(&self, body: &str, until: Option<Instant>) -> Result<reqwest::Response, Refused> {
+        let tries = if until.is_some() { 1 } else { TRIES };
+        let mut attempt = 1;
+        loop {
+            match self.ask_once(body, until).await {
+                Ok(response) => return Ok(response),
                 Err(Refused {
                     retry_after: Some(wait),
-                }) if attempt < TRIES => tokio::time::sleep(wait).await,
-                Err(_) => return None,
+                    ..
+                }) if attempt < tries => tokio::time::sleep(wait).await,
+                Err(refused) => return Err(refused),
             }
+            attempt += 1;
         }
-        None
     }
 
-    async fn ask_once(&self) -> Result<reqwest::Response, Refused> {
-        let dialect = self.settings.dialect;
-        let request = self
+    async fn ask_once(
+        &self,
+        body: &str,
+        until: Option<Instant>,
+    ) -> Result<reqwest::Response, Refused> {
+        let model = &self.models.current().stage;
+        let settings = &model.settings;
+        let dialect = settings.dialect;
+        let request = model
             .http
-            .post(dialect.url(&self.settings.base_url))
+            .post(dialect.url(&settings.base_url))
             .header("content-type", "application/json")
-            .body(self.body.clone());
-        let request = dialect.headed(request, self.settings.api_key.as_deref());
-        let response = match tokio::time::timeout(PATIENCE, request.send()).await {
+            .body(body.to_owned());
+        let request = dialect.headed(request, settings.api_key.as_deref());
+        let response = match timeout_at(due(until), request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 // A URL may hold a key.
                 tracing::warn!(error = %error.without_url(), "language model not reached");
                 return Err(Refused {
                     retry_after: Some(Duration::from_millis(100)),
+                    is_general: true,
                 });
             }
             Err(_) => {
-                tracing::warn!(
-                    seconds = PATIENCE.as_secs(),
-                    "language model did not begin an answer"
-                );
-                return Err(Refused { retry_after: None });
+                tracing::warn!("language model did not begin an answer in time");
+                return Err(Refused {
+                    retry_after: None,
+                    is_general: true,
+                });
             }
         };
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refused(response).await)
+        Err(refused(response, until).await)
     }
 }
 
-async fn refused(mut response: reqwest::Response) -> Refused {
+/// When to wait no longer for what comes next.
+fn due(until: Option<Instant>) -> Instant {
+    let usual = clock::timer_now() + PATIENCE;
+    until.map_or(usual, |until| until.min(usual))
+}
+
+async fn refused(mut response: reqwest::Response, until: Option<Instant>) -> Refused {
     let header = |name: &str| {
         response
             .headers()
@@ -100,7 +108,7 @@ async fn refused(mut response: reqwest::Response) -> Refused {
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while body.len() < ERROR_BYTES_MAX
-        && let Ok(Ok(Some(piece))) = tokio::time::timeout(PATIENCE, response.chunk()).await
+        && let Ok(Ok(Some(piece))) = timeout_at(due(until), response.chunk()).await
     {
         body.extend_from_slice(&piece);
     }
@@ -110,19 +118,38 @@ async fn refused(mut response: reqwest::Response) -> Refused {
     let wait = Duration::from_millis(error.retry_after_ms.unwrap_or(200));
     Refused {
         retry_after: (error.retry && wait <= RETRY_AFTER_MAX).then_some(wait),
+        is_general: is_general(error.kind),
+    }
+}
+
+/// Whether any other call could meet the same trouble; if not, it lies in what was asked.
+fn is_general(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Unauthorised
+        | ErrorKind::Quota
+        | ErrorKind::RateLimited
+        | ErrorKind::Overloaded
+        | ErrorKind::NotFound
+        | ErrorKind::Server
+        | ErrorKind::Garbled
+        | ErrorKind::Cut => true,
+        ErrorKind::TooLong | ErrorKind::BadRequest => false,
     }
 }
 
 /// An answer being read.
 pub(super) struct Reading {
-    asking: Option<Asking>,
+    asking: Asking,
     response: Option<reqwest::Response>,
     decoder: Decoder,
     events: Vec<ChatEvent>,
     clauses: Clauses,
     cut: Vec<String>,
     ready: VecDeque<Thought>,
+    /// Where another model stands ready: when this one is late with its first words, or its first clause.
+    until: Option<Instant>,
     started: bool,
+    has_said: bool,
     hang_up: bool,
     over: bool,
 }
@@ -130,14 +157,16 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(asking: Asking) -> Self {
         Self {
-            decoder: asking.settings.dialect.decoder(),
-            asking: Some(asking),
+            decoder: asking.models.current().stage.settings.dialect.decoder(),
+            asking,
             response: None,
             events: Vec::new(),
             clauses: Clauses::new(),
             cut: Vec::new(),
             ready: VecDeque::new(),
+            until: None,
             started: false,
+            has_said: false,
             hang_up: false,
             over: false,
         }
@@ -152,23 +181,41 @@ impl Reading {
             if self.over {
                 return None;
             }
-            if let Some(asking) = self.asking.take() {
-                self.response = asking.ask().await;
-            }
             let Some(response) = &mut self.response else {
-                self.fail();
+                if let Some(vendor) = self.asking.news() {
+                    return Some(Thought::TakenOver { vendor });
+                }
+                self.begin().await;
                 continue;
             };
-            match tokio::time::timeout(PATIENCE, response.chunk()).await {
+            match timeout_at(due(self.until), response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.decoder.push(&bytes, &mut self.events),
                 Ok(Ok(None)) => self.decoder.end(&mut self.events),
                 Ok(Err(_)) | Err(_) => {
                     tracing::warn!("language model broke off");
-                    self.fail();
+                    self.fail(true);
                     continue;
                 }
             }
             self.take_events();
+            // One that sends everything but words is late all the same.
+            if self.until.is_some_and(|until| until <= clock::timer_now()) && !self.over {
+                tracing::warn!("language model is late");
+                self.fail(true);
+            }
+        }
+    }
+
+    async fn begin(&mut self) {
+        let models = &self.asking.models;
+        let model = &models.current().stage;
+        self.until = models
+            .has_next()
+            .then(|| clock::timer_now() + model.first_token);
+        let body = model.body(&self.asking.messages);
+        match self.asking.ask(&body, self.until).await {
+            Ok(response) => self.response = Some(response),
+            Err(refused) => self.fail(refused.is_general),
         }
     }
 
@@ -178,7 +225,7 @@ impl Reading {
             match event {
                 ChatEvent::Text(text) => {
                     if !std::mem::replace(&mut self.started, true) {
-                        self.ready.push_back(Thought::Started);
+                        self.first_words();
                     }
                     self.clauses.push(&text, &mut self.cut);
                     self.say();
@@ -192,6 +239,12 @@ impl Reading {
                     } else {
                         After::Listen
                     };
+                    if !self.has_said && !self.hang_up && self.asking.models.has_next() {
+                        tracing::warn!("language model has nothing to say");
+                        self.fail(false);
+                        break;
+                    }
+                    self.asking.models.current().circuit.worked();
                     self.ready.push_back(Thought::Done {
                         after,
                         expects: Expects::Words,
@@ -200,7 +253,8 @@ impl Reading {
                 }
                 ChatEvent::Error(error) => {
                     tracing::warn!(kind = %error.kind, "language model failed");
-                    self.fail();
+                    self.fail(is_general(error.kind));
+                    break;
                 }
                 ChatEvent::Finished { .. } | ChatEvent::Usage { .. } => {}
             }
@@ -208,16 +262,50 @@ impl Reading {
         self.events = events;
     }
 
+    /// The first token came.
+    fn first_words(&mut self) {
+        let model = self.asking.models.current();
+        self.until = self
+            .until
+            .map(|_| clock::timer_now() + model.stage.first_token);
+        self.ready.push_back(Thought::Started);
+    }
+
     fn say(&mut self) {
+        if !self.cut.is_empty() {
+            (self.has_said, self.until) = (true, None);
+        }
         self.ready.extend(self.cut.drain(..).map(Thought::Said));
     }
 
-    fn fail(&mut self) {
-        if !self.over {
-            self.clauses.finish(&mut self.cut);
-            self.say();
-            self.ready.push_back(Thought::Failed);
-            self.over = true;
+    /// The model failed, in a way that any other call could meet or not.
+    fn fail(&mut self, is_general: bool) {
+        if self.over {
+            return;
         }
+        if is_general {
+            self.asking.models.current().circuit.failed();
+        }
+        // Nobody goes on with what another has begun to say.
+        if !self.has_said && self.asking.take_over() {
+            self.decoder = self
+                .asking
+                .models
+                .current()
+                .stage
+                .settings
+                .dialect
+                .decoder();
+            self.response = None;
+            self.clauses = Clauses::new();
+            self.cut.clear();
+            self.started = false;
+            self.hang_up = false;
+            return;
+        }
+        self.clauses.finish(&mut self.cut);
+        self.say();
+        self.ready.push_back(Thought::Failed);
+        self.over = true;
     }
 }

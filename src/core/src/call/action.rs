@@ -215,6 +215,15 @@ pub enum Note {
         /// When.
         at: At,
     },
+    /// The shell has another provider do the work of a stage from now on, since the one before failed.
+    TakenOver {
+        /// Which stage.
+        stage: Stage,
+        /// Who does it now: the vendor's name.
+        vendor: &'static str,
+        /// When.
+        at: At,
+    },
     /// The call is over.
     Ended {
         /// Why.

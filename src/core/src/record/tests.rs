@@ -382,6 +382,11 @@ fn events_and_ends_have_stable_names() {
         reply: ReplyId(1),
         at: moment,
     });
+    notes.push(Note::TakenOver {
+        stage: Stage::Voice,
+        vendor: "cartesia",
+        at: moment,
+    });
     for note in &notes {
         recorder.note(None, note);
     }
@@ -397,6 +402,7 @@ fn events_and_ends_have_stable_names() {
             "7 stage_failed stage=mind",
             "7 stage_failed stage=voice",
             "7 denial_guarded ",
+            "7 stage_taken_over stage=voice vendor=cartesia",
             "audio 0+56 caller - agent -",
             "ended 7 aborted",
         ]

@@ -85,6 +85,7 @@ impl Observer {
             | Note::Answered { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
+            | Note::TakenOver { .. }
             | Note::Ended { .. } => {}
         }
     }
