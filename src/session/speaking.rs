@@ -7,6 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
+mod filling;
 mod pace;
 mod takeover;
 mod voicing;
@@ -16,11 +17,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
+use self::filling::FILLER_PATIENCE;
 use self::pace::Pace;
 use self::voicing::{Blame, Voicing};
 use crate::line::Line;
@@ -35,8 +36,6 @@ const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ul
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
 const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
-/// A filler that is not at hand this soon is passed over.
-const FILLER_PATIENCE: Duration = Duration::from_millis(250);
 /// A clause whose first piece is this much later than wanted counts as failed: an apology is better than more silence.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clauses that are voiced at once.
@@ -86,8 +85,9 @@ pub(super) struct Speaking {
     prepared: VecDeque<Prepared>,
     /// What was just dropped: it need not be asked for again if it is said again at once.
     dropped: Vec<Prepared>,
-    /// Sentences that are of use only if they are at hand, until they are asked for.
+    /// Sentences that are of use only if they are at hand, and the last voice that was asked for them.
     ahead: Vec<Arc<str>>,
+    made_by: Option<usize>,
     /// The voice at work on them.
     making: Option<BoxFuture<'static, ()>>,
     /// Some of the reply is with the carrier, as far as the call knows.
@@ -129,6 +129,7 @@ impl Speaking {
             prepared: VecDeque::new(),
             dropped: Vec::new(),
             ahead,
+            made_by: None,
             making: None,
             is_sounding: false,
             pace: Pace::new(speed),
@@ -174,13 +175,6 @@ impl Speaking {
         let dropped = self.dropped.iter().position(|p| p.text == text);
         let voicing = dropped.map(|at| self.dropped.swap_remove(at).voicing);
         self.put(reply, clause, text, voicing, false);
-    }
-
-    /// Says a sentence that only bridges a silence, if it is at hand.
-    pub(super) fn fill(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
-        let mut voicing = self.ask(&text, FIRST_WANTED_IN);
-        voicing.wanted(FILLER_PATIENCE);
-        self.put(reply, clause, text, Some(voicing), true);
     }
 
     fn put(
@@ -237,11 +231,15 @@ impl Speaking {
                 return;
             };
             if clause.voicing.is_none() {
-                let text = Arc::clone(&clause.text);
+                let (text, is_filler) = (Arc::clone(&clause.text), clause.is_filler);
                 let voicing = self.take_prepared(&text);
                 let mut voicing = voicing.unwrap_or_else(|| self.ask(&text, wanted_in));
                 // Those behind the first may have to wait until the voice is done with it.
-                voicing.wanted(wanted_in + if at == 0 { self.patience() } else { PATIENCE });
+                voicing.wanted(match is_filler {
+                    true => FILLER_PATIENCE,
+                    false if at == 0 => wanted_in + self.patience(),
+                    false => wanted_in + PATIENCE,
+                });
                 if let Some(Waiting::Clause(clause)) = self.waiting.get_mut(at) {
                     clause.voicing = Some(voicing);
                 }
@@ -314,19 +312,6 @@ impl Speaking {
         }
         let failed = |clause| Event::VoiceFailed { reply, clause };
         self.events.extend(lost.into_iter().map(failed));
-    }
-
-    /// What stands behind a filler that failed does not wait for it.
-    fn pass_over_fillers(&mut self) {
-        let is_lost = |waiting: &Waiting| match waiting {
-            Waiting::Clause(clause) => clause.is_filler && clause.is_lost,
-            Waiting::End => false,
-        };
-        if self.waiting.iter().any(is_lost) {
-            self.waiting.retain(|waiting| !is_lost(waiting));
-            self.ask_next();
-            self.hand_over();
-        }
     }
 
     /// Gives the mouth what is voiced, in order.
@@ -415,25 +400,6 @@ impl Speaking {
             self.is_sounding = false;
             self.events.push_back(Event::RanDry { reply });
         }
-    }
-
-    /// Has those sentences made that nobody could wait for, where they are not at hand yet. Not before the first reply
-    /// was heard, which is waited for.
-    fn make_ahead(&mut self) {
-        let ahead = std::mem::take(&mut self.ahead);
-        if ahead.is_empty() {
-            return;
-        }
-        let (voice, speed) = (Arc::clone(&self.voices.current().stage), self.speed);
-        let making = async move {
-            for text in ahead {
-                if let Err(error) = voice.keep(text, speed).await {
-                    tracing::debug!(%error, "sentence not made ahead");
-                    return;
-                }
-            }
-        };
-        self.making = Some(making.boxed());
     }
 
     fn tell(&mut self) {

@@ -88,9 +88,13 @@ impl Speaking {
     /// Of the voice whose turn it is.
     fn voicings(&self) -> impl Iterator<Item = &Voicing> {
         let asked = self.waiting.iter().filter_map(|waiting| match waiting {
+            // A filler that is not at hand says nothing about the voice.
             Waiting::Clause(Clause {
-                voicing, is_lost, ..
-            }) => voicing.as_ref().filter(|_| !is_lost),
+                voicing,
+                is_lost,
+                is_filler,
+                ..
+            }) => voicing.as_ref().filter(|_| !is_lost && !is_filler),
             Waiting::End => None,
         });
         let ahead = self.prepared.iter().map(|Prepared { voicing, .. }| voicing);
