@@ -124,6 +124,10 @@ pub struct Session {
 impl Session {
     /// A call on a line whose stream has started.
     pub fn new(call_id: Arc<str>, line: Line, means: Means) -> Self {
+        let fillers = match means.settings.limits.filler_ms {
+            0 => Vec::new(),
+            _ => means.settings.notices.fillers.clone(),
+        };
         Self {
             call_id,
             call: Call::new(means.settings, At::START),
@@ -131,7 +135,7 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voices, means.speed, means.keep.is_some()),
+            speaking: Speaking::new(means.voices, means.speed, fillers, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,
@@ -407,6 +411,11 @@ impl Session {
                 clause,
                 text,
             } => self.speaking.say(reply, clause, text),
+            Action::Fill {
+                reply,
+                clause,
+                text,
+            } => self.speaking.fill(reply, clause, text),
             Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
             Action::EndSay { reply } => self.speaking.end(reply),
             Action::Pause { reply } => {

@@ -209,6 +209,7 @@ fn notes(turn: u64, now: At) -> Vec<Note> {
             to: now,
             text,
             cut: false,
+            filler: false,
         },
     ]
 }

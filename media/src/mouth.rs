@@ -78,7 +78,7 @@ pub enum Out<'a> {
 /// What became known about our speech.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
-    /// The first audio of this reply was handed out.
+    /// The first audio of this reply was handed out, or the first after all of it had been heard or taken back.
     Started {
         /// The reply.
         reply: u32,
@@ -432,7 +432,8 @@ impl Mouth {
             self.counters.underruns += 1;
         }
         self.sending = Some(piece.reply);
-        if self.script.start(piece.reply) {
+        let is_first = self.script.start(piece.reply);
+        if is_first || self.playout.in_play().is_none() {
             facts.push(Fact::Started { reply: piece.reply });
         }
         let reel = self.script.reel();

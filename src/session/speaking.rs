@@ -7,6 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
+mod fillers;
 mod pace;
 mod takeover;
 mod voicing;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
@@ -57,6 +59,8 @@ struct Clause {
     is_begun: bool,
     /// Its failure was told.
     is_lost: bool,
+    /// It is passed over if the voice does not have it at hand.
+    is_filler: bool,
 }
 
 /// A sentence that may be said soon.
@@ -78,6 +82,16 @@ pub(super) struct Speaking {
     take: u32,
     waiting: VecDeque<Waiting>,
     prepared: VecDeque<Prepared>,
+    /// What was just dropped: it need not be asked for again if it is said again at once.
+    dropped: Vec<Prepared>,
+    /// Sentences that are of use only if they are at hand; whoever takes over makes them anew.
+    fillers: Vec<Arc<str>>,
+    /// Those that were not asked for yet.
+    ahead: Vec<Arc<str>>,
+    /// The voice at work on them.
+    making: Option<BoxFuture<'static, ()>>,
+    /// Some of the reply is with the carrier, as far as the call knows.
+    is_sounding: bool,
     pace: Pace,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
@@ -92,8 +106,14 @@ fn position(at: mouth::Position) -> Position {
 }
 
 impl Speaking {
-    /// `keep_heard`: [`Speaking::heard_audio`] will be asked for.
-    pub(super) fn new(voices: Succession<Arc<dyn Voice>>, speed: f32, keep_heard: bool) -> Self {
+    /// `ahead`: sentences that are of use only if they are at hand. `keep_heard`: [`Speaking::heard_audio`] will be asked
+    /// for.
+    pub(super) fn new(
+        voices: Succession<Arc<dyn Voice>>,
+        speed: f32,
+        ahead: Vec<Arc<str>>,
+        keep_heard: bool,
+    ) -> Self {
         Self {
             voices,
             voice_told: 0,
@@ -107,6 +127,11 @@ impl Speaking {
             take: 0,
             waiting: VecDeque::new(),
             prepared: VecDeque::new(),
+            dropped: Vec::new(),
+            fillers: ahead.clone(),
+            ahead,
+            making: None,
+            is_sounding: false,
             pace: Pace::new(speed),
             facts: Vec::new(),
             events: VecDeque::new(),
@@ -147,13 +172,27 @@ impl Speaking {
     }
 
     pub(super) fn say(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
+        let dropped = self.dropped.iter().position(|p| p.text == text);
+        let voicing = dropped.map(|at| self.dropped.swap_remove(at).voicing);
+        self.put(reply, clause, text, voicing, false);
+    }
+
+    fn put(
+        &mut self,
+        reply: ReplyId,
+        number: u16,
+        text: Arc<str>,
+        voicing: Option<Voicing>,
+        is_filler: bool,
+    ) {
         self.begin(reply);
         self.waiting.push_back(Waiting::Clause(Clause {
-            number: clause,
+            number,
             text,
-            voicing: None,
+            voicing,
             is_begun: false,
             is_lost: false,
+            is_filler,
         }));
         self.ask_next();
     }
@@ -180,6 +219,7 @@ impl Speaking {
             self.mouth.resume();
             self.reply = Some(reply);
             self.take += 1;
+            self.is_sounding = false;
         }
     }
 
@@ -215,6 +255,8 @@ impl Speaking {
     }
 
     fn poll_voice(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.making
+            .take_if(|making| making.as_mut().poll(cx).is_ready());
         for ahead in &mut self.prepared {
             // Nobody waits for it.
             let _ = ahead.voicing.poll(cx);
@@ -260,6 +302,7 @@ impl Speaking {
                 clause.is_lost = true;
             }
         }
+        self.pass_over_fillers();
         if was_heard {
             self.events.extend(self.heard(now_ms));
         }
@@ -313,8 +356,20 @@ impl Speaking {
         self.mouth.resume();
     }
 
+    /// Forgets what is left of the reply. What the voice is at work on is let go at the next [`Speaking::poll`], unless it
+    /// was said again by then.
     pub(super) fn drop_rest(&mut self, now_ms: u64) {
-        self.waiting.clear();
+        let clauses = self.waiting.drain(..).filter_map(|waiting| match waiting {
+            Waiting::Clause(clause) => Some(clause),
+            Waiting::End => None,
+        });
+        let clauses: Vec<Clause> = clauses.collect();
+        // A voice that has failed is asked anew for everything.
+        if !clauses.iter().any(|clause| clause.is_lost) {
+            let left = clauses.into_iter().filter(|clause| !clause.is_begun);
+            self.dropped.extend(left.filter_map(Clause::prepared));
+        }
+        self.is_sounding = false;
         self.mouth.cancel_all(now_ms);
         self.mouth.resume();
         self.take += 1;
@@ -327,6 +382,7 @@ impl Speaking {
 
     /// Sends what is due and notes what became known.
     pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line) {
+        self.dropped.clear();
         // What was heard has made room.
         self.hand_over();
         self.mouth
@@ -336,6 +392,10 @@ impl Speaking {
                 Out::Clear => line.clear(),
             });
         self.tell();
+        if let Some(reply) = self.reply.filter(|_| self.is_sounding && self.mouth.idle()) {
+            self.is_sounding = false;
+            self.events.push_back(Event::RanDry { reply });
+        }
     }
 
     fn tell(&mut self) {
@@ -343,6 +403,11 @@ impl Speaking {
         let Some(reply) = reply else {
             return self.facts.clear();
         };
+        let started = |fact: &Fact| matches!(fact, Fact::Started { reply: of } if *of == take);
+        self.is_sounding |= self.facts.iter().any(started);
+        if self.facts.iter().any(|f| matches!(f, Fact::Played { .. })) {
+            self.make_ahead();
+        }
         let events = &mut self.events;
         events.extend(self.facts.drain(..).filter_map(|fact| match fact {
             Fact::Started { reply: of } if of == take => Some(Event::PlaybackStarted { reply }),
@@ -366,6 +431,12 @@ impl Speaking {
 }
 
 impl Clause {
+    /// What the voice has made of it so far, or is at work on.
+    fn prepared(self) -> Option<Prepared> {
+        let (text, voicing) = (self.text, self.voicing?);
+        Some(Prepared { text, voicing })
+    }
+
     /// Gives the mouth what came of it. False if more of it is to be said, or it failed.
     fn hand_over(&mut self, mouth: &mut Mouth, take: u32, pace: &mut Pace) -> bool {
         let Some(voicing) = &mut self.voicing else {

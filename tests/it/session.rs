@@ -13,6 +13,7 @@ pub(crate) mod model;
 mod pieces;
 pub(crate) mod raw;
 pub(crate) mod rig;
+mod silence;
 mod stages;
 pub(crate) mod stand_in;
 pub(crate) mod tongue;

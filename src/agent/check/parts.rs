@@ -17,6 +17,8 @@ const KEY_TERMS_MAX: usize = 100;
 pub(super) const PLACES_MAX: usize = 50;
 /// Most sentences of an opening of one's own.
 const OPENING_TEXTS_MAX: usize = 8;
+/// Most sentences that bridge a silence.
+const FILLERS_MAX: usize = 5;
 /// Most nudges to a silent caller.
 const NUDGES_MAX: usize = 5;
 
@@ -100,9 +102,11 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
     }
     let own = slots.texts.as_deref().unwrap_or_default();
     let nudges = spec.notices.nudges.as_deref().unwrap_or_default();
+    let fillers = spec.notices.fillers.as_deref().unwrap_or_default();
     for (place, list, most, chars_max, is_spoken) in [
         ("/opening/texts", own, OPENING_TEXTS_MAX, 300, true),
         ("/notices/nudges", nudges, NUDGES_MAX, 300, true),
+        ("/notices/fillers", fillers, FILLERS_MAX, 300, true),
         (
             "/recogniser/key_terms",
             &spec.recogniser.key_terms,
@@ -124,7 +128,7 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
 }
 
 /// Every list and table that is there: its place, how many entries it has, how many it may have.
-pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 7] {
+pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 8] {
     let length = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
     let directions = spec.directions.as_ref().map_or(0, Vec::len);
     [
@@ -135,6 +139,11 @@ pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 7] {
             OPENING_TEXTS_MAX,
         ),
         ("/notices/nudges", length(&spec.notices.nudges), NUDGES_MAX),
+        (
+            "/notices/fillers",
+            length(&spec.notices.fillers),
+            FILLERS_MAX,
+        ),
         (
             "/recogniser/key_terms",
             spec.recogniser.key_terms.len(),
@@ -172,6 +181,7 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/limits/playback_ms", limits.playback_ms, 2_000, 120_000),
         ("/limits/speech_ms", limits.speech_ms, 5_000, 300_000),
         ("/limits/ending_ms", limits.ending_ms, 3_000, 18_000),
+        ("/limits/filler_ms", limits.filler_ms, 0, 60_000),
         (
             "/recording/retention_days",
             spec.recording.retention_days,

@@ -90,6 +90,8 @@ fn full() -> Value {
         ("/recogniser/second_pass", json!(true)),
         ("/voice/pronunciations", json!({"Oak": "Oke"})),
         ("/notices/nudges", json!(["Hello?"])),
+        ("/notices/fillers", json!(["One moment."])),
+        ("/limits/filler_ms", json!(0)),
         ("/recording/record", json!(true)),
         ("/recording/places", json!(["US-CA", "DE"])),
     ] {

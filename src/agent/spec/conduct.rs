@@ -135,6 +135,10 @@ pub struct LimitsSpec {
     /// The last words of the call, from the decision to say them.
     #[schema(minimum = 3000, maximum = 18000, default = 15000)]
     pub ending_ms: u32,
+    /// Silence from the end of the caller's voice, or of the agent's, until a filler bridges it, should an answer be on
+    /// its way; 0 for none.
+    #[schema(minimum = 0, maximum = 60000, default = 2000)]
+    pub filler_ms: u32,
 }
 
 mirrors!(
@@ -147,6 +151,7 @@ mirrors!(
         playback_ms,
         speech_ms,
         ending_ms,
+        filler_ms,
     }
 );
 
@@ -249,6 +254,10 @@ pub struct NoticesSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 300)]
     pub giving_up: Option<String>,
+    /// Bridge a silence while an answer takes long, in turn; none if the list is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 5)]
+    pub fillers: Option<Vec<String>>,
     /// To silence, in turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 5)]
@@ -292,8 +301,14 @@ impl NoticesSpec {
                 *notice = text.as_str().into();
             }
         }
-        if let Some(nudges) = &self.nudges {
-            notices.nudges = nudges.iter().map(|text| text.as_str().into()).collect();
+        let several = [
+            (&self.fillers, &mut notices.fillers),
+            (&self.nudges, &mut notices.nudges),
+        ];
+        for (own, usual) in several {
+            if let Some(own) = own {
+                *usual = own.iter().map(|text| text.as_str().into()).collect();
+            }
         }
     }
 

@@ -95,7 +95,9 @@ impl Screenplay {
         for action in self.actions.drain(..) {
             match action {
                 Action::Think { reply, .. } => self.asked = Some(reply),
-                Action::Say { reply, clause, .. } => self.queue.push((reply, clause)),
+                Action::Say { reply, clause, .. } | Action::Fill { reply, clause, .. } => {
+                    self.queue.push((reply, clause));
+                }
                 Action::Pause { reply } => self.paused = Some(reply),
                 Action::Drop { reply } => self.queue.retain(|(of, _)| *of != reply),
                 Action::Note(note) => self.notes.push(note),

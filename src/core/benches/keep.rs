@@ -75,6 +75,7 @@ fn a_second(bencher: Bencher<'_, '_>) {
                     to: now,
                     text: "We are open from eight in the morning to six in the evening.".into(),
                     cut: false,
+                    filler: false,
                 },
             );
         }

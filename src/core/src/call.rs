@@ -8,6 +8,7 @@
 //!
 //! - `listening`: the caller's speech, words and keys;
 //! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
+//! - `filling`: what bridges a silence while mind or voice take their time;
 //! - `obeying`: what no mind can veto;
 //! - `consent`: whether what the caller says may be stored;
 //! - `control`: an operator's hand in a live call;
@@ -21,6 +22,7 @@ mod consent;
 mod control;
 pub mod endpoint;
 mod event;
+mod filling;
 mod listening;
 mod obeying;
 mod reply;
@@ -42,6 +44,7 @@ pub use timer::Timer;
 use crate::consent::gate::Gate;
 use crate::time::At;
 use consent::Hearing;
+use filling::Fillers;
 use listening::{Caller, OpenTurn, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
@@ -86,6 +89,9 @@ pub struct Call {
     muted: bool,
     /// Sentences of an operator's that are still to be said.
     asked_says: VecDeque<Arc<str>>,
+    fillers: Fillers,
+    /// Since when the caller has heard nothing of the agent; `None` while they do.
+    hushed: Option<At>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +138,8 @@ impl Call {
             objected_from: None,
             muted: false,
             asked_says: VecDeque::new(),
+            fillers: Fillers::default(),
+            hushed: Some(now),
             settings,
             phase: Phase::Waiting,
             now,
@@ -237,6 +245,7 @@ impl Call {
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
             Event::PlaybackStarted { reply } => self.playback_started(reply, out),
+            Event::RanDry { reply } => self.ran_dry(reply),
             Event::Heard { reply, position } => self.heard(reply, position, out),
             Event::Paused { reply, position } => self.paused(reply, position, out),
             Event::Played { reply } => self.played(reply, out),
@@ -251,6 +260,7 @@ impl Call {
             Timer::Transcript => self.transcript_missing(out),
             Timer::LongSpeech => self.speech_too_long(),
             Timer::Mind => self.mind_silent(out),
+            Timer::Filler => self.fill(out),
             Timer::Playback => self.playback_stuck(out),
             Timer::Silence => self.silence(out),
             Timer::TooLong => self.too_long(out),
@@ -274,6 +284,10 @@ impl Call {
 
     /// Sets every timer to what the state asks for; those of the whole call are left alone.
     fn arm(&mut self) {
+        let speaks = |r: &Reply| r.playback == Playback::On;
+        if !self.speaking.as_ref().is_some_and(speaks) {
+            self.hushed.get_or_insert(self.now);
+        }
         let limits = &self.settings.limits;
         let overlap = self.overlap_deadline();
         let verdict = self.verdict_deadline();
@@ -297,12 +311,14 @@ impl Call {
             .then(|| self.idle_since.plus(limits.silence_ms));
         let end_of_turn = self.turn_due().filter(|_| self.may_think());
         let consent = self.consent_due();
+        let filler = self.filler_due();
         for (timer, at) in [
             (Timer::Overlap, overlap),
             (Timer::OverlapVerdict, verdict),
             (Timer::Transcript, transcript),
             (Timer::LongSpeech, long_speech),
             (Timer::Mind, mind),
+            (Timer::Filler, filler),
             (Timer::Playback, playback),
             (Timer::Silence, silence),
             (Timer::EndOfTurn, end_of_turn),
@@ -357,11 +373,11 @@ impl Call {
 
     fn line_closed(&mut self, reason: EndReason, out: &mut Vec<Action>) {
         self.cancel_draft(out);
-        if let Some(reply) = self.speaking.take() {
+        if let Some(mut reply) = self.speaking.take() {
             if reply.mind == Mind::Asked {
                 out.push(Action::CancelThink { reply: reply.id });
             }
-            self.note_heard(reply, true, out);
+            self.note_heard(&mut reply, true, out);
         }
         self.over(reason, out);
     }

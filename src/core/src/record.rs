@@ -142,6 +142,7 @@ impl Recorder {
                 to,
                 text,
                 cut,
+                filler: _,
             } => self.agent_said(*reply, *from, *to, text, *cut),
             Note::Interrupted { reply, at } => self.interrupted(*reply, *at),
             Note::Resumed { reply, at } => self.resumed(*reply, *at),

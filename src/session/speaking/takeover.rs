@@ -26,6 +26,7 @@ impl Speaking {
         let patience = Duration::from_millis(self.mouth.queued_ms()) + self.patience();
         if self.voices.has_next()
             && let Some(Waiting::Clause(clause)) = self.waiting.front_mut()
+            && !clause.is_filler
             && let Some(voicing) = &mut clause.voicing
         {
             voicing.wanted(patience);
@@ -42,6 +43,8 @@ impl Speaking {
         if self.voice_told != self.voices.at() {
             self.voice_told = self.voices.at();
             self.taken_over = Some(self.voices.current().vendor);
+            self.making = None;
+            self.ahead.clone_from(&self.fillers);
         }
     }
 
@@ -71,11 +74,16 @@ impl Speaking {
         }
         let next = self.voices.current().vendor;
         tracing::warn!(provider, next, "voice failed, another takes over");
-        for waiting in &mut self.waiting {
-            if let Waiting::Clause(clause) = waiting
-                && !clause.is_begun
-            {
-                clause.voicing = None;
+        for at in 0..self.waiting.len() {
+            let filler = match &self.waiting[at] {
+                Waiting::Clause(clause) if !clause.is_begun => {
+                    clause.is_filler.then(|| Arc::clone(&clause.text))
+                }
+                Waiting::Clause(_) | Waiting::End => continue,
+            };
+            let asked = filler.map(|text| self.ask_filler(&text));
+            if let Waiting::Clause(clause) = &mut self.waiting[at] {
+                clause.voicing = asked;
             }
         }
         let prepared: Vec<Arc<str>> = self.prepared.drain(..).map(|ahead| ahead.text).collect();
@@ -88,9 +96,13 @@ impl Speaking {
     /// Of the voice whose turn it is.
     fn voicings(&self) -> impl Iterator<Item = &Voicing> {
         let asked = self.waiting.iter().filter_map(|waiting| match waiting {
+            // A filler that is not at hand is nobody's failure.
             Waiting::Clause(Clause {
-                voicing, is_lost, ..
-            }) => voicing.as_ref().filter(|_| !is_lost),
+                voicing,
+                is_lost,
+                is_filler,
+                ..
+            }) => voicing.as_ref().filter(|_| !is_lost && !is_filler),
             Waiting::End => None,
         });
         let ahead = self.prepared.iter().map(|Prepared { voicing, .. }| voicing);

@@ -56,6 +56,8 @@ impl History {
             Note::CallerPressed { at, keys } => {
                 self.add(*at, Speaker::Caller, format!("(pressed the keys {keys})"));
             }
+            // A model that reads them as its own words takes to saying them.
+            Note::AgentSaid { filler: true, .. } => {}
             Note::AgentSaid {
                 from, text, cut, ..
             } => {
@@ -153,6 +155,7 @@ mod tests {
             to,
             text: text.into(),
             cut,
+            filler: false,
         }
     }
 
@@ -201,6 +204,21 @@ mod tests {
                 "caller: I am not sure."
             ]
         );
+    }
+
+    #[test]
+    fn what_bridged_a_silence_is_not_the_models() {
+        let mut filler = agent(2_500, 3_500, "One moment, please.", false);
+        if let Note::AgentSaid { filler, .. } = &mut filler {
+            *filler = true;
+        }
+        let notes = [
+            caller(0, "I need an appointment."),
+            filler,
+            agent(4_000, 5_000, "On Friday?", false),
+        ];
+        let kept = ["caller: I need an appointment.", "agent: On Friday?"];
+        assert_eq!(told(&notes), kept);
     }
 
     #[test]

@@ -159,7 +159,7 @@ async fn a_failure_is_apologised_for_and_the_question_asked_again() {
         (vec![Answer::Bytes(vec![0xff; 100])], 2, 2_000),
         (vec![Answer::Bytes(Vec::new())], 2, 2_000),
         (vec![Answer::Bytes(long_line)], 2, 2_000),
-        (vec![Answer::Bytes(endless)], 2, 4_000),
+        (vec![Answer::Bytes(endless)], 2, 3_000),
         (
             vec![Answer::Bytes(
                 b"{\"error\":{\"message\":\"overloaded\"}}".to_vec(),
@@ -167,8 +167,8 @@ async fn a_failure_is_apologised_for_and_the_question_asked_again() {
             2,
             2_000,
         ),
-        (vec![Answer::Silence], 2, 10_500),
-        (vec![Answer::Dribble], 2, 12_000),
+        (vec![Answer::Silence], 2, 3_000),
+        (vec![Answer::Dribble], 2, 3_000),
         (vec![Answer::Cut(vec![])], 2, 2_000),
     ];
     for (answers, asked, silence_ms_max) in cases {
@@ -179,7 +179,24 @@ async fn a_failure_is_apologised_for_and_the_question_asked_again() {
             .chain([Answer::Goodbye(GOODBYE)])
             .collect();
         let held = hold(answers, &["Thank you, bye."]).await;
-        assert_eq!(held.heard, format!("{MOMENT} {GOODBYE}"), "{name}");
+        // A model that takes long is waited for with fillers; one in play when it fails is word enough.
+        let fillers = [
+            "One moment, please. ",
+            "Just a second. ",
+            "I will be right with you. ",
+        ];
+        let said = fillers
+            .iter()
+            .fold(held.heard.clone(), |said, filler| said.replace(filler, ""));
+        let is_filled = said != held.heard;
+        assert!(
+            !is_filled || silence_ms_max > 2_000,
+            "{name}: {}",
+            held.heard
+        );
+        if !(is_filled && said == GOODBYE) {
+            assert_eq!(said, format!("{MOMENT} {GOODBYE}"), "{name}");
+        }
         assert_eq!(held.requests.len(), asked, "{name}");
         assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp, "{name}");
         let silence = longest_silence_ms(&held.record);
@@ -196,8 +213,8 @@ async fn a_model_that_fails_again_ends_the_call_with_words() {
     for (answers, silence_ms_max) in [
         (vec![Answer::Status(500, ""); 4], 2_500),
         (vec![Answer::Status(401, ""); 2], 2_500),
-        (vec![Answer::Silence, Answer::Silence], 10_500),
-        (vec![Answer::Silence, Answer::Cut(vec![])], 10_500),
+        (vec![Answer::Silence, Answer::Silence], 3_000),
+        (vec![Answer::Silence, Answer::Cut(vec![])], 3_000),
         (vec![Answer::Bytes(b"garbage\n\n".to_vec()); 2], 2_500),
     ] {
         let name = format!("{answers:?}");
@@ -239,13 +256,14 @@ async fn an_answer_that_breaks_off_is_owned_up_to() {
         call.wait_until_over().await;
         let record = call.finish().await.unwrap();
         let heard = heard(&record);
+        let said = heard.replace("One moment, please. Just a second. ", "");
         assert!(
-            heard.ends_with(&format!(
+            said.ends_with(&format!(
                 "We have time on Tuesday. And on Wed {LOST} {GOODBYE}"
             )),
             "{name}: {heard}"
         );
-        assert!(longest_silence_ms(&record) < 9_500, "{name}");
+        assert!(longest_silence_ms(&record) < 3_000, "{name}");
         assert_eq!(rig::reason(&notes.take()), EndReason::AgentHungUp, "{name}");
         let told = model.requests().pop().unwrap();
         assert!(

@@ -38,7 +38,12 @@ fn the_first_piece_is_sent_and_the_end_waits_for_the_last() {
     mouth.marked(1_150, "1.9", &mut facts);
     assert_eq!(
         facts,
-        [heard(1, 0, 1_000, 1_000), Fact::Played { reply: 1 }]
+        [
+            Fact::Started { reply: 1 },
+            heard(1, 0, 1_000, 1_000),
+            Fact::Played { reply: 1 }
+        ],
+        "all of it was heard in between: it starts again"
     );
     assert_eq!(mouth.counters().underruns, 1);
     assert!(mouth.idle());

@@ -54,6 +54,16 @@ pub enum Action {
         /// The words.
         text: Arc<str>,
     },
+    /// As [`Action::Say`], with a sentence that only bridges a silence: where the voice does not have it at hand, it is
+    /// passed over, and its failure told.
+    Fill {
+        /// The reply.
+        reply: ReplyId,
+        /// Position of the clause in it.
+        clause: u16,
+        /// The words.
+        text: Arc<str>,
+    },
     /// Play the recording that is kept for when no voice can be had.
     SayRecorded {
         /// The reply.
@@ -76,7 +86,8 @@ pub enum Action {
         /// The reply.
         reply: ReplyId,
     },
-    /// Forget what is queued and being voiced for a reply and has not been played.
+    /// Forget what is queued and being voiced for a reply and has not been played. What is said again in the same breath
+    /// need not be voiced anew.
     Drop {
         /// The reply.
         reply: ReplyId,
@@ -113,7 +124,7 @@ pub struct Timing {
     pub decided: At,
     /// The mind's first token.
     pub first_token: At,
-    /// The first audio of the answer went out.
+    /// The first audio of the answer itself went out.
     pub first_audio: At,
 }
 
@@ -150,6 +161,8 @@ pub enum Note {
         text: String,
         /// The caller cut it short.
         cut: bool,
+        /// It only bridged a silence: the mind knows nothing of it.
+        filler: bool,
     },
     /// Playback was halted because the caller spoke over it.
     Interrupted {

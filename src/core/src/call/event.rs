@@ -187,8 +187,13 @@ pub enum Event {
         /// The clause.
         clause: u16,
     },
-    /// The first audio of a reply went out.
+    /// The first audio of a reply went out, or the first after it ran dry.
     PlaybackStarted {
+        /// The reply.
+        reply: ReplyId,
+    },
+    /// All audio of a reply so far has been played, and it is not at its end: the caller hears nothing.
+    RanDry {
         /// The reply.
         reply: ReplyId,
     },

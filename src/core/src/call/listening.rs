@@ -76,6 +76,11 @@ impl Caller {
         }
     }
 
+    /// Where the voice last ended.
+    pub(super) fn stopped_at(&self) -> At {
+        self.stopped.unwrap_or_default()
+    }
+
     /// The end of speech whose verdict is missing.
     pub(super) fn missing_since(&self) -> Option<At> {
         let stopped = self.stopped.filter(|_| self.talking.is_none())?;
@@ -266,6 +271,7 @@ impl Call {
                 | Origin::Nudge
                 | Origin::Notice
                 | Origin::Asked
+                | Origin::Filler
                 | Origin::Ending(_) => {
                     is_backchannel || (reply.after == After::HangUp && commands::is_farewell(text))
                 }
@@ -388,7 +394,7 @@ impl Call {
             && self
                 .speaking
                 .as_ref()
-                .is_none_or(|r| r.origin == Origin::Notice && r.mind == Mind::None)
+                .is_none_or(|r| matches!(r.origin, Origin::Notice | Origin::Filler))
     }
 
     /// When the open turn is over.

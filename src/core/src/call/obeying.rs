@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Means, Note};
 use super::listening::Verdict;
-use super::reply::Fate;
+use super::reply::{Fate, Reply};
 use super::{Call, EndReason};
 use crate::commands::{self, Command, Detected};
 use crate::consent::Refusal;
@@ -77,8 +77,9 @@ impl Call {
             found.commands = commands::detect_all(&joined, confidence);
             found.joined = Some((last.from, joined)).filter(|_| !found.commands.is_empty());
         }
-        // "Stop" is a command only to an agent that speaks; to one that listens it is an answer.
-        let is_interruptible = self.speaking.as_ref().is_some_and(|r| !r.is_protected());
+        // "Stop" is a command only to an agent that speaks; to one that listens or thinks it is an answer.
+        let has_words = |r: &Reply| !r.is_protected() && !r.is_filling();
+        let is_interruptible = self.speaking.as_ref().is_some_and(has_words);
         found
             .commands
             .retain(|f| f.command != Command::Stop || is_interruptible);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::action::Timing;
+use super::action::{Action, Note, Timing};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
 use crate::time::At;
 
@@ -21,6 +21,8 @@ pub(super) enum Origin {
     Unheard,
     /// A sentence of an operator's.
     Asked,
+    /// A sentence that bridges a silence, while a draft is awaited.
+    Filler,
     /// The last words of the call.
     Ending(EndReason),
 }
@@ -73,6 +75,8 @@ pub(super) struct Clause {
     pub(super) notice: bool,
     /// It could not be voiced: whatever the marks say, nobody heard it.
     pub(super) lost: bool,
+    /// It bridges a silence and is no part of what the reply says.
+    pub(super) filler: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -151,6 +155,7 @@ impl Reply {
             heard: 0,
             notice: false,
             lost: false,
+            filler: false,
         });
     }
 
@@ -173,8 +178,8 @@ impl Reply {
 
     /// The caller hears the notice of recording, or has.
     pub(super) fn notice_has_begun(&self) -> bool {
-        let next = self.clauses.iter().find(|c| !c.over);
-        next.is_none_or(|c| c.notice && (self.first_audio.is_some() || c.heard > 0))
+        self.current()
+            .is_none_or(|c| c.notice && (self.first_audio.is_some() || c.heard > 0))
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -183,7 +188,7 @@ impl Reply {
 
     /// The clause in play, or next to be, may not be cut by talking.
     pub(super) fn is_protected(&self) -> bool {
-        match self.clauses.iter().find(|c| !c.over) {
+        match self.current() {
             Some(clause) => clause.protected,
             None => self.is_ending(),
         }
@@ -200,7 +205,7 @@ impl Reply {
     }
 
     /// Takes the carrier's word for how far the caller has listened. Returns whether anything of the reply itself was
-    /// heard, notices not counted.
+    /// heard, notices and fillers not counted.
     pub(super) fn heard(&mut self, position: Position, now: At) -> bool {
         let at = usize::from(position.clause);
         let Some(clause) = self.clauses.get_mut(at) else {
@@ -210,14 +215,25 @@ impl Reply {
             return false;
         }
         self.progress = now.plus(position.clause_ms.saturating_sub(position.heard_ms));
-        let is_notice = clause.protected;
+        let is_own = !clause.protected && !clause.filler;
         let whole = position.clause_ms > 0 && position.heard_ms >= position.clause_ms;
         clause.heard = clause.heard.max(words_heard(&clause.text, position));
         clause.over = whole;
         let mut of_notice = usize::from(whole && clause.notice);
         of_notice += count_heard(self.clauses.iter_mut().take(at));
         self.notice_heard(of_notice);
-        position.heard_ms > 0 && !is_notice
+        position.heard_ms > 0 && is_own
+    }
+
+    /// Words of its own are heard, from this moment on.
+    pub(super) fn has_answered(&mut self, first_audio: At, out: &mut Vec<Action>) {
+        if self.answers != (0, 0) && self.timing.first_audio == At::START {
+            self.timing.first_audio = first_audio.max(self.timing.decided);
+            out.push(Action::Note(Note::Answered {
+                reply: self.id,
+                timing: self.timing,
+            }));
+        }
     }
 
     /// All that was said has been heard: the carrier says so.
@@ -255,10 +271,20 @@ impl Reply {
     /// Puts `notices` where the reply was halted: what follows is said again from the start of the cut clause. A notice
     /// of recording that has become pointless is not.
     pub(super) fn insert(&mut self, notices: impl IntoIterator<Item = Arc<str>>, is_decided: bool) {
-        let rest: Vec<Clause> = self
-            .clauses
-            .iter()
-            .filter(|c| !(c.over || c.notice && is_decided))
+        let rest = self.take_rest(|c| !(c.notice && is_decided));
+        for notice in notices {
+            self.push(notice, true);
+        }
+        self.clauses.extend(rest);
+        self.playback = Playback::On;
+        self.fate = Fate::GoOn;
+    }
+
+    /// Takes out what is left to be said, fillers not counted, to be said again.
+    pub(super) fn take_rest(&mut self, is_wanted: impl Fn(&Clause) -> bool) -> Vec<Clause> {
+        let left = self.clauses.iter().filter(|c| !c.over && !c.filler);
+        let rest = left
+            .filter(|c| is_wanted(c))
             .map(|c| Clause {
                 said: false,
                 heard: 0,
@@ -269,13 +295,8 @@ impl Reply {
         for clause in &mut self.clauses {
             clause.over = true;
         }
-        for notice in notices {
-            self.push(notice, true);
-        }
-        self.clauses.extend(rest);
-        self.playback = Playback::On;
-        self.fate = Fate::GoOn;
         self.ended = false;
+        rest
     }
 }
 

@@ -127,6 +127,9 @@ pub struct Limits {
     pub speech_ms: u32,
     /// The last words of the call, from the decision to say them.
     pub ending_ms: u32,
+    /// Silence from the end of the caller's voice, or of the agent's, until a filler bridges it, should an answer be on
+    /// its way; 0 for none.
+    pub filler_ms: u32,
 }
 
 impl Default for Limits {
@@ -139,6 +142,7 @@ impl Default for Limits {
             playback_ms: 20_000,
             speech_ms: 45_000,
             ending_ms: 15_000,
+            filler_ms: 2_000,
         }
     }
 }
@@ -206,6 +210,8 @@ pub struct Notices {
     pub lost: Arc<str>,
     /// It failed again; the call ends with it.
     pub giving_up: Arc<str>,
+    /// Bridge a silence while an answer takes long, in turn; none if empty.
+    pub fillers: Vec<Arc<str>>,
     /// To silence, in turn; after the last the call ends.
     pub nudges: Vec<Arc<str>>,
     /// To silence after the last nudge; the call ends with it.
@@ -235,6 +241,11 @@ impl Notices {
             giving_up:
                 "I am sorry, something is not working on our side. Please try again later. Goodbye."
                     .into(),
+            fillers: vec![
+                "One moment, please.".into(),
+                "Just a second.".into(),
+                "I will be right with you.".into(),
+            ],
             nudges: vec![
                 "Are you still there?".into(),
                 "I can't hear you. Are you still there?".into(),
@@ -261,7 +272,8 @@ impl Notices {
             &self.farewell,
             &self.closing,
         ];
-        self.opening.iter().chain(one).chain(&self.nudges)
+        let several = self.fillers.iter().chain(&self.nudges);
+        self.opening.iter().chain(one).chain(several)
     }
 }
 

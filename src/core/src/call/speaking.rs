@@ -17,6 +17,7 @@ impl Call {
     /// Makes `reply` the one that speaks.
     pub(super) fn speak(&mut self, mut reply: Reply, out: &mut Vec<Action>) {
         reply.progress = self.now;
+        self.hushed.get_or_insert(self.now);
         say_rest(&mut reply, out);
         self.speaking = Some(reply);
     }
@@ -29,6 +30,7 @@ impl Call {
 
     pub(super) fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
+        self.fillers.count = 0;
         if let Ask::Answer { keys, .. } = &ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
             draft.timing.speech_end = self.open.spoken;
@@ -69,7 +71,8 @@ impl Call {
         if text.trim().is_empty() || reply.clauses.len() >= CLAUSES_MAX {
             return;
         }
-        let so_far = reply.clauses.last().filter(|c| !c.protected);
+        let last = reply.clauses.iter().rfind(|c| !c.filler);
+        let so_far = last.filter(|c| !c.protected);
         let text: Arc<str> = match guard::denies_ai(so_far.map_or("", |c| &c.text), &text) {
             false => text.into(),
             true if reply.guarded => return,
@@ -131,22 +134,30 @@ impl Call {
             return;
         };
         reply.progress = now;
-        reply.first_audio.get_or_insert(now);
-        if reply.answers != (0, 0) && reply.timing.first_audio == super::At::START {
-            reply.timing.first_audio = now;
-            out.push(Action::Note(Note::Answered {
-                reply: id,
-                timing: reply.timing,
-            }));
+        self.hushed = None;
+        let first_audio = *reply.first_audio.get_or_insert(now);
+        if reply.current().is_some_and(|c| !c.protected && !c.filler) {
+            reply.has_answered(first_audio, out);
         }
     }
 
     pub(super) fn heard(&mut self, id: ReplyId, position: Position, out: &mut Vec<Action>) {
-        let now = self.now;
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
-            return;
-        };
-        if reply.heard(position, now) {
+        if let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) {
+            let is_own = reply.heard(position, self.now);
+            let is_playing = reply.playback == Playback::On;
+            self.hushed.take_if(|_| is_playing && position.heard_ms > 0);
+            self.heard_to(position, is_own, out);
+        }
+    }
+
+    /// The caller has listened so far, perhaps to words of the reply's own.
+    fn heard_to(&mut self, position: Position, is_own: bool, out: &mut Vec<Action>) {
+        self.note_filler(out);
+        if let Some(reply) = self.speaking.as_mut().filter(|_| is_own) {
+            let began = self.now.before(position.heard_ms);
+            reply.first_audio.get_or_insert(began);
+            reply.has_answered(began, out);
+            self.fillers.count = 0;
             self.commit(out);
         }
     }
@@ -176,9 +187,8 @@ impl Call {
             return;
         };
         reply.playback = Playback::Halted;
-        if reply.heard(position, now) {
-            self.commit(out);
-        }
+        let is_own = reply.heard(position, now);
+        self.heard_to(position, is_own, out);
     }
 
     pub(super) fn played(&mut self, id: ReplyId, out: &mut Vec<Action>) {
@@ -194,13 +204,16 @@ impl Call {
     }
 
     pub(super) fn settle_speaking(&mut self, out: &mut Vec<Action>) {
+        self.note_filler(out);
         let Some(reply) = &mut self.speaking else {
             return;
         };
         if self.muted && reply.fate == Fate::GoOn && reply.is_the_minds() {
             reply.fate = Fate::Drop;
         }
-        if reply.fate != Fate::GoOn && reply.playback == Playback::On {
+        // What is to be inserted comes after a filler, not into it.
+        let is_early = reply.fate == Fate::Insert && reply.is_filling();
+        if reply.fate != Fate::GoOn && reply.playback == Playback::On && !is_early {
             reply.playback = Playback::Halting;
             reply.halted = Some(self.now);
             reply.progress = self.now;
@@ -237,12 +250,12 @@ impl Call {
                 }
                 out.push(Action::Drop { reply: reply.id });
                 self.idle_since = self.now;
-                self.note_heard(reply, true, out);
+                self.note_heard(&mut reply, true, out);
                 return;
             }
             Fate::Insert if is_quiet => {
                 out.push(Action::Drop { reply: reply.id });
-                self.note_part(&mut reply, true, out);
+                self.note_heard(&mut reply, true, out);
                 reply.insert(self.notices.drain(..), self.gate.is_decided());
                 reply.progress = self.now;
             }
@@ -272,7 +285,7 @@ impl Call {
 
     /// A reply has been heard to its end.
     fn finish(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.speaking.take() else {
+        let Some(mut reply) = self.speaking.take() else {
             return;
         };
         self.idle_since = self.now;
@@ -290,20 +303,21 @@ impl Call {
                 .clauses
                 .iter()
                 .rev()
-                .find(|c| !c.protected)
+                .find(|c| !c.protected && !c.filler)
                 .map(|c| Arc::clone(&c.text));
         }
-        self.note_heard(reply, false, out);
+        self.note_heard(&mut reply, false, out);
         if let Some(reason) = after {
             self.hang_up(reason, out);
         }
     }
 
-    pub(super) fn note_heard(&mut self, mut reply: Reply, cut: bool, out: &mut Vec<Action>) {
-        self.note_part(&mut reply, cut, out);
-    }
-
-    fn note_part(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+    /// Writes down what was heard of a reply and is not in the transcript yet.
+    pub(super) fn note_heard(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+        if reply.next_unnoted().is_some_and(|c| c.filler) {
+            let to = reply.halted.unwrap_or(self.now);
+            reply.note_filler(to, cut, out);
+        }
         let text = reply.take_heard();
         if !text.is_empty() {
             let from = reply.first_audio.take().unwrap_or(self.now);
@@ -313,6 +327,7 @@ impl Call {
                 to: reply.halted.take().unwrap_or(self.now),
                 text,
                 cut,
+                filler: false,
             }));
         }
     }
@@ -418,11 +433,16 @@ impl Call {
             return;
         };
         clause.lost = true;
+        if clause.filler {
+            // It is passed over.
+            clause.over = true;
+            return;
+        }
         out.push(Action::Note(Note::StageFailed {
             stage: Stage::Voice,
             at: self.now,
         }));
-        let is_ending = reply.is_ending();
+        let (is_ending, is_filling) = (reply.is_ending(), reply.is_filling());
         // What is to be dropped, or said again anyway, costs nothing more by failing too.
         if reply.fate != Fate::GoOn && !is_ending {
             return;
@@ -433,7 +453,7 @@ impl Call {
             return self.end_without_voice(out);
         }
         self.overlap = None;
-        if !self.notices.contains(&moment) {
+        if !is_filling && !self.notices.contains(&moment) {
             self.notices.push(moment);
         }
     }
@@ -448,10 +468,19 @@ fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
         .filter(|(_, c)| !c.said && !c.over)
     {
         clause.said = true;
-        out.push(Action::Say {
-            reply: reply.id,
-            clause: at as u16,
-            text: Arc::clone(&clause.text),
+        let (reply, text) = (reply.id, Arc::clone(&clause.text));
+        let (filler, clause) = (clause.filler, at as u16);
+        out.push(match filler {
+            true => Action::Fill {
+                reply,
+                clause,
+                text,
+            },
+            false => Action::Say {
+                reply,
+                clause,
+                text,
+            },
         });
     }
     if reply.mind != Mind::Asked && !reply.ended {

@@ -19,6 +19,8 @@ pub enum Timer {
     LongSpeech,
     /// The mind has had long enough for its next clause.
     Mind,
+    /// The caller has finished, and has heard nothing for a while, though an answer is on its way.
+    Filler,
     /// Playback has made no progress for longer than any clause lasts.
     Playback,
     /// Nobody has said anything for a while.
@@ -30,7 +32,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 11] = [
+    const ALL: [Timer; 12] = [
         Timer::Overlap,
         Timer::OverlapVerdict,
         Timer::EndOfTurn,
@@ -38,6 +40,7 @@ impl Timer {
         Timer::Transcript,
         Timer::LongSpeech,
         Timer::Mind,
+        Timer::Filler,
         Timer::Playback,
         Timer::Silence,
         Timer::TooLong,

@@ -12,6 +12,7 @@ impl Call {
     pub(super) fn mind_failed(&mut self, id: ReplyId, out: &mut Vec<Action>) {
         let lost = self.settings.notices.lost.clone();
         let moment = self.settings.notices.moment.clone();
+        let is_filling = self.is_filling();
         let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
             return;
         };
@@ -34,7 +35,7 @@ impl Call {
             return self.give_up(Stage::Mind, out);
         }
         // What it was asked is still unanswered, so it is asked again while this is said.
-        if !self.notices.contains(&moment) {
+        if !is_filling && !self.notices.contains(&moment) {
             self.notices.push(moment);
         }
     }
@@ -173,11 +174,11 @@ impl Call {
         let Some(reason) = self.ending.as_ref().map(|e| e.reason) else {
             return;
         };
-        if let Some(reply) = self.speaking.take() {
+        if let Some(mut reply) = self.speaking.take() {
             if reply.mind == Mind::Asked {
                 out.push(Action::CancelThink { reply: reply.id });
             }
-            self.note_heard(reply, true, out);
+            self.note_heard(&mut reply, true, out);
         }
         self.hang_up(reason, out);
     }

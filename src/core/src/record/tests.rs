@@ -42,6 +42,7 @@ fn agent_said(reply: u32, from: u64, to: u64, text: &str) -> Note {
         to: at(to),
         text: text.into(),
         cut: false,
+        filler: false,
     }
 }
 

@@ -209,7 +209,10 @@ impl Bytes<'_> {
                 reply: self.reply(call),
                 position: self.position(),
             },
-            240..=254 => Event::Played {
+            240..=252 => Event::Played {
+                reply: self.reply(call),
+            },
+            253..=254 => Event::RanDry {
                 reply: self.reply(call),
             },
             // Rare, or nothing would be seen of what comes later.
@@ -383,6 +386,7 @@ fn name(action: &Action) -> &'static str {
         Action::CancelThink { .. } => "cancel-think",
         Action::Prepare { .. } => "prepare",
         Action::Say { .. } => "say",
+        Action::Fill { .. } => "fill",
         Action::SayRecorded { .. } => "say-recorded",
         Action::EndSay { .. } => "end-say",
         Action::Pause { .. } => "pause",

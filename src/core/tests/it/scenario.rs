@@ -98,6 +98,8 @@ fn play(script: &str) -> Result<String, String> {
         let ms = || value.parse().map_err(|e| format!("= {name}: {e}"));
         match (name, value) {
             ("call_ms", _) => settings.limits.call_ms = ms()?,
+            ("mind_ms", _) => settings.limits.mind_ms = ms()?,
+            ("filler_ms", _) => settings.limits.filler_ms = ms()?,
             ("mind_nudges", _) => settings.mind_nudges = ms()? > 0,
             ("consent", _) => settings.consent.mode = Some(mode(value)?),
             ("on_withdrawal", "keep") => settings.consent.on_withdrawal = OnWithdrawal::Keep,
@@ -266,6 +268,7 @@ fn event(line: &str) -> Option<Event> {
             clause: clause(1)?,
         },
         "playing" => Event::PlaybackStarted { reply: reply(1)? },
+        "dry" => Event::RanDry { reply: reply(1)? },
         "heard" => Event::Heard {
             reply: reply(1)?,
             position: position()?,
@@ -308,6 +311,11 @@ fn show(action: &Action) -> String {
             clause,
             text,
         } => format!("say {}.{clause} \"{text}\"", reply.0),
+        Action::Fill {
+            reply,
+            clause,
+            text,
+        } => format!("fill {}.{clause} \"{text}\"", reply.0),
         Action::SayRecorded { reply, clause } => format!("say-recorded {}.{clause}", reply.0),
         Action::EndSay { reply } => format!("end-say {}", reply.0),
         Action::Pause { reply } => format!("pause {}", reply.0),
@@ -348,12 +356,17 @@ fn show_note(note: &Note) -> String {
         }
         Note::CallerPressed { keys, .. } => format!("caller pressed {keys}"),
         Note::AgentSaid {
-            reply, text, cut, ..
+            reply,
+            text,
+            cut,
+            filler,
+            ..
         } => {
             format!(
-                "agent {} \"{text}\"{}",
+                "agent {} \"{text}\"{}{}",
                 reply.0,
-                if *cut { " cut" } else { "" }
+                if *cut { " cut" } else { "" },
+                if *filler { " filler" } else { "" }
             )
         }
         Note::Interrupted { reply, .. } => format!("interrupted {}", reply.0),

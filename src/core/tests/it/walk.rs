@@ -39,7 +39,7 @@ fn walk(seed: u64, events: u64, mut spoil: impl FnMut(&mut Step)) -> Result<Tall
     while done < events {
         let seed = seed.wrapping_add(calls);
         let mut world = World::new(seed);
-        let mut observer = Observer::new(world.mode);
+        let mut observer = Observer::new(world.mode, world.filler_ms);
         let mut history = VecDeque::new();
         while let Some(mut step) = world.step() {
             done += 1;
@@ -77,6 +77,7 @@ fn kind(action: &Action) -> &'static str {
         Action::CancelThink { .. } => "cancel-think",
         Action::Prepare { .. } => "prepare",
         Action::Say { .. } => "say",
+        Action::Fill { .. } => "fill",
         Action::SayRecorded { .. } => "say-recorded",
         Action::EndSay { .. } => "end-say",
         Action::Pause { .. } => "pause",
@@ -129,6 +130,7 @@ fn nothing_that_happens_breaks_an_invariant() {
         "hang-up",
         "command",
         "cut",
+        "fill",
         "idle",
     ] {
         assert!(
@@ -307,6 +309,37 @@ fn the_observer_finds_what_is_broken_on_purpose() {
             "the opening comes first",
             drop_actions(|a| matches!(a, Action::Say { .. })),
         ),
+        ("nobody waits in silence", {
+            Box::new(|s| {
+                if let (Some(_), None, Some(at)) = (s.drafting, s.speaking, s.deadline) {
+                    s.deadline = Some(at.plus(10_000));
+                }
+            })
+        }),
+        ("a filler is for an answer to come", {
+            let mut n = 0;
+            Box::new(move |s| {
+                n += 1;
+                let fill = |reply| Action::Fill {
+                    reply,
+                    clause: 0,
+                    text: "One moment, please.".into(),
+                };
+                let begun = s.actions.iter().find_map(|a| match a {
+                    Action::Say { reply, .. } => Some(*reply),
+                    _ => None,
+                });
+                let notice = begun.filter(|r| r.0 > 0 && s.drafting.is_none() && n > 2_000);
+                s.actions.extend(notice.map(fill));
+            })
+        }),
+        ("a filler leaves time for an answer", {
+            Box::new(|s| {
+                let fill = s.actions.iter().rfind(|a| matches!(a, Action::Fill { .. }));
+                let again = fill.cloned();
+                s.actions.extend(again);
+            })
+        }),
         ("the call ends once", {
             Box::new(|s| {
                 if s.actions

@@ -433,6 +433,11 @@ impl World {
                     reply,
                     clause,
                     text,
+                }
+                | Action::Fill {
+                    reply,
+                    clause,
+                    text,
                 } => self.say(reply, clause, text),
                 Action::SayRecorded { reply, clause } => {
                     self.say(reply, clause, "Something is wrong.".into());

@@ -146,7 +146,8 @@ impl Observer {
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::Judged { .. }
-            | Event::PlaybackStarted { .. } => {}
+            | Event::PlaybackStarted { .. }
+            | Event::RanDry { .. } => {}
         }
     }
 
@@ -180,7 +181,7 @@ impl Observer {
                 text,
             } => self.playing.push((*reply, *clause, text.to_string())),
             Action::Drop { reply } => self.playing.retain(|(r, _, _)| r != reply),
-            Action::Think { .. } if self.state == State::Open => {
+            Action::Think { .. } | Action::Fill { .. } if self.state == State::Open => {
                 return Err("no mind is asked before consent is decided".into());
             }
             Action::Note(Note::Consent { step: consent, .. }) => {
@@ -213,6 +214,7 @@ impl Observer {
             Action::Think { .. }
             | Action::CancelThink { .. }
             | Action::Prepare { .. }
+            | Action::Fill { .. }
             | Action::SayRecorded { .. }
             | Action::EndSay { .. }
             | Action::Pause { .. }

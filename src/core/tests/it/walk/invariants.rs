@@ -9,6 +9,11 @@ use trunkline_core::time::At;
 use super::consent;
 use super::world;
 
+/// Fillers for one answer, at most.
+const FILLERS_MAX: u32 = 8;
+/// A verdict that is owed is given up by then.
+const SOON_MS: u32 = 2_500;
+
 /// Why a step was taken.
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
@@ -49,6 +54,8 @@ pub(super) struct Observer {
     thinking: BTreeSet<ReplyId>,
     /// Replies whose first clause has been handed to the voice.
     begun: BTreeSet<ReplyId>,
+    /// Replies of the mind's.
+    drafted: BTreeSet<ReplyId>,
     /// The last of them: the only one that may be heard from.
     voice: Option<ReplyId>,
     /// It was dropped and has said nothing since.
@@ -56,11 +63,17 @@ pub(super) struct Observer {
     /// An operator has silenced the mind.
     muted: bool,
     consent: consent::Observer,
+    /// A filler comes at the earliest so long after another.
+    filler_ms: u32,
+    filled: Option<At>,
+    /// Fillers since the mind was last asked.
+    fillers: u32,
 }
 
 impl Observer {
-    pub(super) fn new(mode: Option<Mode>) -> Self {
+    pub(super) fn new(mode: Option<Mode>, filler_ms: u32) -> Self {
         Self {
+            filler_ms,
             consent: consent::Observer::new(mode),
             ..Self::default()
         }
@@ -82,6 +95,7 @@ impl Observer {
         if let Cause::Event(Event::Muted { on }) = &step.cause {
             self.muted = *on;
         }
+        self.drafted.extend(step.drafting);
         self.consent.look(step)?;
         self.stale(step)?;
         for (at, action) in step.actions.iter().enumerate() {
@@ -112,7 +126,41 @@ impl Observer {
                 self.unanswered
             ));
         }
+        self.waiting(step)?;
         self.ended = step.is_ended;
+        Ok(())
+    }
+
+    /// While the caller waits for an answer and nobody speaks, something is to happen soon.
+    fn waiting(&self, step: &Step) -> Result<(), String> {
+        let answers =
+            |(of, numbers): &(ReplyId, Vec<u32>)| step.drafting == Some(*of) && !numbers.is_empty();
+        let waits = self.asked.iter().any(answers) && step.speaking.is_none();
+        let may_wait = step.caller_talks || step.is_ended || self.fillers >= FILLERS_MAX;
+        let soon = step.now.plus(SOON_MS);
+        if waits && !may_wait && step.deadline.is_none_or(|at| at > soon) {
+            return Err("nobody waits in silence".into());
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, step: &Step, reply: ReplyId) -> Result<(), String> {
+        let of_mind = self.drafted.contains(&reply);
+        let is_own = step.drafting.is_some() && self.begun.last() == Some(&reply);
+        if !of_mind && !is_own || self.muted {
+            return Err(format!("a filler is for an answer to come: {reply:?}"));
+        }
+        if step.caller_talks {
+            return Err(format!(
+                "never speak over a talking caller: {reply:?} fills"
+            ));
+        }
+        let since = self.filled.map(|at| step.now.since(at));
+        if since.is_some_and(|ms| ms < u64::from(self.filler_ms)) {
+            return Err(format!("a filler leaves time for an answer: {since:?} ms"));
+        }
+        self.filled = Some(step.now);
+        self.fillers += 1;
         Ok(())
     }
 
@@ -171,6 +219,7 @@ impl Observer {
                     return Err(format!("a muted mind is not asked: {reply:?}"));
                 }
                 self.thinking.insert(*reply);
+                self.fillers = 0;
                 self.asked(*reply, ask);
             }
             Action::CancelThink { reply } => {
@@ -182,7 +231,9 @@ impl Observer {
                 return Err(format!("nobody denies being an AI: {text}"));
             }
             Action::Prepare { .. } => {}
-            Action::Say { reply, .. } | Action::SayRecorded { reply, .. } => {
+            Action::Say { reply, .. }
+            | Action::Fill { reply, .. }
+            | Action::SayRecorded { reply, .. } => {
                 let is_new = self.begun.insert(*reply);
                 if is_new {
                     self.voice = Some(*reply);
@@ -193,6 +244,9 @@ impl Observer {
                 self.said_anything = true;
                 if is_opening && reply.0 != 0 {
                     return Err("the opening comes first".into());
+                }
+                if matches!(action, Action::Fill { .. }) {
+                    self.fill(step, *reply)?;
                 }
                 if is_new && step.caller_talks && !is_opening && !self.is_ending(step) {
                     return Err(format!(
@@ -290,6 +344,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::MindFailed { reply }
         | Event::VoiceFailed { reply, .. }
         | Event::PlaybackStarted { reply }
+        | Event::RanDry { reply }
         | Event::Heard { reply, .. }
         | Event::Paused { reply, .. }
         | Event::Played { reply } => Some(*reply),

@@ -33,6 +33,7 @@ fn mode(seed: u64) -> Option<Mode> {
 
 pub(super) struct World {
     pub(super) mode: Option<Mode>,
+    pub(super) filler_ms: u32,
     call: Call,
     now: u64,
     random: u64,
@@ -56,13 +57,17 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut settings = crate::scenario::settings();
+        // Some agents are quick to fill a silence.
+        let filler_ms = [2_000, 300, 1_000][(seed % 3) as usize];
         settings.limits.call_ms = 180_000;
+        settings.limits.filler_ms = filler_ms;
         settings.mind_nudges = seed.is_multiple_of(4);
         settings.consent.mode = mode(seed);
         let mut call = Call::new(Arc::new(settings), At::START);
         call.handle(At::START, crate::scenario::all_judged(), &mut Vec::new());
         Self {
             mode: mode(seed),
+            filler_ms,
             call,
             now: 0,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
@@ -148,7 +153,9 @@ impl World {
         match action {
             Action::Think { reply, .. } => self.thinking.push(*reply),
             Action::CancelThink { reply } => self.thinking.retain(|r| r != reply),
-            Action::Say { reply, clause, .. } | Action::SayRecorded { reply, clause } => {
+            Action::Say { reply, clause, .. }
+            | Action::Fill { reply, clause, .. }
+            | Action::SayRecorded { reply, clause } => {
                 self.queue.push_back((*reply, *clause));
             }
             Action::EndSay { reply } => self.ended_reply = Some(*reply),
@@ -372,7 +379,8 @@ impl World {
             };
         };
         match self.below(10) {
-            0..=2 => Event::PlaybackStarted { reply },
+            0..=1 => Event::PlaybackStarted { reply },
+            2 => Event::RanDry { reply },
             3..=5 => {
                 let heard_ms = self.below(1_000) as u32;
                 Event::Heard {
@@ -414,7 +422,7 @@ impl World {
             heard_ms: self.below(9) as u32,
             clause_ms: 5,
         };
-        match self.below(9) {
+        match self.below(10) {
             0 => Event::MindSaid {
                 reply,
                 text: "Stale words.".into(),
@@ -430,6 +438,7 @@ impl World {
             5 => Event::Heard { reply, position },
             6 => Event::Paused { reply, position },
             7 => Event::Played { reply },
+            8 => Event::RanDry { reply },
             _ => Event::Answered,
         }
     }
