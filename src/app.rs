@@ -9,6 +9,7 @@ use trunkline_core::geo::Place;
 use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
+use crate::ahead::Ahead;
 use crate::api::ApiLimits;
 use crate::config::CarriersConfig;
 use crate::desk::Desk;
@@ -67,6 +68,8 @@ pub struct App {
     pub second_pass: OnceLock<SecondPass>,
     /// What calls are held with.
     pub stacks: Stacks,
+    /// What was opened for calls whose media socket is yet to come.
+    pub ahead: Ahead,
 }
 
 /// What a server is made of.
@@ -117,6 +120,7 @@ impl App {
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, ears, voice, parts.defaults),
+            ahead: Ahead::default(),
         })
     }
 
@@ -191,16 +195,22 @@ impl App {
         }
     }
 
-    /// Room for one call more, held until dropped. Calls that ask nothing of the embedded speech are bounded by their
-    /// number alone.
-    pub fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+    /// Room for one call more of this agent, held until dropped. Calls that ask nothing of the embedded speech are bounded
+    /// by their number alone.
+    pub fn admit(&self, agent: &Agent) -> Result<Box<dyn Send>, Busy> {
         if self.tasks.len() >= CALLS_MAX {
             return Err(Busy);
         }
-        match self.stacks.is_elsewhere() {
+        match self.stacks.is_elsewhere(agent) {
             true => Ok(Box::new(())),
             false => self.ears.admit(),
         }
+    }
+
+    /// A call whose media socket was to come will not come: nothing is remembered or held open for it any more.
+    pub fn not_coming(&self, call_id: &str) {
+        self.awaited.take(call_id);
+        self.ahead.forget(call_id);
     }
 
     /// Whether an agent could hold such a call now, with these values of its variables.

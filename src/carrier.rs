@@ -88,6 +88,9 @@ pub enum CarrierError {
         /// When to ask again, if it said so.
         retry_after: Option<Duration>,
     },
+    /// Nobody answers at its address: it has heard of nothing.
+    #[error("the carrier cannot be reached; see whether its address and the network are right")]
+    Unreachable,
     /// The call is not there, or over already.
     #[error("the carrier knows no such live call")]
     Gone,
@@ -97,6 +100,28 @@ pub enum CarrierError {
         /// Where it was lost.
         what: &'static str,
     },
+}
+
+impl CarrierError {
+    /// Whether it may have done what it was asked all the same.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::Gone => true,
+            Self::Refused { .. } | Self::Busy { .. } | Self::Unreachable => false,
+        }
+    }
+
+    /// Why a call ended that it kept from being placed, in stable snake_case.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "carrier_refused",
+            Self::Busy { .. } => "carrier_busy",
+            Self::Unreachable => "carrier_unreachable",
+            Self::Unknown { .. } | Self::Gone => "never_placed",
+        }
+    }
 }
 
 /// One account with a carrier.

@@ -324,7 +324,7 @@ impl Carrier {
 
     /// Hangs this call up from elsewhere.
     pub fn hanger(&self) -> HangUp {
-        HangUp(self.orders.clone())
+        HangUp(self.orders.downgrade())
     }
 
     /// Whether agent audio is queued or audible now.
@@ -364,14 +364,16 @@ impl Carrier {
     }
 }
 
-/// Hangs a call up, whoever holds its line.
+/// Hangs a call up, whoever holds its line. Keeping it does not keep the call.
 #[derive(Clone, Debug)]
-pub struct HangUp(mpsc::Sender<Order>);
+pub struct HangUp(mpsc::WeakSender<Order>);
 
 impl HangUp {
     /// `stop`, then the socket closes. A call that is over needs no hanging up.
     pub async fn hang_up(&self) {
-        let _ = self.0.send(Order::HangUp { say_stop: true }).await;
+        if let Some(orders) = self.0.upgrade() {
+            let _ = orders.send(Order::HangUp { say_stop: true }).await;
+        }
     }
 }
 

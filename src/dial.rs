@@ -21,7 +21,8 @@ use trunkline_core::policy::{self, Allowed, Destination, HoursPack, Request, Ver
 use trunkline_core::token::Direction;
 
 use crate::agent::Agent;
-use crate::app::{App, new_call_id};
+use crate::ahead::{self, Coming};
+use crate::app::App;
 use crate::carrier::account::{Account, Unusable};
 use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
 use crate::desk::{self, Side};
@@ -76,6 +77,8 @@ pub struct Dialer {
 
 /// A call to be placed.
 pub struct Order {
+    /// Its id: there can be one call of it, across crashes.
+    pub call_id: String,
     /// Who speaks.
     pub agent: Arc<Agent>,
     /// The client's number that calls.
@@ -92,8 +95,6 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
-    /// The hash of the Idempotency-Key with which it was asked for: one key makes one call, across crashes.
-    pub request: Option<[u8; 32]>,
 }
 
 /// Who may be called is asked about.
@@ -217,28 +218,40 @@ impl Dialer {
         }))
     }
 
-    /// Places a call that is allowed. The call's id: from now on there is a row of it, whatever the carrier says.
+    /// Places a call that is allowed. From then on there is a row of it, whatever the carrier says.
     pub async fn dial(
         &self,
         app: &Arc<App>,
         allowed: Allowed,
         order: Order,
-    ) -> Result<String, NotDialled> {
+    ) -> Result<(), NotDialled> {
         let now_ms = self.now_ms();
         if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
             return Err(NotDialled::Stale);
         }
         // Whoever cannot be asked is not written down as asked.
         let carrier = self.reach.carrier(&order.account)?;
-        let attempt = match write(&app.desk, &allowed, &order, now_ms).await? {
-            Written::New(attempt) => *attempt,
-            Written::Already { call_id } => return Ok(call_id),
-        };
+        let attempt = write(&app.desk, &allowed, &order, now_ms).await?;
         let place = placement(app, &attempt, allowed.number(), &order);
-        let answer = carrier.place(place).await;
+        let coming = Coming {
+            keys: &order.account.keys,
+            call_id: &attempt.call_id,
+            agent: &order.agent,
+        };
+        let (agent, person) = (&order.agent, Some(allowed.number()));
+        let way = Direction::Outbound;
+        let settings = app.reception.settings(agent, way, person, order.record);
+        // Its place is taken first: the carrier may tell how the call goes before it answers.
+        let opened = ahead::rings(app, &coming, &settings, order.ring);
+        let ((), answer) = futures_util::future::join(opened, carrier.place(place)).await;
+        if let Err(error) = &answer
+            && !error.may_have_acted()
+        {
+            app.ahead.forget(&attempt.call_id);
+        }
         self.note(app, order.account.client, &attempt, carrier.name(), answer)
             .await;
-        Ok(attempt.call_id)
+        Ok(())
     }
 
     /// What the carrier said is noted; what it did not say is looked up in time.
@@ -253,24 +266,16 @@ impl Dialer {
         let attempts = app.desk.store.attempts();
         let noted = match answer {
             Ok(call) => attempts.placed(&client, attempt, carrier, &call.id).await,
-            Err(CarrierError::Refused { code, what }) => {
-                tracing::warn!(call.id = %attempt.call_id, code, what, "the carrier refused a call");
-                let now_ms = self.now_ms();
-                attempts
-                    .failed(&client, attempt, "carrier_refused", now_ms)
-                    .await
-            }
-            Err(CarrierError::Busy { .. }) => {
-                let now_ms = self.now_ms();
-                attempts
-                    .failed(&client, attempt, "carrier_busy", now_ms)
-                    .await
-            }
-            Err(error @ (CarrierError::Unknown { .. } | CarrierError::Gone)) => {
+            Err(error) if error.may_have_acted() => {
                 tracing::warn!(call.id = %attempt.call_id, %error, "a call is looked up");
                 let noted = attempts.unknown(&client, &attempt.id).await;
                 self.look_for(app, client, attempt.id.clone());
                 noted
+            }
+            Err(error) => {
+                tracing::warn!(call.id = %attempt.call_id, %error, "a call is not placed");
+                let (reason, now_ms) = (error.reason(), self.now_ms());
+                attempts.failed(&client, attempt, reason, now_ms).await
             }
         };
         if let Err(error) = noted {
@@ -340,24 +345,16 @@ async fn is_suppressed(
     Ok(found.is_some())
 }
 
-/// What is on the disk.
-enum Written {
-    /// The attempt, of which the carrier has heard nothing.
-    New(Box<Attempt>),
-    /// The call that the same request made before.
-    Already { call_id: String },
-}
-
-/// Writes the call and the attempt down.
+/// Writes the call and the attempt down, of which the carrier has heard nothing.
 async fn write(
     desk: &Desk,
     allowed: &Allowed,
     order: &Order,
     now_ms: i64,
-) -> Result<Written, NotDialled> {
+) -> Result<Attempt, NotDialled> {
     let (keys, to) = (&order.account.keys, allowed.number());
     let subject = keys.subject(Some(to)).await?;
-    let (call_id, id) = (new_call_id(), ids::new_id("att"));
+    let (call_id, id) = (order.call_id.clone(), ids::new_id("att"));
     let plan = Plan {
         from: order.from.clone(),
         to: to.clone(),
@@ -402,14 +399,12 @@ async fn write(
         suppression: desk::suppression_index(keys, to),
         platform_suppression: desk.platform_suppression_index(to),
         asked_ms: now_ms,
-        request: order.request,
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
-        Begun::Already { call_id } => Ok(Written::Already { call_id }),
-        Begun::Ask => Ok(Written::New(Box::new(Attempt {
+        Begun::Ask => Ok(Attempt {
             id,
             call_id,
             carrier_id: new.carrier_id,
@@ -421,7 +416,7 @@ async fn write(
             carrier_call_id: None,
             failure: None,
             asked_ms: now_ms,
-        }))),
+        }),
     }
 }
 

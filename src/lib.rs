@@ -1,6 +1,7 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
 pub mod agent;
+pub mod ahead;
 pub mod api;
 pub mod api_key;
 pub mod app;

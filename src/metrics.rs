@@ -78,6 +78,10 @@ fn describe() {
         "trunkline_underruns_total",
         "Times that speech ran dry inside a reply"
     );
+    describe_counter!(
+        "trunkline_opened_ahead_total",
+        "What was opened for calls before their media sockets, by what became of it"
+    );
     describe_histogram!(
         "trunkline_answer_seconds",
         Unit::Seconds,

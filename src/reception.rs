@@ -1,37 +1,33 @@
 //! From a media token to a call: whose it is, who answers, by which rule it may be stored, and where.
 
+mod ledger;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_util::task::TaskTracker;
-use trunkline_core::consent::verdict::{Facts, Party, Policy, verdict};
-use trunkline_core::consent::{Mode, Refusal, RulePack};
+use trunkline_core::call::Settings;
+use trunkline_core::consent::verdict::{Facts, Party, Policy, Verdict, verdict};
+use trunkline_core::consent::{Mode, RulePack};
 use trunkline_core::geo;
 use trunkline_core::geo::Place;
 use trunkline_core::journal::Began;
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::time::At;
 use trunkline_core::token::{Claims, Direction};
 
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
-use crate::desk::{self, Desk, Side, Unnamed, opt_outs};
+use crate::desk::{self, Desk, Side, Unnamed};
 use crate::dial::{Plan, PlanError};
 use crate::ids::ClientId;
-use crate::journal::JournalFailure;
-use crate::session::{Keep, Matters};
+use crate::session::Keep;
 use crate::store::StoreError;
 use crate::store::calls::{CallStatus, NewCall, TakenCall};
-use crate::store::consents::Withdrawal;
-use crate::store::suppressions::NewSuppression;
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
 use crate::{clock, live::Controls};
+pub use ledger::Ledger;
 
 /// Compiled versions that are kept at hand.
 const COMPILED_MAX: usize = 256;
-/// What cannot be stored is tried again after this, doubled each time up to a minute.
-const AGAIN_MS: u64 = 250;
-const AGAIN_MS_MAX: u64 = 60_000;
 
 /// Why nobody answers.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +59,14 @@ pub enum Turned {
     /// What is stored of the agent cannot be opened.
     #[error("the agent's stored version cannot be opened: {0}")]
     Unopened(#[from] Unopened),
+}
+
+/// A call that may come in.
+pub struct Expected {
+    /// The keys of whose call it is; absent on a server that nobody set up for a client.
+    pub keys: Option<ClientKeys>,
+    /// Who answers.
+    pub agent: Arc<Agent>,
 }
 
 /// A call that has come in, before its first sound.
@@ -101,14 +105,8 @@ impl Reception {
         }
     }
 
-    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
-    pub async fn receive(
-        &self,
-        desk: &Arc<Desk>,
-        claims: &Claims,
-        call_id: &str,
-        carrier_call_id: Option<String>,
-    ) -> Result<Arrival, Turned> {
+    /// Whose call that of these claims is, and who answers it.
+    pub async fn expected(&self, desk: &Desk, claims: &Claims) -> Result<Expected, Turned> {
         let whose = match &claims.client {
             Some(named) => Unnamed::Of(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
             None => desk.unnamed(),
@@ -117,7 +115,10 @@ impl Reception {
             Unnamed::Of(client) => client,
             Unnamed::Unclear => return Err(Turned::WhichClient),
             // A server that nobody set up for a client holds calls and keeps nothing.
-            Unnamed::Nobody => return self.unkept(claims),
+            Unnamed::Nobody => {
+                let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
+                return Ok(Expected { keys: None, agent });
+            }
         };
         let row = desk.store.clients().find(&client).await;
         let row = row.map_err(Turned::Store)?;
@@ -129,21 +130,34 @@ impl Reception {
             keys => keys?,
         };
         let agent = self.agent(desk, &keys, &claims.agent).await?;
+        Ok(Expected {
+            keys: Some(keys),
+            agent,
+        })
+    }
+
+    /// Receives the call of these claims. The carrier's id of it is `None` where only the media socket tells it.
+    pub async fn receive(
+        &self,
+        desk: &Arc<Desk>,
+        claims: &Claims,
+        Expected { keys, agent }: Expected,
+        call_id: &str,
+        carrier_call_id: Option<String>,
+    ) -> Result<Arrival, Turned> {
+        let Some(keys) = keys else {
+            return Ok(Arrival {
+                keys: None,
+                agent,
+                mode: Mode::NoRecord,
+                keep: None,
+                controls: None,
+                ledger: None,
+            });
+        };
         let carrier = (TWILIO, carrier_call_id);
         self.keep(desk, &keys, claims, call_id, agent, carrier)
             .await
-    }
-
-    fn unkept(&self, claims: &Claims) -> Result<Arrival, Turned> {
-        let agent = self.agents.find(&claims.agent).ok_or(Turned::NoAgent)?;
-        Ok(Arrival {
-            keys: None,
-            agent,
-            mode: Mode::NoRecord,
-            keep: None,
-            controls: None,
-            ledger: None,
-        })
     }
 
     /// The agent of a name or id, as this client may use it.
@@ -202,9 +216,8 @@ impl Reception {
             Direction::Inbound => None,
             Direction::Outbound => Plan::of_call(desk, keys, call_id).await?,
         };
-        let mut facts = self.facts(&agent, person);
-        facts.policy.record &= plan.as_ref().is_none_or(|plan| plan.record);
-        let verdict = verdict(self.rules, &facts);
+        let may_record = plan.as_ref().is_none_or(|plan| plan.record);
+        let verdict = self.rule(&agent, person, may_record);
         let mode = agent
             .settings_for(claims.direction, verdict.mode)
             .consent
@@ -261,23 +274,36 @@ impl Reception {
                 (None, Mode::NoRecord)
             }
         };
-        let ledger = Arc::new(Ledger {
-            desk: Arc::clone(desk),
-            keys: keys.clone(),
-            call_id: call_id.to_owned(),
-            began_ms: unix_ms,
-            person: person.cloned(),
-            has_journal: keep.is_some(),
-            pending: TaskTracker::new(),
-        });
+        let person = person.cloned();
+        let ledger = Ledger::new(desk, keys, call_id, unix_ms, person, keep.is_some());
         Ok(Arrival {
             keys: Some(keys.clone()),
             agent,
             mode,
             keep,
             controls: Some(desk.live.register(keys.id(), call_id, takes_context)),
-            ledger: Some(ledger),
+            ledger: Some(Arc::new(ledger)),
         })
+    }
+
+    /// The settings of a call with this person, if nothing changes before it. `may_record` is false where whoever wants
+    /// the call forbids to record it.
+    pub fn settings(
+        &self,
+        agent: &Agent,
+        direction: Direction,
+        person: Option<&PhoneNumber>,
+        may_record: bool,
+    ) -> Arc<Settings> {
+        let rule = self.rule(agent, person, may_record);
+        Arc::clone(agent.settings_for(direction, rule.mode))
+    }
+
+    /// By which rule a call with this person may be stored.
+    fn rule(&self, agent: &Agent, person: Option<&PhoneNumber>, may_record: bool) -> Verdict {
+        let mut facts = self.facts(agent, person);
+        facts.policy.record &= may_record;
+        verdict(self.rules, &facts)
     }
 
     fn facts(&self, agent: &Agent, person: Option<&PhoneNumber>) -> Facts {
@@ -353,131 +379,4 @@ fn held_before(error: StoreError) -> Turned {
         return Turned::Used;
     }
     Turned::Store(error)
-}
-
-/// What a call makes known outside at once.
-pub struct Ledger {
-    desk: Arc<Desk>,
-    keys: ClientKeys,
-    call_id: String,
-    /// ms since 1970.
-    began_ms: i64,
-    person: Option<PhoneNumber>,
-    /// From which the row of the call is ended.
-    has_journal: bool,
-    pending: TaskTracker,
-}
-
-impl Ledger {
-    /// Whose call it is.
-    pub fn client(&self) -> &ClientId {
-        self.keys.id()
-    }
-
-    /// The call is over; `reason` in stable snake_case.
-    pub async fn over(&self, reason: &str) {
-        if self.has_journal {
-            return;
-        }
-        let (calls, now_ms) = (self.desk.store.calls(), clock::unix_ms());
-        let ended = calls.ended_unkept(self.keys.id(), &self.call_id, now_ms, reason);
-        if let Err(error) = ended.await {
-            tracing::warn!(%error, "the end of a call that is not recorded is not in its row yet");
-        }
-    }
-
-    /// Returns when what was made known is stored.
-    pub async fn settled(&self) {
-        self.pending.close();
-        self.pending.wait().await;
-    }
-}
-
-impl Matters for Arc<Ledger> {
-    fn opted_out(&self) {
-        let Some(person) = &self.person else {
-            return tracing::warn!(
-                "a caller without a number opted out: there is nothing to suppress"
-            );
-        };
-        let new = opt_outs::suppression(&self.keys, person, &self.call_id);
-        let ledger = Arc::clone(self);
-        // Nobody waits for this handle; the tracker does.
-        drop(
-            self.pending
-                .spawn(async move { ledger.suppress(&new).await }),
-        );
-    }
-
-    fn withdrawn(&self, class: Refusal, erase: bool, from: At) {
-        let withdrawal = Withdrawal {
-            at_ms: from.ms(),
-            class,
-            erase,
-            noted_ms: clock::unix_ms(),
-        };
-        let ledger = Arc::clone(self);
-        drop(
-            self.pending
-                .spawn(async move { ledger.withdraw(&withdrawal).await }),
-        );
-    }
-
-    fn kept(&self, caller_ms: u64, is_recorded: bool) {
-        let ledger = Arc::clone(self);
-        drop(self.pending.spawn(async move {
-            let calls = ledger.desk.store.calls();
-            let client = ledger.keys.id();
-            if let Err(error) = calls
-                .recorded(client, &ledger.call_id, caller_ms, is_recorded)
-                .await
-            {
-                tracing::warn!(%error, "the length of the recording is not in its row");
-            }
-        }));
-    }
-
-    fn unstored(&self, failure: JournalFailure, at: At) {
-        let detail = format!("reason={} at_ms={}", failure.code(), at.ms());
-        tracing::error!(call.id = %self.call_id, %detail, "recording stopped");
-    }
-}
-
-impl Ledger {
-    /// Until it is stored: the caller has been told so. What was promised is on disk first, for the case that the
-    /// database is away and the server does not live to see it come back.
-    async fn suppress(&self, new: &NewSuppression) {
-        let (client, call_id) = (self.keys.id(), &self.call_id);
-        let journals = &self.desk.journals;
-        let promise = journals.promise(client, call_id, self.began_ms).await;
-        let suppressions = self.desk.store.suppressions();
-        until_stored("an opt-out", || suppressions.add(client, new)).await;
-        tracing::info!(call.id = %call_id, "suppressed");
-        match promise {
-            Ok(promise) => drop(tokio::task::spawn_blocking(move || promise.done()).await),
-            Err(error) => tracing::warn!(%error, "an opt-out had no mark of its own"),
-        }
-    }
-
-    /// The same. From then on nobody is given what was stored, whatever the rows say yet.
-    async fn withdraw(&self, withdrawal: &Withdrawal) {
-        let consents = self.desk.store.consents();
-        let client = self.keys.id();
-        until_stored("a withdrawal", || {
-            consents.withdraw(client, &self.call_id, withdrawal)
-        })
-        .await;
-    }
-}
-
-async fn until_stored<T, F: Future<Output = Result<T, StoreError>>>(
-    what: &str,
-    store: impl Fn() -> F,
-) {
-    let mut wait_ms = AGAIN_MS;
-    while let Err(error) = store().await {
-        tracing::error!(%error, "{what} is not stored yet; trying again");
-        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
-        wait_ms = (wait_ms * 2).min(AGAIN_MS_MAX);
-    }
 }

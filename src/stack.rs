@@ -162,12 +162,30 @@ impl Stacks {
         &self.defaults
     }
 
-    /// Whether a usual call asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.
-    pub fn is_elsewhere(&self) -> bool {
-        let recogniser = self.defaults.recogniser.as_ref();
-        let judges = recogniser
-            .is_some_and(|chosen| chosen.vendor.judges_turns || chosen.turns == Some(Turns::Cloud));
-        judges && self.defaults.voice.is_some()
+    /// Whether a call of this agent surely asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.
+    /// Of a client's own recogniser only what the agent says of it is known here.
+    pub fn is_elsewhere(&self, agent: &Agent) -> bool {
+        let (own, asked) = (&agent.recogniser.provider, agent.recogniser.turns);
+        let usual = self.defaults.recogniser.as_ref().filter(|_| own.is_none());
+        let asked = asked
+            .map(Turns::from)
+            .or(usual.and_then(|chosen| chosen.turns));
+        let hears = own.is_some() || usual.is_some();
+        let judges =
+            asked == Some(Turns::Cloud) || usual.is_some_and(|chosen| chosen.vendor.judges_turns);
+        hears && judges && self.speaks_elsewhere(agent)
+    }
+
+    /// Whether a call of this agent needs a connection to anybody.
+    pub fn connects_for(&self, agent: &Agent) -> bool {
+        let hears = agent.recogniser.provider.is_some() || self.defaults.recogniser.is_some();
+        let thinks = matches!(agent.mind, MindSpec::Prompt { .. });
+        hears || thinks || self.speaks_elsewhere(agent)
+    }
+
+    /// Whether somebody else than the embedded voice speaks for this agent.
+    pub fn speaks_elsewhere(&self, agent: &Agent) -> bool {
+        agent.voice.provider.is_some() || self.defaults.voice.is_some()
     }
 
     /// Whether there is anybody to think for this agent.

@@ -385,7 +385,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 17] = [
+    let files: [(&str, &[(&str, &'static str)]); 18] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -400,6 +400,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
+        ("rows::many", rows::MANY),
         ("suppressions", suppressions::STATEMENTS),
         ("system", system::STATEMENTS),
         ("turns", turns::STATEMENTS),

@@ -47,7 +47,11 @@ pub async fn media(
     if *app.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
     }
-    let room = match app.admit() {
+    let expected = match app.reception.expected(&app.desk, &claims).await {
+        Ok(expected) => expected,
+        Err(turned) => return turn_away(&turned),
+    };
+    let room = match app.admit(&expected.agent) {
         Ok(room) => room,
         Err(busy) => {
             tracing::warn!("call refused: {busy}");
@@ -69,18 +73,25 @@ pub async fn media(
         .unwrap_or_default();
     let received = app
         .reception
-        .receive(&app.desk, &claims, &call_id, carrier_call_id)
+        .receive(&app.desk, &claims, expected, &call_id, carrier_call_id)
         .await;
     let arrival = match received {
         Ok(arrival) => arrival,
-        Err(turned) => return turn_away(&turned),
+        Err(turned) => {
+            app.ahead.forget(&call_id);
+            return turn_away(&turned);
+        }
     };
     let ledger = arrival.ledger.clone();
     let hears_again = arrival.agent.recogniser.second_pass && arrival.keep.is_some();
     let (keys, agent) = (arrival.keys.as_ref(), &arrival.agent);
-    let stack = match app.stacks.for_call(&app.desk, keys, agent).await {
-        Ok(stack) => stack,
-        Err(error) => return not_held(&error),
+    let ahead = keys.and_then(|keys| app.ahead.take(&call_id, keys.id(), agent));
+    let stack = match ahead {
+        Some(stack) => stack,
+        None => match app.stacks.for_call(&app.desk, keys, agent).await {
+            Ok(stack) => stack,
+            Err(error) => return not_held(&error),
+        },
     };
     let means = match app.means(&claims, arrival, stack, &variables) {
         Ok(means) => means,

@@ -6,6 +6,7 @@ mod flow;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
 
+pub(crate) use chat::open_ahead;
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub use flow::FlowMind;
 

@@ -230,11 +230,11 @@ async fn fill(file: &Path, client: &str, stored: u64, first_ms: i64) -> anyhow::
     let sql = format!(
         "WITH RECURSIVE s (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {stored} - 1)
         INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, from_index, to_index,
-            consent_state, recorded_ms, has_recording, revision, rows_seq, rows_done)
+            consent_state, recorded_ms, has_recording, revision, rows_done)
         SELECT '{client}', printf('call_%026d', n), 'agent_' || (n % 50), 1,
             CASE WHEN n % 50 < 40 THEN 'inbound' ELSE 'outbound' END, 'ended', {first_ms} + n * {APART_MS},
             CAST(printf('%032d', n % 20000) AS BLOB), CAST(printf('%032d', n % 7) AS BLOB),
-            CASE WHEN n % 100 = 7 THEN 'withdrawn' ELSE 'granted' END, 60000, 1, 4, 100, 1
+            CASE WHEN n % 100 = 7 THEN 'withdrawn' ELSE 'granted' END, 60000, 1, 4, 1
         FROM s"
     );
     if stored > 0 {

@@ -11,6 +11,7 @@ use trunkline::ids;
 use trunkline::journal::CallJournal;
 use trunkline_core::call::{Call, Event, Note, Position, ReplyId, Timing};
 use trunkline_core::consent::Mode;
+use trunkline_core::journal::SILENCE;
 use trunkline_core::record::{Recorder, RecorderSettings};
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -22,6 +23,7 @@ const FRAME_MS: u64 = 20;
 const FRAME_SAMPLES: usize = 160;
 /// Frames from one turn to the next: caller and agent take turns every 1.5 s.
 const TURN_FRAMES: u64 = 75;
+const SILENT_FRAME: [u8; FRAME_SAMPLES] = [SILENCE; FRAME_SAMPLES];
 /// When it is agreed to keep the call: from here on both are.
 const AGREED_MS: u64 = 5_000;
 
@@ -147,12 +149,14 @@ impl Writing {
                 .observe(now.ms(), position + FRAME_SAMPLES as u64);
             let at = call.clock.caller_at(position);
             call.recorder.caller(agreed.granted(), at, audio);
+            // Each has seconds and turns of its own; the agent is silent while the caller has the floor, and no line is.
+            let phase = *frame + number as u64;
+            let is_agents = (phase / TURN_FRAMES).is_multiple_of(2);
             let at = call
                 .placer
                 .place(&call.clock, now.ms() - FRAME_MS, FRAME_SAMPLES);
-            call.recorder.agent(at, audio);
-            // Each has seconds and turns of its own.
-            let phase = *frame + number as u64;
+            let voice = if is_agents { audio } else { &SILENT_FRAME };
+            call.recorder.agent(at, voice);
             if phase.is_multiple_of(TURN_FRAMES) {
                 for note in notes(phase / TURN_FRAMES, now) {
                     call.recorder.note(agreed.granted(), &note);

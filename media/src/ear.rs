@@ -79,6 +79,13 @@ pub enum Fact {
         /// Sample where the voice began.
         at: u64,
     },
+    /// The caller has been silent since here, and may be done; decided `pause_ms` later.
+    SpeechPaused {
+        /// Sample where the voice ended.
+        at: u64,
+    },
+    /// They were not done.
+    SpeechResumed,
     /// The caller fell silent here; decided `stop_ms` later.
     SpeechStopped {
         /// Sample where the voice ended.

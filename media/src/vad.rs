@@ -14,6 +14,9 @@ pub struct EndpointSettings {
     pub deactivation: f32,
     /// Voice must last this long before it is speech. Rounded to whole windows, at least one.
     pub speech_ms_min: u32,
+    /// Silence of this length within speech is a pause, which may be its end. Rounded like `stop_ms`, at least one window;
+    /// longer than the gaps inside words, of up to 60 ms.
+    pub pause_ms: u32,
     /// Silence of this length ends speech. Rounded to the nearest whole window (200 is 6 windows, 192 ms), at least one.
     pub stop_ms: u32,
 }
@@ -24,6 +27,7 @@ impl Default for EndpointSettings {
             activation: 0.5,
             deactivation: 0.35,
             speech_ms_min: 64,
+            pause_ms: 96,
             stop_ms: 200,
         }
     }
@@ -37,6 +41,13 @@ pub enum Edge {
         /// First sample of the first voiced window.
         at: u64,
     },
+    /// No voice since here: a pause, or the end. Comes before every [`Edge::SpeechStopped`] that it does not coincide with.
+    SpeechPaused {
+        /// First sample of the first silent window.
+        at: u64,
+    },
+    /// It was a pause.
+    SpeechResumed,
     /// No voice any more from here on.
     SpeechStopped {
         /// First sample of the first silent window.
@@ -64,6 +75,7 @@ pub struct Endpointer {
     activation: f32,
     deactivation: f32,
     speech_windows_min: u64,
+    pause_windows: u64,
     stop_windows: u64,
     state: State,
     /// Index of the next window.
@@ -77,6 +89,7 @@ impl Endpointer {
             activation: settings.activation,
             deactivation: settings.deactivation.min(settings.activation),
             speech_windows_min: windows(settings.speech_ms_min),
+            pause_windows: windows(settings.pause_ms),
             stop_windows: windows(settings.stop_ms),
             state: State::Quiet,
             next: 0,
@@ -97,9 +110,9 @@ impl Endpointer {
             }
             State::Rising { since } => self.rise(since),
             State::Speaking if silent => self.fall(window),
-            State::Falling { .. } if voiced => {
+            State::Falling { since } if voiced => {
                 self.state = State::Speaking;
-                None
+                (window - since >= self.pause_windows).then_some(Edge::SpeechResumed)
             }
             State::Falling { since } => self.fall(since),
             State::Quiet | State::Speaking => None,
@@ -128,14 +141,13 @@ impl Endpointer {
     }
 
     fn fall(&mut self, since: u64) -> Option<Edge> {
-        if self.next - since < self.stop_windows {
+        let (silent, at) = (self.next - since, since * WINDOW as u64);
+        if silent < self.stop_windows {
             self.state = State::Falling { since };
-            return None;
+            return (silent == self.pause_windows).then_some(Edge::SpeechPaused { at });
         }
         self.state = State::Quiet;
-        Some(Edge::SpeechStopped {
-            at: since * WINDOW as u64,
-        })
+        Some(Edge::SpeechStopped { at })
     }
 }
 
@@ -161,6 +173,8 @@ mod tests {
             };
             match endpointer.push(probability) {
                 Some(Edge::SpeechStarted { at }) => found.push(('>', index as u64, at / 256)),
+                Some(Edge::SpeechPaused { at }) => found.push(('|', index as u64, at / 256)),
+                Some(Edge::SpeechResumed) => found.push(('~', index as u64, index as u64)),
                 Some(Edge::SpeechStopped { at }) => found.push(('<', index as u64, at / 256)),
                 None => {}
             }
@@ -179,12 +193,23 @@ mod tests {
             (
                 "six silent windows stop it, at their start",
                 "##......",
-                &[('>', 1, 0), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
             ),
             (
                 "a pause of five does not",
                 "##.....#......",
-                &[('>', 1, 0), ('<', 13, 8)],
+                &[
+                    ('>', 1, 0),
+                    ('|', 4, 2),
+                    ('~', 7, 7),
+                    ('|', 10, 8),
+                    ('<', 13, 8),
+                ],
+            ),
+            (
+                "a gap of two is no pause",
+                "##..#...",
+                &[('>', 1, 0), ('|', 7, 5)],
             ),
             (
                 "middling windows keep speech alive",
@@ -194,17 +219,24 @@ mod tests {
             (
                 "but do not end a pause",
                 "##.+.+.+",
-                &[('>', 1, 0), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
             ),
             (
                 "not a number is silence",
                 "##nnnnnn",
-                &[('>', 1, 0), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
             ),
             (
                 "and again",
                 "##......##......",
-                &[('>', 1, 0), ('<', 7, 2), ('>', 9, 8), ('<', 15, 10)],
+                &[
+                    ('>', 1, 0),
+                    ('|', 4, 2),
+                    ('<', 7, 2),
+                    ('>', 9, 8),
+                    ('|', 12, 10),
+                    ('<', 15, 10),
+                ],
             ),
         ];
         for (name, windows, expected) in cases {

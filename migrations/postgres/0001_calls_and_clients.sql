@@ -122,8 +122,6 @@ CREATE TABLE calls (
     carrier_call_id TEXT COLLATE "C",
     metadata        BYTEA,
     revision        BIGINT  NOT NULL,
-    -- Sequence number of the last journal entry that the rows contain; all before it are in too. -1: none.
-    rows_seq        BIGINT  NOT NULL,
     -- 1 once the journal's last entry is in.
     rows_done       BIGINT  NOT NULL,
     PRIMARY KEY (client_id, id)

@@ -122,8 +122,6 @@ CREATE TABLE calls (
     carrier_call_id TEXT,
     metadata        BLOB,
     revision        INTEGER NOT NULL,
-    -- Sequence number of the last journal entry that the rows contain; all before it are in too. -1: none.
-    rows_seq        INTEGER NOT NULL,
     -- 1 once the journal's last entry is in.
     rows_done       INTEGER NOT NULL,
     PRIMARY KEY (client_id, id)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trunkline_core::call::{Notices, Settings};
+use trunkline_core::call::{Language, Notices, Settings};
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::Vars;
 
@@ -65,6 +65,7 @@ fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges:
     notices.opening = opening(spec, direction);
     spec.notices.apply(&mut notices);
     Settings {
+        language: Language::of(&spec.language),
         turn: spec.turn.settings(),
         overlap: spec.overlap.settings(),
         limits: spec.limits.settings(),

@@ -58,6 +58,11 @@ pub(super) struct NewId {
 }
 
 impl NewId {
+    /// Whether there may be one of that id.
+    pub(super) fn is_again(&self) -> bool {
+        self.is_again
+    }
+
     /// Whether what could not be added is there since the attempt that was lost; it is to be shown then.
     pub(super) fn is_there(&self, added: &Result<(), StoreError>) -> bool {
         self.is_again && matches!(added, Err(StoreError::Conflict))
@@ -169,18 +174,6 @@ impl Once {
             request_hash: hash.into(),
         };
         Ok((once, bytes, headers))
-    }
-
-    /// What the request is known by, if it carries a key: the same for its repetitions.
-    pub(super) fn fingerprint(&self) -> Option<[u8; 32]> {
-        let key = self.key.as_ref()?;
-        let hash = Sha256::new()
-            .chain_update(&self.route)
-            .chain_update([0])
-            .chain_update(key)
-            .chain_update([0])
-            .chain_update(self.request_hash);
-        Some(hash.finalize().into())
     }
 
     /// Does it, unless it was done. Once begun it is brought to its end, whether or not the client still waits.

@@ -170,10 +170,12 @@ fn trouble(what: &str, error: &CarrierError) -> Finding {
             format!("{what}: the carrier does not know it"),
             "look at account_sid, and at region and edge: an account lives in one region",
         ),
-        CarrierError::Busy { .. } | CarrierError::Unknown { .. } => Finding::wrong(
-            format!("{what}: the carrier does not answer"),
-            "see that this machine reaches the carrier's address, and try again",
-        ),
+        CarrierError::Busy { .. } | CarrierError::Unreachable | CarrierError::Unknown { .. } => {
+            Finding::wrong(
+                format!("{what}: the carrier does not answer"),
+                "see that this machine reaches the carrier's address, and try again",
+            )
+        }
     }
 }
 

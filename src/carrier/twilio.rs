@@ -180,7 +180,7 @@ impl Twilio {
         let asked = tokio::time::timeout(self.patience, self.exchange(method, path, form)).await;
         let answer = match asked {
             Ok(Ok(answer)) => answer,
-            Ok(Err(Lost::Unsent)) => return Err(CarrierError::Busy { retry_after: None }),
+            Ok(Err(Lost::Unsent)) => return Err(CarrierError::Unreachable),
             Ok(Err(Lost::Sent(what))) => return Err(lost(effect, what)),
             Err(_) => return Err(lost(effect, "no answer in time")),
         };

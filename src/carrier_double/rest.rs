@@ -1,12 +1,13 @@
 //! A carrier's account, as Twilio's documentation describes it: the REST interface on a loopback address, signed webhooks,
 //! and calls in both directions whose media runs over this module's own [`Carrier`].
 //!
-//! A call that is placed by REST is queued, tells its course, asks the answer's address once it is answered, and opens
-//! the media socket that the instructions name. [`CarrierAccount::ring`] is a stranger who calls one of the account's
+//! A call that is placed by REST is queued, tells its course as far as it was asked to, asks the answer's address once it is
+//! answered, and opens the media socket that the instructions name. [`CarrierAccount::ring`] is a stranger who calls one of the account's
 //! numbers. Faults can be ordered: lost and broken answers, refusals, pages of HTML, webhooks twice and in reverse.
 
 mod course;
 mod interface;
+mod road;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,13 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use trunkline_core::wire::twilio::form::Form;
 use trunkline_core::wire::twilio::signature::{Algorithm, sign};
 use trunkline_core::wire::twilio::webhook::Status;
 
 use super::{Carrier, HangUp};
+use crate::clock;
+use crate::egress::{Net, System};
 
 /// Lines that may wait for somebody to take them.
 const LINES_MAX: usize = 64;
@@ -82,7 +86,7 @@ pub enum Callee {
     Away,
     /// Cannot be connected.
     Unreachable,
-    /// Lets it ring until the caller gives up.
+    /// Lets it ring, until [`CarrierAccount::pick_up`] or the caller gives up.
     Waits,
 }
 
@@ -118,6 +122,10 @@ pub struct BookedCall {
     /// When it ended, ms since 1970.
     pub ended_ms: Option<i64>,
     status_url: Option<String>,
+    /// Asked what to do once it is answered; empty for a call that came in.
+    answer_url: String,
+    /// What is told to the status address, by Twilio's names of the events.
+    events: Vec<String>,
     /// Courses that were told; the next has this number.
     sequence: u32,
     media: Option<HangUp>,
@@ -150,14 +158,35 @@ impl Drop for CarrierAccount {
     }
 }
 
+/// Where an account stands: what it is connected to, and its time of day.
+pub struct World {
+    /// By which it reaches the server.
+    pub net: Arc<dyn Net>,
+    /// The time of day when the account is opened, ms since 1970. It goes on with the timers' clock.
+    pub unix_ms: i64,
+}
+
+impl Default for World {
+    /// This machine.
+    fn default() -> Self {
+        Self {
+            net: Arc::new(System),
+            unix_ms: clock::unix_ms(),
+        }
+    }
+}
+
 /// Everything that the interface and the calls share.
 struct Books {
     setup: AccountSetup,
-    http: reqwest::Client,
+    world: World,
+    opened_at: Instant,
     open: Mutex<Open>,
     counter: AtomicU64,
     /// Where lines go that were answered.
     lines: mpsc::Sender<(String, Carrier)>,
+    /// Changes whenever the end of a call has been told.
+    told: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -175,6 +204,11 @@ struct Open {
 impl Books {
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        let since = clock::timer_now().saturating_duration_since(self.opened_at);
+        self.world.unix_ms + i64::try_from(since.as_millis()).unwrap_or(0)
     }
 
     fn sid(&self, prefix: &str) -> String {
@@ -201,22 +235,24 @@ impl Books {
 }
 
 impl CarrierAccount {
-    /// Opens the interface on a loopback address.
+    /// Opens the interface on a loopback address, on this machine and at this time of day.
     pub async fn open(setup: AccountSetup) -> std::io::Result<Self> {
+        Self::open_in(setup, World::default()).await
+    }
+
+    /// The same in another world. The interface is on a loopback address nevertheless.
+    pub async fn open_in(setup: AccountSetup, world: World) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (sender, lines) = mpsc::channel(LINES_MAX);
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(15))
-            .build()
-            .map_err(std::io::Error::other)?;
         let books = Arc::new(Books {
             setup,
-            http,
+            world,
+            opened_at: clock::timer_now(),
             open: Mutex::default(),
             counter: AtomicU64::new(1),
             lines: sender,
+            told: watch::Sender::default(),
         });
         let router = interface::router(Arc::clone(&books));
         let serving = tokio::spawn(async move {
@@ -266,6 +302,11 @@ impl CarrierAccount {
         self.lines.recv().await
     }
 
+    /// Somebody answers a call of the account's own that rings: its media comes by [`CarrierAccount::answered`].
+    pub fn pick_up(&self, sid: &str) {
+        tokio::spawn(course::pick_up(Arc::clone(&self.books), sid.to_owned()));
+    }
+
     /// A stranger calls one of the account's numbers.
     pub async fn ring(&self, from: &str, to: &str) -> Rung {
         course::ring(&self.books, from, to).await
@@ -277,27 +318,18 @@ impl CarrierAccount {
         let Ok(form) = Form::parse(form.as_bytes()) else {
             return 0;
         };
-        let answer = course::post(&self.books, url, &form).await;
+        let answer = road::post(&self.books, url, &form).await;
         answer.map_or(0, |(status, _)| status)
     }
 
     /// Returns once the call is over and everything about it has been told, or the time is up. Whether it is over.
     pub async fn is_over_within(&self, sid: &str, patience: Duration) -> bool {
-        let over = async {
-            loop {
-                let is_over = self
-                    .books
-                    .lock()
-                    .calls
-                    .get(sid)
-                    .is_none_or(|call| call.told());
-                if is_over {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(patience, over).await.is_ok()
+        let mut told = self.books.told.subscribe();
+        let over = told.wait_for(|()| {
+            let open = self.books.lock();
+            open.calls.get(sid).is_none_or(BookedCall::told)
+        });
+        matches!(tokio::time::timeout(patience, over).await, Ok(Ok(_)))
     }
 }
 

@@ -14,6 +14,7 @@ use trunkline_core::wire::twilio::webhook::{Status, StatusCallback, VoiceRequest
 
 use super::Plan;
 use super::settle::{self, Told};
+use crate::ahead::{self, Coming};
 use crate::app::App;
 use crate::carrier::account::TWILIO;
 use crate::carrier::twilio;
@@ -104,6 +105,20 @@ async fn instructions(
     }
     let plan = Plan::open(&visit.account.keys, attempt).await;
     let plan = plan.map_err(|error| later(&error))?;
+    let keys = &visit.account.keys;
+    // Whoever cannot hold the call says so when its socket opens.
+    if let Ok(agent) = app.reception.agent(&app.desk, keys, &plan.agent).await {
+        let (agent, call_id) = (&agent, attempt.call_id.as_str());
+        ahead::answered(
+            app,
+            &Coming {
+                keys,
+                call_id,
+                agent,
+            },
+        )
+        .await;
+    }
     let awaited = AwaitedCall {
         claims: Claims {
             call_id: attempt.call_id.clone(),
@@ -152,8 +167,7 @@ async fn hear(app: &App, visit: &Visit, About { client, attempt }: &About) -> Re
         duration_ms: lasted_s.map(|s| s.saturating_mul(1_000)),
     };
     if callback.status.is_some_and(Status::is_final) {
-        // Nobody's socket is awaited any more.
-        app.awaited.take(&attempt.call_id);
+        app.not_coming(&attempt.call_id);
     }
     let heard = settle::apply(&app.desk, client, attempt, &told).await;
     if !heard.map_err(|error| later(&error))? {

@@ -296,6 +296,11 @@ impl Listening {
                         }
                     }
                 }
+                Fact::SpeechPaused { at } => {
+                    let at = self.moment(now, at);
+                    self.events.push_back(Event::SpeechPaused { at });
+                }
+                Fact::SpeechResumed => self.events.push_back(Event::SpeechResumed),
                 Fact::SpeechStopped { at } => {
                     let until = self.moment(now, at);
                     self.speech_to = at;

@@ -2,7 +2,6 @@
 //! have been dialled is unknown here, and nothing is dialled twice.
 
 use super::calls::{self, CallEnd, NewCall};
-use super::idempotency::KEPT_MS;
 use super::sql::{Columns, args, statements, words};
 use super::suppressions;
 use super::{Durability, Sealed, Store, StoreError};
@@ -16,9 +15,8 @@ macro_rules! columns {
 
 statements! {
     ADD = "INSERT INTO attempts (client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, to_index,
-            asked_ms, request, is_open)
-        VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, $11, 1)";
-    OF_REQUEST = "SELECT call_id FROM attempts WHERE client_id = $1 AND request = $2 AND asked_ms > $3";
+            asked_ms, is_open)
+        VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, 1)";
     FIND = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND id = $2");
     OF_CALL = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND call_id = $2");
     OF_CARRIER = "SELECT id FROM attempts WHERE client_id = $1 AND carrier_call_id = $2";
@@ -99,8 +97,6 @@ pub struct NewAttempt {
     pub platform_suppression: [u8; 32],
     /// Now, ms since 1970.
     pub asked_ms: i64,
-    /// The hash of the Idempotency-Key with which it was asked for.
-    pub request: Option<[u8; 32]>,
 }
 
 /// Whether the carrier may be asked.
@@ -110,11 +106,6 @@ pub enum Begun {
     Ask,
     /// No, and nothing was written: the number has been suppressed since it was allowed.
     Suppressed,
-    /// No, and nothing was written: the same request has made this call already. Its answer was lost with its server.
-    Already {
-        /// `call_…`.
-        call_id: String,
-    },
 }
 
 fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
@@ -140,6 +131,7 @@ pub struct Attempts<'a>(pub(super) &'a Store);
 
 impl Attempts<'_> {
     /// Writes a call and the attempt at it, unless its number is suppressed by now: on the disk when this returns.
+    /// [`StoreError::Conflict`] if there is a call of that id.
     pub async fn begin(
         &self,
         client: &ClientId,
@@ -150,14 +142,6 @@ impl Attempts<'_> {
         let (own, platform) = (&new.suppression, &new.platform_suppression);
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
-        }
-        if let Some(request) = &new.request {
-            let args = args![client, request, new.asked_ms - KEPT_MS];
-            if let Some(mut row) = tx.one(OF_REQUEST, args).await? {
-                return Ok(Begun::Already {
-                    call_id: row.text()?,
-                });
-            }
         }
         calls::add(&mut tx, client, call).await?;
         let args = args![
@@ -171,7 +155,6 @@ impl Attempts<'_> {
             &new.rules,
             &new.to_index,
             new.asked_ms,
-            new.request.as_ref(),
         ];
         tx.run(ADD, args).await?;
         tx.commit().await?;

@@ -25,9 +25,9 @@ use columns;
 statements! {
     ADD = "INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, from_number,
             from_index, to_number, to_index, subject_id, consent_mode, consent_state, rules, recorded_ms, has_recording,
-            sealed_key, carrier, carrier_call_id, metadata, revision, rows_seq, rows_done)
+            sealed_key, carrier, carrier_call_id, metadata, revision, rows_done)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'undecided', $14, 0, 0, $15, $16, $17, $18,
-            1, -1, 0)";
+            1, 0)";
     FIND = concat!("SELECT ", columns!(), " FROM calls WHERE client_id = $1 AND id = $2");
     RINGING = "UPDATE calls SET status = 'ringing', revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND status = 'queued'";
@@ -63,7 +63,6 @@ statements! {
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
-    ROWS_SEQ = "SELECT rows_seq FROM calls WHERE client_id = $1 AND id = $2";
 }
 
 words! {
@@ -526,13 +525,5 @@ impl Calls<'_> {
         self.0
             .change("call", (METADATA, update), (REVISION, args![client, id]))
             .await
-    }
-
-    /// Sequence number of the last journal entry that the rows contain, all before it included; `None` for none.
-    pub async fn rows_seq(&self, client: &ClientId, id: &str) -> Result<Option<u64>, StoreError> {
-        let Some(mut row) = self.0.one(ROWS_SEQ, args![client, id]).await? else {
-            return Ok(None);
-        };
-        Ok(u64::try_from(row.int()?).ok())
     }
 }

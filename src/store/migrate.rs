@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0001_calls_and_clients",
     "0002_carrier_account_ids",
     "0003_attempts",
+    "0004_requests_of_attempts",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -2,20 +2,22 @@
 //!
 //! A call never waits for the database: its rows go into a bounded queue. Where they do not fit, or come faster than a
 //! conversation can, the call is *behind*: no later row of it is taken either, so that its rows always are the journal up
-//! to one sequence number ([`Calls::rows_seq`](super::calls::Calls::rows_seq)) and nothing after. Whoever has the journal
+//! to one sequence number and nothing after. Whoever has the journal
 //! gives the rest again when the call is over, or at the next start. Rows that are there already are made the same again.
 
 mod apply;
+mod many;
 mod sink;
 mod writer;
 
 pub(super) use apply::STATEMENTS;
+pub(super) use many::STATEMENTS as MANY;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use trunkline_core::journal::{Began, Consent, Entry, Speaker};
 
 use super::{Sealed, Store, StoreError};
@@ -191,6 +193,8 @@ enum Job {
 #[derive(Clone)]
 pub struct Rows {
     jobs: mpsc::Sender<Job>,
+    /// Told when the writer should not wait for more.
+    urgent: Arc<Notify>,
     calls: Arc<Mutex<HashMap<WhichCall, Pace>>>,
     counts: Arc<Counts>,
     patient: Arc<AtomicBool>,
@@ -208,9 +212,11 @@ impl Rows {
     pub fn start(store: Store) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(QUEUE_ROWS);
         let counts = Arc::new(Counts::default());
-        let task = tokio::spawn(writer::write(store, queue, counts.clone()));
+        let urgent = Arc::new(Notify::new());
+        let task = tokio::spawn(writer::write(store, queue, urgent.clone(), counts.clone()));
         let rows = Self {
             jobs,
+            urgent,
             calls: Arc::default(),
             counts,
             patient: Arc::default(),
@@ -221,6 +227,7 @@ impl Rows {
     /// Takes a row without waiting. False if it was not taken: the call is behind from then on.
     pub fn put(&self, row: Row) -> bool {
         if self.patient.load(Ordering::Relaxed) {
+            self.hasten_if_full();
             return self.jobs.blocking_send(Job::Row(row)).is_ok();
         }
         let key = (row.client.clone(), row.call_id.clone());
@@ -243,7 +250,15 @@ impl Rows {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
+        self.hasten_if_full();
         true
+    }
+
+    /// Has the writer begin once there is a batch for it.
+    fn hasten_if_full(&self) {
+        if QUEUE_ROWS - self.jobs.capacity() >= writer::BATCH_ROWS_MAX {
+            self.urgent.notify_one();
+        }
     }
 
     /// Whether to wait for room in the queue, and to take rows at any pace: while journals are read again, and no call is
@@ -273,6 +288,7 @@ impl Rows {
         rows: Vec<Row>,
     ) -> Result<(), StoreError> {
         for row in rows {
+            self.hasten_if_full();
             self.jobs.send(Job::Row(row)).await.map_err(|_| gone())?;
         }
         self.lock().remove(&(client.clone(), call_id.into()));
@@ -286,6 +302,7 @@ impl Rows {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
         self.jobs.send(Job::Flush(done)).await.map_err(|_| gone())?;
+        self.urgent.notify_one();
         written.await.map_err(|_| gone())
     }
 

@@ -27,7 +27,7 @@ statements! {
     CLIENTS = "SELECT id, name, created_ms, closed_ms, revision FROM clients
         WHERE (created_ms, id) < ($1, $2) ORDER BY created_ms DESC, id DESC LIMIT $3";
     OPEN_CLIENTS = "SELECT id FROM clients WHERE closed_ms IS NULL ORDER BY created_ms, id LIMIT $1";
-    BEHIND = "SELECT client_id, id, created_ms, rows_seq FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
+    BEHIND = "SELECT client_id, id, created_ms FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
     BY_CARRIER = "SELECT client_id, id FROM calls WHERE carrier = $1 AND carrier_call_id = $2";
     SPEND = "INSERT INTO spent_tokens (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
     SPENT_PURGE = "DELETE FROM spent_tokens WHERE expires_ms < $1";
@@ -42,8 +42,6 @@ pub struct BehindCall {
     pub call_id: String,
     /// When it was wanted or came in, ms since 1970.
     pub created_ms: i64,
-    /// The last journal entry that is in; `None` if none is.
-    pub rows_seq: Option<u64>,
 }
 
 /// What concerns all clients.
@@ -134,7 +132,6 @@ impl System<'_> {
                 client: row.client()?,
                 call_id: row.text()?,
                 created_ms: row.int()?,
-                rows_seq: u64::try_from(row.int()?).ok(),
             })
         };
         self.0.all(BEHIND, args![after, limit], read).await

@@ -205,6 +205,14 @@ impl Asking {
     }
 }
 
+/// Makes the way to a model: a question without a key and without words, whose answer is of no interest. The connection
+/// waits in `http` for the first that is asked in earnest.
+pub(crate) async fn open_ahead(http: &reqwest::Client, settings: &ChatSettings) {
+    let url = settings.dialect.url(&settings.base_url);
+    // Whoever is not reached now is asked again when there is something to ask.
+    let _ = http.head(url).send().await;
+}
+
 fn end_call() -> Option<ToolSpec> {
     let parameters = RawValue::from_string(r#"{"type":"object","properties":{}}"#.into()).ok()?;
     let description = "Ends the phone call once your words have been heard.".into();

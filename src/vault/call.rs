@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use trunkline_core::journal::{Open, Seal, Tampered};
+use trunkline_core::journal::{Open, Seal, TAG_BYTES, Tampered};
 
 use super::sealing::{Cipher, Secret, Unopened};
 
@@ -44,8 +44,8 @@ impl CallKey {
 }
 
 impl Seal for CallKey {
-    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut Vec<u8>) {
-        self.0.journal.seal_with(nonce(seq), aad, content);
+    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut [u8]) -> [u8; TAG_BYTES] {
+        self.0.journal.seal_with(nonce(seq), aad, content)
     }
 }
 

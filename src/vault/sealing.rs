@@ -6,6 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use trunkline_core::journal::TAG_BYTES;
 use zeroize::Zeroizing;
 
 /// Bytes of every key here.
@@ -93,7 +94,8 @@ impl Cipher {
         fill_random(&mut nonce);
         let mut content = Vec::with_capacity(HEAD_BYTES + plain.len() + AES_256_GCM.tag_len());
         content.extend_from_slice(plain);
-        self.seal_with(nonce, &place(purpose, aad), &mut content);
+        let tag = self.seal_with(nonce, &place(purpose, aad), &mut content);
+        content.extend_from_slice(&tag);
         content.splice(..0, [FORM].into_iter().chain(nonce));
         content
     }
@@ -125,16 +127,25 @@ impl Cipher {
         Secret::from_slice(&plain).ok_or(Unopened)
     }
 
-    /// In place, with the tag behind it. A nonce must never be used twice under one key.
+    /// In place; gives the tag, to be put behind it. A nonce must never be used twice under one key.
     #[expect(
         clippy::expect_used,
         reason = "AES-GCM refuses only contents of more than 64 GiB"
     )]
-    pub(crate) fn seal_with(&self, nonce: [u8; NONCE_LEN], aad: &[u8], content: &mut Vec<u8>) {
+    pub(crate) fn seal_with(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        content: &mut [u8],
+    ) -> [u8; TAG_BYTES] {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0
-            .seal_in_place_append_tag(nonce, Aad::from(aad), content)
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(aad), content)
             .expect("what is sealed here fits in memory");
+        let mut bytes = [0; TAG_BYTES];
+        bytes.copy_from_slice(tag.as_ref());
+        bytes
     }
 
     pub(crate) fn open_with(

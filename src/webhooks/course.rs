@@ -45,7 +45,7 @@ pub(super) async fn status(
         && let Some(unmet) = app.awaited.of_carrier(&carrier_id, &told.call_id)
     {
         // The caller was gone before the socket opened.
-        app.awaited.take(&unmet.claims.call_id);
+        app.not_coming(&unmet.claims.call_id);
     }
     match note(&app, &visit, &told, status).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),

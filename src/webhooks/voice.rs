@@ -15,6 +15,8 @@ use trunkline_core::wire::twilio::webhook::{VoiceRequest, Way};
 
 use super::door::{Visit, admit};
 use super::{Addresses, AwaitedCall, CALL, choosing};
+use crate::agent::Agent;
+use crate::ahead::{self, Coming};
 use crate::app::{App, new_call_id};
 use crate::carrier::account::Account;
 use crate::clock;
@@ -54,7 +56,7 @@ pub(super) async fn voice(
     let verdict = match (known, call.way) {
         // Asked again, since our answer was lost: it stays the same.
         (Some(awaited), _) => Verdict::Connect(Box::new(awaited)),
-        (None, Way::Outbound) => answered(&app, &visit, &call),
+        (None, Way::Outbound) => answered(&app, &visit, &call).await,
         (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
     };
     let twiml = match verdict {
@@ -79,7 +81,7 @@ pub(super) async fn after(
     let unmet = app.awaited.of_carrier(&carrier_id, call_id);
     xml(match unmet {
         Some(call) => {
-            app.awaited.take(&call.claims.call_id);
+            app.not_coming(&call.claims.call_id);
             sorry("no_socket")
         }
         None => twiml::hang_up(),
@@ -96,19 +98,35 @@ fn xml(twiml: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response()
 }
 
-/// Whether another call can be held now.
-fn has_room(app: &App) -> bool {
-    !*app.draining.borrow() && app.admit().is_ok()
+/// Why nobody takes a call.
+enum Untaken {
+    /// There is no room for a call of the agent's.
+    Busy,
+    /// There is no agent who can.
+    NoAgent,
+}
+
+fn busy() -> Verdict {
+    counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
+    Verdict::Reject(Reject::Busy)
 }
 
 /// One of ours: who speaks was settled before it was placed.
-fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
+async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
     let call_id = visit.query.first(CALL).unwrap_or_default();
     let awaited = app.awaited.find(call_id);
     let Some(awaited) = awaited.filter(|awaited| awaited.carrier_id == visit.account.id) else {
         return Verdict::Sorry("unknown_call");
     };
-    if !has_room(app) {
+    let keys = &visit.account.keys;
+    let agent = app
+        .reception
+        .agent(&app.desk, keys, &awaited.claims.agent)
+        .await;
+    let Ok(agent) = agent else {
+        return Verdict::Sorry("no_agent");
+    };
+    if *app.draining.borrow() || app.admit(&agent).is_err() {
         return Verdict::Sorry("busy");
     }
     Verdict::Connect(Box::new(AwaitedCall {
@@ -118,9 +136,8 @@ fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
 }
 
 async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict {
-    if !has_room(app) {
-        counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
-        return Verdict::Reject(Reject::Busy);
+    if *app.draining.borrow() {
+        return busy();
     }
     let Some(to) = &call.to else {
         return Verdict::Reject(Reject::Rejected);
@@ -146,14 +163,22 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             |id| (Some(id), variables.clone()),
         ),
     };
-    let Some((agent, variables)) = able(app, account, &number, chosen).await else {
-        return Verdict::Sorry("no_agent");
+    let (agent_id, agent, variables) = match able(app, account, &number, chosen).await {
+        Ok(able) => able,
+        Err(Untaken::Busy) => return busy(),
+        Err(Untaken::NoAgent) => return Verdict::Sorry("no_agent"),
     };
+    let coming = Coming {
+        keys: &account.keys,
+        call_id: &call_id,
+        agent: &agent,
+    };
+    ahead::answered(app, &coming).await;
     Verdict::Connect(Box::new(AwaitedCall {
         claims: Claims {
             call_id,
             client: Some(account.client.as_str().to_owned()),
-            agent,
+            agent: agent_id,
             from: call.from.clone(),
             to: call.to.clone(),
             direction: Direction::Inbound,
@@ -167,13 +192,13 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
     }))
 }
 
-/// The agent that was chosen with its variables, or else the number's own without any, if it can hold a call.
+/// The agent that was chosen, by its id, with its variables; or else the number's own without any, if it can hold a call.
 async fn able(
     app: &App,
     account: &Account,
     number: &Number,
     (chosen, variables): (Option<String>, BTreeMap<String, String>),
-) -> Option<(String, BTreeMap<String, String>)> {
+) -> Result<(String, Arc<Agent>, BTreeMap<String, String>), Untaken> {
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
@@ -183,14 +208,15 @@ async fn able(
             .await;
         let problem = match found {
             Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {
-                Ok(()) => return Some((agent_id, variables)),
+                Ok(()) if app.admit(&agent).is_err() => return Err(Untaken::Busy),
+                Ok(()) => return Ok((agent_id, agent, variables)),
                 Err(error) => error.to_string(),
             },
             Err(turned) => turned.to_string(),
         };
         tracing::warn!(agent = %agent_id, problem, "an agent cannot take a call that came in");
     }
-    None
+    Err(Untaken::NoAgent)
 }
 
 /// Awaits the call's socket, and tells the carrier where it is.

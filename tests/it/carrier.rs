@@ -1,9 +1,12 @@
 //! The carrier's account: its webhooks, its media and its REST interface, over loopback sockets against a double that does
 //! what Twilio's documentation says.
 
+mod ahead;
 mod check;
 mod course;
 mod forged;
 mod inbound;
 mod rest;
 mod rig;
+mod room;
+mod whole;

@@ -10,6 +10,8 @@ use trunkline::speech::{
     Hear, LINE_RATE, Speech, SpeechError, SpeechSettings, VadState, VoiceSettings, WINDOW_SAMPLES,
     recording,
 };
+use trunkline_core::call::TurnSettings;
+use trunkline_core::call::endpoint::{Said, silence_ms};
 use trunkline_media::g711::mulaw_decode;
 
 const PATIENT: Duration = Duration::from_secs(60);
@@ -165,6 +167,33 @@ async fn the_end_of_a_turn_scores_as_in_the_reference() {
             (f64::from(score) - expected).abs() < 0.005,
             "{case}: {score}"
         );
+    }
+}
+
+/// Groups of digits sound finished, so what is heard must say whether a number is whole.
+#[tokio::test]
+async fn a_whole_number_ends_a_turn_and_a_part_of_it_does_not() {
+    let speech = speech();
+    let settings = TurnSettings::default();
+    // The pause of the recording, and its end, in milliseconds.
+    for (file, end_ms, expected_ms) in [
+        ("caller/5.wav", 2_720, settings.dictation_ms),
+        ("caller/5.wav", 4_280, settings.complete_ms),
+    ] {
+        let path = Path::new("fixtures/speech").join(file);
+        let mut audio = recording::read_wav(&path, 0).unwrap();
+        audio.truncate(end_ms * LINE_RATE / 1_000);
+        audio.extend(vec![0; LINE_RATE / 5]);
+        let heard = speech.hear(audio.clone(), Hear::Final, PATIENT);
+        let text = heard.await.unwrap().text;
+        let score = speech.turn_complete(audio, PATIENT).await.unwrap();
+        let said = Said {
+            text: &text,
+            score: Some(score),
+            ..Said::default()
+        };
+        let silence_ms = silence_ms(&said, &settings);
+        assert_eq!(silence_ms, expected_ms, "{text} {score}");
     }
 }
 

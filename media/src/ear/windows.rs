@@ -131,6 +131,8 @@ impl Windows {
         self.first += 1;
         match self.endpointer.push(probability) {
             Some(Edge::SpeechStarted { at }) => facts.push(Fact::SpeechStarted { at }),
+            Some(Edge::SpeechPaused { at }) => facts.push(Fact::SpeechPaused { at }),
+            Some(Edge::SpeechResumed) => facts.push(Fact::SpeechResumed),
             Some(Edge::SpeechStopped { at }) => facts.push(Fact::SpeechStopped { at }),
             None => {}
         }

@@ -47,6 +47,9 @@ pub struct TurnSpec {
     /// Silence while digits are being dictated.
     #[schema(minimum = 200, maximum = 10000, default = 1600)]
     pub dictation_ms: u32,
+    /// Silence while a name is being spelled or an e-mail address told.
+    #[schema(minimum = 200, maximum = 10000, default = 1200)]
+    pub spelling_ms: u32,
     /// Silence after speech that is plainly unfinished.
     #[schema(minimum = 200, maximum = 10000, default = 1200)]
     pub incomplete_ms: u32,
@@ -59,9 +62,20 @@ pub struct TurnSpec {
     /// Score below which it is unfinished, whatever the words.
     #[schema(minimum = 0, maximum = 1, default = 0.2)]
     pub unfinished_score: f32,
+    /// How often an answer may be thought of before a turn is over, when its words look finished; 0 for never. Each time
+    /// costs a request to the mind and the voice of a clause; nothing of it is heard unless it answers the whole turn.
+    #[schema(minimum = 0, maximum = 5, default = 2)]
+    pub drafts_max: u32,
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     #[schema(minimum = 200, maximum = 10000, default = 1800)]
     pub keys_ms: u32,
+    /// The caller's own pauses are learnt during the call, and fit the silences after doubtful ends to them: up to half
+    /// as long again for one who pauses, up to a fifth less for one who does not. Clear ends stay as they are.
+    #[schema(default = true)]
+    pub learn_pauses: bool,
+    /// The longest silence that a caller's pauses lead to.
+    #[schema(minimum = 200, maximum = 10000, default = 2000)]
+    pub patience_ms_max: u32,
 }
 
 mirrors!(
@@ -73,11 +87,15 @@ mirrors!(
         unscored_ms,
         number_ms,
         dictation_ms,
+        spelling_ms,
         incomplete_ms,
         complete_score,
         likely_score,
         unfinished_score,
+        drafts_max,
         keys_ms,
+        learn_pauses,
+        patience_ms_max,
     }
 );
 

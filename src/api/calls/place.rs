@@ -17,13 +17,13 @@ use super::check::{Known, Whereabouts, ask, refused};
 use super::{METADATA_BYTES_MAX, find, show};
 use crate::agent::{Agent, NotForThisCall};
 use crate::api::auth::Caller;
-use crate::api::once::{Made, Posted};
+use crate::api::once::{Made, NewId, Posted};
 use crate::api::problem::{Code, Problem};
 use crate::api::refuse::{stored, unopened};
 use crate::app::App;
 use crate::carrier::MachineDetection as Machines;
 use crate::carrier::account::Account;
-use crate::desk;
+use crate::desk::{self, Desk};
 use crate::dial::{NotDialled, Order};
 use crate::ids;
 use crate::reception::Turned;
@@ -241,13 +241,16 @@ pub(in crate::api) async fn create(
 ) -> Result<Response, Problem> {
     let (ring, machines, metadata) = bounded(&new)?;
     let known = Known::read(&new.contact)?;
-    let request = once.fingerprint();
-    let work = async move {
+    let work = move |id: NewId| async move {
         if *app.draining.borrow() {
             return Err(Problem::new(Code::Unavailable).retry_after(5));
         }
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
+        // What a server placed that was lost is not judged again.
+        if id.is_again() && is_there(desk, &caller, &id.id).await? {
+            return placed(desk, &caller, &keys, &id.id).await;
+        }
         let agent = agent(&app, &keys, &new).await?;
         let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
         let verdict = ask(&app, &keys, &new.to, &known, None).await?;
@@ -255,6 +258,7 @@ pub(in crate::api) async fn create(
             return Err(refused(&verdict, app.dialer().now_ms()));
         };
         let order = Order {
+            call_id: id.id.clone(),
             agent,
             from,
             account,
@@ -263,10 +267,9 @@ pub(in crate::api) async fn create(
             ring,
             machines,
             metadata,
-            request,
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
-        let call_id = dialled.map_err(|error| match error {
+        dialled.map_err(|error| match error {
             NotDialled::Suppressed => Problem::new(Code::Suppressed).at(
                 "/to",
                 Why::Suppressed.name(),
@@ -278,21 +281,35 @@ pub(in crate::api) async fn create(
                 Problem::internal(&error)
             }
         })?;
-        let location = format!("/v1/calls/{call_id}");
-        let shown = async {
-            let row = find(desk, &caller, &call_id).await?;
-            let revision = row.revision;
-            let call = show(desk, &keys, row).await?;
-            Ok::<_, Problem>(Made::new(&call_id, location.clone(), &call)?.revision(revision))
-        };
-        match shown.await {
-            Ok(made) => Ok(made),
-            // It was placed: an error would invite the client to place it again.
-            Err(_) => {
-                let bare = serde_json::json!({ "id": call_id, "status": "queued" });
-                Made::new(&call_id, location, &bare)
-            }
-        }
+        placed(desk, &caller, &keys, &id.id).await
     };
-    once.settle(work).await
+    once.settle_new("call", work).await
+}
+
+async fn is_there(desk: &Desk, caller: &Caller, call_id: &str) -> Result<bool, Problem> {
+    let found = desk.store.calls().find(&caller.client, call_id).await;
+    Ok(found.map_err(stored)?.is_some())
+}
+
+/// A call that was placed. An error would invite the client to place it again.
+async fn placed(
+    desk: &Desk,
+    caller: &Caller,
+    keys: &ClientKeys,
+    call_id: &str,
+) -> Result<Made, Problem> {
+    let location = format!("/v1/calls/{call_id}");
+    let shown = async {
+        let row = find(desk, caller, call_id).await?;
+        let revision = row.revision;
+        let call = show(desk, keys, row).await?;
+        Ok::<_, Problem>(Made::new(call_id, location.clone(), &call)?.revision(revision))
+    };
+    match shown.await {
+        Ok(made) => Ok(made),
+        Err(_) => {
+            let bare = serde_json::json!({ "id": call_id, "status": "queued" });
+            Made::new(call_id, location, &bare)
+        }
+    }
 }

@@ -2,40 +2,20 @@
 
 use std::sync::Arc;
 
-use reqwest::header::CONTENT_TYPE;
 use tokio::sync::broadcast::error::RecvError;
 use trunkline_core::wire::twilio::form::{Form, encode};
-use trunkline_core::wire::twilio::signature::SIGNATURE_HEADER;
 use trunkline_core::wire::twilio::webhook::Status;
 
+use super::super::Carrier;
 use super::super::instructions::Instructions;
-use super::super::{CallSetup, Carrier};
+use super::road::{connect, post};
 use super::{BookedCall, Books, Callee, Delivery, Rung};
-use crate::clock;
 
 /// How the carrier writes a time in a callback: only its form matters here.
 pub(super) fn date(unix_ms: i64) -> String {
     chrono::DateTime::from_timestamp_millis(unix_ms)
         .map(|time| time.format("%a, %d %b %Y %H:%M:%S +0000").to_string())
         .unwrap_or_default()
-}
-
-/// Sends a signed form: the status and the body of the answer; `None` if there was none.
-pub(super) async fn post(books: &Books, url: &str, form: &Form) -> Option<(u16, String)> {
-    let pairs = form.pairs().iter();
-    let body = encode(pairs.map(|(name, value)| (name.as_str(), value.as_str())));
-    let request = books
-        .http
-        .post(books.local(url))
-        .header(
-            CONTENT_TYPE,
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        )
-        .header(SIGNATURE_HEADER, books.signature(url, form))
-        .body(body);
-    let answer = request.send().await.ok()?;
-    let status = answer.status().as_u16();
-    Some((status, answer.text().await.ok()?))
 }
 
 fn form(pairs: Vec<(&str, String)>) -> Form {
@@ -67,7 +47,7 @@ fn facts(books: &Books, call: &BookedCall) -> Vec<(&'static str, String)> {
 
 /// Changes a call unless it is over, and tells whoever wants to know. Whether it was not over.
 async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
-    let now_ms = clock::unix_ms();
+    let now_ms = books.now_ms();
     let (told, delivery) = {
         let mut open = books.lock();
         let delivery = open.delivery;
@@ -94,9 +74,8 @@ async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
             pairs.push(("CallDuration", lasted.to_string()));
             pairs.push(("SipResponseCode", "200".into()));
         }
-        // Of a call that came in, only the end is told.
-        let wants = call.is_outbound || status.is_final();
-        let told = call.status_url.clone().filter(|_| wants);
+        let is_wanted = call.events.iter().any(|event| event == event_of(status));
+        let told = call.status_url.clone().filter(|_| is_wanted);
         (told.map(|url| (url, form(pairs))), delivery)
     };
     if let Some((url, form)) = told {
@@ -106,8 +85,22 @@ async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
         && let Some(call) = books.lock().calls.get_mut(sid)
     {
         call.status_url = None;
+        books.told.send_replace(());
     }
     true
+}
+
+/// What Twilio calls the event that a call turned so: every end is `completed`.
+fn event_of(status: Status) -> &'static str {
+    match status {
+        Status::Queued => "queued",
+        Status::Initiated => "initiated",
+        Status::Ringing => "ringing",
+        Status::InProgress => "answered",
+        Status::Completed | Status::Busy | Status::Failed | Status::NoAnswer | Status::Canceled => {
+            "completed"
+        }
+    }
 }
 
 async fn deliver(
@@ -164,22 +157,23 @@ async fn instructions(books: &Books, url: &str, sid: &str) -> Result<Instruction
     }
 }
 
-/// Opens the media of a call; `None` if the server does not let it in.
-async fn connect(books: &Arc<Books>, sid: &str, stream: &Instructions) -> Option<Carrier> {
+/// Opens the media of a call; `None` if it has none, or the server does not let it in.
+async fn stream(books: &Arc<Books>, sid: &str, told: &Instructions) -> Option<Carrier> {
     let Instructions::Stream {
-        url, parameters, ..
-    } = stream
+        url,
+        parameters,
+        status_url,
+        ..
+    } = told
     else {
         return None;
     };
-    let mut setup = CallSetup::new(books.counter.load(std::sync::atomic::Ordering::Relaxed));
-    setup.start.account.clone_from(&books.setup.account_sid);
-    setup.start.carrier_call_id = sid.to_owned();
-    setup.start.parameters.clone_from(parameters);
-    let setup = setup.header(SIGNATURE_HEADER, books.signature(url, &Form::default()));
-    let line = Carrier::connect(&books.local(url), setup).await.ok()?;
+    let line = connect(books, sid, url, parameters).await?;
     if let Some(call) = books.lock().calls.get_mut(sid) {
         call.media = Some(line.hanger());
+    }
+    if let Some(url) = status_url {
+        tell_stream(books, url, sid, "stream-started").await;
     }
     Some(line)
 }
@@ -230,10 +224,13 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
         to: to.to_owned(),
         status: Status::Ringing,
         is_outbound: false,
-        created_ms: clock::unix_ms(),
+        created_ms: books.now_ms(),
         answered_ms: None,
         ended_ms: None,
         status_url: Some(number.status_url.clone()).filter(|url| !url.is_empty()),
+        answer_url: String::new(),
+        // Of a call that came in, only the end is told.
+        events: vec![event_of(Status::Completed).into()],
         sequence: 0,
         media: None,
     };
@@ -248,7 +245,7 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
     match told {
         Instructions::Stream { ref action, .. } => {
             turn(books, &sid, Status::InProgress).await;
-            if let Some(line) = connect(books, &sid, &told).await {
+            if let Some(line) = stream(books, &sid, &told).await {
                 follow(books, &sid, &line, told);
                 return Rung::Line(Box::new(line));
             }
@@ -279,29 +276,32 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
 }
 
 /// A call of the account's own, from the queue to its end.
-pub(super) async fn dial(books: Arc<Books>, sid: String, answer_url: String, callee: Callee) {
+pub(super) async fn dial(books: Arc<Books>, sid: String, callee: Callee) {
     turn(&books, &sid, Status::Initiated).await;
     turn(&books, &sid, Status::Ringing).await;
     let over = match callee {
         Callee::Waits => return,
-        Callee::Busy => Some(Status::Busy),
-        Callee::Away => Some(Status::NoAnswer),
-        Callee::Unreachable => Some(Status::Failed),
-        Callee::Answers => None,
+        Callee::Answers => return pick_up(books, sid).await,
+        Callee::Busy => Status::Busy,
+        Callee::Away => Status::NoAnswer,
+        Callee::Unreachable => Status::Failed,
     };
-    if let Some(status) = over {
-        turn(&books, &sid, status).await;
-        return;
-    }
+    turn(&books, &sid, over).await;
+}
+
+/// Somebody answers a call that rings.
+pub(super) async fn pick_up(books: Arc<Books>, sid: String) {
     if !turn(&books, &sid, Status::InProgress).await {
         return;
     }
+    let call = books.lock().calls.get(&sid).cloned();
+    let answer_url = call.map(|call| call.answer_url).unwrap_or_default();
     let told = instructions(&books, &answer_url, &sid).await;
     let Ok(told) = told else {
         turn(&books, &sid, Status::Failed).await;
         return;
     };
-    match connect(&books, &sid, &told).await {
+    match stream(&books, &sid, &told).await {
         Some(line) => {
             follow(&books, &sid, &line, told);
             // Nobody may want the line: it is hung up then.

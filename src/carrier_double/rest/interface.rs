@@ -14,7 +14,6 @@ use trunkline_core::wire::twilio::form::{FORM_BYTES_MAX, Form};
 use trunkline_core::wire::twilio::webhook::Status;
 
 use super::{BookedCall, Books, Fault, course};
-use crate::clock;
 
 const PAGE: &str = "<!doctype html><html><title>502</title><body>Bad gateway</body></html>";
 /// Longest instructions that may come in a request, in characters.
@@ -154,10 +153,12 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
         to: to.to_owned(),
         status: Status::Queued,
         is_outbound: true,
-        created_ms: clock::unix_ms(),
+        created_ms: books.now_ms(),
         answered_ms: None,
         ended_ms: None,
         status_url: form.first("StatusCallback").map(str::to_owned),
+        answer_url: url.to_owned(),
+        events: events(form),
         sequence: 0,
         media: None,
     };
@@ -167,8 +168,19 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
         open.calls.insert(sid.clone(), call);
         open.callee
     };
-    tokio::spawn(course::dial(Arc::clone(books), sid, url.to_owned(), callee));
+    tokio::spawn(course::dial(Arc::clone(books), sid, callee));
     json_answer(201, &shown)
+}
+
+/// Which events are told; the end alone unless the request says otherwise.
+fn events(form: &Form) -> Vec<String> {
+    let pairs = form.pairs().iter();
+    let named = pairs.filter(|(name, _)| name == "StatusCallbackEvent");
+    let events: Vec<String> = named.map(|(_, event)| event.clone()).collect();
+    match events.is_empty() {
+        true => vec!["completed".into()],
+        false => events,
+    }
 }
 
 async fn update(books: &Arc<Books>, sid: &str, form: &Form) -> Response {

@@ -21,12 +21,12 @@ fn main() {
     divan::main();
 }
 
-/// Appends a tag and no more.
+/// Gives a tag and no more.
 struct NoSeal;
 
 impl Seal for NoSeal {
-    fn seal(&mut self, _: u64, _: &[u8], content: &mut Vec<u8>) {
-        content.extend_from_slice(&[0; 16]);
+    fn seal(&mut self, _: u64, _: &[u8], _: &mut [u8]) -> [u8; 16] {
+        [0; 16]
     }
 }
 

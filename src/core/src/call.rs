@@ -8,16 +8,19 @@
 //!
 //! - `listening`: the caller's speech, words and keys;
 //! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
+//! - `ahead`: an answer that is thought of before the caller's turn is known to be over;
 //! - `filling`: what bridges a silence while mind or voice take their time;
 //! - `obeying`: what no mind can veto;
 //! - `consent`: whether what the caller says may be stored;
 //! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
+//! - `turn`: what the caller has said that is unanswered, and when it is over;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
 //! An event that carries a [`ReplyId`] is for the reply now speaking or drafting, or it is stale and changes nothing.
 
 mod action;
+mod ahead;
 mod consent;
 mod control;
 pub mod endpoint;
@@ -30,13 +33,14 @@ mod settings;
 mod speaking;
 mod timer;
 mod trouble;
+mod turn;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, Timing};
 pub use control::SAY_CHARS_MAX;
-pub use endpoint::TURN_OVER;
+pub use endpoint::{Language, TURN_OVER};
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
@@ -44,10 +48,12 @@ pub use timer::Timer;
 use crate::consent::gate::Gate;
 use crate::time::At;
 use consent::Hearing;
+use endpoint::Habits;
 use filling::Fillers;
-use listening::{Caller, OpenTurn, Overlap};
+use listening::{Caller, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
+use turn::OpenTurn;
 
 /// One phone call, from the first frame to the last.
 ///
@@ -73,6 +79,10 @@ pub struct Call {
     owes_opening: bool,
     /// The last sentence the agent said, to be repeated after a notice.
     last_said: Option<Arc<str>>,
+    /// The last sentences that the caller heard, the last first: what they say may answer these.
+    asked: [Option<Arc<str>>; 2],
+    /// How the caller pauses.
+    habits: Habits,
     expects: Expects,
     nudges: usize,
     idle_since: At,
@@ -87,6 +97,8 @@ pub struct Call {
     /// Start of the words that refused or withdrew consent.
     objected_from: Option<At>,
     muted: bool,
+    /// Since when consent is decided.
+    decided: Option<At>,
     /// Sentences of an operator's that are still to be said.
     asked_says: VecDeque<Arc<str>>,
     fillers: Fillers,
@@ -137,6 +149,7 @@ impl Call {
             announced: None,
             objected_from: None,
             muted: false,
+            decided: None,
             asked_says: VecDeque::new(),
             fillers: Fillers::default(),
             hushed: Some(now),
@@ -154,6 +167,8 @@ impl Call {
             ending: None,
             owes_opening: false,
             last_said: None,
+            asked: [None, None],
+            habits: Habits::default(),
             expects: Expects::Words,
             nudges: 0,
             idle_since: now,
@@ -224,6 +239,8 @@ impl Call {
             Event::SayAsked { text } => self.say_asked(&text),
             Event::Muted { on } => self.mute(on, out),
             Event::SpeechStarted { at } => self.speech_started(at),
+            Event::SpeechPaused { at } => self.speech_paused(at),
+            Event::SpeechResumed => self.caller.paused = None,
             Event::SpeechStopped { at } => self.speech_stopped(at),
             Event::Judged { until } => self.judged = self.judged.max(until),
             Event::Partial { until, text } => self.partial(until, text, out),
@@ -309,7 +326,7 @@ impl Call {
         let silence = self
             .is_idle()
             .then(|| self.idle_since.plus(limits.silence_ms));
-        let end_of_turn = self.turn_due().filter(|_| self.may_think());
+        let end_of_turn = self.may_think().then(|| self.turn_due()).flatten();
         let consent = self.consent_due();
         let filler = self.filler_due();
         for (timer, at) in [

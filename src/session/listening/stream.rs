@@ -183,6 +183,13 @@ impl Stream {
                 });
             }
             SttEvent::Trouble { trouble, .. } => tracing::debug!(%trouble, "recogniser"),
+            SttEvent::TurnMayEnd { at_ms } if self.turns == Turns::Cloud => {
+                let at = when(super::ms(at_ms)).min(now);
+                out.push_back(Event::SpeechPaused { at });
+            }
+            SttEvent::TurnResumed if self.turns == Turns::Cloud => {
+                out.push_back(Event::SpeechResumed);
+            }
             SttEvent::Ready | SttEvent::TurnMayEnd { .. } | SttEvent::TurnResumed => {}
         }
     }

@@ -1,30 +1,23 @@
 //! A batch of rows, written in one transaction. Writing a row twice is writing it once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use trunkline_core::journal::{Began, Step};
 
-use trunkline_core::journal::Step;
-
+use super::many::{EVENTS, Run, TURNS};
 use super::{Body, Row};
-use crate::ids::ClientId;
 use crate::store::calls::{ConsentState, direction_word, word};
 use crate::store::sql::{Tx, args, statements};
 use crate::store::{Durability, Store, StoreError};
 
 statements! {
     BEGAN = "INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, answered_ms,
-            consent_mode, consent_state, rules, recorded_ms, has_recording, revision, rows_seq, rows_done)
-        VALUES ($1, $2, $3, $4, $5, 'in_progress', $6, $6, $7, 'undecided', $8, 0, 0, 1, -1, 0)
+            consent_mode, consent_state, rules, recorded_ms, has_recording, revision, rows_done)
+        VALUES ($1, $2, $3, $4, $5, 'in_progress', $6, $6, $7, 'undecided', $8, 0, 0, 1, 0)
         ON CONFLICT (client_id, id) DO UPDATE SET
             status = CASE WHEN calls.status = 'ended' THEN calls.status ELSE excluded.status END,
             answered_ms = COALESCE(calls.answered_ms, excluded.answered_ms),
             consent_mode = excluded.consent_mode, rules = excluded.rules, revision = calls.revision + 1
-        WHERE calls.rows_seq < 0";
-    TURN = "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, call_id, seq) DO UPDATE SET
-            speaker = excluded.speaker, from_ms = excluded.from_ms, to_ms = excluded.to_ms, body = excluded.body";
-    EVENT = "INSERT INTO events (client_id, call_id, seq, at_ms, kind, detail)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
+        WHERE calls.answered_ms IS NULL OR calls.consent_mode IS DISTINCT FROM excluded.consent_mode
+            OR calls.rules IS DISTINCT FROM excluded.rules";
     CONSENT = "INSERT INTO consents (client_id, call_id, seq, at_ms, step, detail)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, call_id, seq) DO NOTHING";
     CONSENT_STATE = "UPDATE calls SET consent_state = $3, consent_method = COALESCE($4, consent_method),
@@ -43,7 +36,6 @@ statements! {
             ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
             ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND rows_done = 0";
-    UP_TO = "UPDATE calls SET rows_seq = $3 WHERE client_id = $1 AND id = $2 AND rows_seq < $3";
 }
 
 /// Writes all of `rows`, or nothing and an error.
@@ -52,80 +44,59 @@ pub(super) async fn batch(
     rows: &[Row],
     durability: Durability,
 ) -> Result<(), StoreError> {
-    let mut up_to: BTreeMap<(&ClientId, &Arc<str>), u64> = BTreeMap::new();
+    let (mut turns, mut events) = (Run::of(&TURNS), Run::of(&EVENTS));
     let mut tx = store.begin(durability).await?;
     for row in rows {
-        write(&mut tx, row).await?;
+        match &row.body {
+            Body::Turn { .. } => turns.add(&mut tx, row).await?,
+            Body::Event { .. } => events.add(&mut tx, row).await?,
+            Body::Forget => {
+                // It is about turns that came before it, and about none that come after.
+                turns.write(&mut tx).await?;
+                forget(&mut tx, row).await?;
+            }
+            Body::Began(began) => began_row(&mut tx, row, began).await?,
+            Body::Consent(consent) => {
+                consent_step(&mut tx, row, consent.at_ms, &consent.step).await?;
+            }
+            Body::Second { recogniser, sealed } => {
+                let args = args![&row.client, &*row.call_id, row.seq, recogniser, sealed];
+                tx.run(SECOND, args).await?;
+            }
+            Body::Ended { at_ms, reason } => {
+                let args = args![&row.client, &*row.call_id, *at_ms, reason];
+                tx.run(ENDED, args).await?;
+            }
+        }
         if let Some(key) = &row.key {
             let args = args![&row.client, &*row.call_id, &key.subject_id, &key.sealed_key];
             tx.run(KEYED, args).await?;
         }
-        // What is forgotten lies below a number that may not have been written yet.
-        if !matches!(row.body, Body::Forget) {
-            let seq = up_to.entry((&row.client, &row.call_id)).or_default();
-            *seq = row.seq.max(*seq);
-        }
     }
-    for ((client, call_id), seq) in up_to {
-        tx.run(UP_TO, args![client, &**call_id, seq]).await?;
-    }
+    turns.write(&mut tx).await?;
+    events.write(&mut tx).await?;
     tx.commit().await
 }
 
-async fn write(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
-    let (client, call_id, seq) = (&row.client, &*row.call_id, row.seq);
-    match &row.body {
-        Body::Began(began) => {
-            let args = args![
-                client,
-                call_id,
-                &began.agent,
-                began.agent_version,
-                direction_word(began.direction),
-                began.unix_ms,
-                &word(&began.mode),
-                &began.rules,
-            ];
-            tx.run(BEGAN, args).await?;
-        }
-        Body::Turn {
-            speaker,
-            from_ms,
-            to_ms,
-            sealed,
-        } => {
-            let args = args![
-                client,
-                call_id,
-                seq,
-                &word(speaker),
-                *from_ms,
-                *to_ms,
-                sealed
-            ];
-            tx.run(TURN, args).await?;
-        }
-        Body::Event {
-            at_ms,
-            kind,
-            detail,
-        } => {
-            tx.run(EVENT, args![client, call_id, seq, *at_ms, kind, detail])
-                .await?;
-        }
-        Body::Consent(consent) => consent_step(tx, row, consent.at_ms, &consent.step).await?,
-        Body::Second { recogniser, sealed } => {
-            tx.run(SECOND, args![client, call_id, seq, recogniser, sealed])
-                .await?;
-        }
-        Body::Forget => {
-            tx.run(ERASED_TURNS, args![client, call_id, seq]).await?;
-            tx.run(ERASED_SECOND, args![client, call_id, seq]).await?;
-        }
-        Body::Ended { at_ms, reason } => {
-            tx.run(ENDED, args![client, call_id, *at_ms, reason])
-                .await?;
-        }
+async fn began_row(tx: &mut Tx, row: &Row, began: &Began) -> Result<(), StoreError> {
+    let args = args![
+        &row.client,
+        &*row.call_id,
+        &began.agent,
+        began.agent_version,
+        direction_word(began.direction),
+        began.unix_ms,
+        &word(&began.mode),
+        &began.rules,
+    ];
+    tx.run(BEGAN, args).await?;
+    Ok(())
+}
+
+async fn forget(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
+    for sql in [ERASED_TURNS, ERASED_SECOND] {
+        let args = args![&row.client, &*row.call_id, row.seq];
+        tx.run(sql, args).await?;
     }
     Ok(())
 }

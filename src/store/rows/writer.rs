@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Counts, Job, Row, WhichCall, apply};
-use crate::clock;
 use crate::journal::Settled;
 use crate::store::{Durability, Store, StoreError};
 
-/// How long the first row of a batch waits for others.
+/// How long the first row of a batch waits for others, unless there are enough or somebody waits.
 const GATHER: Duration = Duration::from_millis(200);
 /// Most rows of a transaction: a writer of something urgent waits no longer than that.
-const BATCH_ROWS_MAX: usize = 512;
+pub(super) const BATCH_ROWS_MAX: usize = 512;
 /// First wait after the database has failed; each is twice as long as the one before.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest wait.
@@ -28,17 +27,24 @@ struct Batch {
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// Writes what comes until nobody can send any more.
-pub(super) async fn write(store: Store, mut queue: mpsc::Receiver<Job>, counts: Arc<Counts>) {
+/// Writes what comes until nobody can send any more. `urgent` ends the wait for more: a task that is woken for every row
+/// does little else than wake up.
+pub(super) async fn write(
+    store: Store,
+    mut queue: mpsc::Receiver<Job>,
+    urgent: Arc<Notify>,
+    counts: Arc<Counts>,
+) {
     while let Some(job) = queue.recv().await {
         let mut batch = Batch::default();
         let mut flush = batch.add(job);
-        let until = clock::timer_now() + GATHER;
+        if !flush && queue.len() < BATCH_ROWS_MAX {
+            // Whether it was the time or the call for haste that came is all the same.
+            let _ = tokio::time::timeout(GATHER, urgent.notified()).await;
+        }
         while !flush && batch.rows.len() < BATCH_ROWS_MAX {
-            match tokio::time::timeout_at(until, queue.recv()).await {
-                Ok(Some(job)) => flush = batch.add(job),
-                Ok(None) | Err(_) => break,
-            }
+            let Ok(job) = queue.try_recv() else { break };
+            flush = batch.add(job);
         }
         batch.write(&store, &counts).await;
     }

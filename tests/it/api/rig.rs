@@ -107,6 +107,11 @@ impl Api {
     }
 
     pub(crate) async fn with(rate: Rate) -> Self {
+        Self::of(rate, Defaults::default(), Providers::default()).await
+    }
+
+    /// A server whose calls are held with these.
+    pub(crate) async fn of(rate: Rate, defaults: Defaults, providers: Providers) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let app = App::new(Parts {
             ears: Arc::new(StandInEars::new(8)),
@@ -114,8 +119,8 @@ impl Api {
             agents: Agents::load(None).unwrap(),
             keys: vec![key()],
             allow_reusable: false,
-            defaults: Defaults::default(),
-            providers: Providers::default(),
+            defaults,
+            providers,
             desk: new_desk(&folder.path().join("data"), None).await,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits {

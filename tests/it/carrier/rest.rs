@@ -230,10 +230,10 @@ async fn refusals_say_what_to_do_and_name_no_number() {
         matches!(&error, CarrierError::Refused { code: 20003, what } if what.contains("auth token")),
         "{error}"
     );
-    // Nobody is there: nothing was sent, so it may be asked again.
+    // Nobody is there: nothing was sent.
     let nowhere = account.carrier(http, Some("http://127.0.0.1:9"));
     let error = nowhere.place(place(&town, "call_0")).await.unwrap_err();
-    assert_eq!(error, CarrierError::Busy { retry_after: None });
+    assert_eq!(error, CarrierError::Unreachable);
     assert!(!format!("{stranger:?}").contains("0000000"), "{stranger:?}");
     let mut detecting = place(&town, "call_0");
     detecting.machines = Some(MachineDetection {

@@ -1,27 +1,37 @@
 //! A town: a server, a client with a number, and the carrier between it and the world.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use axum::serve::Listener;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
     Unit,
 };
 use serde_json::{Value, json};
+use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use trunkline::api::{Doorway, accept};
+use trunkline::carrier::Carrier;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::twilio::Twilio;
-use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber};
+use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber, World};
+use trunkline::clock;
 use trunkline::config::CarriersConfig;
-use trunkline::egress;
+use trunkline::dial::{Dialer, Reach};
+use trunkline::egress::{self, EgressError, Io, Net};
 use trunkline::store::calls::Call;
 use trunkline::webhooks::Addresses;
 
 use crate::api::rig::{Api, Who, id};
+use crate::session::rig::{Door, WIRE_BYTES};
 
 pub(super) const SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub(super) const TOKEN: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
@@ -31,6 +41,8 @@ pub(super) const BARE_NUMBER: &str = "+15005550009";
 /// A number at the carrier that the client has not told the server.
 pub(super) const OTHER_NUMBER: &str = "+15005550012";
 pub(super) const STRANGER: &str = "+14155550100";
+/// Tuesday noon in New York; in California it is nine o'clock.
+pub(super) const NOON_MS: i64 = 1_795_539_600_000;
 /// How carriers reach the server.
 pub(super) const PUBLIC: &str = "https://trunkline.test";
 
@@ -46,6 +58,35 @@ pub(super) struct Town {
     _open: watch::Sender<bool>,
 }
 
+/// The account's interface at the double's address.
+struct ToDouble(String);
+
+impl Reach for ToDouble {
+    fn carrier(&self, account: &Account) -> Result<Arc<dyn Carrier>, EgressError> {
+        let http = egress::client().map_err(|error| EgressError::Tls(error.to_string()))?;
+        Ok(Arc::new(account.carrier(http, Some(&self.0))))
+    }
+}
+
+/// A network with nothing but the server's door.
+struct Doorstep(mpsc::Sender<DuplexStream>);
+
+impl Net for Doorstep {
+    fn lookup(&self, _: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        async move { Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]) }.boxed()
+    }
+
+    fn connect(&self, _: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+        let door = self.0.clone();
+        async move {
+            let (ours, theirs) = duplex(WIRE_BYTES);
+            door.send(theirs).await.map_err(io::Error::other)?;
+            Ok(Box::new(ours) as Box<dyn Io>)
+        }
+        .boxed()
+    }
+}
+
 /// An agent that greets the caller by a name and says goodbye.
 pub(super) fn greeter(name: &str) -> Value {
     json!({
@@ -57,8 +98,22 @@ pub(super) fn greeter(name: &str) -> Value {
 }
 
 impl Town {
+    /// One whose server stands at a loopback address.
     pub(super) async fn found() -> Self {
-        let api = Api::open().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = format!("http://{}", listener.local_addr().unwrap());
+        Self::found_at(Api::open().await, listener, local, World::default()).await
+    }
+
+    /// One whose server is reached by streams in memory alone, at this time of day.
+    pub(super) async fn found_in_memory(api: Api, unix_ms: i64) -> Self {
+        let (door, visitors) = mpsc::channel(64);
+        let net = Arc::new(Doorstep(door));
+        let world = World { net, unix_ms };
+        Self::found_at(api, Door(visitors), PUBLIC.into(), world).await
+    }
+
+    async fn found_at<L: Listener>(api: Api, listener: L, local: String, world: World) -> Self {
         let who = api.client().await;
         // The client's own server stands on this machine.
         let carriers = CarriersConfig {
@@ -66,8 +121,6 @@ impl Town {
             ..CarriersConfig::default()
         };
         api.app.carriers.get_or_init(|| carriers);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let local = format!("http://{}", listener.local_addr().unwrap());
         let (open, closed) = watch::channel(false);
         let serving = tokio::spawn(accept(listener, api.router(), Doorway::default(), closed));
         let new = json!({
@@ -86,25 +139,52 @@ impl Town {
             voice_url: addresses.voice(None),
             status_url: addresses.status(None),
         };
-        let carrier = CarrierAccount::open(AccountSetup {
+        let setup = AccountSetup {
             account_sid: SID.into(),
             auth_token: TOKEN.into(),
             api_key: None,
             numbers: [NUMBER, BARE_NUMBER, OTHER_NUMBER].map(own).to_vec(),
             reach: (PUBLIC.into(), local.clone()),
-        })
-        .await
-        .unwrap();
+        };
         Self {
             api,
             who,
-            carrier,
+            carrier: CarrierAccount::open_in(setup, world).await.unwrap(),
             carrier_id,
             agent_id,
             local,
             _serving: serving,
             _open: open,
         }
+    }
+
+    /// The client may call all of North America by the double's own interface, from `unix_ms` on by the timers' clock.
+    pub(super) async fn may_call(&self, unix_ms: i64) {
+        let reach = Arc::new(ToDouble(self.carrier.base_url()));
+        let began = clock::timer_now();
+        let now_ms = move || {
+            let since = clock::timer_now().saturating_duration_since(began);
+            unix_ms + i64::try_from(since.as_millis()).unwrap()
+        };
+        let dialer = || Dialer::new(reach, now_ms);
+        self.api.app.dialer.get_or_init(dialer);
+        let allowed = json!({ "destinations": ["+1"] });
+        let secret = Some(self.who.secret.as_str());
+        let put = self.api.ask(secret, "PUT", "/v1/policy", &allowed, &[]);
+        put.await.fine();
+    }
+
+    /// Has the client's number answered by another agent: the agent's id.
+    pub(super) async fn answer_by(&self, agent: &Value) -> String {
+        let (api, who) = (&self.api, &self.who);
+        let agent_id = id(&api.post(who, "/v1/agents", agent).await.made());
+        let numbers = api.get(who, "/v1/numbers").await.fine();
+        let mut numbers = numbers["data"].as_array().unwrap().iter();
+        let number = numbers.find(|row| row["number"] == NUMBER).unwrap();
+        let path = format!("/v1/numbers/{}", id(number));
+        let change = json!({ "agent_id": agent_id });
+        api.patch(who, &path, &change).await.fine();
+        agent_id
     }
 
     pub(super) fn addresses(&self) -> Addresses {

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use trunkline::app::new_call_id;
+use trunkline::clock;
 use trunkline::reception::Turned;
+use trunkline::store::idempotency::{Begun, LOST_AFTER_MS};
 use trunkline_core::consent::Mode;
 
 use super::rig::{AUTH_TOKEN, FROM, Mood, Office, agent};
@@ -160,13 +164,28 @@ async fn the_same_request_places_one_call() {
 #[tokio::test]
 async fn the_same_request_places_one_call_even_if_its_answer_was_lost_with_the_server() {
     let office = Office::open().await;
-    let first = office.place_with_key(TO, "k-1").await.made();
-    // As after a crash in the midst of the request: nothing of the key is known any more.
-    let purged = office.api.app.desk.store.system().purge(i64::MAX / 2).await;
-    assert!(purged.unwrap() >= 1);
-    let second = office.place_with_key(TO, "k-1").await;
-    assert_eq!(second.made()["id"], first["id"]);
-    assert_eq!((office.carrier.asked(), office.calls().await), (1, 1));
+    let hash = Sha256::new()
+        .chain_update("/v1/calls")
+        .chain_update([0])
+        .chain_update(office.call(TO).to_string());
+    let hash: [u8; 32] = hash.finalize().into();
+    let keys = office.api.app.desk.store.idempotency();
+    let long_ago_ms = clock::unix_ms() - LOST_AFTER_MS - 1_000;
+    let lost = async |key: &str, call_id: &str| {
+        let (client, path) = (&office.who.client, "/v1/calls");
+        let begun = keys.begin(client, path, key, &hash, Some(call_id), long_ago_ms);
+        assert!(matches!(begun.await.unwrap(), Begun::Do(_)));
+    };
+    // Before it was written down: it is placed now, as the call that it was to be.
+    let first = new_call_id();
+    lost("k-1", &first).await;
+    assert_eq!(id(&office.place_with_key(TO, "k-1").await.made()), first);
+    // After it was placed: nobody is asked again, neither the policy nor the carrier.
+    let second = id(&office.place(TO).await.made());
+    lost("k-2", &second).await;
+    office.suppress(TO).await;
+    assert_eq!(id(&office.place_with_key(TO, "k-2").await.made()), second);
+    assert_eq!((office.carrier.asked(), office.calls().await), (2, 2));
 }
 
 #[tokio::test]
@@ -175,6 +194,7 @@ async fn a_call_that_the_carrier_does_not_take_ends_with_the_reason() {
     for (mood, reason) in [
         (Mood::Refuses, "carrier_refused"),
         (Mood::IsBusy, "carrier_busy"),
+        (Mood::IsAway, "carrier_unreachable"),
     ] {
         office.carrier.set(mood);
         let call = office.place(TO).await.made();
@@ -184,7 +204,7 @@ async fn a_call_that_the_carrier_does_not_take_ends_with_the_reason() {
         assert_eq!(call["ended_reason"], reason);
     }
     office.settled().await;
-    assert_eq!(office.carrier.asked(), 2, "nothing is dialled again");
+    assert_eq!(office.carrier.asked(), 3, "nothing is dialled again");
 }
 
 #[tokio::test]
@@ -244,10 +264,13 @@ async fn the_answered_call_is_the_one_that_was_placed_and_is_held_once() {
         office.answered(&place, &carrier_call_id).await;
         let app = &office.api.app;
         let awaited = app.awaited.take(&call_id).unwrap();
-        let receive = || {
+        let receive = async || {
             let carrier_call_id = awaited.carrier_call_id.clone();
-            app.reception
-                .receive(&app.desk, &awaited.claims, &call_id, carrier_call_id)
+            let (reception, claims) = (&app.reception, &awaited.claims);
+            let expected = reception.expected(&app.desk, claims).await?;
+            reception
+                .receive(&app.desk, claims, expected, &call_id, carrier_call_id)
+                .await
         };
         let arrival = receive().await.unwrap();
         assert_eq!(arrival.mode != Mode::NoRecord, may_record);
@@ -274,8 +297,15 @@ async fn a_call_that_is_over_is_not_held() {
     let awaited = app.awaited.find(&call_id).unwrap();
     office.told(&place, &carrier_call_id, "canceled").await;
     let reception = &app.reception;
+    let expected = reception.expected(&app.desk, &awaited.claims).await;
     let received = reception
-        .receive(&app.desk, &awaited.claims, &call_id, None)
+        .receive(
+            &app.desk,
+            &awaited.claims,
+            expected.unwrap(),
+            &call_id,
+            None,
+        )
         .await;
     assert!(matches!(received, Err(Turned::Used)));
 }

@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use trunkline::app::new_call_id;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Place};
 use trunkline::dial::{Dialer, Order, Reach};
@@ -33,6 +34,7 @@ pub(super) enum Mood {
     Accepts,
     Refuses,
     IsBusy,
+    IsAway,
     /// It takes the call on, and its answer is lost.
     AcceptsAndIsLost,
     /// The request never reaches it.
@@ -124,6 +126,7 @@ impl Carrier for StandIn {
                 what: "a test".into(),
             }),
             Mood::IsBusy => Err(CarrierError::Busy { retry_after: None }),
+            Mood::IsAway => Err(CarrierError::Unreachable),
             Mood::IsLost => Err(lost),
             Mood::AcceptsAndIsLost => {
                 self.take(call);
@@ -369,6 +372,7 @@ pub(super) async fn order(office: &Office) -> Order {
         .await;
     let account = Account::find(&app.desk, client, &office.carrier_id).await;
     Order {
+        call_id: new_call_id(),
         agent: agent.unwrap(),
         from: PhoneNumber::parse(FROM).unwrap(),
         account: account.unwrap().unwrap(),
@@ -377,6 +381,5 @@ pub(super) async fn order(office: &Office) -> Order {
         ring: Duration::from_secs(45),
         machines: None,
         metadata: None,
-        request: None,
     }
 }

@@ -20,8 +20,14 @@ async fn turned_away(house: &House, claims: &Claims) -> String {
         Ok(_) => panic!("the call is held"),
     }
     let (desk, call_id) = (&house.app.desk, &claims.call_id);
-    let received = unhurried(house.app.reception.receive(desk, claims, call_id, None)).await;
-    received.err().unwrap().to_string()
+    let reception = &house.app.reception;
+    let received = unhurried(async {
+        let expected = reception.expected(desk, claims).await?;
+        reception
+            .receive(desk, claims, expected, call_id, None)
+            .await
+    });
+    received.await.err().unwrap().to_string()
 }
 
 async fn add_client(house: &House) {

@@ -28,7 +28,7 @@ use super::stand_in::{StandInEars, StandInVoice};
 use super::tongue;
 
 /// Bytes on their way in one direction; a carrier's socket holds about as much.
-const WIRE_BYTES: usize = 64 * 1024;
+pub(crate) const WIRE_BYTES: usize = 64 * 1024;
 /// Longest that a call of a test may last.
 const CALL_MS_MAX: u64 = 5 * 60 * 1_000;
 
@@ -155,11 +155,12 @@ pub(crate) async fn desk(data: &std::path::Path, client: Option<&str>) -> Arc<De
 }
 
 /// Does `work`, which waits for other threads, while a paused clock stands still: it would leap over every deadline as
-/// soon as nothing is to do but to wait.
+/// soon as nothing is to do but to wait. What takes longer than a minute of the day hangs: the clock is let go then, so that
+/// deadlines end it.
 pub(crate) async fn unhurried<T>(work: impl Future<Output = T>) -> T {
     let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
     let held = tokio::task::spawn_blocking(move || {
-        let _ = wait.recv();
+        let _ = wait.recv_timeout(Duration::from_secs(60));
     });
     let outcome = work.await;
     drop(done);

@@ -12,7 +12,7 @@ use super::bench::{Bench, NOW, hash, number, sealed};
 super::on_both!(
     an_attempt_goes_forward_and_never_back,
     a_suppressed_number_leaves_no_row,
-    one_request_makes_one_call,
+    an_id_makes_one_call,
     what_a_client_allows_is_its_own
 );
 
@@ -36,7 +36,7 @@ fn call() -> NewCall {
     }
 }
 
-fn attempt(request: Option<u8>) -> NewAttempt {
+fn attempt() -> NewAttempt {
     NewAttempt {
         id: new_id("att"),
         carrier_id: "carr_1".into(),
@@ -48,7 +48,6 @@ fn attempt(request: Option<u8>) -> NewAttempt {
         suppression: hash(3),
         platform_suppression: hash(4),
         asked_ms: NOW,
-        request: request.map(hash),
     }
 }
 
@@ -56,7 +55,7 @@ async fn an_attempt_goes_forward_and_never_back(bench: Bench) {
     let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
     let (attempts, system) = (store.attempts(), store.system());
     let (one, other) = (call(), call());
-    let (first, second) = (attempt(None), attempt(None));
+    let (first, second) = (attempt(), attempt());
     for (call, new) in [(&one, &first), (&other, &second)] {
         assert_eq!(attempts.begin(ours, call, new).await.unwrap(), Begun::Ask);
     }
@@ -159,7 +158,7 @@ async fn a_suppressed_number_leaves_no_row(bench: Bench) {
     };
     let begin = async |client| {
         let call = call();
-        let begun = store.attempts().begin(client, &call, &attempt(None)).await;
+        let begun = store.attempts().begin(client, &call, &attempt()).await;
         let row = store.calls().find(client, &call.id).await.unwrap();
         let begun = begun.unwrap();
         assert_eq!(row.is_some(), begun == Begun::Ask);
@@ -176,38 +175,18 @@ async fn a_suppressed_number_leaves_no_row(bench: Bench) {
     assert_eq!(begin(theirs).await, Begun::Suppressed);
 }
 
-async fn one_request_makes_one_call(bench: Bench) {
-    let (ours, theirs) = (&bench.ours, &bench.theirs);
-    let attempts = bench.store.attempts();
-    let first = call();
-    let begun = attempts
-        .begin(ours, &first, &attempt(Some(9)))
-        .await
-        .unwrap();
-    assert_eq!(begun, Begun::Ask);
-    let again = attempts
-        .begin(ours, &call(), &attempt(Some(9)))
-        .await
-        .unwrap();
-    assert_eq!(again, Begun::Already { call_id: first.id });
-    for (client, request) in [
-        (ours, Some(8)),
-        (ours, None),
-        (ours, None),
-        (theirs, Some(9)),
-    ] {
-        let begun = attempts.begin(client, &call(), &attempt(request)).await;
-        assert_eq!(begun.unwrap(), Begun::Ask);
-    }
-    // A key that was forgotten long ago is a new one.
-    let late = NewAttempt {
-        asked_ms: NOW + trunkline::store::idempotency::KEPT_MS,
-        ..attempt(Some(9))
-    };
+async fn an_id_makes_one_call(bench: Bench) {
+    let (ours, attempts) = (&bench.ours, bench.store.attempts());
+    let call = call();
+    let first = attempt();
     assert_eq!(
-        attempts.begin(ours, &call(), &late).await.unwrap(),
+        attempts.begin(ours, &call, &first).await.unwrap(),
         Begun::Ask
     );
+    let again = attempts.begin(ours, &call, &attempt()).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+    let found = attempts.of_call(ours, &call.id).await.unwrap();
+    assert_eq!(found.unwrap().id, first.id);
 }
 
 async fn what_a_client_allows_is_its_own(bench: Bench) {

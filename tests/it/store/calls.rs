@@ -160,7 +160,6 @@ async fn another_clients_call_does_not_exist(bench: Bench) {
             .unwrap()
     );
     assert!(!calls.recorded(theirs, id, 1, true).await.unwrap());
-    assert_eq!(calls.rows_seq(theirs, id).await.unwrap(), None);
     let metadata = calls.set_metadata(theirs, id, 1, None).await;
     assert!(matches!(metadata, Err(StoreError::Missing { .. })));
     let withdrawal = withdrawal(false);

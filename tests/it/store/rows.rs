@@ -15,6 +15,7 @@ super::on_both!(
     a_journal_becomes_rows_and_again_the_same_rows,
     a_consent_withdrawn_stays_withdrawn,
     what_is_forgotten_is_gone,
+    rows_written_together_are_as_if_one_by_one,
     a_call_that_comes_too_fast_is_behind_until_its_journal_is_read,
     rows_of_two_clients_never_mix,
     rows_wait_for_a_database_that_fails,
@@ -200,10 +201,6 @@ async fn a_journal_becomes_rows_and_again_the_same_rows(bench: Bench) {
     let second = bench.store.turns().second_pass(ours, &id).await.unwrap();
     let parts = second.iter().map(|part| (part.seq, &*part.recogniser));
     assert_eq!(parts.collect::<Vec<_>>(), [(8, "base"), (9, "base")]);
-    assert_eq!(
-        bench.store.calls().rows_seq(ours, &id).await.unwrap(),
-        Some(10)
-    );
     assert_eq!(bench.store.system().behind("", 9).await.unwrap(), []);
 
     // The same journal once more, as after a crash, and from the middle.
@@ -339,6 +336,60 @@ async fn what_is_forgotten_is_gone(bench: Bench) {
     );
 }
 
+async fn rows_written_together_are_as_if_one_by_one(bench: Bench) {
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    let (ours, id) = (&bench.ours, new_id("call"));
+    let said = |n: u64| match n % 3 {
+        0 => event(n, "key_pressed"),
+        _ => turn(n, &format!("sentence {n}")),
+    };
+    let mut entries = vec![began()];
+    entries.extend((1..100).map(said));
+    let of = |seq: u64, body: &str| {
+        let entry = turn(seq, "anew");
+        let body = body.as_bytes().to_vec();
+        Row::of(ours, &id, seq, &entry, |_, _| body).unwrap()
+    };
+    // All in one batch: what is forgotten in its midst, and rows that come twice, the later to stay.
+    put_all(&rows, ours, &id, &entries);
+    put_all(&rows, &bench.theirs, &id, &entries[..50]);
+    rows.erased(ours, &id, 50);
+    for row in [of(52, "first"), of(53, "first"), of(52, "second")] {
+        assert!(rows.put(row));
+    }
+    rows.flush().await.unwrap();
+    assert_eq!((rows.report().batches, rows.report().failures), (1, 0));
+    let turns = bench.store.turns().list(ours, &id).await.unwrap();
+    let seqs: Vec<u64> = turns.iter().map(|turn| turn.seq).collect();
+    let kept = (50..100).filter(|n| n % 3 != 0);
+    assert_eq!(seqs, kept.collect::<Vec<_>>());
+    let body = |seq: u64| {
+        turns
+            .iter()
+            .find(|turn| turn.seq == seq)
+            .unwrap()
+            .body
+            .0
+            .clone()
+    };
+    assert_eq!(
+        (body(52), body(53)),
+        (b"second".to_vec(), b"first".to_vec())
+    );
+    let expected = [content_aad(ours, &id, 98), b"|".to_vec()].concat();
+    assert!(body(98).starts_with(&expected));
+    let (events, _) = bench
+        .store
+        .events()
+        .list(ours, &id, None, 99)
+        .await
+        .unwrap();
+    assert_eq!(events.len(), 33);
+    assert_eq!((events[0].seq, &*events[0].kind), (3, "key_pressed"));
+    let theirs = bench.store.turns().list(&bench.theirs, &id).await.unwrap();
+    assert_eq!(theirs.len(), (1..50).filter(|n| n % 3 != 0).count());
+}
+
 async fn a_call_that_comes_too_fast_is_behind_until_its_journal_is_read(bench: Bench) {
     let (rows, _writer) = Rows::start(bench.store.clone());
     let (ours, id) = (&bench.ours, new_id("call"));
@@ -358,16 +409,16 @@ async fn a_call_that_comes_too_fast_is_behind_until_its_journal_is_read(bench: B
     assert!((100..500).contains(&first_refused), "{first_refused}");
     assert!(rows.is_behind(ours, &id) && !rows.is_behind(&bench.theirs, &id));
     rows.flush().await.unwrap();
-    let in_rows = bench
+    let (events, _) = bench
         .store
-        .calls()
-        .rows_seq(ours, &id)
+        .events()
+        .list(ours, &id, None, 1_000)
         .await
-        .unwrap()
         .unwrap();
-    assert_eq!(in_rows + 1, first_refused as u64);
+    let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, (1..first_refused as u64).collect::<Vec<_>>());
     let behind = bench.store.system().behind("", 9).await.unwrap();
-    assert_eq!((behind.len(), behind[0].rows_seq), (1, Some(in_rows)));
+    assert_eq!(behind.len(), 1);
 
     let rest = rows_of(ours, &id, &entries).split_off(first_refused);
     rows.replay(ours, &id, rest).await.unwrap();
@@ -478,10 +529,6 @@ async fn rows_wait_for_a_database_that_fails(bench: Bench) {
         .unwrap();
     flush.await.unwrap().unwrap();
     assert_eq!(bench.store.turns().list(ours, &id).await.unwrap().len(), 2);
-    assert_eq!(
-        bench.store.calls().rows_seq(ours, &id).await.unwrap(),
-        Some(10)
-    );
     assert_eq!(rows.report().refused, 0);
 }
 

@@ -40,11 +40,11 @@ async fn fill(bench: &Bench) {
     let sql = format!(
         "{numbers} INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms,
             from_number, from_index, to_number, to_index, consent_state, recorded_ms, has_recording, metadata, revision,
-            rows_seq, rows_done)
+            rows_done)
         SELECT '{}', {id}, 'agent_' || (n % 50), 1, CASE WHEN n % 50 < 40 THEN 'inbound' ELSE 'outbound' END,
             CASE WHEN n % 10000 = 1 THEN 'in_progress' ELSE 'ended' END, {NOW} - CAST({CALLS} - n AS BIGINT) * 30000,
             {from}, {from}, {to}, {to}, CASE WHEN n % 100 = 0 THEN 'withdrawn' ELSE 'granted' END, 60000, 1,
-            {to}, 4, 100, 1
+            {to}, 4, 1
         FROM s",
         bench.ours,
         from = hash("n % 20000"),

@@ -96,7 +96,12 @@ async fn no_statement_reads_a_whole_table(bench: Bench) {
         }
         for line in plan(&mut raw, sql).await {
             let whole = match raw {
-                Raw::Sqlite(_) => line.starts_with("SCAN") && !line.contains("INDEX"),
+                Raw::Sqlite(_) => {
+                    let own = ["INDEX", "VALUES CLAUSE"]
+                        .iter()
+                        .any(|of| line.contains(of));
+                    line.starts_with("SCAN") && !own
+                }
                 Raw::Postgres(_) => line.contains("Seq Scan"),
             };
             assert!(!whole, "{name}: {line}");

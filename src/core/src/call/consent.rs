@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::action::{Action, Note};
-use super::endpoint::silence_ms;
-use super::event::{EndReason, Expects};
+use super::endpoint::{Said, silence_ms};
+use super::event::EndReason;
 use super::reply::Reply;
 use super::{Call, Phase};
 use crate::commands::{self, Command};
@@ -188,8 +188,13 @@ impl Call {
     /// When the turn being heard is over.
     fn hearing_due(&self) -> Option<At> {
         let hearing = self.hearing.as_ref().filter(|_| self.caller.is_quiet())?;
-        let (turn, score) = (&self.settings.turn, self.caller.score);
-        let silence_ms = silence_ms(&hearing.text, score, Expects::Words, turn);
+        let said = Said {
+            text: &hearing.text,
+            score: self.caller.score,
+            language: self.settings.language,
+            ..Said::default()
+        };
+        let silence_ms = silence_ms(&said, &self.settings.turn);
         Some(hearing.to.plus(silence_ms))
     }
 
@@ -223,7 +228,7 @@ impl Call {
         };
         if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
             self.owes_opening = false;
-            self.open.add(&rest, hearing.to);
+            self.open.add(&rest, hearing.from, hearing.to);
         }
         let said = Spoken {
             from: hearing.from,
@@ -326,7 +331,7 @@ impl Call {
                 && !hearing.text.is_empty()
             {
                 self.owes_opening = false;
-                self.open.add(&hearing.text, hearing.to);
+                self.open.add(&hearing.text, hearing.from, hearing.to);
             }
         }
     }

@@ -108,6 +108,13 @@ pub enum Event {
         /// Onset of the voice.
         at: At,
     },
+    /// The caller's voice has been silent for a moment. It may be the end, which [`Event::SpeechStopped`] then tells, or go on.
+    SpeechPaused {
+        /// The silence began here.
+        at: At,
+    },
+    /// It was a pause: the voice is back.
+    SpeechResumed,
     /// The caller's voice ended.
     SpeechStopped {
         /// End of the voice; the silence began here.

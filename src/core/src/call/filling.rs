@@ -14,7 +14,7 @@ use crate::time::At;
 
 /// Most of them for one answer; the limits of mind and voice are over by then, unless they were set very high.
 const FILLERS_MAX: u8 = 8;
-/// A turn that was over only after a long silence is not filled before the mind has had this long.
+/// However long the silence was before, the mind, and then the voice, have this long until it is filled.
 const THINKING_MS_MIN: u32 = 900;
 
 /// What was said to fill silences.
@@ -54,7 +54,8 @@ impl Call {
         let reply = self.awaited()?;
         let quiet = self.hushed?.max(self.caller.stopped_at());
         let due = quiet.max(self.open.pressed).max(self.fillers.last);
-        let thought = reply.timing.decided.plus(THINKING_MS_MIN);
+        let asked = reply.begun.unwrap_or(reply.timing.decided);
+        let thought = asked.plus(THINKING_MS_MIN);
         Some(due.plus(filler_ms).max(thought))
     }
 

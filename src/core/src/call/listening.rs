@@ -1,7 +1,6 @@
 //! The caller: their speech, their words, their keys, and whether they spoke over the agent.
 
 use super::action::{Action, Note};
-use super::endpoint::silence_ms;
 use super::event::{After, Expects};
 use super::reply::{Fate, Mind, Origin, Playback};
 use super::{Call, Stage};
@@ -10,8 +9,6 @@ use crate::time::At;
 
 /// Longest text taken from one verdict, in characters; a minute of fast speech has about 1,200.
 const TEXT_CHARS_MAX: usize = 4_000;
-/// Most unanswered text that is kept.
-const OPEN_BYTES_MAX: usize = 16_000;
 /// Most keys that are kept for one answer.
 const KEYS_MAX: usize = 64;
 /// A verdict may end this much before the voice does and still be about all of it.
@@ -28,9 +25,13 @@ pub(super) struct Caller {
     before: At,
     /// Speech last ended here.
     stopped: Option<At>,
+    /// Silent since, for a moment, within speech.
+    pub(super) paused: Option<At>,
     /// All before this has its verdict.
     transcribed: At,
-    partial: String,
+    pub(super) partial: String,
+    /// Audio up to here is in it.
+    partial_until: At,
     pub(super) score: Option<f32>,
     /// The last verdict with words, for commands that a pause cut in two.
     pub(super) last: Option<Verdict>,
@@ -76,6 +77,16 @@ impl Caller {
         }
     }
 
+    /// Words that are no verdict yet and hold all that was said, the caller being silent.
+    pub(super) fn whole_partial(&self) -> Option<&str> {
+        let silent = match self.talking {
+            Some(_) => self.paused,
+            None => self.stopped,
+        }?;
+        let is_whole = self.partial_until.ms() + VERDICT_SLACK_MS >= silent.ms();
+        (is_whole && !self.partial.is_empty()).then_some(self.partial.as_str())
+    }
+
     /// Where the voice last ended.
     pub(super) fn stopped_at(&self) -> At {
         self.stopped.unwrap_or_default()
@@ -85,45 +96,6 @@ impl Caller {
     pub(super) fn missing_since(&self) -> Option<At> {
         let stopped = self.stopped.filter(|_| self.talking.is_none())?;
         (stopped.since(self.transcribed) > VERDICT_SLACK_MS).then_some(stopped)
-    }
-}
-
-/// What the caller has said and pressed that no heard reply has answered.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OpenTurn {
-    pub(super) text: String,
-    pub(super) keys: String,
-    /// Keys that are written down.
-    pub(super) noted_keys: usize,
-    /// End of the last speech in it.
-    pub(super) spoken: At,
-    /// The last key in it.
-    pub(super) pressed: At,
-}
-
-impl OpenTurn {
-    pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.keys.is_empty()
-    }
-
-    /// Takes out what a reply has answered.
-    pub(super) fn answered(&mut self, (text, keys): (usize, usize)) {
-        self.text.drain(..text.min(self.text.len()));
-        self.keys.drain(..keys.min(self.keys.len()));
-        self.noted_keys = self.noted_keys.saturating_sub(keys);
-        if self.text.trim().is_empty() {
-            self.text.clear();
-        }
-    }
-
-    pub(super) fn add(&mut self, text: &str, spoken: At) {
-        if self.text.len() + text.len() < OPEN_BYTES_MAX {
-            if !self.text.is_empty() {
-                self.text.push(' ');
-            }
-            self.text.push_str(text);
-        }
-        self.spoken = self.spoken.max(spoken);
     }
 }
 
@@ -144,6 +116,7 @@ impl Call {
             self.caller.begin(at);
         }
         self.caller.talking = Some(at);
+        self.caller.paused = None;
         self.caller.score = None;
         if self.speaking.as_ref().is_some_and(|r| !r.is_protected()) {
             self.overlap = Some(Overlap {
@@ -153,10 +126,17 @@ impl Call {
         }
     }
 
+    pub(super) fn speech_paused(&mut self, at: At) {
+        if self.caller.talking.is_some() {
+            self.caller.paused = Some(at.min(self.now));
+        }
+    }
+
     pub(super) fn speech_stopped(&mut self, at: At) {
         if self.caller.talking.take().is_none() {
             return;
         }
+        self.caller.paused = None;
         // The ear's clock and ours may drift while a line stalls: the end is what the verdict will be about, so the start
         // gives way.
         let at = at.min(self.now);
@@ -185,6 +165,8 @@ impl Call {
             return;
         }
         self.caller.partial = bounded(&text).to_owned();
+        self.caller.partial_until = until.min(self.now);
+        self.doubt_guess(out);
         // Words in mid-overlap that are more than a backchannel: the floor is the caller's. The words themselves
         // are answered when the verdict comes.
         let overlap_ms = self.overlap.map_or(0, |o| until.since(o.from));
@@ -277,7 +259,7 @@ impl Call {
                 }
             };
             if early_answer {
-                self.open.add(text, to);
+                self.add_words(text, from, to);
                 self.overlap = None;
                 return;
             }
@@ -285,14 +267,17 @@ impl Call {
                 self.overlap = None;
                 return;
             }
+            self.learn_from_cut_in(from);
             self.yield_floor(out);
         } else if self.drafting.as_ref().is_some_and(|r| r.answers != (0, 0)) && is_backchannel {
             // "Mm-hm" while we think about what was said before adds nothing.
             return;
         }
-        self.cancel_draft(out);
         self.owes_opening = false;
-        self.open.add(text, to);
+        self.add_words(text, from, to);
+        if !self.guessed_right() {
+            self.cancel_draft(out);
+        }
     }
 
     /// The caller has the floor: a reply that may be cut is dropped.
@@ -388,35 +373,13 @@ impl Call {
     pub(super) fn may_think(&self) -> bool {
         !self.open.is_empty()
             && self.may_ask_mind()
-            && self.drafting.is_none()
+            && self.drafting.as_ref().is_none_or(|r| r.guess.is_some())
             && self.ending.is_none()
             && self.caller.is_quiet()
             && self
                 .speaking
                 .as_ref()
                 .is_none_or(|r| matches!(r.origin, Origin::Notice | Origin::Filler))
-    }
-
-    /// When the open turn is over.
-    pub(super) fn turn_due(&self) -> Option<At> {
-        let turn = &self.settings.turn;
-        let words = (!self.open.text.is_empty()).then(|| {
-            self.open.spoken.plus(silence_ms(
-                &self.open.text,
-                self.caller.score,
-                self.expects,
-                turn,
-            ))
-        });
-        let keys = (!self.open.keys.is_empty()).then(|| {
-            let wait = if self.open.keys.ends_with('#') {
-                0
-            } else {
-                turn.keys_ms
-            };
-            self.open.pressed.plus(wait)
-        });
-        words.max(keys)
     }
 
     /// The recogniser owes a verdict and will not give it.

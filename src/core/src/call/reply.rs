@@ -95,6 +95,8 @@ pub(super) struct Reply {
     pub(super) committed: bool,
     pub(super) ended: bool,
     pub(super) first_audio: Option<At>,
+    /// Handed to the voice.
+    pub(super) begun: Option<At>,
     /// Playback last made progress.
     pub(super) progress: At,
     /// Playback was told to halt.
@@ -107,6 +109,8 @@ pub(super) struct Reply {
     pub(super) notice: Option<Notice>,
     /// The mind was kept from denying what it is.
     pub(super) guarded: bool,
+    /// The caller's words it was asked about before their turn was over: until that is known, it may not be heard.
+    pub(super) guess: Option<String>,
 }
 
 /// The notice of recording within a reply.
@@ -137,12 +141,14 @@ impl Reply {
             committed: false,
             ended: false,
             first_audio: None,
+            begun: None,
             progress: now,
             halted: None,
             mind_progress: now,
             noted: 0,
             notice: None,
             guarded: false,
+            guess: None,
         }
     }
 
@@ -251,6 +257,18 @@ impl Reply {
         if let Some(notice) = &mut self.notice {
             notice.left = notice.left.saturating_sub(sentences);
         }
+    }
+
+    /// The last of its sentences that were heard, the last first, notices not counted; `None` if there are none.
+    pub(super) fn last_heard(&self) -> Option<[Option<Arc<str>>; 2]> {
+        let mut heard = self
+            .clauses
+            .iter()
+            .rev()
+            .filter(|c| c.heard > 0 && !c.protected && !c.filler)
+            .map(|c| Arc::clone(&c.text));
+        let last = heard.next()?;
+        Some([Some(last), heard.next()])
     }
 
     /// What was heard and is not in the transcript yet.

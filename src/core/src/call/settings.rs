@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::endpoint::Language;
 use crate::commands::Command;
 use crate::consent::ConsentPlan;
 
 /// All choices of one agent that the call itself needs. Texts are ready to be spoken: variables are filled in.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
+    /// The language of the conversation.
+    pub language: Language,
     /// When the caller's turn is over.
     pub turn: TurnSettings,
     /// What happens when caller and agent speak at once.
@@ -54,6 +57,8 @@ pub struct TurnSettings {
     pub number_ms: u32,
     /// Silence while digits are being dictated.
     pub dictation_ms: u32,
+    /// Silence while a name is being spelled or an e-mail address told.
+    pub spelling_ms: u32,
     /// Silence after speech that is plainly unfinished ("and…", a low score).
     pub incomplete_ms: u32,
     /// Score from which speech counts as complete.
@@ -62,8 +67,15 @@ pub struct TurnSettings {
     pub likely_score: f32,
     /// Score below which it is unfinished, whatever the words.
     pub unfinished_score: f32,
+    /// How often an answer may be thought of before a turn is over, when its words look finished; 0 for never. Each time
+    /// costs a request to the mind and the voice of a clause, and an answer that is waited for is heard sooner.
+    pub drafts_max: u32,
     /// Silence after a key until the keys are taken for an answer. `#` ends them at once.
     pub keys_ms: u32,
+    /// The caller's own pauses are learnt during the call, and fit the silences after doubtful ends to them.
+    pub learn_pauses: bool,
+    /// The longest silence that a caller's pauses lead to.
+    pub patience_ms_max: u32,
 }
 
 impl Default for TurnSettings {
@@ -75,11 +87,15 @@ impl Default for TurnSettings {
             unscored_ms: 700,
             number_ms: 500,
             dictation_ms: 1_600,
+            spelling_ms: 1_200,
             incomplete_ms: 1_200,
             complete_score: 0.8,
             likely_score: 0.5,
             unfinished_score: 0.2,
+            drafts_max: 2,
             keys_ms: 1_800,
+            learn_pauses: true,
+            patience_ms_max: 2_000,
         }
     }
 }

@@ -17,6 +17,7 @@ impl Call {
     /// Makes `reply` the one that speaks.
     pub(super) fn speak(&mut self, mut reply: Reply, out: &mut Vec<Action>) {
         reply.progress = self.now;
+        reply.begun.get_or_insert(self.now);
         self.hushed.get_or_insert(self.now);
         say_rest(&mut reply, out);
         self.speaking = Some(reply);
@@ -82,7 +83,12 @@ impl Call {
                 truth
             }
         };
-        if is_draft && reply.clauses.len() < PREPARED_MAX {
+        let prepared_max = if reply.guess.is_some() {
+            1
+        } else {
+            PREPARED_MAX
+        };
+        if is_draft && reply.clauses.len() < prepared_max {
             out.push(Action::Prepare {
                 reply: id,
                 text: Arc::clone(&text),
@@ -103,6 +109,9 @@ impl Call {
             return;
         };
         if reply.clauses.is_empty() {
+            if reply.guess.is_some() && after != After::HangUp {
+                return self.drop_guess(out);
+            }
             match after {
                 After::Listen => return self.mind_failed(id, out),
                 After::Wait => return self.take_silently(id, expects, out),
@@ -173,6 +182,9 @@ impl Call {
         };
         reply.committed = true;
         self.owes_opening = false;
+        if reply.answers.0 > 0 {
+            self.habits.answered(self.open.has_pause());
+        }
         self.open.answered(reply.answers);
         out.push(Action::Commit { reply: reply.id });
     }
@@ -314,6 +326,9 @@ impl Call {
 
     /// Writes down what was heard of a reply and is not in the transcript yet.
     pub(super) fn note_heard(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+        if let Some(last_heard) = reply.last_heard() {
+            self.asked = last_heard;
+        }
         if reply.next_unnoted().is_some_and(|c| c.filler) {
             let to = reply.halted.unwrap_or(self.now);
             reply.note_filler(to, cut, out);
@@ -342,10 +357,13 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
-        if self.turn_due().is_some_and(|at| at <= self.now) && self.may_think() {
-            let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
-            self.think(Ask::Answer { text, keys }, out);
+        if self.may_think() && self.turn_due().is_some_and(|at| at <= self.now) {
+            self.answer_turn(out);
         }
+        if self.gate.is_decided() {
+            self.decided.get_or_insert(self.now);
+        }
+        self.think_ahead(out);
         let may_open = self.may_ask_mind() && self.open.is_empty() && self.drafting.is_none();
         let opening_is_said = self.speaking.as_ref().is_none_or(|r| r.mind == Mind::None);
         if self.owes_opening && may_open && opening_is_said {
@@ -380,7 +398,7 @@ impl Call {
         let is_ready = self
             .drafting
             .as_ref()
-            .is_some_and(|r| !r.clauses.is_empty());
+            .is_some_and(|r| !r.clauses.is_empty() && r.guess.is_none());
         if let Some(draft) = self.drafting.take_if(|_| is_ready) {
             self.speak(draft, out);
         }

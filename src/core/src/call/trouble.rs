@@ -16,6 +16,9 @@ impl Call {
         let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
             return;
         };
+        if reply.guess.is_some() {
+            return self.drop_guess(out);
+        }
         let has_words = !reply.clauses.is_empty();
         if has_words {
             reply.mind = Mind::Done;

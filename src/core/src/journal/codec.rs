@@ -13,7 +13,7 @@
 //! shows by the absence of [`Entry::Ended`].
 
 use super::header::HeaderHash;
-use super::{Audio, Entry, SAMPLES_PER_SECOND};
+use super::{Audio, Entry, SAMPLES_PER_SECOND, SILENCE};
 
 /// Bytes in front of the sealed content.
 pub const HEAD_BYTES: usize = 21;
@@ -34,8 +34,8 @@ const AGENT: u8 = 2;
 /// Seals the content of records. One key seals one file; a file that is rewritten needs a new one, since sequence
 /// numbers are nonces.
 pub trait Seal {
-    /// Encrypts `content` in place under the nonce made of `seq` and appends the tag of 16 bytes, which covers `aad` too.
-    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut Vec<u8>);
+    /// Encrypts `content` in place under the nonce made of `seq`, and gives the tag, which covers `aad` too.
+    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut [u8]) -> [u8; TAG_BYTES];
 }
 
 /// Opens what [`Seal`] sealed.
@@ -113,9 +113,9 @@ pub enum Unwritable {
     /// Audio whose channels are not as long as it says, or longer than a second.
     #[error("audio that does not fit its own length")]
     Audio,
-    /// The seal did not append exactly one tag.
-    #[error("the seal broke the length of a record")]
-    Seal,
+    /// It has no JSON form.
+    #[error("an entry that cannot be written as JSON")]
+    Json,
 }
 
 /// Writes entries one behind the other.
@@ -123,17 +123,12 @@ pub enum Unwritable {
 pub struct Encoder {
     hash: HeaderHash,
     next_seq: u64,
-    content: Vec<u8>,
 }
 
 impl Encoder {
     /// For a file whose head has just been written.
     pub fn new(hash: HeaderHash) -> Self {
-        Self {
-            hash,
-            next_seq: 0,
-            content: Vec::new(),
-        }
+        Self { hash, next_seq: 0 }
     }
 
     /// For a file that was found after a crash, cut behind its last valid record; `next_seq` is the number after that
@@ -163,16 +158,32 @@ impl Encoder {
         seal: &mut dyn Seal,
         out: &mut Vec<u8>,
     ) -> Result<u64, Unwritable> {
+        let before = out.len();
+        let appended = self.append_or_leave(entry, seal, out);
+        if appended.is_err() {
+            out.truncate(before);
+        }
+        appended
+    }
+
+    /// The same, but for what it leaves in `out` after an error.
+    fn append_or_leave(
+        &mut self,
+        entry: &Entry,
+        seal: &mut dyn Seal,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, Unwritable> {
         let class = Class::of(entry);
         let bytes_max = class.bytes_max();
-        self.content.clear();
+        let begins = out.len();
+        out.extend_from_slice(&[0; HEAD_BYTES]);
         if let Entry::Audio(audio) = entry {
-            encode_audio(audio, &mut self.content)?;
+            encode_audio(audio, out)?;
         } else {
             // Strings, numbers and flags always have a JSON form, and writing to memory does not fail.
-            serde_json::to_writer(&mut self.content, entry).map_err(|_| Unwritable::Seal)?;
+            serde_json::to_writer(&mut *out, entry).map_err(|_| Unwritable::Json)?;
         }
-        let bytes = self.content.len() + TAG_BYTES;
+        let bytes = out.len() - begins - HEAD_BYTES + TAG_BYTES;
         let too_long = Unwritable::TooLong { bytes, bytes_max };
         if bytes > bytes_max {
             return Err(too_long);
@@ -185,13 +196,10 @@ impl Encoder {
         head[5..13].copy_from_slice(&seq.to_le_bytes());
         head[13..].copy_from_slice(&entry.at_ms().to_le_bytes());
         self.next_seq += 1;
-        seal.seal(seq, &aad(&head, self.hash), &mut self.content);
-        if self.content.len() != bytes {
-            return Err(Unwritable::Seal);
-        }
-        out.reserve(HEAD_BYTES + bytes);
-        out.extend_from_slice(&head);
-        out.extend_from_slice(&self.content);
+        let (place, content) = out[begins..].split_at_mut(HEAD_BYTES);
+        place.copy_from_slice(&head);
+        let tag = seal.seal(seq, &aad(&head, self.hash), content);
+        out.extend_from_slice(&tag);
         Ok(seq)
     }
 }
@@ -204,7 +212,8 @@ pub(super) fn aad(head: &[u8; HEAD_BYTES], hash: HeaderHash) -> [u8; AAD_BYTES] 
     aad
 }
 
-/// First sample, 8 bytes; count of samples, 4; a byte that says which channels follow, the caller's first.
+/// First sample, 8 bytes; count of samples, 4; a byte that says which channels follow, the caller's first. Of each its
+/// sound between the silence at its start and at its end: where that begins, 2 bytes; how long it is, 2; the samples.
 fn encode_audio(audio: &Audio, out: &mut Vec<u8>) -> Result<(), Unwritable> {
     let channels = [(&audio.caller, CALLER), (&audio.agent, AGENT)];
     let fits = |sound: &Vec<u8>| sound.len() == audio.samples as usize;
@@ -216,17 +225,27 @@ fn encode_audio(audio: &Audio, out: &mut Vec<u8>) -> Result<(), Unwritable> {
     }
     out.extend_from_slice(&audio.from.to_le_bytes());
     out.extend_from_slice(&audio.samples.to_le_bytes());
-    out.push(
-        channels
-            .iter()
-            .filter(|(sound, _)| sound.is_some())
-            .map(|(_, flag)| flag)
-            .sum(),
-    );
+    let flags = channels.iter().filter(|(sound, _)| sound.is_some());
+    out.push(flags.map(|(_, flag)| flag).sum());
     for sound in channels.into_iter().filter_map(|(sound, _)| sound.as_ref()) {
+        let (begins, sound) = audible(sound);
+        for count in [begins, sound.len()] {
+            let count = u16::try_from(count).map_err(|_| Unwritable::Audio)?;
+            out.extend_from_slice(&count.to_le_bytes());
+        }
         out.extend_from_slice(sound);
     }
     Ok(())
+}
+
+/// What lies between the silence at both ends, and where it begins.
+fn audible(sound: &[u8]) -> (usize, &[u8]) {
+    let is_sound = |byte: &u8| *byte != SILENCE;
+    let Some(begins) = sound.iter().position(is_sound) else {
+        return (0, &[]);
+    };
+    let ends = sound.iter().rposition(is_sound).map_or(begins, |at| at + 1);
+    (begins, &sound[begins..ends])
 }
 
 /// Reads what [`encode_audio`] wrote; `None` for anything else.
@@ -242,9 +261,17 @@ pub(super) fn decode_audio(bytes: &[u8]) -> Option<Audio> {
         if flags & flag == 0 {
             return Some(None);
         }
-        let (sound, behind) = rest.split_at_checked(samples as usize)?;
+        let mut count = || -> Option<usize> {
+            let (count, behind) = rest.split_first_chunk()?;
+            rest = behind;
+            Some(u16::from_le_bytes(*count).into())
+        };
+        let (begins, len) = (count()?, count()?);
+        let (sound, behind) = rest.split_at_checked(len)?;
         rest = behind;
-        Some(Some(sound.to_vec()))
+        let mut whole = vec![SILENCE; samples as usize];
+        whole.get_mut(begins..begins + len)?.copy_from_slice(sound);
+        Some(Some(whole))
     };
     let (caller, agent) = (channel(CALLER)?, channel(AGENT)?);
     rest.is_empty().then_some(Audio {

@@ -9,8 +9,6 @@ use crate::journal::{Audio, SAMPLES_PER_SECOND, SILENCE};
 pub(super) const SECONDS_ASTRAY_MAX: u64 = 60;
 /// Pieces that came after their second was written and wait to be fetched.
 const LATE_PIECES_MAX: usize = 64;
-/// Buffers kept for the seconds to come.
-const SPARE_MAX: usize = 4;
 const SECOND: usize = SAMPLES_PER_SECOND as usize;
 
 /// Whose sound.
@@ -37,13 +35,12 @@ struct Second {
     agent: Option<Vec<u8>>,
 }
 
-/// The sound that has not been written yet. Buffers are used again; a silent second has none.
+/// The sound that has not been written yet. A silent second has none.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     /// The first second that was not given back, counted from the start of the call.
     base: u64,
     seconds: VecDeque<Second>,
-    spare: Vec<Vec<u8>>,
     late: VecDeque<Audio>,
     /// The sample after the last that came, of caller and agent.
     next: [u64; 2],
@@ -106,7 +103,6 @@ impl Tape {
     pub(super) fn clear(&mut self) {
         self.seconds.clear();
         self.late.clear();
-        self.spare.clear();
     }
 
     /// The sample after the last that came.
@@ -167,22 +163,18 @@ impl Tape {
             Channel::Caller => &mut second.caller,
             Channel::Agent => &mut second.agent,
         };
-        sound.get_or_insert_with(|| self.spare.pop().unwrap_or_else(|| vec![SILENCE; SECOND]))
+        sound.get_or_insert_with(|| vec![SILENCE; SECOND])
     }
 
     fn take_second(&mut self, samples: usize) -> Audio {
         let from = self.base * SAMPLES_PER_SECOND;
         self.base += 1;
         let second = self.seconds.pop_front().unwrap_or_default();
-        let mut keep = |sound: Option<Vec<u8>>| {
+        // The buffer itself goes: what is written of it is not copied before that.
+        let keep = |sound: Option<Vec<u8>>| {
             let mut sound = sound?;
-            let kept = &sound[..samples];
-            let kept = kept.iter().any(|b| *b != SILENCE).then(|| kept.to_vec());
-            if self.spare.len() < SPARE_MAX {
-                sound.fill(SILENCE);
-                self.spare.push(sound);
-            }
-            kept
+            sound.truncate(samples);
+            sound.iter().any(|b| *b != SILENCE).then_some(sound)
         };
         let (caller, agent) = (keep(second.caller), keep(second.agent));
         Audio {
@@ -310,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn buffers_are_used_again_and_come_back_silent() {
+    fn every_second_begins_silent() {
         let mut tape = Tape::default();
         for second in 0..100 {
             for frame in 0..50 {
@@ -320,7 +312,7 @@ mod tests {
             let out = seconds(&mut tape, second + 1);
             assert_eq!(out[0].caller, Some(vec![7; 8_000]));
             assert_eq!(out[0].agent.as_ref().unwrap()[1..], [SILENCE; 7_999]);
-            assert!(tape.spare.len() <= 2 && tape.seconds.is_empty());
+            assert!(tape.seconds.is_empty());
         }
     }
 
@@ -335,6 +327,6 @@ mod tests {
             [(0, 8_000), (8_000, 300)]
         );
         assert_eq!(out[1].agent, Some(vec![1; 300]));
-        assert!(tape.seconds.is_empty() && tape.spare.is_empty());
+        assert!(tape.seconds.is_empty());
     }
 }

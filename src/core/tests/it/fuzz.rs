@@ -155,7 +155,9 @@ impl Bytes<'_> {
         match self.byte() {
             0..=9 => Event::Answered,
             10..=37 => Event::SpeechStarted { at: self.at(now) },
-            38..=63 => Event::SpeechStopped { at: self.at(now) },
+            38..=43 => Event::SpeechPaused { at: self.at(now) },
+            44..=45 => Event::SpeechResumed,
+            46..=63 => Event::SpeechStopped { at: self.at(now) },
             64..=65 => Event::Judged {
                 until: self.at(now),
             },

@@ -91,6 +91,8 @@ fn difference(file: &Path, written: &str, played: &str) -> String {
 
 fn play(script: &str) -> Result<String, String> {
     let mut settings = settings();
+    // Whoever writes of one thing need not write of answers that are thought of ahead.
+    settings.turn.drafts_max = 0;
     for (name, value) in script
         .lines()
         .filter_map(|l| l.strip_prefix("= ")?.split_once(' '))
@@ -99,6 +101,7 @@ fn play(script: &str) -> Result<String, String> {
         match (name, value) {
             ("call_ms", _) => settings.limits.call_ms = ms()?,
             ("mind_ms", _) => settings.limits.mind_ms = ms()?,
+            ("drafts_max", _) => settings.turn.drafts_max = ms()?,
             ("filler_ms", _) => settings.limits.filler_ms = ms()?,
             ("mind_nudges", _) => settings.mind_nudges = ms()? > 0,
             ("consent", _) => settings.consent.mode = Some(mode(value)?),
@@ -223,6 +226,8 @@ fn event(line: &str) -> Option<Event> {
         "unmute" => Event::Muted { on: false },
         "speech" => Event::SpeechStarted { at: at(1)? },
         "judged" => Event::Judged { until: at(1)? },
+        "falters" => Event::SpeechPaused { at: at(1)? },
+        "resumes" => Event::SpeechResumed,
         "quiet" => Event::SpeechStopped { at: at(1)? },
         "partial" => Event::Partial {
             until: at(1)?,

@@ -282,7 +282,9 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                         None
                     }
                 });
-                if let Some(reply) = dropped.filter(|r| s.speaking != Some(*r) && !s.caller_talks) {
+                if let Some(reply) =
+                    dropped.filter(|r| s.speaking != Some(*r) && !s.caller_talks && !s.is_ended)
+                {
                     s.actions.push(Action::Resume { reply });
                 }
             })
@@ -317,7 +319,7 @@ fn the_observer_finds_what_is_broken_on_purpose() {
             })
         }),
         ("a filler is for an answer to come", {
-            let mut n = 0;
+            let (mut n, mut of_mind) = (0, Vec::new());
             Box::new(move |s| {
                 n += 1;
                 let fill = |reply| Action::Fill {
@@ -329,6 +331,12 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                     Action::Say { reply, .. } => Some(*reply),
                     _ => None,
                 });
+                let thought = s.actions.iter().filter_map(|a| match a {
+                    Action::Think { reply, .. } => Some(*reply),
+                    _ => None,
+                });
+                of_mind.extend(thought);
+                let begun = begun.filter(|r| !of_mind.contains(r));
                 let notice = begun.filter(|r| r.0 > 0 && s.drafting.is_none() && n > 2_000);
                 s.actions.extend(notice.map(fill));
             })

@@ -198,9 +198,10 @@ proptest! {
             sealed_bytes: (garbage.len() + TAG_BYTES) as u32,
         };
         let mut content = garbage;
-        TestSeal([1; 32]).seal(0, &aad(&record.head(), hash), &mut content);
+        let tag = TestSeal([1; 32]).seal(0, &aad(&record.head(), hash), &mut content);
         bytes.extend_from_slice(&record.head());
         bytes.extend_from_slice(&content);
+        bytes.extend_from_slice(&tag);
         let (entries, stop) = read(&bytes, &KEY).unwrap();
         prop_assert!(entries.len() == 1 || stop.unwrap().why == Why::Content);
     }

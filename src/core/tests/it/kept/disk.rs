@@ -16,10 +16,9 @@ impl Mask {
 }
 
 impl Seal for Mask {
-    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut Vec<u8>) {
+    fn seal(&mut self, seq: u64, aad: &[u8], content: &mut [u8]) -> [u8; 16] {
         content.iter_mut().for_each(|byte| *byte ^= 0xA5);
-        let tag = Self::tag(seq, aad, content);
-        content.extend_from_slice(&tag);
+        Self::tag(seq, aad, content)
     }
 }
 

@@ -102,7 +102,9 @@ impl Observer {
                 self.onset = Some(*at);
                 self.sound = now;
             }
-            Event::SpeechStopped { .. } => self.sound = now,
+            Event::SpeechPaused { .. } | Event::SpeechResumed | Event::SpeechStopped { .. } => {
+                self.sound = now;
+            }
             Event::Key { key } => {
                 self.sound = now;
                 self.keys.push(*key);

@@ -11,6 +11,8 @@ use super::world;
 
 /// Fillers for one answer, at most.
 const FILLERS_MAX: u32 = 8;
+/// A guess is at one of so many sentences to come.
+const GUESSED_MAX: u32 = 4;
 /// A verdict that is owed is given up by then.
 const SOON_MS: u32 = 2_500;
 
@@ -48,6 +50,8 @@ pub(super) struct Observer {
     said_anything: bool,
     /// Sentences of the caller's that no heard reply answers yet.
     unanswered: BTreeSet<u32>,
+    /// All of them, answered or not.
+    sentences: BTreeSet<u32>,
     /// What each reply answers.
     asked: Vec<(ReplyId, Vec<u32>)>,
     /// Replies the mind is working on.
@@ -89,8 +93,13 @@ impl Observer {
                 return Err("a due timer is spent".into());
             }
         }
-        if let Cause::Event(Event::Final { text, .. }) = &step.cause {
-            self.hear(text, step);
+        for action in &step.actions {
+            if let Action::Note(Note::CallerSaid {
+                text, confidence, ..
+            }) = action
+            {
+                self.hear(text, *confidence);
+            }
         }
         if let Cause::Event(Event::Muted { on }) = &step.cause {
             self.muted = *on;
@@ -172,17 +181,16 @@ impl Observer {
         }
     }
 
-    fn hear(&mut self, text: &str, step: &Step) {
+    fn hear(&mut self, text: &str, confidence: f32) {
         let number = text
             .strip_prefix("I would like to know about item ")
             .and_then(|t| t.split(' ').next()?.parse().ok());
-        if let Some(number) = number
-            && step
-                .actions
-                .iter()
-                .any(|a| matches!(a, Action::Note(Note::CallerSaid { .. })))
-        {
-            self.unanswered.insert(number);
+        if let Some(number) = number {
+            self.sentences.insert(number);
+            // What a guess has to stand in for may be taken for a cough.
+            if confidence > 0.6 {
+                self.unanswered.insert(number);
+            }
         }
     }
 
@@ -235,6 +243,13 @@ impl Observer {
             | Action::Fill { reply, .. }
             | Action::SayRecorded { reply, .. } => {
                 let is_new = self.begun.insert(*reply);
+                let asked = self.asked.iter().find(|(of, _)| of == reply);
+                let mut guessed = asked.into_iter().flat_map(|(_, numbers)| numbers);
+                if let Some(number) = guessed.find(|n| !self.sentences.contains(n)) {
+                    return Err(format!(
+                        "a guess is not heard: {reply:?} answers {number}, which nobody said"
+                    ));
+                }
                 if is_new {
                     self.voice = Some(*reply);
                 }
@@ -317,13 +332,11 @@ impl Observer {
     }
 
     fn asked(&mut self, reply: ReplyId, ask: &Ask) {
-        let numbers = self
-            .unanswered
-            .iter()
-            .copied()
-            .filter(|n| world::asks(ask, *n))
-            .collect();
-        self.asked.push((reply, numbers));
+        // A guess asks about sentences that are not final yet.
+        let last = self.sentences.last().copied().unwrap_or(0);
+        let first = self.unanswered.first().copied().unwrap_or(last);
+        let numbers = (first..=last + GUESSED_MAX).filter(|n| world::asks(ask, *n));
+        self.asked.push((reply, numbers.collect()));
     }
 
     /// The last words of a call may be said over anybody.
@@ -352,6 +365,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::LineClosed { .. }
         | Event::EndAsked { .. }
         | Event::SpeechStarted { .. }
+        | Event::SpeechPaused { .. }
+        | Event::SpeechResumed
         | Event::SpeechStopped { .. }
         | Event::Judged { .. }
         | Event::Partial { .. }

@@ -217,6 +217,10 @@ impl World {
                     at: At::from_ms(at),
                 }
             }
+            Some(from) if self.chance(15) => Event::SpeechPaused {
+                at: At::from_ms(from.max(self.now.saturating_sub(100))),
+            },
+            Some(_) if self.chance(6) => Event::SpeechResumed,
             Some(from) => {
                 let at = from.max(self.now.saturating_sub(200));
                 self.talking = None;
@@ -231,10 +235,15 @@ impl World {
     fn recogniser(&mut self) -> Event {
         if let Some(from) = self.talking.filter(|_| self.now.is_multiple_of(3)) {
             let text = ["mm-hm", "I would", "I would like to know", ""][self.below(4) as usize];
-            return Event::Partial {
-                until: At::from_ms(from.max(self.now)),
-                text: text.into(),
-            };
+            return self.partial(from, text.into());
+        }
+        // All that was said, but not yet for good.
+        if let Some(from) = self.talking.or(self.owed.front().copied())
+            && self.call.speaking().is_none()
+            && self.chance(15)
+        {
+            let text = sentence(self.sentences + 1);
+            return self.partial(from, text);
         }
         let Some(until) = self.owed.pop_front().map(At::from_ms) else {
             if self.chance(90) {
@@ -292,13 +301,21 @@ impl World {
                 }
             }
             _ => {
-                self.sentences += 1;
+                // What comes of a guess need not be what was guessed.
+                self.sentences += 1 + u32::from(self.chance(20));
                 Event::Final {
                     until,
                     text: sentence(self.sentences),
                     confidence: 0.95,
                 }
             }
+        }
+    }
+
+    fn partial(&self, from: u64, text: String) -> Event {
+        Event::Partial {
+            until: At::from_ms(from.max(self.now)),
+            text,
         }
     }
 

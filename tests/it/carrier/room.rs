@@ -1,0 +1,67 @@
+//! Which calls need room among those that the embedded speech can hear.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use trunkline::agent::Agent;
+use trunkline::config::Config;
+use trunkline::providers::Providers;
+use trunkline::stack::Stacks;
+
+use crate::session::stand_in::{StandInEars, StandInVoice};
+
+const VOICE: &str = "[voice]\nvendor = \"deepgram_aura\"\napi_key = \"k\"\n";
+
+fn agent(recogniser: &Value, voice: &Value) -> Agent {
+    let spec = json!({
+        "name": "Robin", "business": "Oak", "prompt": "You are Robin.", "directions": ["inbound"],
+        "recogniser": recogniser, "voice": voice,
+    });
+    Agent::from_stored("agent_1", 1, spec.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn only_calls_that_hear_judge_and_speak_elsewhere_need_none() {
+    let hears = |rest: &str| format!("[recogniser]\napi_key = \"k\"\nvendor = {rest}\n");
+    let (own, cloud, flux) = (
+        hears("\"deepgram\""),
+        hears("\"deepgram\"\nturns = \"cloud\""),
+        hears("\"deepgram_flux\""),
+    );
+    let usual = json!({});
+    let clients = json!({ "provider": "prov_1" });
+    let asks = |turns: &str| json!({ "turns": turns });
+    let clients_cloud = json!({ "provider": "prov_1", "turns": "cloud" });
+    for (defaults, recogniser, voice, is_elsewhere) in [
+        ("", &usual, &usual, false),
+        (&*cloud, &usual, &usual, true),
+        (&*own, &usual, &usual, false),
+        (&*flux, &usual, &usual, true),
+        // The agent has its own way, whatever is usual.
+        (&*own, &asks("cloud"), &usual, true),
+        (&*cloud, &asks("own"), &usual, false),
+        (&*flux, &asks("own"), &usual, true),
+        (&*cloud, &clients, &usual, false),
+        (&*flux, &clients, &usual, false),
+        ("", &clients_cloud, &usual, true),
+        ("", &asks("cloud"), &usual, false),
+    ] {
+        for (speaks, voice, has_voice) in [
+            (VOICE, voice, true),
+            ("", &clients, true),
+            ("", &usual, false),
+        ] {
+            let config: Config = toml::from_str(&format!("{defaults}{speaks}")).unwrap();
+            let stages = config.stages().unwrap();
+            let ears = Arc::new(StandInEars::new(1));
+            let voice_here = Arc::new(StandInVoice::new());
+            let stacks = Stacks::new(Providers::default(), ears, voice_here, stages);
+            let agent = agent(recogniser, voice);
+            assert_eq!(
+                stacks.is_elsewhere(&agent),
+                is_elsewhere && has_voice,
+                "{defaults}{speaks}{recogniser}{voice}"
+            );
+        }
+    }
+}
