@@ -245,7 +245,7 @@ async fn an_answer_that_breaks_off_is_owned_up_to() {
         let model = Model::open([broken, Answer::Goodbye(GOODBYE)]).await;
         let house = house(&model).await;
         let (mut notes, mut watched) = (house.notes(), house.notes());
-        let mut call = house.call("chatter").await;
+        let mut call = house.call("patient").await;
         call.wait_until_agent_quiet(700).await.unwrap();
         call.speak(speech("When do you have time?")).await.unwrap();
         let failed = |note: &Note| matches!(note, Note::StageFailed { .. }).then_some(());

@@ -33,6 +33,16 @@ fn taken_over(notes: &[Note]) -> Vec<(Stage, &'static str)> {
     all
 }
 
+/// What was heard but for the sentences that bridge a silence.
+fn without_fillers(heard: &str) -> String {
+    let spaced = format!("{heard} ");
+    let fillers = ["One moment, please. ", "Just a second. "];
+    let left = fillers
+        .iter()
+        .fold(spaced, |left, filler| left.replace(filler, ""));
+    left.trim_end().to_owned()
+}
+
 fn failures(notes: &[Note]) -> usize {
     let failed = |note: &&Note| matches!(note, Note::StageFailed { .. });
     notes.iter().filter(failed).count()
@@ -297,7 +307,8 @@ async fn a_mind_that_fails_before_its_first_clause_gives_way_within_the_reply() 
         let second = Model::open([Answer::Words(vec![open], 0), Answer::Goodbye(GOODBYE)]).await;
         let house = house(minds(&first, &[&second])).await;
         let held = chat(&house, &["When are you open?", "Thank you, bye."]).await;
-        assert_eq!(held.heard, format!("{open} {GOODBYE}"), "{name}");
+        let heard = without_fillers(&held.heard);
+        assert_eq!(heard, format!("{open} {GOODBYE}"), "{name}");
         let model = (Stage::Mind, "openai_compatible");
         assert_eq!(taken_over(&held.notes), [model], "{name}");
         assert_eq!(failures(&held.notes), 0, "{name}");
@@ -324,7 +335,7 @@ async fn no_second_mind_goes_on_with_what_another_began_to_say() {
         let second = Model::open([Answer::Goodbye("Nobody asks me.")]).await;
         let house = house(minds(&first, &[&second])).await;
         let mut watched = house.notes();
-        let mut call = house.call("chatter").await;
+        let mut call = house.call("patient").await;
         call.wait_until_agent_quiet(700).await.unwrap();
         call.speak(speech("When do you have time?")).await.unwrap();
         let failed = |note: &Note| matches!(note, Note::StageFailed { .. }).then_some(());
@@ -333,7 +344,7 @@ async fn no_second_mind_goes_on_with_what_another_began_to_say() {
         call.wait_until_agent_quiet(700).await.unwrap();
         call.speak(speech("Thank you, bye.")).await.unwrap();
         call.wait_until_over().await;
-        let heard = heard(&call.finish().await.unwrap());
+        let heard = without_fillers(&heard(&call.finish().await.unwrap()));
         let end = format!("We have time on Tuesday. And on Wed {LOST} {GOODBYE}");
         assert!(heard.ends_with(&end), "{name}: {heard}");
         assert_eq!(second.requests().len(), 0, "{name}");

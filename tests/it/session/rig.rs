@@ -58,7 +58,7 @@ name = "Robin"
 business = "Oak"
 flow = "reader.flow.toml"
 "#;
-/// An agent with a language model.
+/// An agent with a language model; as `patient`, it asks the model nothing before the caller's turn is over.
 const CHATTER: &str = r#"
 name = "Robin"
 business = "Oak"
@@ -180,6 +180,7 @@ impl House {
             ("talker.flow.toml", TALKER_FLOW),
             ("reader.toml", READER),
             ("chatter.toml", CHATTER),
+            ("patient.toml", &format!("{CHATTER}[turn]\ndrafts_max = 0\n")),
         ] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
