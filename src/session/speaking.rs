@@ -7,7 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
-mod fillers;
+mod filling;
 mod pace;
 mod takeover;
 mod voicing;
@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
+use self::filling::FILLER_PATIENCE;
 use self::pace::Pace;
 use self::voicing::{Blame, Voicing};
 use crate::line::Line;
@@ -84,10 +85,9 @@ pub(super) struct Speaking {
     prepared: VecDeque<Prepared>,
     /// What was just dropped: it need not be asked for again if it is said again at once.
     dropped: Vec<Prepared>,
-    /// Sentences that are of use only if they are at hand; whoever takes over makes them anew.
-    fillers: Vec<Arc<str>>,
-    /// Those that were not asked for yet.
+    /// Sentences that are of use only if they are at hand, and the last voice that was asked for them.
     ahead: Vec<Arc<str>>,
+    made_by: Option<usize>,
     /// The voice at work on them.
     making: Option<BoxFuture<'static, ()>>,
     /// Some of the reply is with the carrier, as far as the call knows.
@@ -128,8 +128,8 @@ impl Speaking {
             waiting: VecDeque::new(),
             prepared: VecDeque::new(),
             dropped: Vec::new(),
-            fillers: ahead.clone(),
             ahead,
+            made_by: None,
             making: None,
             is_sounding: false,
             pace: Pace::new(speed),
@@ -231,11 +231,15 @@ impl Speaking {
                 return;
             };
             if clause.voicing.is_none() {
-                let text = Arc::clone(&clause.text);
+                let (text, is_filler) = (Arc::clone(&clause.text), clause.is_filler);
                 let voicing = self.take_prepared(&text);
                 let mut voicing = voicing.unwrap_or_else(|| self.ask(&text, wanted_in));
                 // Those behind the first may have to wait until the voice is done with it.
-                voicing.wanted(wanted_in + if at == 0 { self.patience() } else { PATIENCE });
+                voicing.wanted(match is_filler {
+                    true => FILLER_PATIENCE,
+                    false if at == 0 => wanted_in + self.patience(),
+                    false => wanted_in + PATIENCE,
+                });
                 if let Some(Waiting::Clause(clause)) = self.waiting.get_mut(at) {
                     clause.voicing = Some(voicing);
                 }

@@ -122,6 +122,9 @@ impl ChatMind {
         });
         let mut messages = vec![ChatMessage::System(self.system.clone())];
         messages.extend(self.history.messages());
+        if let Ask::Answer { guessed, .. } = &ask {
+            goes_on(&mut messages, guessed);
+        }
         let told = self.told.iter();
         messages.extend(told.map(|text| ChatMessage::System(text.clone())));
         match ask {
@@ -129,7 +132,7 @@ impl ChatMind {
                 "(The call begins. Greet the caller.)".into(),
             )),
             Ask::Silence => messages.push(ChatMessage::User("(The caller says nothing.)".into())),
-            // What the caller said is in the conversation already.
+            // What the caller said is in the conversation already, but for what is not known for good.
             Ask::Answer { .. } => {}
         }
         let at = self.turn.at.load(Ordering::Relaxed);
@@ -202,6 +205,18 @@ impl Asking {
         let at = self.models.at();
         let is_news = self.turn.told.swap(at, Ordering::Relaxed) != at;
         is_news.then(|| self.models.current().vendor)
+    }
+}
+
+/// What the caller has said since the last note.
+fn goes_on(messages: &mut Vec<ChatMessage>, words: &str) {
+    match messages.last_mut() {
+        _ if words.is_empty() => {}
+        Some(ChatMessage::User(before)) => {
+            before.push(' ');
+            before.push_str(words);
+        }
+        Some(_) | None => messages.push(ChatMessage::User(words.to_owned())),
     }
 }
 

@@ -34,7 +34,7 @@ impl FlowMind {
         let (state, step) = match &ask {
             Ask::Open => self.flow.open(&self.vars),
             Ask::Silence => self.flow.step(&self.at, Heard::default(), &self.vars),
-            Ask::Answer { text, keys } => {
+            Ask::Answer { text, keys, .. } => {
                 self.flow.step(&self.at, Heard { text, keys }, &self.vars)
             }
         };
@@ -101,6 +101,7 @@ end = true
         Ask::Answer {
             text: text.into(),
             keys: String::new(),
+            guessed: String::new(),
         }
     }
 

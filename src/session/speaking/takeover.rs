@@ -43,8 +43,6 @@ impl Speaking {
         if self.voice_told != self.voices.at() {
             self.voice_told = self.voices.at();
             self.taken_over = Some(self.voices.current().vendor);
-            self.making = None;
-            self.ahead.clone_from(&self.fillers);
         }
     }
 
@@ -74,16 +72,11 @@ impl Speaking {
         }
         let next = self.voices.current().vendor;
         tracing::warn!(provider, next, "voice failed, another takes over");
-        for at in 0..self.waiting.len() {
-            let filler = match &self.waiting[at] {
-                Waiting::Clause(clause) if !clause.is_begun => {
-                    clause.is_filler.then(|| Arc::clone(&clause.text))
-                }
-                Waiting::Clause(_) | Waiting::End => continue,
-            };
-            let asked = filler.map(|text| self.ask_filler(&text));
-            if let Waiting::Clause(clause) = &mut self.waiting[at] {
-                clause.voicing = asked;
+        for waiting in &mut self.waiting {
+            if let Waiting::Clause(clause) = waiting
+                && !clause.is_begun
+            {
+                clause.voicing = None;
             }
         }
         let prepared: Vec<Arc<str>> = self.prepared.drain(..).map(|ahead| ahead.text).collect();
@@ -96,7 +89,7 @@ impl Speaking {
     /// Of the voice whose turn it is.
     fn voicings(&self) -> impl Iterator<Item = &Voicing> {
         let asked = self.waiting.iter().filter_map(|waiting| match waiting {
-            // A filler that is not at hand is nobody's failure.
+            // A filler that is not at hand says nothing about the voice.
             Waiting::Clause(Clause {
                 voicing,
                 is_lost,

@@ -24,28 +24,27 @@ struct Held {
 impl Held {
     /// What was written down as said only to bridge a silence.
     fn fillers(&self) -> Vec<&str> {
-        let filler = |note: &'_ Note| match note {
-            Note::AgentSaid {
+        let mut fillers = Vec::new();
+        for note in &self.notes {
+            if let Note::AgentSaid {
                 filler: true, text, ..
-            } => Some(text.clone()),
-            _ => None,
-        };
-        let texts: Vec<String> = self.notes.iter().filter_map(filler).collect();
-        let known = [FIRST, SECOND, "I will be right with you."];
-        texts
-            .iter()
-            .map(|text| *known.iter().find(|k| *k == text).unwrap_or(&"?"))
-            .collect()
+            } = note
+            {
+                fillers.push(text.as_str());
+            }
+        }
+        fillers
     }
 
     /// From the end of the caller's speech to the first word of the last answer, by the call's own account.
     fn answered_ms(&self) -> u64 {
-        let timing = self.notes.iter().rev().find_map(|note| match note {
-            Note::Answered { timing, .. } => Some(*timing),
-            _ => None,
-        });
-        let timing = timing.unwrap();
-        timing.first_audio.since(timing.speech_end)
+        let mut answered_ms = 0;
+        for note in &self.notes {
+            if let Note::Answered { timing, .. } = note {
+                answered_ms = timing.first_audio.since(timing.speech_end);
+            }
+        }
+        answered_ms
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Ask {
         text: String,
         /// All keys that no reply has answered yet.
         keys: String,
+        /// The end of `text` of which nothing was noted yet: words that the recogniser may still change. Should it, this
+        /// reply is cancelled.
+        guessed: String,
     },
 }
 

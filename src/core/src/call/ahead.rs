@@ -16,7 +16,7 @@ impl Call {
             // All verdicts are there, and nobody said that.
             self.cancel_draft(out);
         }
-        let Some(text) = self.finished_looking() else {
+        let Some((text, guessed)) = self.finished_looking() else {
             return;
         };
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
@@ -27,13 +27,15 @@ impl Call {
             ask: Ask::Answer {
                 text,
                 keys: String::new(),
+                guessed,
             },
         });
         self.drafting = Some(draft);
     }
 
-    /// All words of the turn so far, if the caller is silent after them and nothing says that they go on.
-    fn finished_looking(&self) -> Option<String> {
+    /// All words of the turn so far, if the caller is silent after them and nothing says that they go on; and those at their
+    /// end that are no verdict yet.
+    fn finished_looking(&self) -> Option<(String, String)> {
         let turn = &self.settings.turn;
         let is_free = self.open.guesses < turn.drafts_max
             && self.drafting.is_none()
@@ -47,18 +49,15 @@ impl Call {
         if !is_free {
             return None;
         }
-        let text = match self.caller.is_quiet() {
-            true => self.open.text.clone(),
-            false => {
-                // What was begun before consent was decided may be its answer, and that is nothing for a mind.
-                let is_after = self.decided.is_some_and(|at| self.caller.from > at);
-                joined(
-                    &self.open.text,
-                    self.caller.whole_partial().filter(|_| is_after)?,
-                )
-            }
+        // What was begun before consent was decided may be its answer, and that is nothing for a mind.
+        let is_after = self.decided.is_some_and(|at| self.caller.from > at);
+        let guessed = match self.caller.is_quiet() {
+            true => "",
+            false => self.caller.whole_partial().filter(|_| is_after)?,
         };
-        (!text.is_empty() && self.silence_after(&text) <= turn.unscored_ms).then_some(text)
+        let text = joined(&self.open.text, guessed);
+        let is_finished = !text.is_empty() && self.silence_after(&text) <= turn.unscored_ms;
+        is_finished.then(|| (text, guessed.to_owned()))
     }
 
     /// The turn is over: the guess becomes its answer if it was right, and otherwise the mind is asked now.
@@ -80,7 +79,13 @@ impl Call {
             return;
         }
         self.cancel_draft(out);
-        self.think(Ask::Answer { text, keys }, out);
+        let guessed = String::new();
+        let ask = Ask::Answer {
+            text,
+            keys,
+            guessed,
+        };
+        self.think(ask, out);
     }
 
     /// The draft is a guess, at the words that the turn has now.
@@ -107,9 +112,9 @@ impl Call {
 }
 
 fn joined(open: &str, partial: &str) -> String {
-    match open.is_empty() {
-        true => partial.to_owned(),
-        false => format!("{open} {partial}"),
+    match (open, partial) {
+        ("", words) | (words, "") => words.to_owned(),
+        (open, partial) => format!("{open} {partial}"),
     }
 }
 

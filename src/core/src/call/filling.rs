@@ -16,6 +16,8 @@ use crate::time::At;
 const FILLERS_MAX: u8 = 8;
 /// However long the silence was before, the mind, and then the voice, have this long until it is filled.
 const THINKING_MS_MIN: u32 = 900;
+/// But no silence is longer than it should be by more than this.
+const LATER_MS_MAX: u32 = 750;
 
 /// What was said to fill silences.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,8 @@ impl Call {
         let due = quiet.max(self.open.pressed).max(self.fillers.last);
         let asked = reply.begun.unwrap_or(reply.timing.decided);
         let thought = asked.plus(THINKING_MS_MIN);
-        Some(due.plus(filler_ms).max(thought))
+        let due = due.plus(filler_ms);
+        Some(thought.min(due.plus(LATER_MS_MAX)).max(due))
     }
 
     /// The reply that the caller waits for, and hears nothing of.
@@ -67,6 +70,8 @@ impl Call {
             (None, None) => return None,
         };
         let is_waited_for = reply.answers != (0, 0) || self.owes_opening || reply.committed;
+        // A guess answers nothing yet: the turn is not over.
+        let is_waited_for = is_waited_for && reply.guess.is_none();
         let is_stalled = reply.origin == Origin::Turn
             && reply.playback == Playback::On
             && reply.fate == Fate::GoOn

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::action::{Action, Ask, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
 use super::reply::{Fate, Mind, Origin, Playback, Reply};
-use super::{Call, Stage, Words};
+use super::{Call, Words};
 use crate::guard;
 
 /// Clauses of a draft that are voiced before it may be said.
@@ -435,44 +435,6 @@ impl Call {
                 out.push(Action::EndSay { reply: reply.id });
                 self.speaking = Some(reply);
             }
-        }
-    }
-
-    pub(super) fn voice_failed(&mut self, id: ReplyId, clause: u16, out: &mut Vec<Action>) {
-        let moment = self.settings.notices.moment.clone();
-        let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
-            return;
-        };
-        let Some(clause) = reply
-            .clauses
-            .get_mut(usize::from(clause))
-            .filter(|c| !c.over)
-        else {
-            return;
-        };
-        clause.lost = true;
-        if clause.filler {
-            // It is passed over.
-            clause.over = true;
-            return;
-        }
-        out.push(Action::Note(Note::StageFailed {
-            stage: Stage::Voice,
-            at: self.now,
-        }));
-        let (is_ending, is_filling) = (reply.is_ending(), reply.is_filling());
-        // What is to be dropped, or said again anyway, costs nothing more by failing too.
-        if reply.fate != Fate::GoOn && !is_ending {
-            return;
-        }
-        reply.fate = Fate::Insert;
-        self.strikes.voice = self.strikes.voice.saturating_add(1);
-        if is_ending || self.strikes.voice >= 2 {
-            return self.end_without_voice(out);
-        }
-        self.overlap = None;
-        if !is_filling && !self.notices.contains(&moment) {
-            self.notices.push(moment);
         }
     }
 }

@@ -299,13 +299,19 @@ fn show(action: &Action) -> String {
         } => format!("think {} silence", reply.0),
         Action::Think {
             reply,
-            ask: Ask::Answer { text, keys },
+            ask: Ask::Answer { text, guessed, .. },
+        } if !guessed.is_empty() => {
+            format!("think {} \"{text}\" guessed \"{guessed}\"", reply.0)
+        }
+        Action::Think {
+            reply,
+            ask: Ask::Answer { text, keys, .. },
         } if keys.is_empty() => {
             format!("think {} \"{text}\"", reply.0)
         }
         Action::Think {
             reply,
-            ask: Ask::Answer { text, keys },
+            ask: Ask::Answer { text, keys, .. },
         } => {
             format!("think {} \"{text}\" keys {keys}", reply.0)
         }

@@ -327,15 +327,18 @@ fn the_observer_finds_what_is_broken_on_purpose() {
                     clause: 0,
                     text: "One moment, please.".into(),
                 };
-                let begun = s.actions.iter().find_map(|a| match a {
-                    Action::Say { reply, .. } => Some(*reply),
-                    _ => None,
+                let begun = s.actions.iter().find_map(|a| {
+                    if let Action::Say { reply, .. } = a {
+                        Some(*reply)
+                    } else {
+                        None
+                    }
                 });
-                let thought = s.actions.iter().filter_map(|a| match a {
-                    Action::Think { reply, .. } => Some(*reply),
-                    _ => None,
-                });
-                of_mind.extend(thought);
+                for action in &s.actions {
+                    if let Action::Think { reply, .. } = action {
+                        of_mind.push(*reply);
+                    }
+                }
                 let begun = begun.filter(|r| !of_mind.contains(r));
                 let notice = begun.filter(|r| r.0 > 0 && s.drafting.is_none() && n > 2_000);
                 s.actions.extend(notice.map(fill));

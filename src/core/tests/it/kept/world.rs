@@ -533,7 +533,7 @@ impl World {
         let text = match ask {
             Ask::Open => "How can I help you?".to_owned(),
             Ask::Silence => "Are you there?".to_owned(),
-            Ask::Answer { text, keys } => format!("You told me: {text} {keys}"),
+            Ask::Answer { text, keys, .. } => format!("You told me: {text} {keys}"),
         };
         let at = self.now + 40 + self.below(400);
         if self.chance(10) {

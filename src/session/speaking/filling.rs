@@ -1,4 +1,4 @@
-//! Sentences that only bridge a silence: said if they are at hand, and made ahead so that they are.
+//! Sentences that bridge a silence: made ahead, said if they are at hand, and passed over otherwise.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,23 +6,17 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use trunkline_core::call::ReplyId;
 
-use super::voicing::Voicing;
 use super::{FIRST_WANTED_IN, Speaking, Waiting};
 
 /// A filler that is not at hand this soon is passed over.
-const FILLER_PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const FILLER_PATIENCE: Duration = Duration::from_millis(250);
 
 impl Speaking {
     /// Says a sentence that only bridges a silence, if it is at hand.
     pub(in crate::session) fn fill(&mut self, reply: ReplyId, clause: u16, text: Arc<str>) {
-        let voicing = self.ask_filler(&text);
-        self.put(reply, clause, text, Some(voicing), true);
-    }
-
-    pub(super) fn ask_filler(&mut self, text: &Arc<str>) -> Voicing {
-        let mut voicing = self.ask(text, FIRST_WANTED_IN);
+        let mut voicing = self.ask(&text, FIRST_WANTED_IN);
         voicing.wanted(FILLER_PATIENCE);
-        voicing
+        self.put(reply, clause, text, Some(voicing), true);
     }
 
     /// What stands behind a filler that failed does not wait for it.
@@ -39,12 +33,13 @@ impl Speaking {
     }
 
     /// Has those sentences made that nobody could wait for, where they are not at hand yet. Not before the first reply
-    /// was heard, which is waited for.
+    /// was heard, which is waited for. Each voice makes them once.
     pub(super) fn make_ahead(&mut self) {
-        let ahead = std::mem::take(&mut self.ahead);
-        if ahead.is_empty() {
+        let by = Some(self.voices.at());
+        if self.ahead.is_empty() || std::mem::replace(&mut self.made_by, by) == by {
             return;
         }
+        let ahead = self.ahead.clone();
         let (voice, speed) = (Arc::clone(&self.voices.current().stage), self.speed);
         let making = async move {
             for text in ahead {
