@@ -180,7 +180,10 @@ impl House {
             ("talker.flow.toml", TALKER_FLOW),
             ("reader.toml", READER),
             ("chatter.toml", CHATTER),
-            ("patient.toml", &format!("{CHATTER}[turn]\ndrafts_max = 0\n")),
+            (
+                "patient.toml",
+                &format!("{CHATTER}[turn]\ndrafts_max = 0\n"),
+            ),
         ] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
