@@ -51,6 +51,7 @@ pub use scope::{Scope, Scopes};
 
 use crate::app::App;
 use crate::desk::care;
+use crate::provider::Room;
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -208,7 +209,7 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if !matches!(store, Ok(Ok(()))) {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n");
     }
-    match app.ears.admit() {
+    match app.ears.admit(Room::Whole) {
         Ok(_) => (StatusCode::OK, "ready\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy\n"),
     }

@@ -201,9 +201,9 @@ impl App {
         if self.tasks.len() >= CALLS_MAX {
             return Err(Busy);
         }
-        match self.stacks.is_elsewhere(agent) {
-            true => Ok(Box::new(())),
-            false => self.ears.admit(),
+        match self.stacks.room_for(agent) {
+            None => Ok(Box::new(())),
+            Some(room) => self.ears.admit(room),
         }
     }
 

@@ -37,6 +37,15 @@ pub struct Words {
     pub confidence: f32,
 }
 
+/// What a call needs of the embedded speech, beside others that need the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Words, voice and turns.
+    Whole,
+    /// When somebody speaks and has finished; the words are made elsewhere.
+    Turns,
+}
+
 /// Which transcript is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hear {
@@ -49,7 +58,7 @@ pub enum Hear {
 /// The listening stages.
 pub trait Ears: Send + Sync {
     /// Room for one call, held until dropped.
-    fn admit(&self) -> Result<Box<dyn Send>, Busy>;
+    fn admit(&self, room: Room) -> Result<Box<dyn Send>, Busy>;
 
     /// Probability of voice in each window of 256 samples at 8 kHz.
     fn activity(

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::models::{ModelsDir, manifest};
+use crate::provider::Room;
 
 mod cache;
 mod engines;
@@ -166,12 +167,15 @@ pub struct SpeechStats {
 /// Room for one call. Dropped when the call ends.
 pub struct Admission {
     inner: Arc<Inner>,
+    room: Room,
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         let now = clock::now();
-        self.inner.heavy.release(now);
+        if self.room == Room::Whole {
+            self.inner.heavy.release(now);
+        }
         self.inner.light.release(now);
     }
 }
@@ -357,15 +361,18 @@ impl Speech {
     }
 
     /// Room for one call more, or [`SpeechError::Busy`] when the workers could not serve it in time.
-    pub fn admit(&self) -> Result<Admission, SpeechError> {
+    pub fn admit(&self, room: Room) -> Result<Admission, SpeechError> {
         let now = clock::now();
-        self.inner.heavy.admit(now)?;
-        if let Err(busy) = self.inner.light.admit(now) {
-            self.inner.heavy.release(now);
+        self.inner.light.admit(now)?;
+        if room == Room::Whole
+            && let Err(busy) = self.inner.heavy.admit(now)
+        {
+            self.inner.light.release(now);
             return Err(busy);
         }
         Ok(Admission {
             inner: Arc::clone(&self.inner),
+            room,
         })
     }
 

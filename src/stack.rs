@@ -14,7 +14,7 @@ use behind::Thinks;
 use crate::agent::{Agent, MindSpec, ModelSpec};
 use crate::desk::{self, Desk, Place};
 use crate::egress::Whose;
-use crate::provider::{Ears, Hearing, Recogniser, Turns, Voice};
+use crate::provider::{Ears, Hearing, Recogniser, Room, Turns, Voice};
 use crate::providers::{self, Account, Does, Hears, Kind, Providers, Unusable, Vendor};
 use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
@@ -160,6 +160,17 @@ impl Stacks {
     /// The operator's defaults.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
+    }
+
+    /// What a call of this agent needs of the embedded speech; `None` for nothing.
+    pub fn room_for(&self, agent: &Agent) -> Option<Room> {
+        let hears_elsewhere =
+            agent.recogniser.provider.is_some() || self.defaults.recogniser.is_some();
+        match (self.is_elsewhere(agent), hears_elsewhere) {
+            (true, _) => None,
+            (false, true) if self.speaks_elsewhere(agent) => Some(Room::Turns),
+            (false, _) => Some(Room::Whole),
+        }
     }
 
     /// Whether a call of this agent surely asks nothing of the embedded speech: it hears, judges turns and speaks elsewhere.

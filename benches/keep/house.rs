@@ -17,7 +17,7 @@ use trunkline::app::{App, Parts};
 use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Side};
 use trunkline::journal::{CallJournal, JournalSettings};
-use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
+use trunkline::provider::{Busy, Ears, Hear, Room, StageError, Voice, Words};
 use trunkline::providers::Providers;
 use trunkline::speech::VadState;
 use trunkline::stack::Defaults;
@@ -257,7 +257,7 @@ where
 }
 
 impl Ears for Nobody {
-    fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+    fn admit(&self, _: Room) -> Result<Box<dyn Send>, Busy> {
         Err(Busy)
     }
 

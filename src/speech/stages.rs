@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{Hear, Speech, SpeechError, VadState, VoiceSettings};
-use crate::provider::{self, Busy, Ears, StageError, Voice, Words};
+use crate::provider::{self, Busy, Ears, Room, StageError, Voice, Words};
 
 /// A sentence that is made ahead of every call may wait for all that is more urgent.
 const AHEAD: Duration = Duration::from_secs(30);
@@ -24,8 +24,8 @@ impl From<SpeechError> for StageError {
 }
 
 impl Ears for Speech {
-    fn admit(&self) -> Result<Box<dyn Send>, Busy> {
-        match Speech::admit(self) {
+    fn admit(&self, room: Room) -> Result<Box<dyn Send>, Busy> {
+        match Speech::admit(self, room) {
             Ok(admission) => Ok(Box::new(admission)),
             Err(_) => Err(Busy),
         }

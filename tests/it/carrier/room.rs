@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trunkline::agent::Agent;
 use trunkline::config::Config;
+use trunkline::provider::Room;
 use trunkline::providers::Providers;
 use trunkline::stack::Stacks;
 
@@ -57,9 +58,16 @@ fn only_calls_that_hear_judge_and_speak_elsewhere_need_none() {
             let voice_here = Arc::new(StandInVoice::new());
             let stacks = Stacks::new(Providers::default(), ears, voice_here, stages);
             let agent = agent(recogniser, voice);
+            // Words that are made elsewhere take none of the embedded recogniser's room.
+            let hears = !defaults.is_empty() || recogniser.get("provider").is_some();
+            let room = match (is_elsewhere && has_voice, hears && has_voice) {
+                (true, _) => None,
+                (false, true) => Some(Room::Turns),
+                (false, false) => Some(Room::Whole),
+            };
             assert_eq!(
-                stacks.is_elsewhere(&agent),
-                is_elsewhere && has_voice,
+                (stacks.is_elsewhere(&agent), stacks.room_for(&agent)),
+                (is_elsewhere && has_voice, room),
                 "{defaults}{speaks}{recogniser}{voice}"
             );
         }

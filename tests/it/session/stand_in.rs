@@ -115,7 +115,7 @@ impl Drop for Room {
 }
 
 impl Ears for StandInEars {
-    fn admit(&self) -> Result<Box<dyn Send>, Busy> {
+    fn admit(&self, _: trunkline::provider::Room) -> Result<Box<dyn Send>, Busy> {
         let taken = self
             .rooms
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
