@@ -1,5 +1,5 @@
 //! What a call is held with: who hears, who thinks and who speaks. The agent's choice comes first, by a provider of its
-//! client's; then the operator's default; then what is built in. Others may stand behind each: see [`behind`].
+//! client's; then the operator's default; then what is built in. Others may stand behind each: see `stack/behind.rs`.
 
 mod behind;
 
