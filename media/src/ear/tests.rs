@@ -80,13 +80,16 @@ fn speech_is_found_within_a_window_at_any_message_size() {
         line.send(&audio, size);
         let [
             Fact::SpeechStarted { at: a },
+            Fact::SpeechPaused { at: b_paused },
             Fact::SpeechStopped { at: b },
             Fact::SpeechStarted { at: c },
+            Fact::SpeechPaused { at: d_paused },
             Fact::SpeechStopped { at: d },
         ] = line.facts[..]
         else {
             panic!("size {size}: {:?}", line.facts)
         };
+        assert_eq!((b_paused, d_paused), (b, d), "size {size}");
         for (found, truth) in [(a, 8_000), (b, 12_000), (c, 20_000), (d, 22_400)] {
             assert!(
                 found.abs_diff(truth) <= WINDOW as u64,
@@ -170,6 +173,7 @@ fn a_model_that_fails_does_not_make_the_call_deaf() {
     }
     let [
         Fact::SpeechStarted { at: start },
+        Fact::SpeechPaused { .. },
         Fact::SpeechStopped { at: stop },
     ] = facts[..]
     else {
@@ -202,7 +206,11 @@ fn a_model_that_never_answers_is_overtaken_and_its_late_answer_ignored() {
     assert!(
         matches!(
             facts[..],
-            [Fact::SpeechStarted { .. }, Fact::SpeechStopped { .. }]
+            [
+                Fact::SpeechStarted { .. },
+                Fact::SpeechPaused { .. },
+                Fact::SpeechStopped { .. }
+            ]
         ),
         "{facts:?}"
     );
@@ -294,7 +302,11 @@ fn every_encoding_is_heard() {
         assert!(
             matches!(
                 facts[..],
-                [Fact::SpeechStarted { .. }, Fact::SpeechStopped { .. }]
+                [
+                    Fact::SpeechStarted { .. },
+                    Fact::SpeechPaused { .. },
+                    Fact::SpeechStopped { .. }
+                ]
             ),
             "{encoding:?}"
         );
