@@ -31,6 +31,7 @@ pub mod flow;
 pub mod geo;
 pub mod guard;
 pub mod journal;
+mod pack;
 pub mod phone;
 pub mod policy;
 pub mod record;
