@@ -169,11 +169,12 @@ fn a_number_told_in_groups_is_waited_for_in_its_rhythm() {
             s.complete_ms,
         ),
     ] {
+        let whole = text.replace('|', "");
         let said = Said {
             paused_at: text.find('|').unwrap(),
             pause_ms,
             expects,
-            ..said(&text.replace('|', ""), score)
+            ..said(&whole, score)
         };
         check(said, expected_ms);
     }
