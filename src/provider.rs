@@ -95,9 +95,8 @@ pub trait Listener: Send {
     /// while, and sent again after a reconnection if it has no final words yet.
     fn push(&mut self, mulaw: &[u8]);
 
-    /// Whether somebody waits for what is heard from now on: then audio is sent as it comes, otherwise several frames at a
-    /// time.
-    fn hasten(&mut self, on: bool);
+    /// How soon audio is wanted from now on.
+    fn hasten(&mut self, haste: Haste);
 
     /// Nothing was said before this sample that has no final words yet: it need not be sent again.
     fn settle(&mut self, sample: u64);
@@ -112,6 +111,18 @@ pub trait Listener: Send {
     fn taken_over(&mut self) -> Option<&'static str> {
         None
     }
+}
+
+/// How soon a recogniser is to have the caller's audio. A message costs much the same however short it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Haste {
+    /// Nobody speaks: two tenths of a second at a time.
+    #[default]
+    None,
+    /// Somebody speaks: a tenth of a second at a time.
+    Soon,
+    /// Somebody's turn depends on it: as it comes.
+    Now,
 }
 
 /// A recogniser that is given one utterance at a time.

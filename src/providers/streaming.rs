@@ -29,7 +29,7 @@ use super::attempts::{Attempts, Lost};
 use super::circuit::Circuit;
 use super::hop::{Hop, trouble_of};
 use crate::egress::EgressError;
-use crate::provider::{Listener, Recogniser, Transcriber};
+use crate::provider::{Haste, Listener, Recogniser, Transcriber};
 
 /// How long one attempt to connect may take …
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
@@ -113,8 +113,8 @@ impl Listener for Line {
         self.shared.push(mulaw);
     }
 
-    fn hasten(&mut self, on: bool) {
-        self.shared.hasten(on);
+    fn hasten(&mut self, haste: Haste) {
+        self.shared.hasten(haste);
     }
 
     fn settle(&mut self, sample: u64) {

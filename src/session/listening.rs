@@ -17,7 +17,7 @@ use trunkline_media::line_clock::LineClock;
 use self::order::InOrder;
 use self::stream::Stream;
 use super::{Done, Jobs};
-use crate::provider::{Ears, Hear, Hearing, StageError, Transcriber, Turns, Words};
+use crate::provider::{Ears, Haste, Hear, Hearing, StageError, Transcriber, Turns, Words};
 use crate::speech::VadState;
 
 /// How much of the caller is kept where somebody else makes the words: what the turn model looks at …
@@ -194,10 +194,15 @@ impl Listening {
     /// Lets the recogniser know whether words are waited for: the caller may be at the end of what they say, or mean to
     /// interrupt.
     fn attend(&mut self, now: At, over_agent: bool) {
-        let is_doubtful = self.ear.speaking() && (over_agent || self.ear.is_quiet());
+        let is_speaking = self.ear.speaking();
+        let haste = match is_speaking && (over_agent || self.ear.is_quiet()) {
+            true => Haste::Now,
+            false if is_speaking => Haste::Soon,
+            false => Haste::None,
+        };
         let position = self.ear.position();
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            stream.attend(is_doubtful, position, now);
+            stream.attend(haste, position, now);
         }
     }
 
