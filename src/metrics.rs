@@ -10,11 +10,12 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use trunkline_core::call::{EndReason, Stage, Timing};
+use trunkline_core::call::{EndReason, Hop, Staff, Stage, Timing};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -27,6 +28,15 @@ use crate::speech::Speech;
 const BUCKETS: [f64; 14] = [
     0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0, 10.0,
 ];
+/// The same for the hops of turns, finer where answers are judged.
+const TURN_BUCKETS: [f64; 18] = [
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.65, 0.85, 1.2, 2.0, 3.0,
+    5.0,
+];
+/// The vendor of what no vendor does alone.
+const EVERYBODY: &str = "all";
+/// A dashboard of what is told here, for Grafana.
+pub const DASHBOARD: &str = include_str!("metrics/grafana.json");
 /// How often samples are taken out of the histograms' buffers.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -36,6 +46,10 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// Somebody counts already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Full("trunkline_turn_latency_seconds".into()),
+            &TURN_BUCKETS,
+        )?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?
         .install_recorder()?;
     describe();
@@ -147,8 +161,8 @@ pub fn call_ended(why: EndReason, mouth: &MouthCounters) {
 pub fn answered(timing: &Timing) {
     let hops = [
         ("turn", timing.speech_end, timing.decided),
-        ("model", timing.decided, timing.first_token),
-        ("voice", timing.first_token, timing.first_audio),
+        ("model", timing.decided, timing.token_wanted()),
+        ("voice", timing.token_wanted(), timing.first_audio),
         ("all", timing.speech_end, timing.first_audio),
     ];
     for (hop, from, to) in hops {
@@ -158,6 +172,30 @@ pub fn answered(timing: &Timing) {
 
 fn seconds(from: At, to: At) -> f64 {
     to.since(from) as f64 / 1_000.0
+}
+
+/// All is known of how a turn was answered.
+pub fn timed(timing: &Timing, by: Option<&Staff>) {
+    let Some(staff) = by else {
+        return;
+    };
+    for hop in Hop::ALL {
+        if let Some((from, to)) = timing.hop(hop) {
+            turn_latency(hop, staff).record(seconds(from, to));
+        }
+    }
+}
+
+/// The histogram of a hop, by who did it; what no vendor does alone is everybody's.
+fn turn_latency(hop: Hop, staff: &Staff) -> Histogram {
+    let vendor = match hop {
+        Hop::Recogniser => staff.recogniser.vendor,
+        Hop::Model | Hop::Clause => staff.model.vendor,
+        Hop::Voice => staff.voice.vendor,
+        Hop::EndOfTurn | Hop::Floor | Hop::Playout | Hop::Answer => EVERYBODY,
+    };
+    let profile = staff.profile.name();
+    histogram!("trunkline_turn_latency_seconds", "hop" => hop.name(), "vendor" => vendor, "profile" => profile)
 }
 
 /// A caller interrupted a reply.

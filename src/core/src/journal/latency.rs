@@ -88,6 +88,24 @@ impl Latency {
         }
     }
 
+    /// The same without names of models.
+    #[must_use]
+    pub fn without_models(&self) -> Self {
+        let unnamed = |served: &Option<ServedBy>| {
+            let served = served.clone()?;
+            Some(ServedBy {
+                model: None,
+                ..served
+            })
+        };
+        Self {
+            recogniser: unnamed(&self.recogniser),
+            model: unnamed(&self.model),
+            voice: unnamed(&self.voice),
+            ..self.clone()
+        }
+    }
+
     /// The moments as a call knows them, to measure hops by.
     pub fn timing(&self) -> Timing {
         Timing {
@@ -183,5 +201,10 @@ mod tests {
         assert_eq!(json["voice"], voice);
         let again: Latency = serde_json::from_value(json).unwrap();
         assert_eq!(again, latency);
+        let unnamed = serde_json::to_string(&latency.without_models()).unwrap();
+        assert!(
+            unnamed.contains("deepgram") && !unnamed.contains("nova"),
+            "{unnamed}"
+        );
     }
 }
