@@ -358,9 +358,9 @@ async fn tell_metrics(
         anyhow!("metrics cannot be read at {address}: {error}; choose another metrics.listen")
     })?;
     let handle = metrics::install().context("metrics")?;
-    let (app, speech) = (Arc::clone(app), speech.clone());
+    let (app, waiting) = (Arc::clone(app), metrics::waiting(speech.clone()));
     Ok(Some(tokio::spawn(async move {
-        if let Err(error) = metrics::serve(listener, handle, app, speech).await {
+        if let Err(error) = metrics::serve(listener, handle, app, waiting).await {
             tracing::error!(%error, "metrics are read no more");
         }
     })))
