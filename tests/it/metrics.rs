@@ -87,7 +87,8 @@ async fn a_scrape_after_a_call_has_every_name_and_no_word_number_or_id() {
         ..Plot::default()
     })
     .await;
-    let mut claims = claims("chatter");
+    // It asks its model nothing before a turn is over, so the model is asked as often as it has answers.
+    let mut claims = claims("patient");
     claims.from = PhoneNumber::parse("+15005550006").ok();
     let mut call = house.call_as(&claims, 1).await.unwrap();
     for said in ["Have you got strawberries?", "No thank you."] {
@@ -144,7 +145,7 @@ async fn a_scrape_after_a_call_has_every_name_and_no_word_number_or_id() {
         "call_",
         "cli_",
         "stand-in",
-        "chatter",
+        "patient",
     ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

@@ -149,7 +149,8 @@ async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
     .await;
     house.app.traces.get_or_init(|| traces.clone());
     let mut notes = house.notes();
-    let mut claims = claims("chatter");
+    // It asks its model nothing before a turn is over, so the model is asked as often as it has answers.
+    let mut claims = claims("patient");
     claims.from = PhoneNumber::parse("+15005550006").ok();
     claims.to = PhoneNumber::parse("+15005550009").ok();
     let mut call = house.call_as(&claims, 1).await.unwrap();
@@ -256,7 +257,7 @@ async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
         "500555",
         "Robin",
         "Oak",
-        "chatter",
+        "patient",
         "a-key-of-the-model",
         "the-key-of-the-collector",
         "127.0.0.1",
