@@ -214,12 +214,10 @@ async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
             ("playout", timing.first_audio, heard),
         ];
         assert_eq!(times, want.map(|(name, from, to)| (name, at(from), at(to))));
-        // The stand-ins take their time: no hop is nothing, and none is out of order.
-        assert!(timing.speech_end < timing.decided && timing.asked < timing.first_token.unwrap());
-        assert!(
-            timing.first_token <= timing.first_clause
-                && timing.first_voice.unwrap() <= timing.first_audio
-        );
+        // The model is at hand, so its token may come in the millisecond it was asked in; nothing is out of order.
+        assert!(timing.speech_end < timing.decided && timing.asked <= timing.first_token.unwrap());
+        assert!(timing.first_token <= timing.first_clause);
+        assert!(timing.first_voice.unwrap() <= timing.first_audio);
         assert!(timing.first_audio <= heard);
     }
     let mut ids: Vec<&str> = spans.iter().map(|span| span.text("spanId")).collect();
@@ -328,7 +326,7 @@ async fn a_collector_that_does_not_answer_holds_up_nobody_and_what_is_lost_is_co
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_collector_that_is_busy_is_asked_once_more_and_one_that_refuses_is_not() {
     let recorder = metrics::recorder().unwrap();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
@@ -343,12 +341,12 @@ async fn a_collector_that_is_busy_is_asked_once_more_and_one_that_refuses_is_not
     let traces = collector.start();
     // Busy twice: dropped.
     tell(&traces, 1);
-    unhurried(traces.flush(Duration::from_secs(60))).await;
+    traces.flush(Duration::from_secs(60)).await;
     assert_eq!((collector.requests(), outcome(&handle, "refused")), (2, 3));
     // Busy once.
     collector.seen.answers.lock().unwrap().push_back(busy);
     tell(&traces, 1);
-    unhurried(traces.flush(Duration::from_secs(60))).await;
+    traces.flush(Duration::from_secs(60)).await;
     assert_eq!((collector.requests(), outcome(&handle, "sent")), (4, 3));
     // Refused for good, and taken in part.
     collector
@@ -358,10 +356,10 @@ async fn a_collector_that_is_busy_is_asked_once_more_and_one_that_refuses_is_not
         .unwrap()
         .extend([wrong, partial]);
     tell(&traces, 1);
-    unhurried(traces.flush(Duration::from_secs(60))).await;
+    traces.flush(Duration::from_secs(60)).await;
     assert_eq!((collector.requests(), outcome(&handle, "refused")), (5, 6));
     tell(&traces, 1);
-    unhurried(traces.flush(Duration::from_secs(60))).await;
+    traces.flush(Duration::from_secs(60)).await;
     assert_eq!(
         (outcome(&handle, "sent"), outcome(&handle, "rejected")),
         (4, 2)

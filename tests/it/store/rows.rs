@@ -108,7 +108,7 @@ async fn a_journal_becomes_rows_and_again_the_same_rows(bench: Bench) {
         ..as_turn(turn(from_ms, "Ada, then."))
     });
     let other = new_id("call");
-    put_all(&rows, ours, &other, &[began(), answered]);
+    put_all(&rows, ours, &other, &[began(), answered, ended(3_000)]);
     rows.flush().await.unwrap();
     let told = bench.store.turns().latencies(ours, &other).await.unwrap();
     let seq = told[0].seq;
