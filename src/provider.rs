@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::stt::SttEvent;
 
+use crate::agent::EMBEDDED;
 use crate::speech::VadState;
 
 /// A stage could not do what it was asked. The text names the stage and the cause, never what was said.
@@ -107,6 +109,11 @@ pub trait Listener: Send {
     /// The next event, its times in milliseconds of the audio pushed since the first. After `None` nothing comes any more.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
 
+    /// Who listens just now.
+    fn provider(&self) -> Provider {
+        Provider::of(EMBEDDED)
+    }
+
     /// The vendor of the recogniser that has taken over since this was asked last, if one has. An event comes with it.
     fn taken_over(&mut self) -> Option<&'static str> {
         None
@@ -129,6 +136,11 @@ pub enum Haste {
 pub trait Transcriber: Send + Sync {
     /// The words in 8 kHz audio.
     fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>>;
+
+    /// Who that is.
+    fn provider(&self) -> Provider {
+        Provider::of(EMBEDDED)
+    }
 }
 
 /// Who makes words of what the caller says, and who says when they have finished.

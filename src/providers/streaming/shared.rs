@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::stt::SttEvent;
 
 use crate::provider::Haste;
@@ -46,6 +47,8 @@ struct State {
     has_ended: bool,
     /// Who has taken over, until the call was told.
     taken_over: Option<&'static str>,
+    /// Who listens.
+    provider: Option<Provider>,
     waker: Option<Waker>,
 }
 
@@ -76,6 +79,7 @@ impl Shared {
                 events: VecDeque::new(),
                 has_ended: false,
                 taken_over: None,
+                provider: None,
                 waker: None,
             }),
             wake: Notify::new(),
@@ -158,9 +162,21 @@ impl Shared {
         begins_at
     }
 
+    /// Who listens from the start.
+    pub(super) fn begins_with(&self, provider: Provider) {
+        self.state().provider = Some(provider);
+    }
+
     /// Somebody else listens from here on.
-    pub(super) fn take_over(&self, provider: &'static str) {
-        self.state().taken_over = Some(provider);
+    pub(super) fn take_over(&self, provider: Provider) {
+        let mut state = self.state();
+        state.taken_over = Some(provider.vendor);
+        state.provider = Some(provider);
+    }
+
+    /// Who listens.
+    pub(super) fn provider(&self) -> Option<Provider> {
+        self.state().provider.clone()
     }
 
     /// Who has taken over since this was asked last.

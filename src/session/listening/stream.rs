@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use trunkline_core::call::{Event, TURN_OVER};
+use trunkline_core::call::{Event, Provider, TURN_OVER};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 
@@ -121,6 +121,11 @@ impl Stream {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Who listens.
+    pub(super) fn provider(&self) -> Provider {
+        self.listener.provider()
     }
 
     /// The vendor that has taken over since this was asked last.
