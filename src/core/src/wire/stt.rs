@@ -4,12 +4,13 @@ pub mod assemblyai;
 mod bounds;
 pub mod deepgram;
 pub mod flux;
-mod lenient;
-mod query;
+pub(in crate::wire) mod lenient;
+pub(in crate::wire) mod query;
 mod turn;
 
 use super::link::{Handshake, Received, Sent, Trouble, TroubleKind};
 
+pub(in crate::wire) use bounds::code_of;
 pub use bounds::{FAULTS_MAX, MESSAGE_BYTES_MAX, TRANSCRIPT_BYTES_MAX, WORDS_MAX};
 
 /// Longest pause that a provider may ask for, in ms; a longer one is cut to it.
