@@ -33,13 +33,13 @@ use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
 use crate::metrics;
-use crate::provider::{Ears, Hearing, Voice};
+use crate::provider::{Ears, Hearing, OwnVoice, Voice};
 use crate::succession::Succession;
 use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
-use speaking::Speaking;
+use speaking::{Own, Speaking};
 use thinking::Thinking;
 
 /// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
@@ -55,6 +55,8 @@ pub struct Means {
     pub voices: Succession<Arc<dyn Voice>>,
     /// Voice's pace; 1 is its own.
     pub speed: f32,
+    /// A mind that speaks for itself; notices are the voice's all the same.
+    pub own_voice: Option<Arc<dyn OwnVoice>>,
     /// The call's settings.
     pub settings: Arc<Settings>,
     /// Who thinks.
@@ -128,6 +130,9 @@ impl Session {
             0 => Vec::new(),
             _ => means.settings.notices.fillers.clone(),
         };
+        let own = means
+            .own_voice
+            .map(|voice| Own::new(voice, Arc::clone(&means.settings)));
         Self {
             call_id,
             call: Call::new(means.settings, At::START),
@@ -135,7 +140,13 @@ impl Session {
             began: clock::timer_now(),
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voices, means.speed, fillers, means.keep.is_some()),
+            speaking: Speaking::new(
+                means.voices,
+                means.speed,
+                own,
+                fillers,
+                means.keep.is_some(),
+            ),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             draining: means.draining,

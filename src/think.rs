@@ -2,13 +2,15 @@
 
 mod chat;
 mod flow;
+mod realtime;
 
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
 
-pub(crate) use chat::open_ahead;
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
+pub(crate) use chat::{end_call, open_ahead};
 pub use flow::FlowMind;
+pub use realtime::RealtimeMind;
 
 /// A piece of a reply in the making.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,8 @@ pub enum Mind {
     Flow(FlowMind),
     /// A language model.
     Chat(ChatMind),
+    /// A model that hears and speaks.
+    Realtime(RealtimeMind),
 }
 
 impl Mind {
@@ -47,6 +51,7 @@ impl Mind {
         match self {
             Mind::Flow(mind) => mind.think(reply, ask),
             Mind::Chat(mind) => mind.think(ask),
+            Mind::Realtime(mind) => mind.think(reply, ask),
         }
     }
 
@@ -54,7 +59,7 @@ impl Mind {
     pub fn commit(&mut self, reply: ReplyId) {
         match self {
             Mind::Flow(mind) => mind.commit(reply),
-            Mind::Chat(_) => {}
+            Mind::Chat(_) | Mind::Realtime(_) => {}
         }
     }
 
@@ -63,6 +68,7 @@ impl Mind {
         match self {
             Mind::Flow(mind) => mind.forget(reply),
             Mind::Chat(_) => {}
+            Mind::Realtime(mind) => mind.forget(reply),
         }
     }
 
@@ -71,6 +77,7 @@ impl Mind {
         match self {
             Mind::Flow(_) => {}
             Mind::Chat(mind) => mind.told(text),
+            Mind::Realtime(mind) => mind.told(text),
         }
     }
 
@@ -80,6 +87,7 @@ impl Mind {
         match self {
             Mind::Flow(_) => {}
             Mind::Chat(mind) => mind.note(note, is_decided),
+            Mind::Realtime(mind) => mind.note(note, is_decided),
         }
     }
 }

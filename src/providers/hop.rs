@@ -22,6 +22,8 @@ pub enum Kind {
     Model,
     /// Speaks.
     Voice,
+    /// Hears, thinks and speaks.
+    Realtime,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Recogniser => "recogniser",
             Self::Model => "model",
             Self::Voice => "voice",
+            Self::Realtime => "realtime",
         }
     }
 }

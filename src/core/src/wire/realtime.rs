@@ -14,7 +14,7 @@ use super::openai::ToolSpec;
 use super::stt::query::Query;
 
 pub use event::{About, Outcome, RealtimeEvent};
-pub use request::{Answer, Turn};
+pub use request::{Answer, BEFORE_MS, Turn};
 
 /// Longest message that is read, in bytes: more than a minute of audio in one piece.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -150,7 +150,7 @@ impl Realtime {
                 self.faults = self.faults.saturating_add(1);
                 out.push(RealtimeEvent::Trouble {
                     trouble: Trouble::new(TroubleKind::Protocol, what),
-                    about: About::Session,
+                    about: About::Other,
                     is_over: self.faults > FAULTS_MAX,
                 });
             }

@@ -135,6 +135,10 @@ pub trait SttCodec: Send {
         refusal(TroubleKind::of_status(status), status, headers)
     }
 
+    /// Whatever else is to be sent now. Asked before audio is sent, whenever there is something to do; only a vendor that does
+    /// more than hear has anything.
+    fn pending(&mut self, _out: &mut Vec<Sent>, _events: &mut Vec<SttEvent>) {}
+
     /// The caller's audio: 8 kHz mu-law, any length.
     fn audio(&mut self, mulaw: &[u8], out: &mut Vec<Sent>);
 

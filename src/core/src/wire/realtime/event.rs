@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::request::{ANSWER, TRUNCATION};
+use super::request::{ANSWER, SESSION, TRUNCATION};
 use super::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::wire::link::{Trouble, TroubleKind};
 use crate::wire::stt::lenient::{Scalar, object};
@@ -141,8 +141,10 @@ pub enum About {
     Answer(u64),
     /// The truncation of the answer of this number.
     Truncation(u64),
-    /// Something else.
+    /// How it shall hear and speak: it will do neither.
     Session,
+    /// Something else.
+    Other,
 }
 
 impl std::fmt::Debug for RealtimeEvent {
@@ -402,12 +404,13 @@ fn refused(error: &Error<'_>) -> RealtimeEvent {
     let about = match (number(ANSWER), number(TRUNCATION)) {
         (Some(ask), _) => About::Answer(ask),
         (None, Some(ask)) => About::Truncation(ask),
-        (None, None) => About::Session,
+        (None, None) if error.event_id.text() == SESSION => About::Session,
+        (None, None) => About::Other,
     };
     let trouble = trouble(error);
     let is_final = matches!(trouble.kind, TroubleKind::Key | TroubleKind::Quota);
     RealtimeEvent::Trouble {
-        is_over: is_final || error.code.text() == "session_expired",
+        is_over: is_final || about == About::Session || error.code.text() == "session_expired",
         trouble,
         about,
     }

@@ -12,7 +12,7 @@ use crate::wire::stt::query::primary;
 /// How loud speech must be for the vendor to take it for speech, 0 to 1; its usual value.
 const THRESHOLD: f32 = 0.5;
 /// Audio before the onset that it writes down too, ms.
-const BEFORE_MS: u32 = 300;
+pub const BEFORE_MS: u32 = 300;
 
 /// One answer that is asked for.
 pub struct Answer<'a> {
@@ -133,6 +133,7 @@ struct BetaSession<'a> {
 #[derive(Serialize)]
 struct Update<S> {
     r#type: &'static str,
+    event_id: &'static str,
     session: S,
 }
 
@@ -162,11 +163,13 @@ pub(super) fn session(settings: &RealtimeSettings) -> String {
         create_response: false,
         interrupt_response: false,
     };
-    let (r#type, voice) = ("session.update", settings.voice.trim());
+    let (r#type, event_id) = ("session.update", SESSION);
+    let voice = settings.voice.trim();
     let (tools, tool_choice) = (tools(&settings.tools), "auto");
     match settings.dialect {
         Dialect::Present => json(&Update {
             r#type,
+            event_id,
             session: Session {
                 r#type: "realtime",
                 output_modalities: ["audio"],
@@ -187,6 +190,7 @@ pub(super) fn session(settings: &RealtimeSettings) -> String {
         }),
         Dialect::Beta => json(&Update {
             r#type,
+            event_id,
             session: BetaSession {
                 modalities: ["audio", "text"],
                 input_audio_format: "g711_ulaw",
@@ -299,6 +303,7 @@ pub(super) fn answer(dialect: Dialect, answer: &Answer<'_>) -> String {
 }
 
 /// What the ids of our events begin with, by what they ask for: errors repeat them.
+pub(super) const SESSION: &str = "session";
 pub(super) const ANSWER: &str = "answer_";
 pub(super) const TRUNCATION: &str = "truncate_";
 

@@ -113,8 +113,8 @@ fn other_courses_are_told() {
             failed,
             "Trouble(rate: conversation_already_has_active_response, Answer(12), is_over false)",
             "Trouble(request: invalid_value, Truncation(12), is_over false)",
-            "Trouble(request: invalid_request_error, Session, is_over false)",
-            "Trouble(server: session_expired, Session, is_over true)",
+            "Trouble(request: invalid_request_error, Other, is_over false)",
+            "Trouble(server: session_expired, Other, is_over true)",
         ]
     );
 }
@@ -220,6 +220,20 @@ fn errors_are_of_a_kind_and_only_some_end_it() {
         assert_eq!((trouble.kind, *over), (want, is_over), "{kind} {code}");
         assert!(!trouble.code.contains("number"));
     }
+    let json = r#"{"type":"error","error":{"type":"invalid_request_error","event_id":"session"}}"#;
+    let mut out = Vec::new();
+    sending().receive(Received::Text(json), &mut out);
+    let is_lost = |event: &RealtimeEvent| {
+        matches!(
+            event,
+            RealtimeEvent::Trouble {
+                about: About::Session,
+                is_over: true,
+                ..
+            }
+        )
+    };
+    assert!(is_lost(&out[0]), "it would hear and speak as it pleases");
     let codec = sending();
     for (code, kind) in [
         (1008, TroubleKind::Request),
