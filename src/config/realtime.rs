@@ -77,3 +77,45 @@ fn wrong(problem: &str) -> ConfigError {
         problem: problem.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_nobody_and_half_of_it_is_refused() {
+        let chosen = |text: &str| -> Result<Option<RealtimeChosen>, String> {
+            let config: RealtimeConfig = toml::from_str(text).unwrap();
+            assert!(!format!("{config:?}").contains("sekrit"));
+            config.chosen().map_err(|error| error.to_string())
+        };
+        assert!(chosen("").unwrap().is_none());
+        let whole = "vendor = \"openai\"\napi_key = \"sekrit\"\nmodel = \"m\"\ntranscriber = \"t\"";
+        let found = chosen(whole).unwrap().unwrap();
+        assert_eq!((&*found.chosen.model, &*found.transcriber), ("m", "t"));
+        for (text, name) in [
+            ("transcriber = \"t\"", "realtime.vendor"),
+            ("model = \"m\"", "realtime.vendor"),
+            ("vendor = \"deepgram\"", "openai_compatible, openai_beta"),
+            (
+                "vendor = \"openai\"\nmodel = \"m\"\ntranscriber = \"t\"",
+                "needs a key",
+            ),
+            (
+                "vendor = \"openai\"\napi_key = \"k\"\nmodel = \"m\"",
+                "realtime.transcriber",
+            ),
+            (
+                "vendor = \"openai\"\napi_key = \"k\"\ntranscriber = \"t\"",
+                "realtime.model",
+            ),
+            (
+                "vendor = \"openai_beta\"\nmodel = \"m\"\ntranscriber = \"t\"",
+                "base URL",
+            ),
+        ] {
+            let error = chosen(text).err().unwrap_or_else(|| panic!("{text}"));
+            assert!(error.contains(name), "{text:?} gave {error:?}");
+        }
+    }
+}

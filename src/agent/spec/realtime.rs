@@ -27,3 +27,39 @@ pub struct RealtimeSpec {
     #[schema(max_length = 200)]
     pub transcriber: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::agent::{AgentSpec, ProblemCode};
+
+    #[test]
+    fn what_is_half_chosen_is_told() {
+        let problems = |rest: &str| {
+            let text = format!("name = \"R\"\nbusiness = \"O\"\nopening = [\"An AI.\"]\n{rest}");
+            let spec: AgentSpec = toml::from_str(&text).unwrap();
+            let found = spec.check().err().unwrap_or_default();
+            let found = found.into_iter().map(|p| (p.pointer, p.code));
+            found.collect::<Vec<_>>()
+        };
+        let at = |pointer: &str, code| (pointer.to_owned(), code);
+        let prompt = "prompt = \"p\"\n[realtime]\n";
+        assert_eq!(problems(prompt), []);
+        assert_eq!(problems(&format!("{prompt}voice = \"v\"")), []);
+        assert_eq!(
+            problems(&format!("{prompt}provider = \"prov_1\"")),
+            [
+                at("/realtime/model", ProblemCode::Required),
+                at("/realtime/transcriber", ProblemCode::Required)
+            ]
+        );
+        let whole = "provider = \"prov_1\"\nmodel = \"m\"\ntranscriber = \"t\"";
+        assert_eq!(problems(&format!("{prompt}{whole}")), []);
+        let flow = "flow_text = '''\nstart = \"a\"\n[states.a]\nsay = \"Hi.\"\nend = true\n'''\n[realtime]\n";
+        assert_eq!(problems(flow), [at("/realtime", ProblemCode::Conflict)]);
+        let odd = format!("{prompt}{}", whole.replace("prov_1", "a b"));
+        assert_eq!(
+            problems(&odd),
+            [at("/realtime/provider", ProblemCode::BadFormat)]
+        );
+    }
+}
