@@ -469,6 +469,9 @@ impl Clause {
         let Some(voicing) = &mut self.voicing else {
             return false;
         };
+        if !self.is_begun && own::may_wait(voicing, mouth.queued_ms()) {
+            return false;
+        }
         while mouth.queued_ms() < QUEUED_MS_MAX
             && let Some(piece) = voicing.take()
         {

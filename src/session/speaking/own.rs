@@ -13,6 +13,14 @@ use crate::provider::{OwnVoice, Passage};
 /// A mind's own voice has no place among the voices.
 pub(super) const NO_PLACE: usize = usize::MAX;
 
+/// A clause that is not whole yet waits while so much is left to be played.
+const AT_HAND_MS: u64 = 600;
+
+/// Whether a clause need not be begun yet: what breaks off before it was begun, the voice can say without a word of it.
+pub(super) fn may_wait(voicing: &Voicing, queued_ms: u64) -> bool {
+    voicing.passage().is_some() && voicing.whole_ms().is_none() && queued_ms > AT_HAND_MS
+}
+
 /// A mind that speaks for itself, and what it must not say: notices are the voice's own.
 pub(in crate::session) struct Own {
     voice: Arc<dyn OwnVoice>,

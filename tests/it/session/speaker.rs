@@ -196,6 +196,8 @@ struct Connection {
     loud: usize,
     quiet: usize,
     since: Option<usize>,
+    /// Where the speech before ended.
+    ended: usize,
     silence_frames: usize,
     names: usize,
     going: Option<Going>,
@@ -230,6 +232,7 @@ async fn serve(
         loud: 0,
         quiet: 0,
         since: None,
+        ended: 0,
         silence_frames: usize::MAX,
         names: 0,
         going: None,
@@ -349,7 +352,9 @@ impl Connection {
                 self.say(json!({"type": "input_audio_buffer.speech_stopped", "item_id": item, "audio_end_ms": ms})).await?;
                 self.say(json!({"type": "input_audio_buffer.committed", "item_id": item}))
                     .await?;
-                let words = tongue::words(&tongue::samples(&self.audio[onset..self.looked_at]));
+                let from = onset.saturating_sub(300 * BYTES_PER_MS).max(self.ended);
+                self.ended = self.looked_at;
+                let words = tongue::words(&tongue::samples(&self.audio[from..self.looked_at]));
                 self.seen.lock().unwrap().heard.push(words.clone());
                 self.say(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": item, "content_index": 0, "transcript": words})).await?;
             }
