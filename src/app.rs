@@ -248,7 +248,9 @@ impl App {
                 let talk = stack.talk.ok_or(NotForThisCall::Mindless)?;
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
                 let first_ms = agent.model.first_token_ms;
-                Mind::Realtime(RealtimeMind::new(talk, &prompt, greeting, spare, first_ms))
+                Mind::Realtime(Box::new(RealtimeMind::new(
+                    talk, &prompt, greeting, spare, first_ms,
+                )))
             }
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
                 models,

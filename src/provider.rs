@@ -147,6 +147,9 @@ pub enum Turns {
     Cloud,
 }
 
+/// A sentence's sound, as [`Voice::say`] gives it.
+pub type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+
 /// Where in what a mind says itself a clause stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
@@ -159,10 +162,7 @@ pub struct Passage {
 /// A mind that speaks for itself: to the words that it gives, it has the sound.
 pub trait OwnVoice: Send + Sync {
     /// The sound of words that it gave, as [`Voice::say`] has it; `None` if it has none, or not all of it any more.
-    fn spoken(
-        &self,
-        text: &str,
-    ) -> Option<(Passage, BoxStream<'static, Result<Arc<[u8]>, StageError>>)>;
+    fn spoken(&self, text: &str) -> Option<(Passage, Pieces)>;
 
     /// The caller has heard so much of a clause, in milliseconds.
     fn heard(&self, passage: Passage, heard_ms: u32);

@@ -42,7 +42,7 @@ pub enum Mind {
     /// A language model.
     Chat(ChatMind),
     /// A model that hears and speaks.
-    Realtime(RealtimeMind),
+    Realtime(Box<RealtimeMind>),
 }
 
 impl Mind {

@@ -89,7 +89,15 @@ impl Wired {
                 about: About::Session | About::Other,
                 is_over,
             } => out.push(SttEvent::Trouble { trouble, is_over }),
-            event => self.talk.took(self.connection, event),
+            event @ (RealtimeEvent::Answering { .. }
+            | RealtimeEvent::Audio { .. }
+            | RealtimeEvent::AudioEnded { .. }
+            | RealtimeEvent::Words { .. }
+            | RealtimeEvent::WordsEnded { .. }
+            | RealtimeEvent::Called { .. }
+            | RealtimeEvent::Answered { .. }
+            | RealtimeEvent::Truncated { .. }
+            | RealtimeEvent::Trouble { .. }) => self.talk.took(self.connection, event),
         }
     }
 

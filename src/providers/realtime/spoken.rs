@@ -330,7 +330,7 @@ mod tests {
         assert!(!spoken.is_whole(0));
         spoken.audio_ended();
         assert!(spoken.is_whole(0) && !spoken.is_silent(0));
-        assert_eq!(spoken.sound(0, 900 * BYTES_PER_MS), []);
+        assert!(spoken.sound(0, 900 * BYTES_PER_MS).is_empty());
         assert_eq!(spoken.find("Yes."), Some((0, false)));
         assert_eq!(spoken.find("Yes."), Some((0, true)));
         assert_eq!(spoken.find("No."), None);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 use metrics::counter;
 use tokio::sync::Notify;
 use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
@@ -15,7 +15,7 @@ use super::END_CALL;
 use super::making::{Making, Phase};
 use super::spoken::{BYTES_PER_MS, MS_PER_LETTER};
 use crate::clock;
-use crate::provider::{OwnVoice, Passage, StageError};
+use crate::provider::{OwnVoice, Passage, Pieces, StageError};
 use crate::providers::hop::Hop;
 use crate::think::Thought;
 
@@ -476,10 +476,7 @@ struct Sounding {
 }
 
 impl OwnVoice for Arc<Talk> {
-    fn spoken(
-        &self,
-        text: &str,
-    ) -> Option<(Passage, BoxStream<'static, Result<Arc<[u8]>, StageError>>)> {
+    fn spoken(&self, text: &str) -> Option<(Passage, Pieces)> {
         let at = self.state().passage(text)?;
         let sounding = Sounding {
             talk: Arc::clone(self),

@@ -54,9 +54,11 @@ async fn hold(house: &House, says: &[&str]) -> Held {
 }
 
 fn taken_over(notes: &[Note]) -> Vec<(Stage, &'static str)> {
-    let taken_over = |note: &Note| match note {
-        Note::TakenOver { stage, vendor, .. } => Some((*stage, *vendor)),
-        _ => None,
+    let taken_over = |note: &Note| {
+        let Note::TakenOver { stage, vendor, .. } = note else {
+            return None;
+        };
+        Some((*stage, *vendor))
     };
     notes.iter().filter_map(taken_over).collect()
 }
@@ -329,10 +331,10 @@ async fn a_socket_that_is_cut_or_stalls_in_an_answer_costs_no_call_and_no_word()
             "{name}: {}",
             held.heard
         );
-        let begins = match broken {
-            // The voice says the clause of which nothing was played, and nobody is told.
-            Reply::Cuts(..) => "WE ARE OPEN FROM EIGHT IN THE MORNING, every day. Sorry, something",
-            _ => "WE ARE OPEN FROM EIGHT IN THE MORN",
+        // The voice says a clause of which nothing was played, and nobody is told.
+        let begins = match matches!(broken, Reply::Cuts(..)) {
+            true => "WE ARE OPEN FROM EIGHT IN THE MORNING, every day. Sorry, something",
+            false => "WE ARE OPEN FROM EIGHT IN THE MORN",
         };
         assert!(held.heard.starts_with(begins), "{name}: {}", held.heard);
         let says = ["When are you open?", "On Monday please.", "Thank you, bye."];

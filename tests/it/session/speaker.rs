@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use trunkline::clock;
 use trunkline::egress::Whose;
 use trunkline::providers::{Account, Kind, find};
 use trunkline::stack::{Chosen, RealtimeChosen};
@@ -180,10 +181,10 @@ struct Going {
 impl Going {
     /// Where it stops, in bytes.
     fn stops(&self) -> usize {
-        match self.reply {
-            Reply::Stalls(_, ms) | Reply::Cuts(_, ms) => ms * BYTES_PER_MS,
-            _ => self.sound.len(),
+        if let Reply::Stalls(_, ms) | Reply::Cuts(_, ms) = self.reply {
+            return ms * BYTES_PER_MS;
         }
+        self.sound.len()
     }
 }
 
@@ -259,7 +260,7 @@ impl Connection {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Ok(()),
                 },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = sleep_until(due.unwrap_or_else(clock::timer_now)), if due.is_some() => {
                     if !self.go_on().await? {
                         return Ok(());
                     }
@@ -389,7 +390,7 @@ impl Connection {
             words_given: 0,
             sound: voiced(text),
             given: 0,
-            due: Instant::now() + Duration::from_millis(80),
+            due: clock::timer_now() + Duration::from_millis(80),
             reply,
         };
         if let Reply::Fails = going.reply {
@@ -442,23 +443,23 @@ impl Connection {
             self.going = Some(going);
             return Ok(true);
         }
-        match going.reply {
-            Reply::Cuts(..) => return Ok(false),
-            Reply::Stalls(..) | Reply::Silence => {
-                going.due += Duration::from_secs(3_600);
-                self.going = Some(going);
-                return Ok(true);
-            }
-            _ => {}
+        if let Reply::Cuts(..) = going.reply {
+            return Ok(false);
+        }
+        if let Reply::Stalls(..) | Reply::Silence = going.reply {
+            going.due += Duration::from_secs(3_600);
+            self.going = Some(going);
+            return Ok(true);
         }
         for kind in [words, audio] {
             self.say(json!({"type": format!("{kind}.done"), "response_id": going.response, "item_id": going.item})).await?;
         }
-        let tool = match going.reply {
-            Reply::Goodbye(_) => Some("end_call"),
-            Reply::Calls(_) => Some("book_a_table"),
-            _ => None,
-        };
+        let tools = [
+            (matches!(going.reply, Reply::Goodbye(_)), "end_call"),
+            (matches!(going.reply, Reply::Calls(_)), "book_a_table"),
+        ];
+        let tool = tools.into_iter().find(|(is_called, _)| *is_called);
+        let tool = tool.map(|(_, name)| name);
         if let Some(tool) = tool {
             self.say(json!({"type": "response.function_call_arguments.done", "response_id": going.response, "call_id": "call_1", "name": tool, "arguments": "{}"})).await?;
         }

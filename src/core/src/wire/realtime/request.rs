@@ -224,7 +224,8 @@ struct Content<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Item<'a> {
-    ItemReference {
+    #[serde(rename = "item_reference")]
+    Reference {
         id: &'a str,
     },
     Message {
@@ -247,7 +248,7 @@ fn item(dialect: Dialect, turn: &Turn) -> Item<'_> {
         content: [Content { r#type, text }],
     };
     match turn {
-        Turn::Item(id) => Item::ItemReference { id },
+        Turn::Item(id) => Item::Reference { id },
         Turn::User(text) => message("user", "input_text", text),
         Turn::Assistant(text) => message("assistant", spoken, text),
         Turn::System(text) => message("system", "input_text", text),

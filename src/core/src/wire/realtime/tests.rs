@@ -54,12 +54,27 @@ fn told(name: &str) -> Vec<String> {
     for line in lines(name) {
         codec.receive(Received::Text(&line), &mut events);
     }
-    let show = |event: &RealtimeEvent| match event {
-        RealtimeEvent::Hears { delta, .. } | RealtimeEvent::Words { delta, .. } => {
-            format!("{event:?} {delta:?}")
+    let show = |event: &RealtimeEvent| {
+        let words = match event {
+            RealtimeEvent::Hears { delta, .. } | RealtimeEvent::Words { delta, .. } => Some(delta),
+            RealtimeEvent::Heard { text, .. } => Some(text),
+            RealtimeEvent::Ready
+            | RealtimeEvent::SpeechStarted { .. }
+            | RealtimeEvent::SpeechStopped { .. }
+            | RealtimeEvent::Unheard { .. }
+            | RealtimeEvent::Answering { .. }
+            | RealtimeEvent::Audio { .. }
+            | RealtimeEvent::AudioEnded { .. }
+            | RealtimeEvent::WordsEnded { .. }
+            | RealtimeEvent::Called { .. }
+            | RealtimeEvent::Answered { .. }
+            | RealtimeEvent::Truncated { .. }
+            | RealtimeEvent::Trouble { .. } => None,
+        };
+        match words {
+            Some(words) => format!("{event:?} {words:?}"),
+            None => format!("{event:?}"),
         }
-        RealtimeEvent::Heard { text, .. } => format!("{event:?} {text:?}"),
-        _ => format!("{event:?}"),
     };
     events.iter().map(show).collect()
 }
@@ -166,7 +181,7 @@ fn it_knocks_by_its_dialect() {
     let present = Realtime::new(&settings(Dialect::Present), KEY).handshake();
     assert_eq!(present.path, "/realtime?model=some%20model%2F2");
     let bearer = ("authorization", format!("Bearer {KEY}"));
-    assert_eq!(present.headers, [bearer.clone()]);
+    assert_eq!(present.headers, std::slice::from_ref(&bearer));
     let beta = Realtime::new(&settings(Dialect::Beta), KEY).handshake();
     let header = ("openai-beta", "realtime=v1".to_owned());
     assert_eq!(beta.headers, [bearer, header]);
