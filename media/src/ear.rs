@@ -25,6 +25,9 @@ use windows::{Recent, Windows};
 /// Most windows handed out at once.
 pub const BATCH_WINDOWS_MAX: usize = 16;
 
+/// Windows that decide nothing are handed out so many at a time: most of what asking costs does not depend on how many.
+const CALM_WINDOWS: usize = 4;
+
 /// Windows before the gate opened that go to the model too: speech often begins more softly than the gate hears.
 const PRE_ROLL: usize = 2;
 
@@ -104,6 +107,8 @@ pub struct WindowBatch {
     pub count: usize,
     /// The model's memory of this line must be reset first: the window before was not scored by it.
     pub fresh: bool,
+    /// Something may be decided by it: speech that goes on while it is loud, and silence that stays quiet, can wait a little.
+    pub is_urgent: bool,
 }
 
 /// What went wrong on the way, since the start of the call.

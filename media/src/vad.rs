@@ -129,6 +129,16 @@ impl Endpointer {
         matches!(self.state, State::Speaking | State::Falling { .. })
     }
 
+    /// Whether windows that sound like what is the case now (`loud` or not, by their energy alone) may be judged a little
+    /// later: they decide nothing yet.
+    pub fn expects(&self, loud: bool) -> bool {
+        match self.state {
+            State::Quiet => !loud,
+            State::Speaking => loud,
+            State::Rising { .. } | State::Falling { .. } => false,
+        }
+    }
+
     fn rise(&mut self, since: u64) -> Option<Edge> {
         if self.next - since < self.speech_windows_min {
             self.state = State::Rising { since };

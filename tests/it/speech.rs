@@ -203,7 +203,7 @@ async fn voice_activity_goes_on_from_a_value_wherever_the_windows_are_cut() {
     let mut audio = vec![0; 20 * WINDOW_SAMPLES];
     audio.extend(decoded(&fixture("long.ulaw")));
     let (_, whole) = speech
-        .voice_activity(VadState::default(), audio.clone())
+        .voice_activity(VadState::default(), audio.clone(), PATIENT)
         .await
         .unwrap();
     assert!(
@@ -223,7 +223,10 @@ async fn voice_activity_goes_on_from_a_value_wherever_the_windows_are_cut() {
     let mut state = VadState::default();
     let mut parts = Vec::new();
     for part in audio.chunks(3 * WINDOW_SAMPLES) {
-        let (next, probabilities) = speech.voice_activity(state, part.to_vec()).await.unwrap();
+        let (next, probabilities) = speech
+            .voice_activity(state, part.to_vec(), PATIENT)
+            .await
+            .unwrap();
         state = next;
         parts.extend(probabilities);
     }
