@@ -17,7 +17,7 @@ use trunkline_core::time::At;
 use trunkline_core::token::Direction;
 
 use super::disk::Disk;
-use super::observer::{FRAME_MS, Observer, Side, frame, token};
+use super::observer::{FRAME_MS, Observer, Side, frame};
 use super::{Guard, Tally};
 
 pub(super) fn settings(consent: ConsentPlan) -> Settings {
