@@ -215,10 +215,10 @@ impl Ear {
         (self.gate.level_dbfs(), self.gate.floor_dbfs())
     }
 
-    /// The next windows for the voice model, 256 samples each, replacing what is in `out`. `None` when none wait, or
-    /// while a batch is out. Answer with [`Ear::scored`] or [`Ear::unscored`].
+    /// The next windows for the voice model, 256 samples each, replacing what is in `out`. `None` when none wait, while a
+    /// batch is out, or while the few that wait would decide nothing. Answer with [`Ear::scored`] or [`Ear::unscored`].
     pub fn take_windows(&mut self, out: &mut Vec<i16>) -> Option<WindowBatch> {
-        let batch = self.windows.take()?;
+        let batch = self.windows.take(false)?;
         out.clear();
         let from = batch.first_window * WINDOW as u64;
         self.kept
@@ -239,7 +239,7 @@ impl Ear {
 
     /// Judges the windows that wait by energy, for a line that has no voice model.
     pub fn judge_by_energy(&mut self, facts: &mut Vec<Fact>) {
-        while let Some(batch) = self.windows.take() {
+        while let Some(batch) = self.windows.take(true) {
             self.windows.answer(batch, None, facts);
         }
     }

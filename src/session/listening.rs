@@ -50,9 +50,9 @@ const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
 
 /// When it is wanted whether there is a voice: at once, or …
-const ACTIVITY_WANTED_IN: Duration = Duration::from_millis(4);
+const ACTIVITY_WANTED_IN: Duration = Duration::from_millis(3);
 /// … before the next window, where it decides nothing.
-const CALM_ACTIVITY_WANTED_IN: Duration = Duration::from_millis(16);
+const CALM_ACTIVITY_WANTED_IN: Duration = Duration::from_millis(10);
 
 /// Voice must last two windows before it is told, and its first may be taken for silence.
 const UNTOLD: u64 = ms(96);

@@ -138,7 +138,8 @@ impl Windows {
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<WindowBatch> {
+    /// The windows that wait for a verdict. `at_once`: also those that decide nothing yet.
+    pub(super) fn take(&mut self, at_once: bool) -> Option<WindowBatch> {
         if self.out.is_some() {
             return None;
         }
@@ -152,7 +153,7 @@ impl Windows {
         let count = waiting().count();
         let is_urgent = waiting().any(|pending| !self.endpointer.expects(pending.loud));
         let may_grow = count < CALM_WINDOWS && count == self.pending.len();
-        if count == 0 || !is_urgent && may_grow {
+        if count == 0 || may_grow && !is_urgent && !at_once {
             return None;
         }
         let batch = WindowBatch {
