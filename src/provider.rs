@@ -67,6 +67,7 @@ pub trait Ears: Send + Sync {
         &self,
         state: VadState,
         windows: Vec<i16>,
+        wanted_in: Duration,
     ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>>;
 
     /// The words in 8 kHz audio.

@@ -18,6 +18,7 @@ use crate::models::{ModelsDir, manifest};
 use crate::provider::Room;
 
 mod cache;
+mod detector;
 mod engines;
 mod error;
 pub mod espeak;
@@ -47,6 +48,7 @@ pub use transcribe::Segment;
 pub use voice::LINE_RATE;
 
 use cache::{Key, SpokenCache};
+use detector::Detector;
 use engines::Engines;
 use pool::Lane;
 use runtime::Runtime;
@@ -61,8 +63,6 @@ pub const ACTIVITY_WINDOWS_MAX: usize = 320;
 const HEAVY_KINDS: [Kind; 4] = [Kind::Final, Kind::TurnScore, Kind::Voice, Kind::Partial];
 const HEAVY_WAITING_MAX_PER_WORKER: usize = 32;
 const LIGHT_WAITING_MAX: usize = 4_096;
-/// Windows are 32 ms apart: an answer later than this is behind the next question.
-const ACTIVITY_DEADLINE: Duration = Duration::from_millis(32);
 /// What does not expire is still waited for this long after its deadline.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SENTENCE_PAUSE_MS: usize = 180;
@@ -196,7 +196,7 @@ type Saying = BoxFuture<'static, Result<Arc<[u8]>, SpeechError>>;
 
 struct Inner {
     heavy: Lane<Engines>,
-    light: Lane<Silero>,
+    light: Detector,
     espeak: Espeak,
     phoneme_voice: String,
     cache: Mutex<SpokenCache>,
@@ -220,12 +220,7 @@ impl Speech {
         let capacity = workers * HEAVY_WAITING_MAX_PER_WORKER;
         let inner = Inner {
             heavy: Lane::start("speech", engines, &HEAVY_KINDS, capacity)?,
-            light: Lane::start(
-                "speech-light",
-                vec![silero],
-                &[Kind::Activity],
-                LIGHT_WAITING_MAX,
-            )?,
+            light: Detector::start(silero, LIGHT_WAITING_MAX)?,
             espeak: Espeak::new(
                 &models.path(manifest::ESPEAK_LIBRARY_PATH),
                 &models.path(manifest::ESPEAK_DATA_FOLDER),
@@ -299,24 +294,18 @@ impl Speech {
     }
 
     /// How likely each window of [`WINDOW_SAMPLES`] samples at 8 kHz is to hold a voice, and the state to go on with. A
-    /// call begins with `VadState::default()`. A rest shorter than a window is ignored.
+    /// call begins with `VadState::default()`. A rest shorter than a window is ignored. Until it is wanted, the question
+    /// may wait for others that are answered with it.
     pub async fn voice_activity(
         &self,
-        mut state: VadState,
+        state: VadState,
         windows: Vec<i16>,
+        wanted_in: Duration,
     ) -> Result<(VadState, Vec<f32>), SpeechError> {
         let count = windows.len() / WINDOW_SAMPLES;
         check_length("sound in windows", count, ACTIVITY_WINDOWS_MAX)?;
-        let run = move |silero: &mut Silero| {
-            let probabilities = silero.run(&mut state, &windows)?;
-            Ok((state, probabilities))
-        };
-        let answer = self.inner.light.submit(
-            (Kind::Activity, count),
-            clock::now() + ACTIVITY_DEADLINE,
-            run,
-        )?;
-        answered(answer, Kind::Activity, ACTIVITY_DEADLINE).await
+        let answer = self.inner.light.ask(state, windows, wanted_in)?;
+        answered(answer, Kind::Activity, wanted_in).await
     }
 
     /// The text, at most [`spoken::TEXT_CHARS_MAX`] characters, as the voice says it. Markdown, emoji and tags are left

@@ -265,6 +265,7 @@ impl Ears for Nobody {
         &self,
         _: VadState,
         _: Vec<i16>,
+        _wanted_in: Duration,
     ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
         nothing()
     }

@@ -25,6 +25,9 @@ use windows::{Recent, Windows};
 /// Most windows handed out at once.
 pub const BATCH_WINDOWS_MAX: usize = 16;
 
+/// Windows that decide nothing are handed out so many at a time: most of what asking costs does not depend on how many.
+const CALM_WINDOWS: usize = 4;
+
 /// Windows before the gate opened that go to the model too: speech often begins more softly than the gate hears.
 const PRE_ROLL: usize = 2;
 
@@ -104,6 +107,8 @@ pub struct WindowBatch {
     pub count: usize,
     /// The model's memory of this line must be reset first: the window before was not scored by it.
     pub fresh: bool,
+    /// Something may be decided by it: speech that goes on while it is loud, and silence that stays quiet, can wait a little.
+    pub is_urgent: bool,
 }
 
 /// What went wrong on the way, since the start of the call.
@@ -210,10 +215,10 @@ impl Ear {
         (self.gate.level_dbfs(), self.gate.floor_dbfs())
     }
 
-    /// The next windows for the voice model, 256 samples each, replacing what is in `out`. `None` when none wait, or
-    /// while a batch is out. Answer with [`Ear::scored`] or [`Ear::unscored`].
+    /// The next windows for the voice model, 256 samples each, replacing what is in `out`. `None` when none wait, while a
+    /// batch is out, or while the few that wait would decide nothing. Answer with [`Ear::scored`] or [`Ear::unscored`].
     pub fn take_windows(&mut self, out: &mut Vec<i16>) -> Option<WindowBatch> {
-        let batch = self.windows.take()?;
+        let batch = self.windows.take(false)?;
         out.clear();
         let from = batch.first_window * WINDOW as u64;
         self.kept
@@ -234,7 +239,7 @@ impl Ear {
 
     /// Judges the windows that wait by energy, for a line that has no voice model.
     pub fn judge_by_energy(&mut self, facts: &mut Vec<Fact>) {
-        while let Some(batch) = self.windows.take() {
+        while let Some(batch) = self.windows.take(true) {
             self.windows.answer(batch, None, facts);
         }
     }

@@ -129,6 +129,16 @@ impl Endpointer {
         matches!(self.state, State::Speaking | State::Falling { .. })
     }
 
+    /// Whether windows that sound like what is the case now (`loud` or not, by their energy alone) may be judged a little
+    /// later: they decide nothing yet.
+    pub fn expects(&self, loud: bool) -> bool {
+        match self.state {
+            State::Quiet => !loud,
+            State::Speaking => loud,
+            State::Rising { .. } | State::Falling { .. } => false,
+        }
+    }
+
     fn rise(&mut self, since: u64) -> Option<Edge> {
         if self.next - since < self.speech_windows_min {
             self.state = State::Rising { since };
@@ -193,23 +203,23 @@ mod tests {
             (
                 "six silent windows stop it, at their start",
                 "##......",
-                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 3, 2), ('<', 7, 2)],
             ),
             (
                 "a pause of five does not",
                 "##.....#......",
                 &[
                     ('>', 1, 0),
-                    ('|', 4, 2),
+                    ('|', 3, 2),
                     ('~', 7, 7),
-                    ('|', 10, 8),
+                    ('|', 9, 8),
                     ('<', 13, 8),
                 ],
             ),
             (
-                "a gap of two is no pause",
-                "##..#...",
-                &[('>', 1, 0), ('|', 7, 5)],
+                "a gap of one is no pause",
+                "##.#...",
+                &[('>', 1, 0), ('|', 5, 4)],
             ),
             (
                 "middling windows keep speech alive",
@@ -219,22 +229,22 @@ mod tests {
             (
                 "but do not end a pause",
                 "##.+.+.+",
-                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 3, 2), ('<', 7, 2)],
             ),
             (
                 "not a number is silence",
                 "##nnnnnn",
-                &[('>', 1, 0), ('|', 4, 2), ('<', 7, 2)],
+                &[('>', 1, 0), ('|', 3, 2), ('<', 7, 2)],
             ),
             (
                 "and again",
                 "##......##......",
                 &[
                     ('>', 1, 0),
-                    ('|', 4, 2),
+                    ('|', 3, 2),
                     ('<', 7, 2),
                     ('>', 9, 8),
-                    ('|', 12, 10),
+                    ('|', 11, 10),
                     ('<', 15, 10),
                 ],
             ),

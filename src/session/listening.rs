@@ -50,6 +50,11 @@ const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
 const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
 
+/// When it is wanted whether there is a voice: at once, or …
+const ACTIVITY_WANTED_IN: Duration = Duration::from_millis(3);
+/// … before the next window, where it decides nothing.
+const CALM_ACTIVITY_WANTED_IN: Duration = Duration::from_millis(10);
+
 /// Voice must last two windows before it is told, and its first may be taken for silence.
 const UNTOLD: u64 = ms(96);
 
@@ -401,7 +406,13 @@ impl Listening {
         if batch.fresh {
             self.vad = VadState::default();
         }
-        let asked = self.ears.activity(self.vad.clone(), self.windows.clone());
+        let wanted_in = match batch.is_urgent {
+            true => ACTIVITY_WANTED_IN,
+            false => CALM_ACTIVITY_WANTED_IN,
+        };
+        let asked = self
+            .ears
+            .activity(self.vad.clone(), self.windows.clone(), wanted_in);
         jobs.push(Box::pin(async move {
             Done::Heard(Heard::Activity {
                 batch,

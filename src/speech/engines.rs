@@ -8,7 +8,7 @@ use super::SpeechError;
 use super::moonshine::{self, Heard, Moonshine};
 use super::piper::Piper;
 use super::runtime::Runtime;
-use super::silero::{Silero, VadState};
+use super::silero::{Line, Silero, VadState};
 use super::smart_turn::SmartTurn;
 use super::voice;
 use crate::models::{ModelsDir, manifest};
@@ -120,10 +120,10 @@ impl Engines {
     fn holds_voice(&mut self, piece: &[i16]) -> Result<bool, SpeechError> {
         let mut padded = vec![0; PADDING_SAMPLES];
         padded.extend_from_slice(piece);
-        let windows = self.silero.run(&mut VadState::default(), &padded)?;
-        Ok(windows
-            .into_iter()
-            .any(|probability| probability >= VOICE_MIN))
+        let mut line = [Line::new(VadState::default(), padded)];
+        self.silero.run(&mut line)?;
+        let mut probabilities = line.into_iter().flat_map(|line| line.probabilities);
+        Ok(probabilities.any(|probability| probability >= VOICE_MIN))
     }
 }
 

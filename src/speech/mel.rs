@@ -30,6 +30,16 @@ pub(super) struct MelPicture {
     filters: Vec<Filter>,
 }
 
+/// A picture of eight seconds: the silence in front of the sound, of which every frame is the same, and the rest.
+pub(super) struct Drawn {
+    /// How many frames are silence.
+    pub(super) hush_frames: usize,
+    /// The value of each band in each of them.
+    pub(super) hush: [f32; BANDS],
+    /// The frames after them, one behind the other: [`BANDS`] values each.
+    pub(super) sound: Vec<f32>,
+}
+
 /// A triangle over the bins from `first` on.
 struct Filter {
     first: usize,
@@ -47,43 +57,50 @@ impl MelPicture {
         }
     }
 
-    /// Band by band, frame by frame: `BANDS * FRAMES` values. Of a longer sound the last eight seconds are taken, a
-    /// shorter one is led by silence.
-    pub(super) fn draw(&self, sound: &[f32]) -> Vec<f32> {
+    /// [`FRAMES`] frames. Of a longer sound the last eight seconds are taken, a shorter one is led by silence.
+    pub(super) fn draw(&self, sound: &[f32]) -> Drawn {
         let sound = sound
             .get(sound.len().saturating_sub(SAMPLES)..)
             .unwrap_or(sound);
         let lead = SAMPLES - sound.len();
-        let padded = reflected(&normalised(sound, lead));
-        let mut picture = vec![0.0_f64; BANDS * FRAMES];
+        // Frames that lie wholly in the led silence are all alike: one of them is drawn.
+        let hush_frames = (lead / HOP).saturating_sub(2);
+        let first = hush_frames.saturating_sub(1);
+        let samples = normalised(sound, lead, first * HOP);
         let mut scratch = Scratch::new(&*self.transform);
-        // Frames that lie wholly in the led silence are all alike.
-        let alike = (lead / HOP).saturating_sub(2);
-        for frame in 0..FRAMES {
-            if frame > 0 && frame < alike {
-                for band in 0..BANDS {
-                    let row = band * FRAMES;
-                    if let Some([before, here]) = picture.get_mut(row + frame - 1..=row + frame) {
-                        *here = *before;
-                    }
-                }
-                continue;
-            }
-            let piece = padded
+        let mut picture = vec![0.0_f64; (FRAMES - first) * BANDS];
+        for (frame, column) in picture.as_chunks_mut::<BANDS>().0.iter_mut().enumerate() {
+            let piece = samples
                 .get(frame * HOP..frame * HOP + WINDOW)
                 .unwrap_or_default();
             let power = scratch.power(piece, &self.window, &*self.transform);
-            for (band, filter) in self.filters.iter().enumerate() {
-                if let Some(value) = picture.get_mut(band * FRAMES + frame) {
-                    *value = filter.apply(power).max(POWER_FLOOR).log10();
-                }
+            for (value, filter) in column.iter_mut().zip(&self.filters) {
+                *value = filter.apply(power).max(POWER_FLOOR).log10();
             }
         }
         let loudest = picture.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        picture
-            .iter()
-            .map(|value| narrow((value.max(loudest - RANGE) + 4.0) / 4.0))
-            .collect()
+        let scaled = |value: &f64| narrow((value.max(loudest - RANGE) + 4.0) / 4.0);
+        let (hush, sound) = picture.split_at(if hush_frames > 0 { BANDS } else { 0 });
+        let mut drawn = Drawn {
+            hush_frames,
+            hush: [0.0; BANDS],
+            sound: sound.iter().map(scaled).collect(),
+        };
+        for (value, of_band) in drawn.hush.iter_mut().zip(hush) {
+            *value = scaled(of_band);
+        }
+        drawn
+    }
+}
+
+impl Drawn {
+    /// The values of a frame, band by band.
+    pub(super) fn frame(&self, frame: usize) -> &[f32] {
+        let Some(behind) = frame.checked_sub(self.hush_frames) else {
+            return &self.hush;
+        };
+        let from = behind * BANDS;
+        self.sound.get(from..from + BANDS).unwrap_or(&self.hush)
     }
 }
 
@@ -139,8 +156,9 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-/// The sound after `lead` zeros, with zero mean and unit variance over the whole.
-fn normalised(sound: &[f32], lead: usize) -> Vec<f64> {
+/// The sound after `lead` zeros, with zero mean and unit variance over the whole and half a window mirrored onto each
+/// end; from sample `from` of that on.
+fn normalised(sound: &[f32], lead: usize, from: usize) -> Vec<f64> {
     let count = SAMPLES as f64;
     let mean = sound.iter().map(|sample| f64::from(*sample)).sum::<f64>() / count;
     let of_lead = lead as f64 * mean * mean;
@@ -149,25 +167,17 @@ fn normalised(sound: &[f32], lead: usize) -> Vec<f64> {
         .map(|sample| (f64::from(*sample) - mean).powi(2))
         .sum();
     let scale = ((of_lead + of_sound) / count + f64::from(VARIANCE_FLOOR)).sqrt();
-    std::iter::repeat_n(0.0, lead)
-        .chain(sound.iter().map(|sample| f64::from(*sample)))
-        .map(|sample| (sample - mean) / scale)
-        .collect()
-}
-
-/// Half a window mirrored onto each end.
-fn reflected(samples: &[f64]) -> Vec<f64> {
-    let half = WINDOW / 2;
-    let before = samples.get(1..=half).unwrap_or_default().iter().rev();
-    let last = samples.len().saturating_sub(1);
-    let after = samples
-        .get(last.saturating_sub(half)..last)
-        .unwrap_or_default();
-    before
-        .chain(samples)
-        .chain(after.iter().rev())
-        .copied()
-        .collect()
+    let last = SAMPLES - 1;
+    let at = |n: usize| {
+        let mirrored = match n.checked_sub(WINDOW / 2) {
+            None => WINDOW / 2 - n,
+            Some(n) if n > last => last - (n - last),
+            Some(n) => n,
+        };
+        let sample = mirrored.checked_sub(lead).and_then(|n| sound.get(n));
+        (sample.map_or(0.0, |sample| f64::from(*sample)) - mean) / scale
+    };
+    (from..SAMPLES + WINDOW).map(at).collect()
 }
 
 /// Slaney's scale: straight to 1 kHz (mel 15), logarithmic above.
@@ -238,16 +248,15 @@ mod tests {
             })
             .collect();
         let picture = MelPicture::new().draw(&glide);
-        assert_eq!(picture.len(), BANDS * FRAMES);
         for (band, frame, value) in reference.glide.points {
-            let found = picture[band * FRAMES + frame];
+            let found = picture.frame(frame)[band];
             assert!(
                 (found - value).abs() < 1e-3,
                 "{band} {frame}: {found} {value}"
             );
         }
-        let mean =
-            picture.iter().map(|value| f64::from(*value)).sum::<f64>() / picture.len() as f64;
+        let values = (0..FRAMES).flat_map(|frame| picture.frame(frame));
+        let mean = values.map(|value| f64::from(*value)).sum::<f64>() / (BANDS * FRAMES) as f64;
         assert!((mean - reference.glide.mean).abs() < 1e-4, "{mean}");
     }
 
@@ -256,8 +265,12 @@ mod tests {
         let picture = MelPicture::new();
         for length in [0, 1, 159, 127_999, 128_000, 128_001, 200_000] {
             let drawn = picture.draw(&vec![0.1; length]);
-            assert_eq!(drawn.len(), BANDS * FRAMES);
-            assert!(drawn.iter().all(|value| value.is_finite()), "{length}");
+            let frames = drawn.hush_frames + drawn.sound.len() / BANDS;
+            assert_eq!(frames, FRAMES, "{length}");
+            assert!(
+                drawn.sound.iter().all(|value| value.is_finite()),
+                "{length}"
+            );
         }
     }
 }

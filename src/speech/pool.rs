@@ -250,7 +250,8 @@ fn work<E>(shared: &Shared<E>, mut engine: E) {
 }
 
 impl LaneStats {
-    fn count(&mut self, deadline: Instant, ended: Instant) {
+    /// A piece of work was done.
+    pub(super) fn count(&mut self, deadline: Instant, ended: Instant) {
         self.done += 1;
         let late = ended.saturating_duration_since(deadline);
         if !late.is_zero() {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::SpeechError;
 
@@ -39,13 +39,23 @@ impl Runtime {
 
     /// A session that computes on the calling thread alone.
     pub(super) fn session(&self, model: &Path) -> Result<Session, SpeechError> {
-        let open = || -> Result<Session, ort::Error> {
-            Session::builder(&self.environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?
-                .commit_from_file(model)
-        };
+        let open = || self.builder()?.commit_from_file(model);
         open().map_err(|error| SpeechError::load(model, error))
+    }
+
+    /// The same of a model in memory whose inputs change in size from one run to the next.
+    pub(super) fn session_of(&self, model: &[u8]) -> Result<Session, ort::Error> {
+        self.builder()?
+            // A pattern would be kept for every size.
+            .with_memory_pattern(false)?
+            .commit_from_memory(model)
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, ort::Error> {
+        let builder = Session::builder(&self.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?;
+        Ok(builder)
     }
 }

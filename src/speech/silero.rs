@@ -11,7 +11,10 @@ use super::runtime::Runtime;
 /// Samples in a window: 32 ms at 8 kHz.
 pub const WINDOW_SAMPLES: usize = 256;
 const CONTEXT_SAMPLES: usize = 32;
-const STATE_LENGTH: usize = 256;
+const INPUT_SAMPLES: usize = CONTEXT_SAMPLES + WINDOW_SAMPLES;
+/// Layers of the memory, and the length of each.
+const LAYERS: usize = 2;
+const LAYER_LENGTH: usize = 128;
 const RATE: i64 = 8_000;
 const NAME: &str = "silero";
 
@@ -19,14 +22,14 @@ const NAME: &str = "silero";
 #[derive(Clone, PartialEq)]
 pub struct VadState {
     context: [f32; CONTEXT_SAMPLES],
-    memory: Box<[f32]>,
+    memory: Box<[[f32; LAYER_LENGTH]; LAYERS]>,
 }
 
 impl Default for VadState {
     fn default() -> Self {
         VadState {
             context: [0.0; CONTEXT_SAMPLES],
-            memory: vec![0.0; STATE_LENGTH].into(),
+            memory: Box::new([[0.0; LAYER_LENGTH]; LAYERS]),
         }
     }
 }
@@ -37,59 +40,102 @@ impl std::fmt::Debug for VadState {
     }
 }
 
+/// The sound of one call that is to be judged, and what came of it.
+pub(super) struct Line {
+    pub(super) state: VadState,
+    pub(super) samples: Vec<i16>,
+    /// One for every whole window of `samples`; a rest shorter than a window is ignored.
+    pub(super) probabilities: Vec<f32>,
+}
+
+impl Line {
+    pub(super) fn new(state: VadState, samples: Vec<i16>) -> Self {
+        let windows = samples.len() / WINDOW_SAMPLES;
+        Line {
+            state,
+            samples,
+            probabilities: Vec::with_capacity(windows),
+        }
+    }
+
+    /// The first window without a probability.
+    fn next_window(&self) -> Option<&[i16; WINDOW_SAMPLES]> {
+        let windows = self.samples.as_chunks::<WINDOW_SAMPLES>().0;
+        windows.get(self.probabilities.len())
+    }
+}
+
 pub(super) struct Silero {
     session: Session,
+    input: Vec<f32>,
+    memory: Vec<f32>,
 }
 
 impl Silero {
     pub(super) fn load(runtime: &Runtime, model: &Path) -> Result<Self, SpeechError> {
         Ok(Silero {
             session: runtime.session(model)?,
+            input: Vec::new(),
+            memory: Vec::new(),
         })
     }
 
-    /// A probability for every whole window of `samples`; a rest shorter than a window is ignored.
-    pub(super) fn run(
-        &mut self,
-        state: &mut VadState,
-        samples: &[i16],
-    ) -> Result<Vec<f32>, SpeechError> {
-        samples
-            .as_chunks::<WINDOW_SAMPLES>()
-            .0
-            .iter()
-            .map(|window| {
-                self.window(state, window)
-                    .map_err(|error| SpeechError::inference(NAME, error))
-            })
-            .collect()
+    /// Judges every window of every line: of each line one after the other, and of all lines together, which costs less than
+    /// half of what it costs line by line.
+    pub(super) fn run(&mut self, lines: &mut [Line]) -> Result<(), SpeechError> {
+        loop {
+            let mut waiting: Vec<&mut Line> = lines
+                .iter_mut()
+                .filter(|line| line.next_window().is_some())
+                .collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            self.step(&mut waiting)
+                .map_err(|error| SpeechError::inference(NAME, error))?;
+        }
     }
 
-    fn window(
-        &mut self,
-        state: &mut VadState,
-        window: &[i16; WINDOW_SAMPLES],
-    ) -> Result<f32, ort::Error> {
-        let mut input = Vec::with_capacity(CONTEXT_SAMPLES + WINDOW_SAMPLES);
-        input.extend_from_slice(&state.context);
-        input.extend(window.iter().map(|sample| f32::from(*sample) / 32_768.0));
+    /// Judges the next window of each line.
+    fn step(&mut self, lines: &mut [&mut Line]) -> Result<(), ort::Error> {
+        let count = lines.len();
+        self.input.clear();
+        self.memory.clear();
+        for line in lines.iter() {
+            let window = line.next_window().into_iter().flatten();
+            self.input.extend_from_slice(&line.state.context);
+            self.input
+                .extend(window.map(|sample| f32::from(*sample) / 32_768.0));
+        }
+        for layer in 0..LAYERS {
+            for line in lines.iter() {
+                let of_line = line.state.memory.get(layer).into_iter().flatten();
+                self.memory.extend(of_line);
+            }
+        }
         let output = self.session.run(ort::inputs! {
-            "input" => TensorRef::from_array_view(([1, input.len()], input.as_slice()))?,
-            "state" => TensorRef::from_array_view(([2, 1, STATE_LENGTH / 2], &state.memory[..]))?,
+            "input" => TensorRef::from_array_view(([count, INPUT_SAMPLES], self.input.as_slice()))?,
+            "state" => TensorRef::from_array_view(([LAYERS, count, LAYER_LENGTH], self.memory.as_slice()))?,
             "sr" => TensorRef::from_array_view(((), [RATE].as_slice()))?,
         })?;
-        let (_, probability) = output["output"].try_extract_tensor::<f32>()?;
+        let (_, probabilities) = output["output"].try_extract_tensor::<f32>()?;
         let (_, memory) = output["stateN"].try_extract_tensor::<f32>()?;
-        if memory.len() != STATE_LENGTH {
-            return Err(ort::Error::new("its state has another length"));
+        let memory = memory.as_chunks::<LAYER_LENGTH>().0;
+        if probabilities.len() != count || memory.len() != LAYERS * count {
+            return Err(ort::Error::new("its answer has another length"));
         }
-        state.memory.copy_from_slice(memory);
-        if let Some(last) = input.last_chunk::<CONTEXT_SAMPLES>() {
-            state.context = *last;
+        let inputs = self.input.as_chunks::<INPUT_SAMPLES>().0;
+        for (at, line) in lines.iter_mut().enumerate() {
+            for (layer, of_line) in line.state.memory.iter_mut().enumerate() {
+                if let Some(new) = memory.get(layer * count + at) {
+                    *of_line = *new;
+                }
+            }
+            if let Some(last) = inputs.get(at).and_then(|input| input.last_chunk()) {
+                line.state.context = *last;
+            }
+            line.probabilities.extend(probabilities.get(at));
         }
-        probability
-            .first()
-            .copied()
-            .ok_or_else(|| ort::Error::new("it gave no probability"))
+        Ok(())
     }
 }

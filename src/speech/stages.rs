@@ -35,9 +35,10 @@ impl Ears for Speech {
         &self,
         state: VadState,
         windows: Vec<i16>,
+        wanted_in: Duration,
     ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
         let speech = self.clone();
-        async move { Ok(speech.voice_activity(state, windows).await?) }.boxed()
+        async move { Ok(speech.voice_activity(state, windows, wanted_in).await?) }.boxed()
     }
 
     fn hear(

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::pieces::pieces;
 use super::{ACTIVITY_WINDOWS_MAX, Hear, LINE_RATE, Speech, SpeechError, VadState, WINDOW_SAMPLES};
 
+/// Calls come first.
+const WANTED_IN: Duration = Duration::from_millis(100);
+
 const VOICE_BEGINS: f32 = 0.5;
 const VOICE_ENDS: f32 = 0.35;
 /// A pause this long ends a stretch of voice: 512 ms.
@@ -48,7 +51,7 @@ impl Speech {
         let mut probabilities = Vec::with_capacity(audio.len() / WINDOW_SAMPLES);
         let mut state = VadState::default();
         for part in audio.chunks(ACTIVITY_WINDOWS_MAX * WINDOW_SAMPLES) {
-            let (next, of_part) = self.voice_activity(state, part.to_vec()).await?;
+            let (next, of_part) = self.voice_activity(state, part.to_vec(), WANTED_IN).await?;
             state = next;
             probabilities.extend(of_part);
         }

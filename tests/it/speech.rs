@@ -155,8 +155,12 @@ async fn silence_noise_and_key_tones_have_no_words() {
     }
 }
 
+/// Nearly: the silence in front of a turn is stood for by fewer positions than the reference has, and scores in the middle
+/// move by up to this much (`fixtures/speech/README.md`).
+const SCORE_MOVES_MAX: f64 = 0.2;
+
 #[tokio::test]
-async fn the_end_of_a_turn_scores_as_in_the_reference() {
+async fn the_end_of_a_turn_scores_nearly_as_in_the_reference() {
     let speech = speech();
     let reference: serde_json::Value = serde_json::from_slice(&fixture("smart_turn.json")).unwrap();
     for case in reference["cases"].as_array().unwrap() {
@@ -164,9 +168,55 @@ async fn the_end_of_a_turn_scores_as_in_the_reference() {
         let score = speech.turn_complete(audio, PATIENT).await.unwrap();
         let expected = case["probability"].as_f64().unwrap();
         assert!(
-            (f64::from(score) - expected).abs() < 0.005,
+            (f64::from(score) - expected).abs() < SCORE_MOVES_MAX,
             "{case}: {score}"
         );
+    }
+}
+
+/// What is sure stays sure: whole sentences of the telephone's recordings, and the same cut where nobody stops.
+#[tokio::test]
+async fn what_is_sure_of_a_turns_end_is_as_sure_at_a_quarter_of_the_cost() {
+    let speech = speech();
+    for (file, part, least, most) in [
+        ("caller/1.wav", 1.0, 0.9, 1.0),
+        ("caller/1.wav", 0.62, 0.0, 0.2),
+        ("caller/2.wav", 0.62, 0.0, 0.2),
+        ("caller/4.wav", 1.0, 0.9, 1.0),
+        ("caller/6.wav", 1.0, 0.8, 1.0),
+        ("caller/refused-2.wav", 0.62, 0.0, 0.2),
+        ("recorded/cards-1.wav", 1.0, 0.9, 1.0),
+        ("recorded/novel-1.wav", 1.0, 0.9, 1.0),
+        ("recorded/novel-1.wav", 0.62, 0.0, 0.2),
+        ("recorded/novel-4.wav", 0.62, 0.0, 0.2),
+    ] {
+        let path = Path::new("fixtures/speech").join(file);
+        let mut audio = recording::read_wav(&path, 0).unwrap();
+        audio.truncate((audio.len() as f64 * part) as usize);
+        audio.extend(vec![0; LINE_RATE / 5]);
+        let score = speech.turn_complete(audio, PATIENT).await.unwrap();
+        assert!((least..=most).contains(&score), "{file} {part}: {score}");
+    }
+}
+
+#[tokio::test]
+async fn lines_judged_together_are_judged_as_each_alone() {
+    let speech = speech();
+    let audio = decoded(&fixture("long.ulaw"));
+    let parts: Vec<Vec<i16>> = (1..6)
+        .map(|n| audio[n * 1_000..n * 5_000].to_vec())
+        .collect();
+    let together = parts.iter().map(|part| {
+        speech.voice_activity(VadState::default(), part.clone(), Duration::from_millis(50))
+    });
+    let together = futures_util::future::join_all(together).await;
+    for (part, of_part) in parts.into_iter().zip(together) {
+        let alone = speech.voice_activity(VadState::default(), part, Duration::ZERO);
+        let (alone, of_part) = (alone.await.unwrap().1, of_part.unwrap().1);
+        assert_eq!(alone.len(), of_part.len());
+        for (one, other) in alone.iter().zip(&of_part) {
+            assert!((one - other).abs() < 1e-3, "{one} {other}");
+        }
     }
 }
 
@@ -203,7 +253,7 @@ async fn voice_activity_goes_on_from_a_value_wherever_the_windows_are_cut() {
     let mut audio = vec![0; 20 * WINDOW_SAMPLES];
     audio.extend(decoded(&fixture("long.ulaw")));
     let (_, whole) = speech
-        .voice_activity(VadState::default(), audio.clone())
+        .voice_activity(VadState::default(), audio.clone(), PATIENT)
         .await
         .unwrap();
     assert!(
@@ -223,7 +273,10 @@ async fn voice_activity_goes_on_from_a_value_wherever_the_windows_are_cut() {
     let mut state = VadState::default();
     let mut parts = Vec::new();
     for part in audio.chunks(3 * WINDOW_SAMPLES) {
-        let (next, probabilities) = speech.voice_activity(state, part.to_vec()).await.unwrap();
+        let (next, probabilities) = speech
+            .voice_activity(state, part.to_vec(), PATIENT)
+            .await
+            .unwrap();
         state = next;
         parts.extend(probabilities);
     }

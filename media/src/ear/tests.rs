@@ -320,3 +320,58 @@ fn positions_in_time() {
         (1_000, 0, 0)
     );
 }
+
+#[test]
+fn windows_that_decide_nothing_wait_for_each_other_and_others_do_not() {
+    let mut line = Line::new(EarSettings::default());
+    let mut bytes = Vec::new();
+    g711::mulaw_encode_into(
+        &[silence(640), voice(1_600), silence(1_000)].concat(),
+        &mut bytes,
+    );
+    let mut batches = Vec::new();
+    for message in bytes.chunks(160) {
+        line.ear.push(message, &mut line.facts);
+        if let Some(batch) = line.ear.take_windows(&mut line.windows) {
+            let scores = scores(&line.windows);
+            batches.push((line.ear.speaking(), batch));
+            line.ear.scored(batch, &scores, &mut line.facts);
+        }
+    }
+    let stopped = line
+        .facts
+        .iter()
+        .any(|fact| matches!(fact, Fact::SpeechStopped { .. }));
+    assert!(stopped, "{:?}", line.facts);
+    let (urgent, calm) = batches
+        .iter()
+        .partition::<Vec<&(bool, WindowBatch)>, _>(|(_, batch)| batch.is_urgent);
+    assert!(
+        urgent[0].1.first_window == 18,
+        "the beginning is asked about at once: {batches:?}"
+    );
+    let in_speech = calm.iter().filter(|(speaking, _)| *speaking).count();
+    assert!(in_speech >= 10, "{batches:?}");
+    assert!(
+        calm.iter()
+            .all(|(speaking, batch)| !speaking || batch.count == CALM_WINDOWS)
+    );
+    // From the end of the voice to the end of speech every window is asked about as it comes.
+    let end = (640 + 1_600) * 8 / WINDOW as u64;
+    let falling = urgent
+        .iter()
+        .filter(|(_, batch)| (end..end + 6).contains(&batch.first_window));
+    assert!(falling.count() >= 5, "{batches:?}");
+}
+
+#[test]
+fn energy_judges_every_window_as_it_comes() {
+    let mut ear = Ear::new(EarSettings::default());
+    let (mut facts, mut bytes) = (Vec::new(), Vec::new());
+    g711::mulaw_encode_into(&voice(640), &mut bytes);
+    for message in bytes.chunks(160) {
+        ear.push(message, &mut facts);
+        ear.judge_by_energy(&mut facts);
+        assert!(ear.position() - ear.judged() < WINDOW as u64 + FRAME as u64);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{BATCH_WINDOWS_MAX, EarCounters, Fact, PRE_ROLL, WindowBatch};
+use super::{BATCH_WINDOWS_MAX, CALM_WINDOWS, EarCounters, Fact, PRE_ROLL, WindowBatch};
 use crate::vad::{Edge, EndpointSettings, Endpointer};
 use crate::{FRAME, WINDOW};
 
@@ -138,24 +138,29 @@ impl Windows {
         }
     }
 
-    pub(super) fn take(&mut self) -> Option<WindowBatch> {
+    /// The windows that wait for a verdict. `at_once`: also those that decide nothing yet.
+    pub(super) fn take(&mut self, at_once: bool) -> Option<WindowBatch> {
         if self.out.is_some() {
             return None;
         }
         // What precedes the first open window is at most a pre-roll that may yet change, so only the front counts.
-        let waiting = self
-            .pending
-            .iter()
-            .take(BATCH_WINDOWS_MAX)
-            .take_while(|pending| pending.wait == Wait::Open);
-        let count = waiting.count();
-        if count == 0 {
+        let waiting = || {
+            self.pending
+                .iter()
+                .take(BATCH_WINDOWS_MAX)
+                .take_while(|pending| pending.wait == Wait::Open)
+        };
+        let count = waiting().count();
+        let is_urgent = waiting().any(|pending| !self.endpointer.expects(pending.loud));
+        let may_grow = count < CALM_WINDOWS && count == self.pending.len();
+        if count == 0 || may_grow && !is_urgent && !at_once {
             return None;
         }
         let batch = WindowBatch {
             first_window: self.first,
             count,
             fresh: self.scored_to != self.first,
+            is_urgent,
         };
         self.scored_to = self.first + count as u64;
         self.out = Some(batch);

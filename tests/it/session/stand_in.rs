@@ -129,6 +129,7 @@ impl Ears for StandInEars {
         &self,
         state: VadState,
         windows: Vec<i16>,
+        _wanted_in: Duration,
     ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
         let does = self.activity.take();
         async move {
