@@ -5,12 +5,15 @@ mod flow;
 mod realtime;
 
 use futures_util::stream::BoxStream;
-use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
 
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub(crate) use chat::{end_call, open_ahead};
 pub use flow::FlowMind;
 pub use realtime::RealtimeMind;
+
+/// The vendor of a script, in metrics and events.
+pub const FLOW: &str = "flow";
 
 /// A piece of a reply in the making.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +55,15 @@ impl Mind {
             Mind::Flow(mind) => mind.think(reply, ask),
             Mind::Chat(mind) => mind.think(ask),
             Mind::Realtime(mind) => mind.think(reply, ask),
+        }
+    }
+
+    /// Who thinks just now.
+    pub fn provider(&self) -> Provider {
+        match self {
+            Mind::Flow(_) => Provider::of(FLOW),
+            Mind::Chat(mind) => mind.provider(),
+            Mind::Realtime(mind) => mind.provider(),
         }
     }
 

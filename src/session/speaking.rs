@@ -19,7 +19,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use trunkline_core::call::{Event, Position, ReplyId};
+use tokio::time::Instant;
+use trunkline_core::call::{Event, Position, Provider, ReplyId};
+use trunkline_core::time::At;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
 use self::filling::FILLER_PATIENCE;
@@ -97,6 +99,8 @@ pub(super) struct Speaking {
     /// Some of the reply is with the carrier, as far as the call knows.
     is_sounding: bool,
     pace: Pace,
+    /// When the call began.
+    began: Instant,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
 }
@@ -118,6 +122,7 @@ impl Speaking {
         own: Option<Own>,
         ahead: Vec<Arc<str>>,
         keep_heard: bool,
+        began: Instant,
     ) -> Self {
         Self {
             voices,
@@ -139,6 +144,7 @@ impl Speaking {
             making: None,
             is_sounding: false,
             pace: Pace::new(speed),
+            began,
             facts: Vec::new(),
             events: VecDeque::new(),
         }
@@ -146,6 +152,11 @@ impl Speaking {
 
     pub(super) fn counters(&self) -> MouthCounters {
         self.mouth.counters()
+    }
+
+    /// Who speaks.
+    pub(super) fn provider(&self) -> Provider {
+        self.voices.provider()
     }
 
     pub(super) fn next_due(&self) -> Option<u64> {
@@ -333,7 +344,12 @@ impl Speaking {
             }
             match front {
                 Waiting::Clause(clause) => {
-                    if !clause.hand_over(&mut self.mouth, self.take, &mut self.pace) {
+                    let was_begun = clause.is_begun;
+                    let is_whole = clause.hand_over(&mut self.mouth, self.take, &mut self.pace);
+                    if clause.is_begun && !was_begun {
+                        self.events.extend(clause.voiced(self.reply, self.began));
+                    }
+                    if !is_whole {
                         return;
                     }
                 }
@@ -462,6 +478,17 @@ impl Clause {
     fn prepared(self) -> Option<Prepared> {
         let (text, voicing) = (self.text, self.voicing?);
         Some(Prepared { text, voicing })
+    }
+
+    /// The voice's first sound of it came, to be told when that is handed over.
+    fn voiced(&self, reply: Option<ReplyId>, began: Instant) -> Option<Event> {
+        let first = self.voicing.as_ref()?.first()?;
+        let ms = first.saturating_duration_since(began).as_millis() as u64;
+        Some(Event::Voiced {
+            reply: reply?,
+            clause: self.number,
+            at: At::from_ms(ms),
+        })
     }
 
     /// Gives the mouth what came of it. False if more of it is to be said, or it failed.

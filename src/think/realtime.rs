@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
 use trunkline_core::wire::realtime::Turn;
 
 use super::Thought;
@@ -69,6 +69,17 @@ impl RealtimeMind {
             spare,
             is_spare: Arc::default(),
             replies: VecDeque::new(),
+        }
+    }
+
+    /// Who answers just now.
+    pub(super) fn provider(&self) -> Provider {
+        match &self.spare {
+            Some((mind, _)) if self.is_spare.load(Ordering::Relaxed) => Provider {
+                stands_in: true,
+                ..mind.provider()
+            },
+            Some(_) | None => Provider::of(self.talk.vendor()),
         }
     }
 
@@ -188,6 +199,7 @@ impl RealtimeMind {
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }
+            | Note::Timed { .. }
             | Note::Consent { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }

@@ -88,6 +88,7 @@ impl History {
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }
+            | Note::Timed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
