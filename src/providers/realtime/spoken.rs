@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn clauses_end_at_the_pause_nearest_to_where_their_letters_do() {
         let mut spoken = Spoken::new(100.0);
-        // 13 letters: 1,300 ms; and 9.
+        // 14 letters: 1,400 ms; and 8.
         assert_eq!(
             spoken.words("At nine o'clock. Or").unwrap(),
             ["At nine o'clock."]
@@ -296,7 +296,7 @@ mod tests {
             .audio(&[sound(600), pause(150), sound(500)].concat())
             .unwrap();
         assert_eq!(ends_ms(&spoken), [None], "what follows is not known");
-        assert_eq!(spoken.sound(0, 0).len(), 780 * BYTES_PER_MS);
+        assert_eq!(spoken.sound(0, 0).len(), 840 * BYTES_PER_MS);
         assert_eq!(spoken.words(" at ten? Hm").unwrap(), ["Or at ten?"]);
         assert_eq!(ends_ms(&spoken), [None, None]);
         spoken.audio(&[pause(200), sound(100)].concat()).unwrap();
