@@ -7,6 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
+mod clause;
 mod filling;
 mod pace;
 mod takeover;
@@ -19,13 +20,15 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
+use trunkline_core::times::Matching;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
+use self::clause::Clause;
 use self::filling::FILLER_PATIENCE;
 use self::pace::Pace;
-use self::voicing::{Blame, Voicing};
+use self::voicing::Voicing;
 use crate::line::Line;
-use crate::provider::{StageError, Voice};
+use crate::provider::Voice;
 use crate::succession::Succession;
 
 /// Said when no voice can be had: "I am sorry, something is not working on our side. Please try again later. Goodbye."
@@ -42,26 +45,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ASKED_MAX: usize = 4;
 /// Sentences voiced ahead of their reply, as many as the call asks for.
 const PREPARED_MAX: usize = 2;
-/// So much waits in the mouth at most, but for one piece.
-const QUEUED_MS_MAX: u64 = 60_000;
-
 /// What waits to go to the mouth, in the order in which it is to be said.
 enum Waiting {
     Clause(Clause),
     End,
-}
-
-struct Clause {
-    number: u16,
-    text: Arc<str>,
-    /// Once the voice was asked.
-    voicing: Option<Voicing>,
-    /// Some of it was handed over.
-    is_begun: bool,
-    /// Its failure was told.
-    is_lost: bool,
-    /// It is passed over if the voice does not have it at hand.
-    is_filler: bool,
 }
 
 /// A sentence that may be said soon.
@@ -188,6 +175,7 @@ impl Speaking {
         self.begin(reply);
         self.waiting.push_back(Waiting::Clause(Clause {
             number,
+            matching: Matching::new(&text),
             text,
             voicing,
             is_begun: false,
@@ -319,7 +307,16 @@ impl Speaking {
         while let Some(front) = self.waiting.front_mut() {
             match front {
                 Waiting::Clause(clause) => {
-                    if !clause.hand_over(&mut self.mouth, self.take, &mut self.pace) {
+                    let is_whole = clause.hand_over(&mut self.mouth, self.take, &mut self.pace);
+                    let times = clause.take_times(&mut self.mouth, self.take);
+                    if let (Some(reply), Some(words)) = (self.reply, times) {
+                        self.events.push_back(Event::WordsTimed {
+                            reply,
+                            clause: clause.number,
+                            words,
+                        });
+                    }
+                    if !is_whole {
                         return;
                     }
                 }
@@ -431,43 +428,5 @@ impl Speaking {
             Fact::Played { reply: of } if of == take => Some(Event::Played { reply }),
             Fact::Started { .. } | Fact::Heard { .. } | Fact::Played { .. } => None,
         }));
-    }
-}
-
-impl Clause {
-    /// What the voice has made of it so far, or is at work on.
-    fn prepared(self) -> Option<Prepared> {
-        let (text, voicing) = (self.text, self.voicing?);
-        Some(Prepared { text, voicing })
-    }
-
-    /// Gives the mouth what came of it. False if more of it is to be said, or it failed.
-    fn hand_over(&mut self, mouth: &mut Mouth, take: u32, pace: &mut Pace) -> bool {
-        let Some(voicing) = &mut self.voicing else {
-            return false;
-        };
-        while mouth.queued_ms() < QUEUED_MS_MAX
-            && let Some(piece) = voicing.take()
-        {
-            let begun = match self.is_begun {
-                true => Ok(()),
-                false => mouth.begin(take, self.number, pace.expected_ms(&self.text)),
-            };
-            if let Err(error) = begun.and_then(|()| mouth.append(take, self.number, piece)) {
-                let error = StageError {
-                    what: format!("the mouth did not take a clause: {error}"),
-                    fatal: false,
-                };
-                voicing.fail(error, Blame::Mouth);
-                return false;
-            }
-            self.is_begun = true;
-        }
-        let Some(whole_ms) = voicing.whole_ms().filter(|_| !voicing.is_waiting()) else {
-            return false;
-        };
-        pace.learn(&self.text, whole_ms);
-        mouth.end_clause(take, self.number);
-        true
     }
 }

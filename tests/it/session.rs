@@ -17,3 +17,4 @@ mod silence;
 mod stages;
 pub(crate) mod stand_in;
 pub(crate) mod tongue;
+mod word_times;

@@ -261,6 +261,11 @@ impl Call {
             } => self.mind_done(reply, after, expects, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
+            Event::WordsTimed {
+                reply,
+                clause,
+                words,
+            } => self.words_timed(reply, clause, &words),
             Event::PlaybackStarted { reply } => self.playback_started(reply, out),
             Event::RanDry { reply } => self.ran_dry(reply),
             Event::Heard { reply, position } => self.heard(reply, position, out),

@@ -10,10 +10,10 @@ use trunkline_core::wire::tts::AudioFormat;
 
 use super::rig::{Door, PlainTts, hop};
 use crate::clock;
-use crate::provider::{StageError, Voice as _};
+use crate::provider::{Sound, StageError, Voice as _};
 use crate::providers::{CloudVoice, CloudVoices, Kept, Kind, Speaks};
 
-type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+type Pieces = BoxStream<'static, Result<Sound, StageError>>;
 
 fn voices(is_single: bool, format: AudioFormat) -> (CloudVoices, Door) {
     let (hop, door) = hop(Kind::Voice, 1 << 20);
@@ -35,7 +35,8 @@ fn say(voice: &CloudVoice, text: &str) -> Pieces {
 async fn piece(pieces: &mut Pieces) -> Result<Vec<u8>, String> {
     let coming = timeout(Duration::from_secs(60), pieces.next());
     match coming.await.expect("a piece or the end comes") {
-        Some(Ok(piece)) => Ok(piece.to_vec()),
+        Some(Ok(Sound::Audio(piece))) => Ok(piece.to_vec()),
+        Some(Ok(Sound::Words(words))) => Err(format!("{words:?}")),
         Some(Err(error)) => Err(format!("{error}, {}", error.fatal)),
         None => Err("end".into()),
     }

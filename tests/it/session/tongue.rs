@@ -4,6 +4,7 @@
 //! Each letter lasts 60 ms and is one level of a square wave. The last letter of a word ends in 40 ms of silence. Text of
 //! a given length is always equally long, as the call assumes of speech.
 
+use trunkline_core::times::SpokenWord;
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 
 /// Samples of a letter: 60 ms.
@@ -33,6 +34,32 @@ pub(crate) fn voiced(text: &str) -> Vec<u8> {
         audio[end - GAP..].fill(SILENCE);
     }
     audio
+}
+
+/// The same with words that are drawn out, each otherwise than the one before it, and with pauses after marks; and when
+/// each is said. A letter takes one, two or three times as long, so only a voice's own times tell which words were
+/// played.
+pub(crate) fn drawled(text: &str) -> (Vec<u8>, Vec<SpokenWord>) {
+    let (mut audio, mut words) = (Vec::new(), Vec::new());
+    for (at, word) in text.split_whitespace().enumerate() {
+        let from = audio.len();
+        for sound in voiced(word).chunks(LETTER - GAP) {
+            let is_silent = sound[0] == SILENCE;
+            for _ in 0..if is_silent { 1 } else { [1, 3, 1, 2][at % 4] } {
+                audio.extend_from_slice(sound);
+            }
+        }
+        let ms = |samples: usize| u32::try_from(samples / 8).unwrap();
+        words.push(SpokenWord {
+            text: word.to_owned(),
+            from_ms: ms(from),
+            to_ms: ms(audio.len()),
+        });
+        if word.ends_with([',', '.', '?']) {
+            audio.extend_from_slice(&[SILENCE; 2 * LETTER]);
+        }
+    }
+    (audio, words)
 }
 
 /// A cough: as loud as a word, and none.

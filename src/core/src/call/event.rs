@@ -1,6 +1,7 @@
 //! What a call is told: facts, in the past tense.
 
 use crate::time::At;
+use crate::times::WordTime;
 
 /// Names one reply of the agent within its call. Ids are never used again, so an event that carries any id but that of
 /// the reply now speaking or drafting is stale and dies.
@@ -193,6 +194,15 @@ pub enum Event {
         reply: ReplyId,
         /// The clause.
         clause: u16,
+    },
+    /// The voice has told when words of a clause are said: those behind the ones that it told of before.
+    WordsTimed {
+        /// The reply.
+        reply: ReplyId,
+        /// The clause.
+        clause: u16,
+        /// When, one for each word of the clause's text.
+        words: Vec<WordTime>,
     },
     /// The first audio of a reply went out, or the first after it ran dry.
     PlaybackStarted {

@@ -148,6 +148,7 @@ impl Observer {
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::Judged { .. }
+            | Event::WordsTimed { .. }
             | Event::PlaybackStarted { .. }
             | Event::RanDry { .. } => {}
         }

@@ -356,6 +356,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::MindDone { reply, .. }
         | Event::MindFailed { reply }
         | Event::VoiceFailed { reply, .. }
+        | Event::WordsTimed { reply, .. }
         | Event::PlaybackStarted { reply }
         | Event::RanDry { reply }
         | Event::Heard { reply, .. }
