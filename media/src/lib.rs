@@ -20,6 +20,7 @@
 pub mod decode;
 pub mod dtmf;
 pub mod ear;
+pub mod echo;
 pub mod export;
 pub mod frame;
 pub mod g711;

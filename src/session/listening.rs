@@ -11,7 +11,9 @@ use std::time::Duration;
 use trunkline_core::call::Event;
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
+use trunkline_media::FRAME;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
+use trunkline_media::g711::MULAW_SILENCE;
 use trunkline_media::line_clock::LineClock;
 
 use self::order::InOrder;
@@ -47,6 +49,9 @@ const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
 /// A late score is still worth having: without one the turn waits longer.
 const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
 const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
+
+/// A frame without sound.
+const SILENCE: [u8; FRAME] = [MULAW_SILENCE; FRAME];
 
 /// Voice must last two windows before it is told, and its first may be taken for silence.
 const UNTOLD: u64 = ms(96);
@@ -141,6 +146,11 @@ impl Listening {
         }
     }
 
+    /// The ear, which must know what is sent.
+    pub(super) fn ear(&mut self) -> &mut Ear {
+        &mut self.ear
+    }
+
     /// Milliseconds of audio received.
     pub(super) fn audio_ms(&self) -> u64 {
         position_ms(self.ear.position())
@@ -165,10 +175,20 @@ impl Listening {
     }
 
     pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
+        let spoken = self.spoken(self.ear.position());
+        self.ear.next_spoken_at(spoken.ms());
         self.ear.push(payload, &mut self.facts);
         self.clock.observe(now.ms(), self.ear.position());
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            stream.push(payload);
+            match self.ear.hears_itself() {
+                false => stream.push(payload),
+                // Our own words are none of the caller's.
+                true => {
+                    for part in payload.chunks(SILENCE.len()) {
+                        stream.push(&SILENCE[..part.len()]);
+                    }
+                }
+            }
             if stream.turns() == Turns::Cloud {
                 self.ear.judge_by_energy(&mut self.facts);
                 return self.follow_facts(now, jobs);

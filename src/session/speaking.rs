@@ -21,6 +21,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use trunkline_core::call::{Event, Position, ReplyId};
 use trunkline_core::times::Matching;
+use trunkline_media::ear::Ear;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
 use self::clause::Clause;
@@ -381,16 +382,22 @@ impl Speaking {
         self.tell();
     }
 
-    /// Sends what is due and notes what became known.
-    pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line) {
+    /// Sends what is due, which the ear may hear again, and notes what became known.
+    pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line, ear: &mut Ear) {
         self.dropped.clear();
         // What was heard has made room.
         self.hand_over();
         self.mouth
             .poll(now_ms, &mut self.facts, &mut |out| match out {
-                Out::Audio(audio) => line.audio_out(audio),
+                Out::Audio(audio) => {
+                    line.audio_out(audio);
+                    ear.sent(now_ms, audio);
+                }
                 Out::Mark(name) => line.mark(name),
-                Out::Clear => line.clear(),
+                Out::Clear => {
+                    line.clear();
+                    ear.sent_cleared(now_ms);
+                }
             });
         self.tell();
         if let Some(reply) = self.reply.filter(|_| self.is_sounding && self.mouth.idle()) {

@@ -6,6 +6,7 @@ mod chat;
 mod conversation;
 mod drain;
 mod failover;
+mod false_stops;
 mod hostile;
 pub(crate) mod logs;
 mod messages;

@@ -67,7 +67,7 @@ async fn wherever_it_is_cut_the_transcript_has_the_words_that_were_played() {
         let (agent, played) = (cut.record.agent(), cut.played);
         assert_eq!(agent[cut.began..cut.began + played], whole[..played]);
         assert!(
-            agent[cut.began + played..]
+            agent[cut.began + played..][..6_400]
                 .iter()
                 .all(|s| s.unsigned_abs() < 200),
             "nothing is played after the clear"
