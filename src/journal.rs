@@ -7,6 +7,7 @@
 mod disk;
 mod failure;
 mod live;
+mod orders;
 mod over;
 mod place;
 mod reading;
@@ -32,9 +33,10 @@ pub use reading::{Contents, Reading, SAMPLES_AT_ONCE_MAX, Sound};
 pub use recovery::{Kept, Left, OptedOut, Recovery};
 
 use self::live::Shared;
+use self::orders::{Begin, Order, Orders};
 use self::place::{Place, Root};
 use self::sealed::Sealed;
-use self::writer::{Begin, Order, Orders, Writer};
+use self::writer::Writer;
 use crate::ids::ClientId;
 use crate::vault::{CallKey, SubjectId, SubjectKeys, Vault};
 

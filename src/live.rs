@@ -83,6 +83,16 @@ pub struct Controls {
     is_full: Arc<AtomicBool>,
 }
 
+/// What a call lets those outside know of itself.
+pub struct Fullness(Arc<AtomicBool>);
+
+impl Fullness {
+    /// Says whether one more sentence would be said.
+    pub fn set(&self, is_full: bool) {
+        self.0.store(is_full, Ordering::Relaxed);
+    }
+}
+
 impl LiveCalls {
     /// From now until the returned ear is dropped, the call of this client is live. `takes_context`: its mind can be told
     /// something.
@@ -150,9 +160,9 @@ impl Live {
 }
 
 impl Controls {
-    /// Whether one more sentence would be said.
-    pub fn set_full(&self, is_full: bool) {
-        self.is_full.store(is_full, Ordering::Relaxed);
+    /// Where the call says whether one more sentence would be said.
+    pub fn fullness(&self) -> Fullness {
+        Fullness(Arc::clone(&self.is_full))
     }
 
     /// The next thing that the call is told; waits for ever if there is none.

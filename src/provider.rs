@@ -96,6 +96,13 @@ pub trait Listener: Send {
     /// while, and sent again after a reconnection if it has no final words yet.
     fn push(&mut self, mulaw: &[u8]);
 
+    /// Whether somebody waits for what is heard from now on: then audio is sent as it comes, otherwise several frames at a
+    /// time.
+    fn hasten(&mut self, on: bool);
+
+    /// Nothing was said before this sample that has no final words yet: it need not be sent again.
+    fn settle(&mut self, sample: u64);
+
     /// Asks for the final words of all audio so far, since the speaker seems to have stopped.
     fn finalize(&mut self);
 

@@ -6,6 +6,7 @@
 
 mod keeping;
 mod listening;
+mod outside;
 mod speaking;
 mod thinking;
 
@@ -39,6 +40,7 @@ use crate::think::Mind;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
+use outside::{Outside, Told};
 use speaking::Speaking;
 use thinking::Thinking;
 
@@ -110,9 +112,8 @@ pub struct Session {
     speaking: Speaking,
     thinking: Thinking,
     feed: broadcast::Sender<LiveNote>,
-    draining: watch::Receiver<bool>,
+    outside: Outside,
     keeping: Option<Keeping>,
-    controls: Option<Controls>,
     matters: Option<Box<dyn Matters>>,
     /// Events that performing an action brought about.
     follow_up: VecDeque<Event>,
@@ -138,9 +139,8 @@ impl Session {
             speaking: Speaking::new(means.voices, means.speed, fillers, means.keep.is_some()),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
-            draining: means.draining,
+            outside: Outside::new(means.draining, means.controls),
             keeping: means.keep.map(Keeping::new),
-            controls: means.controls,
             matters: means.matters,
             follow_up: VecDeque::new(),
             actions: Vec::new(),
@@ -151,8 +151,6 @@ impl Session {
     /// Holds the call until it ends and says why it did.
     pub async fn hold(mut self) -> EndReason {
         self.drive(Some(Event::Answered));
-        // The server may have begun to shut down before there was anybody to tell.
-        self.drain();
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
@@ -170,8 +168,7 @@ impl Session {
                 () = self.speaking.next() => self.voiced(),
                 event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
                 Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
-                Ok(()) = self.draining.changed() => self.drain(),
-                control = next_control(&mut self.controls) => self.control(control),
+                Some(told) = self.outside.next() => self.told(told),
                 inbound = self.line.receive() => self.inbound(inbound),
             }
         }
@@ -205,14 +202,6 @@ impl Session {
         let at = self.began + Duration::from_millis(next.unwrap_or(u64::from(u32::MAX)));
         if sleep.deadline() != at {
             sleep.reset(at);
-        }
-    }
-
-    fn drain(&mut self) {
-        if *self.draining.borrow_and_update() {
-            self.drive(Some(Event::EndAsked {
-                reason: EndReason::Draining,
-            }));
         }
     }
 
@@ -265,7 +254,9 @@ impl Session {
             let position = self.listening.position();
             keeping.caller(now, self.call.granted(), position, self.line.audio());
         }
-        self.listening.push(now, self.line.audio(), &self.jobs);
+        let over_agent = self.call.speaking().is_some();
+        self.listening
+            .push(now, self.line.audio(), over_agent, &self.jobs);
         self.drive_listening();
     }
 
@@ -323,7 +314,15 @@ impl Session {
         }
     }
 
-    fn control(&mut self, control: Control) {
+    fn told(&mut self, told: Told) {
+        let control = match told {
+            Told::Control(control) => control,
+            Told::Draining => {
+                return self.drive(Some(Event::EndAsked {
+                    reason: EndReason::Draining,
+                }));
+            }
+        };
         let event = match control {
             Control::HangUp => Event::EndAsked {
                 reason: EndReason::Asked,
@@ -341,9 +340,7 @@ impl Session {
 
     /// Lets those outside know whether one more sentence would be said.
     fn tell_full(&self) {
-        if let Some(controls) = &self.controls {
-            controls.set_full(self.call.takes_no_say());
-        }
+        self.outside.tell_full(self.call.takes_no_say());
     }
 
     /// Another provider does the work of a stage from now on.
@@ -492,12 +489,5 @@ impl Session {
             Ok(event) => self.drive(Some(event)),
             Err(vendor) => self.taken_over(Stage::Mind, vendor),
         }
-    }
-}
-
-async fn next_control(controls: &mut Option<Controls>) -> Control {
-    match controls {
-        Some(controls) => controls.next().await,
-        None => std::future::pending().await,
     }
 }

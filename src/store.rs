@@ -385,11 +385,12 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 18] = [
+    let files: [(&str, &[(&str, &'static str)]); 19] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
         ("calls", calls::STATEMENTS),
+        ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Takes one guard at a time out of the conversation and shows which tests notice. A mutant that nobody notices is a test
-# that is missing: the script then fails. Works on a copy; some minutes.
+# Takes one guard at a time out of the conversation, the recorder and the account of providers, and shows which tests
+# notice. A mutant that nobody notices is a test that is missing: the script then fails. Works on a copy; some minutes, or
+# fewer for the mutants alone whose names or files match a pattern: `tests/mutate.sh 'guess|failover'`.
 set -eu
 cd "$(dirname "$0")/.."
+only=${1:-.}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z Cargo.toml Cargo.lock src/core media tests/scenarios tests/fuzz fixtures | xargs -0 cp --parents -t "$copy"
@@ -13,8 +15,35 @@ CARGO_TARGET_DIR=${MUTANTS_TARGET:-$copy/target}
 export CARGO_TARGET_DIR WALK_EVENTS=200000
 missed=0
 
-# mutant NAME FILE PERL-SUBSTITUTION
+# tests TARGET... -- FILTER...: true if the tests fail; stops the script if they are not built.
+tests() {
+    (cd "$copy" && cargo test -q -p trunkline-core "$@" >"$copy/log" 2>&1) && return 1
+    grep -q '^test result: FAILED' "$copy/log" || { cat "$copy/log"; echo "mutant '$name' does not build"; exit 2; }
+}
+
+# Who notices in the conversation: the scenarios, and the random walk.
+conversation() {
+    tests --test conversations -- every_scenario nothing_that_happens || return 0
+    by=$(sed -n 's/^\([0-9]* scenarios\) differ.*/\1/p' "$copy/log")
+    walk=$(sed -n 's/^seed [0-9]*: //p' "$copy/log" | head -n 1 | cut -c1-70)
+    by="$by${walk:+ walk ($walk)}"
+}
+
+# Who notices in what is kept: random walks of call, gate, recorder and journal, and the tests beside the code.
+kept() {
+    ! tests --test conversations -- nothing_of_a_caller || by='kept'
+    units "$1"
+}
+
+# Who notices among the tests beside the code of a room.
+units() {
+    ! tests --lib -- "$1" || by="$by $(sed -n 's/^test result: FAILED.* \([0-9]* failed\).*/\1/p' "$copy/log") beside"
+}
+
+# mutant NAME FILE PERL-SUBSTITUTION; the file as seen from the room of the conversation
 mutant() {
+    name=$1
+    echo "$1 $2" | grep -Eq -e "$only" || return 0
     file=$copy/src/core/src/call/$2
     cp "$file" "$copy/kept"
     perl -0pi -e "$3" "$file"
@@ -23,13 +52,17 @@ mutant() {
         exit 2
     fi
     by=
-    log=$copy/log
-    (cd "$copy" && cargo test -q -p trunkline-core --test conversations every_scenario >"$log" 2>&1) || {
-        grep -q 'scenarios differ' "$log" || { cat "$log"; echo "mutant '$1' does not build"; exit 2; }
-        by="$(grep -c 'written:' "$log") scenarios"
-    }
-    (cd "$copy" && cargo test -q -p trunkline-core --test conversations nothing_that_happens >"$log" 2>&1) ||
-        by="$by walk ($(sed -n 's/^seed [0-9]*: //p' "$log" | head -n 1 | cut -c1-70))"
+    case $2 in
+    ../record*) kept record ;;
+    ../failover*) units failover ;;
+    *) conversation ;;
+    esac
+    # What no conversation tells apart may be asked of the tests beside the code.
+    case $by:$2 in
+    :../consent/*) kept consent::gate ;;
+    :../*) ;;
+    :*) units call:: ;;
+    esac
     [ -n "$by" ] || missed=$((missed + 1))
     printf '%-60s %s\n' "$1" "${by:-NOT NOTICED}"
     cp "$copy/kept" "$file"
@@ -37,12 +70,12 @@ mutant() {
 
 mutant 'talking cuts the AI notice' listening.rs 's/\.speaking\.as_mut\(\)\.filter\(\|r\| !r\.is_protected\(\)\) \{\n            reply\.fate = Fate::Drop/.speaking.as_mut() {\n            reply.fate = Fate::Drop/'
 mutant 'short unsure words count as words' listening.rs 's/let is_backchannel = is_unsure \|\| /let is_backchannel = /'
-mutant 'events of dead replies live' speaking.rs 's/let Some\(reply\) = self\.speaking\.as_mut\(\)\.filter\(\|r\| r\.id == id\) else \{\n            return;\n        \};\n        if reply\.heard/let Some(reply) = self.speaking.as_mut() else {\n            return;\n        };\n        let _ = id;\n        if reply.heard/'
-mutant 'a reply begins over a talking caller' speaking.rs 's/&& self\.caller\.talking\.is_none\(\)\n            && self\.caller\.missing_since\(\)\.is_none\(\);/\&\& self.caller.missing_since().is_none();/'
+mutant 'events of dead replies live' speaking.rs 's/if let Some\(reply\) = self\.speaking\.as_mut\(\)\.filter\(\|r\| r\.id == id\) \{\n            let is_own/let _ = id;\n        if let Some(reply) = self.speaking.as_mut() {\n            let is_own/'
+mutant 'a reply begins over a talking caller' speaking.rs 's/let is_free = self\.speaking\.is_none\(\) && self\.caller\.is_quiet\(\);/let is_free = self.speaking.is_none();/'
 mutant 'a halted reply resumes while the caller talks' speaking.rs 's/let is_quiet = self\.overlap\.is_none\(\) && self\.caller\.talking\.is_none\(\);/let is_quiet = true;/'
 mutant 'an empty answer is an answer' speaking.rs 's/After::Listen => return self\.mind_failed\(id, out\),/After::Listen => {}/'
 mutant 'a reply answers without being heard' speaking.rs 's/self\.open\.answered\(reply\.answers\);\n        out/out/'
-mutant 'the draft of a caller who goes on is said' listening.rs 's/self\.cancel_draft\(out\);\n        self\.owes_opening = false;\n        self\.add_words\(text, from, to\);/self.owes_opening = false;\n        self.add_words(text, from, to);/'
+mutant 'the draft of a caller who goes on is said' listening.rs 's/if !self\.guessed_right\(\) \{\n            self\.cancel_draft\(out\);\n        \}//'
 mutant 'a part of a phone number is whole' endpoint/digits.rs 's/\(Some\(Cue::Phone\), _\) => Part::Missing,/(Some(Cue::Phone), _) => Part::Whole,/'
 mutant 'a number in groups is whole' endpoint/ending.rs 's/let in_groups = said\.paused_at > first\.at;/let in_groups = false;/'
 mutant 'a whole number waits as if it were not' endpoint/digits.rs 's/\(Some\(Cue::Reference \| Cue::Short\), _\) => Part::Long,/(Some(Cue::Reference | Cue::Short), _) => Part::Missing,/'
@@ -73,7 +106,7 @@ mutant 'a filler comes while the caller talks' filling.rs 's/\|\| !self\.caller\
 mutant 'a muted agent fills silences' filling.rs 's/\|\| !self\.may_ask_mind\(\)//'
 mutant 'fillers never end' filling.rs 's/self\.fillers\.count \+= 1;//'
 mutant 'a silence in which nobody waits is filled' filling.rs 's/is_waited_for && is_stalled/(is_stalled || is_waited_for \&\& false)/'
-mutant 'a long turn is filled at once' filling.rs 's/\.max\(thought\)//'
+mutant 'a long turn is filled at once' filling.rs 's/Some\(thought\.min\(due\.plus\(LATER_MS_MAX\)\)\.max\(due\)\)/let _ = (thought, LATER_MS_MAX);\n        Some(due)/'
 mutant 'one filler follows another' filling.rs 's/self\.fillers\.last = self\.now;//'
 mutant 'a filler answers' reply.rs 's/!clause\.protected && !clause\.filler/!clause.protected/'
 mutant 'a filler is said again' reply.rs 's/!c\.over && !c\.filler/!c.over/'
@@ -81,4 +114,56 @@ mutant 'a filler that is not at hand is a failure' trouble.rs 's/if clause\.fill
 mutant 'an apology follows a filler' trouble.rs 's/!is_filling && !self/!self/g'
 mutant 'what is inserted cuts a filler' speaking.rs 's/let is_early = /let is_early = false \&\& /'
 mutant 'what sounds is a silence' speaking.rs 's/self\.hushed = None;//'
+mutant 'a guess is heard before the turn is over' speaking.rs 's/ && r\.guess\.is_none\(\)\);\n        if let Some\(draft\)/);\n        if let Some(draft)/'
+mutant 'a wrong guess is the answer' ahead.rs 's/guess\.is_some_and\(\|guess\| are_same\(guess, &self\.open\.text\)\)/guess.is_some()/'
+mutant 'other words do not cancel a guess' ahead.rs 's/if !are_same\(guess, &joined/if false \&\& !are_same(guess, \&joined/'
+mutant 'a guess at what nobody said stays' ahead.rs 's/if is_guess && self/if false \&\& is_guess \&\& self/'
+mutant 'guesses never end' ahead.rs 's/self\.open\.guesses \+= 1;//'
+mutant 'a guess that failed is made again' ahead.rs 's/self\.open\.guesses = u32::MAX;//'
+mutant 'a guess that failed is a failure' trouble.rs 's/if reply\.guess\.is_some\(\) \{\n            return self\.drop_guess\(out\);\n        \}//'
+mutant 'a guess that has nothing to say is a failure' speaking.rs 's/if reply\.guess\.is_some\(\) && after != After::HangUp \{\n                return self\.drop_guess\(out\);\n            \}//'
+mutant 'unfinished words are guessed at' ahead.rs 's/ && self\.silence_after\(&text\) <= turn\.unscored_ms//'
+mutant 'words from before consent are guessed at' ahead.rs 's/\.filter\(\|_\| is_after\)\?/?/'
+mutant 'a guess is made while an answer is said' ahead.rs 's/&& self\.speaking\.is_none\(\)//'
+mutant 'a guess is made while keys are pressed' ahead.rs 's/&& self\.open\.keys\.is_empty\(\)//'
+mutant 'a guess is made in front of the opening' ahead.rs 's/&& !self\.owes_opening//'
+mutant 'a muted mind guesses' ahead.rs 's/&& self\.may_ask_mind\(\);/;/'
+mutant 'a guess takes the turn from what is to be said' ahead.rs 's/&& self\.notices\.is_empty\(\)\n            && self\.asked_says\.is_empty\(\)//'
+mutant 'a guess has answered before its turn was over' ahead.rs 's/draft\.timing\.first_token = now;//'
+mutant 'a guess answers nothing' ahead.rs 's/draft\.answers = \(text\.len\(\), 0\);//'
+mutant 'a guess is voiced to its second clause' speaking.rs 's/if reply\.guess\.is_some\(\) \{\n            1\n/if reply.guess.is_some() {\n            PREPARED_MAX\n/'
+mutant 'no end to the patience with a learnt pause' endpoint/habits.rs 's/\.min\(settings\.patience_ms_max\)//'
+mutant 'a notice that was lost is said for ever' ../consent/gate.rs 's/if round\.lost < TRIES_MAX \{/if true {/'
+mutant 'unclear words are asked about for ever' ../consent/gate.rs 's/if round\.again \{\n            return self\.refuse\(Refusal::Unclear\);\n        \}//'
+mutant 'a no over the notice is not heard' ../consent/gate.rs 's/Meaning::No => return self\.refuse\(Refusal::SaidNo\),/Meaning::No => return None,/'
+mutant 'a no is words' ../consent/gate.rs 's/Meaning::No => self\.refuse\(Refusal::SaidNo\),//; s/Meaning::Yes \| Meaning::Words if !self\.affirmative/Meaning::No | Meaning::Yes | Meaning::Words if !self.affirmative/; s/Meaning::Yes \| Meaning::Words \| Meaning::Sign \| Meaning::Unclear => \{/_ => {/'
+mutant 'a sign of listening agrees' ../consent/gate.rs 's/Meaning::Sign if !self\.is_question\(\) => None,/Meaning::Sign if !self.is_question() => self.grant(Method::WentOn, now),/'
+mutant 'silence counts whoever makes a sound' ../consent/gate.rs 's/quiet_since\.max\(\*heard\)/(*heard).max(At::START.max(quiet_since.min(At::START)))/'
+mutant 'a question does not wait for its answer' ../consent/gate.rs 's/round if self\.affirmative => \{\n                self\.ask_again\(round\);\n                None\n            \}//'
+mutant 'a call that ends undecided was not refused' ../consent/gate.rs 's/self\.refuse\(Refusal::Ended\)/None/'
+mutant 'the grant covers the moment that it came of' ../consent/gate.rs 's/mint\(now\.plus\(1\), method\)/mint(now, method)/'
+mutant 'what began before the grant is kept' ../record.rs 's/ && began >= granted\.since\(\)\)/ \&\& (began >= granted.since() || true))/'
+mutant 'a recorder that has stopped goes on' ../record.rs 's/granted\.filter\(\|granted\| self\.stopped\.is_none\(\) && /granted.filter(|granted| /'
+mutant 'the agent is recorded after the end of consent' ../record.rs 's/if self\.stopped\.is_none\(\) \{\n            self\.tape\.put\(Channel::Agent/{\n            self.tape.put(Channel::Agent/'
+mutant 'the agent is written down after the end of consent' ../record.rs 's/Some\(Stop::Leaves\(leaves\)\) => leaves\.has\(&turn\),/Some(Stop::Leaves(_)) => true,/'
+mutant 'a call without recording is kept' ../record.rs 's/if began\.mode == Mode::NoRecord \{/if false {/'
+mutant 'what was not fetched outlives the end of consent' ../record.rs 's/ready\.into_iter\(\)\.filter_map\(\|e\| leaves\.of\(e\)\)\.collect\(\)/{ let _ = leaves; ready }/'
+mutant 'sound outlives the end of consent' ../record.rs 's/self\.tape\.clear\(\);//'
+mutant 'a later stop is a looser one' ../record.rs 's/if !is_looser \{/if !is_looser || true {/'
+mutant 'a refusal does not stop the recorder' ../record.rs 's/Step::Refused \{ \.\. \} => self\.stop_at\(Leaves::Before \{ until_ms \}\),/Step::Refused { .. } => {}/'
+mutant 'what nobody fetches has no end' ../record.rs 's/if self\.ready\.len\(\) < READY_MAX \{/if self.ready.len() < usize::MAX {/'
+mutant 'one failure opens the circuit' ../failover.rs 's/failed >= FAILURES_MAX && //'
+mutant 'a few failures among many results open the circuit' ../failover.rs 's/ && failed >= worked//'
+mutant 'failures are never forgotten' ../failover.rs 's/slot\.number >= oldest/slot.number >= oldest || true/'
+mutant 'everybody tries an open circuit' ../failover.rs 's/self\.state = State::Trial \{ since_ms: now_ms \};//'
+mutant 'an open circuit is not left alone' ../failover.rs 's/now_ms >= until_ms,/now_ms >= until_ms || true,/'
+mutant 'a trial without a result is the last' ../failover.rs 's/now_ms >= since_ms\.saturating_add\(TRIAL_MS\)/now_ms >= since_ms.saturating_add(TRIAL_MS) \&\& false/'
+mutant 'late news closes the circuit' ../failover.rs 's/State::Open \{ \.\. \} => None,/State::Open { .. } => {\n                *self = Self::default();\n                Some(Change::Closed)\n            }/'
+mutant 'a trial that failed costs nothing' ../failover.rs 's/\.saturating_mul\(2\)//'
+mutant 'a circuit is left alone for ever' ../failover.rs 's/\.min\(OPEN_MS_MAX\)//'
+mutant 'one that failed takes over' ../failover.rs 's/\.filter\(move \|at\| !failed\[\*at\]\)/.filter(move |at| !failed[*at] || true)/'
+mutant 'one that is left alone takes over' ../failover.rs 's/self\.others\(\)\.find\(\|at\| admits\(\*at\)\)\.or\(first\)/first.filter(|at| admits(*at)).or(first)/'
+mutant 'nobody takes over where all are left alone' ../failover.rs 's/find\(\|at\| admits\(\*at\)\)\.or\(first\)/find(|at| admits(*at)).or(first.filter(|_| false))/'
+mutant 'a call begins with one that is left alone' ../failover.rs 's/self\.at = other\.unwrap_or\(self\.at\);/let _ = other;/'
+mutant 'a failure of long ago counts against one that worked' ../failover.rs 's/pub fn worked\(&mut self\) \{\n        self\.failed = \[false; COUNT_MAX\];/pub fn worked(\&mut self) {/'
 exit $missed

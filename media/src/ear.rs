@@ -51,7 +51,7 @@ pub enum Encoding {
 pub struct EarSettings {
     /// The carrier's encoding.
     pub encoding: Encoding,
-    /// How much audio is kept, 4,000 to 600,000 ms; two bytes a sample.
+    /// How much audio is kept, 1,000 to 600,000 ms, and at least twice `unresolved_ms_max`; two bytes a sample.
     pub kept_ms: u32,
     /// The energy gate.
     pub gate: GateSettings,
@@ -149,8 +149,8 @@ pub struct Ear {
 impl Ear {
     /// An ear for a line that has sent nothing yet.
     pub fn new(settings: EarSettings) -> Self {
-        let kept_ms = u64::from(settings.kept_ms.clamp(4_000, 600_000));
         let unresolved_ms = u64::from(settings.unresolved_ms_max.clamp(200, 3_000));
+        let kept_ms = u64::from(settings.kept_ms.clamp(1_000, 600_000)).max(2 * unresolved_ms);
         Self {
             decoder: Decoder::new(settings.encoding),
             kept: Ring::new((kept_ms * SAMPLES_PER_MS) as usize),
@@ -242,6 +242,11 @@ impl Ear {
     /// Between a `SpeechStarted` and its `SpeechStopped`.
     pub fn speaking(&self) -> bool {
         self.windows.endpointer.speaking()
+    }
+
+    /// The last frame held no sound worth the name.
+    pub fn is_quiet(&self) -> bool {
+        self.recent.loud & 1 == 0
     }
 
     /// Appends the samples from `from` up to `to` that are still kept, and says which they are.

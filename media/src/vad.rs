@@ -27,7 +27,7 @@ impl Default for EndpointSettings {
             activation: 0.5,
             deactivation: 0.35,
             speech_ms_min: 64,
-            pause_ms: 96,
+            pause_ms: 64,
             stop_ms: 200,
         }
     }

@@ -15,10 +15,11 @@ const OWN: &str = "trunkline";
 
 /// Starts the log; `usual` is what is shown where the environment says nothing.
 pub(super) fn start(usual: &str) {
-    let filter = config::log_filter().unwrap_or_else(|| usual.to_owned());
+    let filter = EnvFilter::new(config::log_filter().unwrap_or_else(|| usual.to_owned()));
+    let ceiling = ceiling(&filter);
     tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
-        .with(ceiling())
+        .with(filter)
+        .with(ceiling)
         .with(
             tracing_subscriber::fmt::layer()
                 .with_writer(std::io::stderr)
@@ -28,24 +29,28 @@ pub(super) fn start(usual: &str) {
 }
 
 /// What others' crates may say at most. At `trace` some of them write whole messages: words, numbers and keys.
-fn ceiling() -> Targets {
+///
+/// The ceiling is nowhere above the filter: the most that either lets through is what crates that write to `log` ask about
+/// first, for every frame of every socket.
+fn ceiling(filter: &EnvFilter) -> Targets {
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     Targets::new()
-        .with_default(LevelFilter::DEBUG)
-        .with_target(OWN, LevelFilter::TRACE)
+        .with_default(LevelFilter::DEBUG.min(most))
+        .with_target(OWN, most)
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
+    use tracing::{Level, Subscriber as _};
 
     use super::*;
 
     #[test]
     fn others_are_never_heard_at_trace() {
         for filter in ["trace", "tungstenite=trace,hyper=trace,trunkline=trace"] {
-            let log = tracing_subscriber::registry()
-                .with(EnvFilter::new(filter))
-                .with(ceiling());
+            let filter = EnvFilter::new(filter);
+            let ceiling = ceiling(&filter);
+            let log = tracing_subscriber::registry().with(filter).with(ceiling);
             tracing::subscriber::with_default(log, || {
                 assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
                 assert!(!tracing::enabled!(target: "hyper::proto::h1::io", Level::TRACE));
@@ -54,5 +59,13 @@ mod tests {
                 assert!(tracing::enabled!(target: "trunkline_core::call", Level::TRACE));
             });
         }
+    }
+
+    #[test]
+    fn what_nobody_wants_to_see_is_not_asked_about() {
+        let filter = EnvFilter::new("info");
+        let ceiling = ceiling(&filter);
+        let log = tracing_subscriber::registry().with(filter).with(ceiling);
+        assert_eq!(log.max_level_hint(), Some(LevelFilter::INFO));
     }
 }

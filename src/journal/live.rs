@@ -8,7 +8,7 @@ use trunkline_core::journal::Entry;
 
 use super::failure::JournalFailure;
 use super::lock;
-use super::writer::{Order, Orders};
+use super::orders::{Order, Orders};
 
 /// Steps of consent that are remembered after a failure; a call has a handful.
 const STEPS_MAX: usize = 64;

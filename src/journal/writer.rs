@@ -1,27 +1,27 @@
 //! The one thread that changes journals.
 
+mod erasing;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
-use std::thread::Thread;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use trunkline_core::journal::{
-    Began, Class, Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step, encode_header,
+    Encoder, Ended, Entry, Event, Header, SAMPLES_PER_MS, Step, encode_header,
 };
 
 use super::disk::{Disk, JournalFile};
-use super::failure::{JournalError, JournalFailure};
-use super::live::Shared;
+use super::failure::JournalFailure;
+use super::orders::{Begin, Order};
 use super::place::{Place, Root};
-use super::rewrite::{self, Old, Rewritten};
-use super::sealed::Sealed;
+use super::rewrite;
 use super::{JournalSettings, Registry, RowSink, Settled, SyncWhen, lock};
 use crate::clock;
 use crate::data_folder::sync_folder;
-use crate::vault::{CallKey, SubjectKeys};
+use crate::vault::CallKey;
 
 /// How often what could not be done before is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -29,64 +29,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Between one look at what was handed over and the next while calls go on. A call hands over once a second: a thread
 /// that is woken for each of them does little else than wake up, and whoever wakes it pays for that too.
 const BEAT: Duration = Duration::from_millis(50);
-
-/// Something to be done by the writer.
-pub(super) enum Order {
-    Begin(Box<Begin>),
-    Append { id: u64, entries: Vec<Entry> },
-    Close { id: u64 },
-    Task(Box<dyn FnOnce(&mut Writer) + Send>),
-}
-
-impl Order {
-    /// Somebody is about to be told of it.
-    pub(super) fn is_urgent(&self) -> bool {
-        let Self::Append { entries, .. } = self else {
-            return true;
-        };
-        entries
-            .iter()
-            .any(|entry| matches!(entry, Entry::Consent(_)))
-    }
-}
-
-/// The way to the writer.
-#[derive(Clone, Debug)]
-pub(super) struct Orders {
-    pub(super) due: SyncSender<Order>,
-    pub(super) writer: Thread,
-}
-
-impl Orders {
-    /// Has it done at the next beat.
-    pub(super) fn hand_over(&self, order: Order) -> Result<(), TrySendError<Order>> {
-        self.due.try_send(order)
-    }
-
-    /// Has it done at once, with all that was handed over before.
-    pub(super) fn send(&self, order: Order) -> Result<(), TrySendError<Order>> {
-        self.due.try_send(order)?;
-        self.writer.unpark();
-        Ok(())
-    }
-
-    /// The same, waiting while too much is due. False if the writer is gone.
-    pub(super) fn send_waiting(&self, order: Order) -> bool {
-        self.writer.unpark();
-        let is_sent = self.due.send(order).is_ok();
-        self.writer.unpark();
-        is_sent
-    }
-}
-
-/// A call begins.
-pub(super) struct Begin {
-    pub(super) id: u64,
-    pub(super) place: Place,
-    pub(super) subject: SubjectKeys,
-    pub(super) began: Began,
-    pub(super) shared: Arc<Shared>,
-}
 
 /// A call that is going on.
 struct Live {
@@ -427,114 +369,6 @@ impl Writer {
             self.sink
                 .rows(&place.client, &place.call_id, seq, entry, key);
         }
-    }
-
-    fn erase_due(&mut self) {
-        let due = |(id, live): (&u64, &Live)| live.erase_before.map(|_| *id);
-        for id in self.live.iter().filter_map(due).collect::<Vec<_>>() {
-            if let Some(mut live) = self.live.remove(&id) {
-                self.obey_withdrawal(&mut live);
-                self.live.insert(id, live);
-            }
-        }
-    }
-
-    /// Erases what a withdrawal ordered; if that fails, the order stands.
-    fn obey_withdrawal(&self, live: &mut Live) {
-        let Some(before) = live.erase_before else {
-            return;
-        };
-        match self.erase_live(live, before) {
-            Ok(_) => live.erase_before = None,
-            Err(error) => {
-                let place = &live.begin.place;
-                tracing::warn!(call.id = place.call_id, %error, "erasure will be tried again");
-            }
-        }
-    }
-
-    /// Erases the content of a call that is going on, which goes on in the new file. Gives how many entries went.
-    fn erase_live(&self, live: &mut Live, before: u64) -> Result<u64, JournalError> {
-        let Some(open) = &mut live.open else {
-            return Ok(0);
-        };
-        let Begin { place, subject, .. } = &live.begin;
-        let moment = (live.last_ms, open.encoder.next_seq());
-        let Some((header, new)) = self.erase_file(place, subject, before, moment)? else {
-            return Ok(0);
-        };
-        *open = OpenFile {
-            next_seq: open.next_seq,
-            file: new.file,
-            encoder: new.encoder,
-            key: new.key,
-            header,
-        };
-        Ok(new.erased)
-    }
-
-    /// The same by somebody's order. `None` if the call is not going on.
-    pub(super) fn erase_if_live(&mut self, place: &Place) -> Option<Result<u64, JournalError>> {
-        let id = self.live_id(place)?;
-        let mut live = self.live.remove(&id)?;
-        let before = live.open.as_ref().map_or(0, |open| open.encoder.next_seq());
-        let erased = self.erase_live(&mut live, before);
-        self.live.insert(id, live);
-        Some(erased)
-    }
-
-    pub(super) fn live_id(&self, place: &Place) -> Option<u64> {
-        let is_it = |(_, live): &(&u64, &Live)| live.begin.place == *place;
-        self.live.iter().find(is_it).map(|(id, _)| *id)
-    }
-
-    /// Erases in a file, and tells the sink, whose rows of content go in any case.
-    pub(super) fn erase_file(
-        &self,
-        place: &Place,
-        subject: &SubjectKeys,
-        before: u64,
-        moment: (u64, u64),
-    ) -> Result<Option<(Header, Rewritten)>, JournalError> {
-        let (client, call_id) = (&place.client, &place.call_id);
-        self.sink.erased(client, call_id, before);
-        let path = self.root.file(place);
-        let sealed = Sealed::open(&path, place)?;
-        let old = Old {
-            key: &sealed.key(subject)?,
-            sealed: &sealed,
-            subject,
-        };
-        let rewritten = rewrite::rewrite(&*self.disk, (&self.root, place), &old, before, moment)?;
-        let Some(new) = rewritten else {
-            self.rows_again(&sealed, place, old.key)?;
-            return Ok(None);
-        };
-        self.sink
-            .rekeyed(client, call_id, subject.id(), &new.sealed_key);
-        let sealed = Sealed::open(&path, place)?;
-        self.rows_again(&sealed, place, &new.key)?;
-        Ok(Some((sealed.header, new)))
-    }
-
-    /// Gives everything but the sound of a file to the sink.
-    pub(super) fn rows_again(
-        &self,
-        sealed: &Sealed,
-        place: &Place,
-        key: &CallKey,
-    ) -> Result<(), JournalError> {
-        let mut walk = sealed.walk()?;
-        while let Some(record) = walk.next()? {
-            if record.class == Class::Audio {
-                continue;
-            }
-            if let Ok(entry) = sealed.entry(&record, key)? {
-                self.sink
-                    .rows(&place.client, &place.call_id, record.seq, &entry, key);
-            }
-        }
-        Ok(())
     }
 }
 

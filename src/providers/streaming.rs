@@ -113,6 +113,14 @@ impl Listener for Line {
         self.shared.push(mulaw);
     }
 
+    fn hasten(&mut self, on: bool) {
+        self.shared.hasten(on);
+    }
+
+    fn settle(&mut self, sample: u64) {
+        self.shared.covered(sample);
+    }
+
     fn finalize(&mut self) {
         self.shared.ask();
     }

@@ -24,8 +24,9 @@ use crate::speech::VadState;
 
 /// How much of the caller is kept where somebody else makes the words: what the turn model looks at …
 const KEPT_FOR_TURNS_MS: u32 = 9_000;
-/// … or nothing to speak of.
-const KEPT_LEAST_MS: u32 = 4_000;
+/// … or nothing to speak of, and windows are judged as they come.
+const KEPT_LEAST_MS: u32 = 1_000;
+const UNRESOLVED_LEAST_MS: u32 = 200;
 /// How much of the caller is kept: the longest piece that is transcribed at once, and what comes before and after it.
 const KEPT_MS: u32 = 22_000;
 /// Audio before the onset that the recogniser is given: the ear finds the onset a little late.
@@ -112,26 +113,30 @@ pub(super) struct Listening {
 
 impl Listening {
     pub(super) fn new(ears: Arc<dyn Ears>, hearing: Hearing) -> Self {
-        let (recogniser, kept_ms) = match hearing {
-            Hearing::Embedded => (Recogniser::Ears, KEPT_MS),
-            Hearing::ByUtterance(transcriber) => (Recogniser::Utterances(transcriber), KEPT_MS),
+        let mut settings = EarSettings {
+            keys: false,
+            kept_ms: KEPT_MS,
+            ..EarSettings::default()
+        };
+        let recogniser = match hearing {
+            Hearing::Embedded => Recogniser::Ears,
+            Hearing::ByUtterance(transcriber) => Recogniser::Utterances(transcriber),
             Hearing::Streaming { recogniser, turns } => {
                 let stream = Stream::new(recogniser.open(), turns);
-                let kept_ms = match turns {
-                    Turns::Own => KEPT_FOR_TURNS_MS,
-                    Turns::Cloud => KEPT_LEAST_MS,
-                };
-                (Recogniser::Stream(stream), kept_ms)
+                match turns {
+                    Turns::Own => settings.kept_ms = KEPT_FOR_TURNS_MS,
+                    Turns::Cloud => {
+                        settings.kept_ms = KEPT_LEAST_MS;
+                        settings.unresolved_ms_max = UNRESOLVED_LEAST_MS;
+                    }
+                }
+                Recogniser::Stream(stream)
             }
         };
         Self {
             ears,
             recogniser,
-            ear: Ear::new(EarSettings {
-                keys: false,
-                kept_ms,
-                ..EarSettings::default()
-            }),
+            ear: Ear::new(settings),
             vad: VadState::default(),
             clock: LineClock::default(),
             facts: Vec::with_capacity(4),
@@ -174,29 +179,45 @@ impl Listening {
         self.turn_from = self.speech_from.filter(|_| self.ear.speaking());
     }
 
-    pub(super) fn push(&mut self, now: At, payload: &[u8], jobs: &Jobs) {
+    /// Takes in audio of the caller; `over_agent`: while the agent has the floor.
+    pub(super) fn push(&mut self, now: At, payload: &[u8], over_agent: bool, jobs: &Jobs) {
         let spoken = self.spoken(self.ear.position());
         self.ear.next_spoken_at(spoken.ms());
         self.ear.push(payload, &mut self.facts);
         self.clock.observe(now.ms(), self.ear.position());
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            match self.ear.hears_itself() {
-                false => stream.push(payload),
+            if self.ear.hears_itself() {
                 // Our own words are none of the caller's.
-                true => {
-                    for part in payload.chunks(SILENCE.len()) {
-                        stream.push(&SILENCE[..part.len()]);
-                    }
+                for part in payload.chunks(SILENCE.len()) {
+                    stream.push(&SILENCE[..part.len()]);
                 }
+            } else {
+                stream.push(payload);
             }
-            if stream.turns() == Turns::Cloud {
+            let is_cloud = stream.turns() == Turns::Cloud;
+            if is_cloud {
                 self.ear.judge_by_energy(&mut self.facts);
-                return self.follow_facts(now, jobs);
             }
+            self.follow_facts(now, jobs);
+            self.attend(now, over_agent);
+            if is_cloud {
+                return;
+            }
+        } else {
+            self.follow_facts(now, jobs);
         }
-        self.follow_facts(now, jobs);
         self.ask_activity(jobs);
         self.ask_partial(now, jobs);
+    }
+
+    /// Lets the recogniser know whether words are waited for: the caller may be at the end of what they say, or mean to
+    /// interrupt.
+    fn attend(&mut self, now: At, over_agent: bool) {
+        let is_doubtful = self.ear.speaking() && (over_agent || self.ear.is_quiet());
+        let position = self.ear.position();
+        if let Recogniser::Stream(stream) = &mut self.recogniser {
+            stream.attend(is_doubtful, position, now);
+        }
     }
 
     /// What a recogniser says that listens all the time; nothing ever from any other.

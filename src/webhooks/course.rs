@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
@@ -14,7 +14,7 @@ use trunkline_core::wire::twilio::webhook::{
 };
 
 use super::CALL;
-use super::door::{Visit, admit};
+use super::door::Visit;
 use crate::app::App;
 use crate::carrier::account::TWILIO;
 use crate::clock;
@@ -26,15 +26,7 @@ use crate::store::calls::CarrierEnd;
 const CLOCK_MS_MAX: i64 = 24 * 3_600_000;
 
 /// `POST …/status`: how a call goes.
-pub(super) async fn status(
-    State(app): State<Arc<App>>,
-    Path(carrier_id): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = match admit(&app, &carrier_id, request).await {
-        Ok(visit) => visit,
-        Err(refused) => return refused,
-    };
+pub(super) async fn status(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Ok(told) = StatusCallback::read(&visit.form) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -42,7 +34,7 @@ pub(super) async fn status(
         return passed_over("status_word");
     };
     if status.is_final()
-        && let Some(unmet) = app.awaited.of_carrier(&carrier_id, &told.call_id)
+        && let Some(unmet) = app.awaited.of_carrier(&visit.account.id, &told.call_id)
     {
         // The caller was gone before the socket opened.
         app.not_coming(&unmet.claims.call_id);
@@ -55,15 +47,7 @@ pub(super) async fn status(
 }
 
 /// `POST …/amd`: who answered one of our calls.
-pub(super) async fn answered_by(
-    State(app): State<Arc<App>>,
-    Path(carrier_id): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = match admit(&app, &carrier_id, request).await {
-        Ok(visit) => visit,
-        Err(refused) => return refused,
-    };
+pub(super) async fn answered_by(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Ok(told) = AmdCallback::read(&visit.form) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -91,15 +75,7 @@ pub(super) async fn answered_by(
 }
 
 /// `POST …/stream`: how a media stream goes. The socket itself tells more; what only the carrier knows is counted.
-pub(super) async fn stream(
-    State(app): State<Arc<App>>,
-    Path(carrier_id): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = match admit(&app, &carrier_id, request).await {
-        Ok(visit) => visit,
-        Err(refused) => return refused,
-    };
+pub(super) async fn stream(visit: Visit) -> Response {
     let Ok(told) = StreamStatus::read(&visit.form) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -107,7 +83,7 @@ pub(super) async fn stream(
         StreamEvent::Failed => {
             let code = told.error.unwrap_or(0);
             counter!("trunkline_carrier_stream_errors_total").increment(1);
-            tracing::warn!(code, carrier = %carrier_id, "the carrier reports a stream that failed");
+            tracing::warn!(code, carrier = %visit.account.id, "the carrier reports a stream that failed");
         }
         StreamEvent::Started | StreamEvent::Stopped | StreamEvent::Other => {}
     }

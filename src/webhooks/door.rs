@@ -1,7 +1,9 @@
 //! Whether a request comes from the carrier that it names.
 
+use std::sync::Arc;
+
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{FromRequest, FromRequestParts as _, Path, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
@@ -23,6 +25,18 @@ pub(crate) struct Visit {
     pub(crate) form: Form,
     /// Its query.
     pub(crate) query: Form,
+}
+
+/// Of a request whose path names the account alone: nothing else reaches the routes of an account.
+impl FromRequest<Arc<App>> for Visit {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
+        let (mut head, body) = request.into_parts();
+        let named = Path::<String>::from_request_parts(&mut head, app).await;
+        let Path(carrier_id) = named.map_err(|unnamed| unnamed.into_response())?;
+        admit(app, &carrier_id, Request::from_parts(head, body)).await
+    }
 }
 
 /// Lets a request in if the carrier signed it with a secret of the account that its address names.

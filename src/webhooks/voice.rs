@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
@@ -13,7 +13,7 @@ use trunkline_core::wire::hook::Choice;
 use trunkline_core::wire::twilio::twiml::{self, ConnectStream, Reject};
 use trunkline_core::wire::twilio::webhook::{VoiceRequest, Way};
 
-use super::door::{Visit, admit};
+use super::door::Visit;
 use super::{Addresses, AwaitedCall, CALL, choosing};
 use crate::agent::Agent;
 use crate::ahead::{self, Coming};
@@ -40,19 +40,11 @@ enum Verdict {
 }
 
 /// `POST …/voice`: instructions for a call that came in, or for one of ours that was answered.
-pub(super) async fn voice(
-    State(app): State<Arc<App>>,
-    Path(carrier_id): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = match admit(&app, &carrier_id, request).await {
-        Ok(visit) => visit,
-        Err(refused) => return refused,
-    };
+pub(super) async fn voice(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let Ok(call) = VoiceRequest::read(&visit.form) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let known = app.awaited.of_carrier(&carrier_id, &call.call_id);
+    let known = app.awaited.of_carrier(&visit.account.id, &call.call_id);
     let verdict = match (known, call.way) {
         // Asked again, since our answer was lost: it stays the same.
         (Some(awaited), _) => Verdict::Connect(Box::new(awaited)),
@@ -60,7 +52,9 @@ pub(super) async fn voice(
         (None, Way::Inbound) => incoming(&app, &visit.account, &call).await,
     };
     let twiml = match verdict {
-        Verdict::Connect(awaited) => connect(&app, &carrier_id, *awaited).unwrap_or_else(sorry),
+        Verdict::Connect(awaited) => {
+            connect(&app, &visit.account.id, *awaited).unwrap_or_else(sorry)
+        }
         Verdict::Reject(why) => twiml::reject(why),
         Verdict::Sorry(why) => sorry(why),
     };
@@ -68,17 +62,9 @@ pub(super) async fn voice(
 }
 
 /// `POST …/after`: what comes after the media stream. A call whose socket never opened hears that it cannot be taken.
-pub(super) async fn after(
-    State(app): State<Arc<App>>,
-    Path(carrier_id): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = match admit(&app, &carrier_id, request).await {
-        Ok(visit) => visit,
-        Err(refused) => return refused,
-    };
+pub(super) async fn after(State(app): State<Arc<App>>, visit: Visit) -> Response {
     let call_id = visit.form.first("CallSid").unwrap_or_default();
-    let unmet = app.awaited.of_carrier(&carrier_id, call_id);
+    let unmet = app.awaited.of_carrier(&visit.account.id, call_id);
     xml(match unmet {
         Some(call) => {
             app.not_coming(&call.claims.call_id);

@@ -7,6 +7,7 @@ mod conversation;
 mod drain;
 mod failover;
 mod false_stops;
+mod held;
 mod hostile;
 pub(crate) mod logs;
 mod messages;

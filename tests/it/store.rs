@@ -4,6 +4,7 @@ mod attempts;
 mod bench;
 mod calls;
 mod clients;
+mod entries;
 mod kept;
 mod opening;
 mod rows;

@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_circuit_opens_is_tried_by_one_and_closes() {
-        let cases: [(&str, Script<'_>, &str); 10] = [
+        let cases: [(&str, Script<'_>, &str); 11] = [
             ("two failures are borne", &[(0, "--?")], "..y"),
             ("three are not", &[(0, "---??")], "..Onn"),
             (
@@ -270,6 +270,11 @@ mod tests {
             (
                 "what is older is forgotten",
                 &[(0, "--"), (61, "-?-?")],
+                "...y.y",
+            ),
+            (
+                "also where nothing has come since",
+                &[(0, "--"), (75, "-?-?")],
                 "...y.y",
             ),
             (

@@ -38,7 +38,7 @@ mod check;
 mod clock;
 mod error;
 mod hear;
-pub(crate) mod number;
+mod number;
 mod parse;
 mod run;
 mod template;

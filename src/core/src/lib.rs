@@ -32,6 +32,8 @@ pub mod flow;
 pub mod geo;
 pub mod guard;
 pub mod journal;
+mod numerals;
+mod pack;
 pub mod phone;
 pub mod policy;
 pub mod record;

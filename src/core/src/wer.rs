@@ -1,6 +1,6 @@
 //! How much of a script a recogniser got wrong.
 
-use crate::flow::number::{TENS, UNITS};
+use crate::numerals::{TENS, UNITS};
 
 /// Word errors of a text against a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

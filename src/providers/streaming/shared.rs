@@ -13,8 +13,9 @@ pub(super) const SAMPLES_PER_MS: u64 = 8;
 const KEPT_MAX: usize = 30_000 * SAMPLES_PER_MS as usize;
 /// Room from the start; more is taken when it is needed, and given back.
 const KEPT_USUAL: usize = 2_000 * SAMPLES_PER_MS as usize;
-/// The task is called when so much waits, 40 ms, since a message for every frame costs twice as much.
-const BATCH_MIN: u64 = 40 * SAMPLES_PER_MS;
+/// While nobody waits for words the task is called when so much audio does, 100 ms: most of what a message costs, it costs
+/// however short it is.
+const BATCH_MIN: u64 = 100 * SAMPLES_PER_MS;
 /// Events that wait for a call that does not read.
 const EVENTS_MAX: usize = 256;
 
@@ -32,6 +33,8 @@ struct State {
     kept_from: u64,
     /// Up to here the connection has it.
     taken_to: u64,
+    /// Somebody waits for what is heard.
+    is_hasty: bool,
     /// Audio was dropped that the connection should have had.
     has_gap: bool,
     dropped: u64,
@@ -65,6 +68,7 @@ impl Shared {
                 audio: VecDeque::with_capacity(KEPT_USUAL),
                 kept_from: 0,
                 taken_to: 0,
+                is_hasty: false,
                 has_gap: false,
                 dropped: 0,
                 asked_to: None,
@@ -94,8 +98,19 @@ impl Shared {
             state.skip(mulaw.len() - fresh.len());
             state.make_room(fresh.len());
             state.audio.extend(fresh);
-            state.end() - state.taken_to >= BATCH_MIN
+            state.is_hasty || state.end() - state.taken_to >= BATCH_MIN
         };
+        if is_due {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether audio is to go out as it comes.
+    pub(super) fn hasten(&self, on: bool) {
+        let mut state = self.state();
+        state.is_hasty = on;
+        let is_due = on && state.end() > state.taken_to;
+        drop(state);
         if is_due {
             self.wake.notify_one();
         }
@@ -186,10 +201,13 @@ impl Shared {
     pub(super) fn covered(&self, position: u64) {
         let mut state = self.state();
         let to = position.clamp(state.kept_from, state.taken_to);
+        if to == state.kept_from {
+            return;
+        }
         let count = (to - state.kept_from) as usize;
         state.audio.drain(..count);
         state.kept_from = to;
-        if state.audio.capacity() > 4 * KEPT_USUAL && state.audio.len() < KEPT_USUAL {
+        if state.audio.capacity() > 2 * KEPT_USUAL && state.audio.len() < KEPT_USUAL {
             state.audio.shrink_to(KEPT_USUAL);
         }
     }

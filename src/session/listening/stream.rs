@@ -13,6 +13,12 @@ use crate::provider::{Listener, Turns};
 const SLACK: u64 = super::ms(150);
 /// After speech of which no word was heard so far, how long its words are waited for, ms.
 const WORDS_WITHIN_MS: u32 = 900;
+/// After the end of speech, how long the recogniser's verdict on the turn is worth hurrying for, ms.
+const VERDICT_WITHIN_MS: u32 = 1_500;
+/// So much silence is sent again after a reconnection, in samples: a word may have begun in it …
+const SILENCE_KEPT: u64 = super::ms(1_000);
+/// … and so often the rest is let go.
+const SETTLE_EVERY: u64 = super::ms(500);
 /// Ends of speech that wait for their words.
 const STOPS_MAX: usize = 16;
 
@@ -40,6 +46,11 @@ pub(super) struct Stream {
     transcribed: u64,
     /// There are words since then that are not final.
     has_partial: bool,
+    /// The recogniser's verdict on the turn is waited for until then.
+    verdict_until: Option<At>,
+    is_hasty: bool,
+    /// Nothing was said before this sample that has no final words.
+    settled: u64,
     is_over: bool,
 }
 
@@ -53,6 +64,9 @@ impl Stream {
             stops: VecDeque::new(),
             transcribed: 0,
             has_partial: false,
+            verdict_until: None,
+            is_hasty: false,
+            settled: 0,
             is_over: false,
         }
     }
@@ -63,6 +77,29 @@ impl Stream {
 
     pub(super) fn push(&mut self, mulaw: &[u8]) {
         self.listener.push(mulaw);
+    }
+
+    /// Looks at where the conversation stands, with every frame. Audio goes out as it comes while somebody's turn depends on
+    /// what is heard: `is_doubtful`, the caller may have come to an end or may mean to interrupt; or they have, and the
+    /// recogniser has not said what it thinks of it. `position`: samples received.
+    pub(super) fn attend(&mut self, is_doubtful: bool, position: u64, now: At) {
+        let is_hasty = is_doubtful || self.verdict_until.is_some_and(|until| now < until);
+        if std::mem::replace(&mut self.is_hasty, is_hasty) != is_hasty {
+            self.listener.hasten(is_hasty);
+        }
+        let silent_to = position.saturating_sub(SILENCE_KEPT);
+        if silent_to >= self.settled + SETTLE_EVERY && self.is_silent_before(silent_to) {
+            self.settled = silent_to;
+            self.listener.settle(silent_to);
+        }
+    }
+
+    /// Neither the ear nor the recogniser has heard anything before `sample` that has no final words.
+    fn is_silent_before(&self, sample: u64) -> bool {
+        self.talking.is_none()
+            && !self.has_partial
+            && self.stops.is_empty()
+            && self.stopped.is_none_or(|stop| stop.sample <= sample)
     }
 
     /// The next thing the recogniser says; never again once it is gone.
@@ -88,6 +125,7 @@ impl Stream {
     /// The ear found the beginning of speech.
     pub(super) fn started(&mut self, sample: u64, at: At, out: &mut VecDeque<Event>) {
         if self.talking.is_none() {
+            self.verdict_until = None;
             self.talking = Some(sample);
             out.push_back(Event::SpeechStarted { at });
         }
@@ -106,8 +144,9 @@ impl Stream {
         };
         self.stopped = Some(stop);
         out.push_back(Event::SpeechStopped { at: until });
-        if self.turns == Turns::Own {
-            self.listener.finalize();
+        match self.turns {
+            Turns::Own => self.listener.finalize(),
+            Turns::Cloud => self.verdict_until = Some(now.plus(VERDICT_WITHIN_MS)),
         }
         if self.turns == Turns::Own || sample > self.transcribed + SLACK {
             if self.stops.len() >= STOPS_MAX {
@@ -212,6 +251,7 @@ impl Stream {
             Some(_) => self.stopped(sample, when(sample).min(now), now, out),
             None => {}
         }
+        self.verdict_until = None;
         if let Some(stop) = self.stopped {
             out.push_back(Event::TurnScored {
                 until: stop.until,

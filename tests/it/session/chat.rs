@@ -7,6 +7,7 @@ use trunkline::carrier_double::{CallRecord, Ending};
 use trunkline::think::Dialect;
 use trunkline_core::call::{EndReason, Note, Stage};
 
+use super::held::{self, Held, ask_in_vain};
 use super::model::{Answer, Model};
 use super::rig::{self, House, OPENING, Plot, agent_said, heard, longest_silence_ms, speech};
 
@@ -16,7 +17,8 @@ pub(super) const GIVING_UP: &str =
     "I am sorry, something is not working on our side. Please try again later. Goodbye.";
 pub(super) const GOODBYE: &str = "All right, goodbye.";
 
-pub(super) struct Held {
+/// A call that is over, and what its model was asked.
+pub(super) struct Asked {
     pub(super) record: CallRecord,
     pub(super) notes: Vec<Note>,
     pub(super) requests: Vec<String>,
@@ -37,34 +39,28 @@ async fn house(model: &Model) -> House {
 }
 
 /// Says these things, each when the agent has been quiet for a while, until the server hangs up.
-async fn hold(answers: Vec<Answer>, says: &[&str]) -> Held {
+async fn hold(answers: Vec<Answer>, says: &[&str]) -> Asked {
     hold_in(Dialect::OpenAi, answers, says).await
 }
 
 /// The same with a model that speaks this.
-pub(super) async fn hold_in(dialect: Dialect, answers: Vec<Answer>, says: &[&str]) -> Held {
+pub(super) async fn hold_in(dialect: Dialect, answers: Vec<Answer>, says: &[&str]) -> Asked {
     let model = Model::open_in(dialect, answers).await;
     let house = house(&model).await;
-    let mut notes = house.notes();
-    let mut call = house.call("chatter").await;
-    for words in says {
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech(words)).await.unwrap();
-        call.wait_for_answer().await.unwrap();
-    }
-    call.wait_until_over().await;
-    let record = call.finish().await.unwrap();
-    assert_eq!(record.violations, []);
-    let all = heard(&record);
+    let Held {
+        record,
+        notes,
+        heard: all,
+    } = held::chat(&house, says, 700).await;
     let greeting = format!("{OPENING} How can I help you? ");
     let Some(heard) = all.strip_prefix(&greeting) else {
         panic!("{all:?}");
     };
     assert!(house.is_empty_within(100).await);
-    Held {
+    Asked {
         heard: heard.to_owned(),
         record,
-        notes: notes.take(),
+        notes,
         requests: model.requests(),
         heads: model.heads(),
         judged: house.ears.judged(),
@@ -244,18 +240,11 @@ async fn an_answer_that_breaks_off_is_owned_up_to() {
         let name = format!("{broken:?}");
         let model = Model::open([broken, Answer::Goodbye(GOODBYE)]).await;
         let house = house(&model).await;
-        let (mut notes, mut watched) = (house.notes(), house.notes());
-        let mut call = house.call("patient").await;
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech("When do you have time?")).await.unwrap();
-        let failed = |note: &Note| matches!(note, Note::StageFailed { .. }).then_some(());
-        watched.until(failed).await;
-        call.wait_agent_speaking_ms(100).await.unwrap();
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech("Thank you, bye.")).await.unwrap();
-        call.wait_until_over().await;
-        let record = call.finish().await.unwrap();
-        let heard = heard(&record);
+        let Held {
+            record,
+            notes,
+            heard,
+        } = ask_in_vain(&house).await;
         let said = heard.replace("One moment, please. Just a second. ", "");
         assert!(
             said.ends_with(&format!(
@@ -264,7 +253,7 @@ async fn an_answer_that_breaks_off_is_owned_up_to() {
             "{name}: {heard}"
         );
         assert!(longest_silence_ms(&record) < 3_000, "{name}");
-        assert_eq!(rig::reason(&notes.take()), EndReason::AgentHungUp, "{name}");
+        assert_eq!(rig::reason(&notes), EndReason::AgentHungUp, "{name}");
         let told = model.requests().pop().unwrap();
         assert!(
             told.contains("something went wrong there"),

@@ -7,19 +7,21 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use trunkline::carrier_double::CallRecord;
 use trunkline::egress::Whose;
 use trunkline::providers::{Account, Kind, find};
 use trunkline::stack::{Behind, Chosen, Defaults};
 use trunkline_core::call::{EndReason, Note, Stage};
 
 use super::chat::{GOODBYE, MOMENT};
+use super::held::{self, Held, ask_in_vain, talk};
 use super::model::{Answer, Model};
-use super::rig::{self, House, OPENING, Plot, heard, longest_silence_ms, speech};
+use super::rig::{self, House, OPENING, Plot, heard, longest_silence_ms};
 use super::stand_in::{Break, Does, Trickle};
 use super::tongue;
 
 const LOST: &str = "Sorry, something went wrong there. Could you say that again?";
+/// Longer than any voice is waited for.
+const QUIET_MS: u64 = 2_500;
 const BYE: &str = "Thank you. See you on Monday.";
 
 /// Who took over, as the notes have it.
@@ -41,11 +43,6 @@ fn without_fillers(heard: &str) -> String {
         .iter()
         .fold(spaced, |left, filler| left.replace(filler, ""));
     left.trim_end().to_owned()
-}
-
-fn failures(notes: &[Note]) -> usize {
-    let failed = |note: &&Note| matches!(note, Note::StageFailed { .. });
-    notes.iter().filter(failed).count()
 }
 
 fn chosen(vendor: &str, kind: Kind, base_url: String) -> Chosen {
@@ -135,33 +132,6 @@ async fn shout(mut socket: TcpStream, status: u16, heard: Arc<Mutex<Vec<String>>
     }
 }
 
-struct Held {
-    record: CallRecord,
-    notes: Vec<Note>,
-    heard: String,
-}
-
-/// Answers the talker's question until the server hangs up.
-async fn talk(house: &House) -> Held {
-    let mut notes = house.notes();
-    let mut call = house.call("talker").await;
-    // Longer than any voice is waited for.
-    while call.wait_until_agent_quiet(2_500).await.is_ok() {
-        if call.speak(speech("On Monday please.")).await.is_err()
-            || call.wait_for_answer().await.is_err()
-        {
-            break;
-        }
-    }
-    let record = call.finish().await.unwrap();
-    assert_eq!(record.violations, []);
-    Held {
-        heard: heard(&record),
-        record,
-        notes: notes.take(),
-    }
-}
-
 async fn house(defaults: Defaults) -> House {
     House::build(Plot {
         defaults,
@@ -188,7 +158,7 @@ async fn a_clause_that_cannot_be_voiced_is_voiced_by_the_next_which_stays() {
             // From then on it would answer well.
             house.voice.plan.next(vec![Does::Answers(150); sentence]);
             house.voice.plan.next([trouble]);
-            let held = talk(&house).await;
+            let held = talk(&house, QUIET_MS).await;
             let name = format!("{trouble:?} at {sentence}: {}", held.heard);
             assert!(held.heard.starts_with(OPENING), "{name}");
             let same = held.heard.to_uppercase();
@@ -198,7 +168,7 @@ async fn a_clause_that_cannot_be_voiced_is_voiced_by_the_next_which_stays() {
             assert!(never_flips(&held.heard), "{name}");
             let voice = (Stage::Voice, "deepgram_aura_post");
             assert_eq!(taken_over(&held.notes), [voice], "{name}");
-            assert_eq!(failures(&held.notes), 0, "{name}");
+            assert_eq!(held.failures(), 0, "{name}");
             assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
             assert!(longest_silence_ms(&held.record) < 3_000, "{name}");
             let texts = shouter.texts.lock().unwrap().clone();
@@ -222,7 +192,7 @@ async fn a_clause_that_breaks_off_is_owned_up_to_in_the_voice_that_takes_over() 
             breaks: Some(breaks),
         };
         house.voice.trickles.lock().unwrap().0.push_back(trickle);
-        let held = talk(&house).await;
+        let held = talk(&house, QUIET_MS).await;
         let name = format!("{breaks:?}: {}", held.heard);
         let moment = MOMENT.to_uppercase();
         assert!(held.heard.starts_with(OPENING), "{name}");
@@ -231,7 +201,7 @@ async fn a_clause_that_breaks_off_is_owned_up_to_in_the_voice_that_takes_over() 
         assert!(never_flips(&held.heard), "{name}");
         let voice = (Stage::Voice, "deepgram_aura_post");
         assert_eq!(taken_over(&held.notes), [voice], "{name}");
-        assert_eq!(failures(&held.notes), 1, "{name}");
+        assert_eq!(held.failures(), 1, "{name}");
         assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
     }
 }
@@ -252,25 +222,14 @@ async fn where_every_voice_fails_the_recorded_apology_is_heard() {
     assert!(!shouter.texts.lock().unwrap().is_empty(), "both were asked");
 }
 
-/// Says these things to the prompted agent, each when it has been quiet for a while.
+/// A chat, with what was heard after the greeting.
 async fn chat(house: &House, says: &[&str]) -> Held {
-    let mut notes = house.notes();
-    let mut call = house.call("chatter").await;
-    for words in says {
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech(words)).await.unwrap();
-        call.wait_for_answer().await.unwrap();
-    }
-    call.wait_until_over().await;
-    let record = call.finish().await.unwrap();
-    assert_eq!(record.violations, []);
+    let held = held::chat(house, says, 700).await;
     let greeting = format!("{OPENING} How can I help you? ");
-    let all = heard(&record);
-    let heard = all.strip_prefix(&greeting).unwrap_or(&all).to_owned();
+    let heard = held.heard.strip_prefix(&greeting).unwrap_or(&held.heard);
     Held {
-        heard,
-        record,
-        notes: notes.take(),
+        heard: heard.to_owned(),
+        ..held
     }
 }
 
@@ -311,7 +270,7 @@ async fn a_mind_that_fails_before_its_first_clause_gives_way_within_the_reply() 
         assert_eq!(heard, format!("{open} {GOODBYE}"), "{name}");
         let model = (Stage::Mind, "openai_compatible");
         assert_eq!(taken_over(&held.notes), [model], "{name}");
-        assert_eq!(failures(&held.notes), 0, "{name}");
+        assert_eq!(held.failures(), 0, "{name}");
         assert_eq!(first.requests().len(), 1, "{name}: the second stays");
         assert_eq!(second.requests().len(), 2, "{name}");
         assert_eq!(
@@ -334,17 +293,7 @@ async fn no_second_mind_goes_on_with_what_another_began_to_say() {
         let first = Model::open([broken, Answer::Goodbye(GOODBYE)]).await;
         let second = Model::open([Answer::Goodbye("Nobody asks me.")]).await;
         let house = house(minds(&first, &[&second])).await;
-        let mut watched = house.notes();
-        let mut call = house.call("patient").await;
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech("When do you have time?")).await.unwrap();
-        let failed = |note: &Note| matches!(note, Note::StageFailed { .. }).then_some(());
-        watched.until(failed).await;
-        call.wait_agent_speaking_ms(100).await.unwrap();
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech("Thank you, bye.")).await.unwrap();
-        call.wait_until_over().await;
-        let heard = without_fillers(&heard(&call.finish().await.unwrap()));
+        let heard = without_fillers(&ask_in_vain(&house).await.heard);
         let end = format!("We have time on Tuesday. And on Wed {LOST} {GOODBYE}");
         assert!(heard.ends_with(&end), "{name}: {heard}");
         assert_eq!(second.requests().len(), 0, "{name}");
@@ -359,7 +308,7 @@ async fn every_mind_is_asked_before_anybody_is_sorry() {
     let house = house(minds(&first, &[&second, &third])).await;
     let held = chat(&house, &["Thank you, bye."]).await;
     assert_eq!(held.heard, format!("{MOMENT} {GOODBYE}"));
-    assert_eq!(failures(&held.notes), 1, "one apology for all three");
+    assert_eq!(held.failures(), 1, "one apology for all three");
     let counts = [&first, &second, &third].map(|model| model.requests().len());
     assert_eq!(counts, [2, 2, 2], "and all three again");
 }
@@ -442,7 +391,7 @@ async fn words_that_a_recogniser_lost_are_heard_by_the_next() {
             ..Defaults::default()
         })
         .await;
-        let held = talk(&house).await;
+        let held = talk(&house, QUIET_MS).await;
         let name = format!("{ear:?}: {}", held.heard);
         assert!(held.heard.ends_with(&format!("suits you? {BYE}")), "{name}");
         assert_eq!(
@@ -455,7 +404,7 @@ async fn words_that_a_recogniser_lost_are_heard_by_the_next() {
             [(Stage::Ears, "embedded")],
             "{name}"
         );
-        assert_eq!(failures(&held.notes), 0, "{name}");
+        assert_eq!(held.failures(), 0, "{name}");
         let response_ms = held.record.turns[0].response_ms().unwrap();
         assert!(response_ms < response_ms_max, "{name}: {response_ms} ms");
     }
@@ -470,7 +419,7 @@ async fn nobody_takes_over_who_was_not_named() {
         ..Defaults::default()
     })
     .await;
-    let held = talk(&house).await;
+    let held = talk(&house, QUIET_MS).await;
     assert_eq!(taken_over(&held.notes), []);
     assert_eq!(rig::reason(&held.notes), EndReason::Failed(Stage::Ears));
 }

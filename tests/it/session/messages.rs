@@ -4,11 +4,11 @@ use trunkline::carrier_double::Ending;
 use trunkline::think::Dialect;
 use trunkline_core::call::{EndReason, Stage};
 
-use super::chat::{GIVING_UP, GOODBYE, Held, MOMENT, hold_in};
+use super::chat::{Asked, GIVING_UP, GOODBYE, MOMENT, hold_in};
 use super::model::Answer;
 use super::rig::{self, OPENING, longest_silence_ms};
 
-async fn hold(answers: Vec<Answer>, says: &[&str]) -> Held {
+async fn hold(answers: Vec<Answer>, says: &[&str]) -> Asked {
     hold_in(Dialect::Anthropic, answers, says).await
 }
 

@@ -1,11 +1,12 @@
 //! Nobody waits in silence: what bridges it while a voice or a model takes its time, and what follows.
 
-use trunkline::carrier_double::{CallRecord, Ending};
+use trunkline::carrier_double::Ending;
 use trunkline_core::call::{EndReason, Note, Stage};
 
 use super::barge_in::QUESTION;
+use super::held::{self, Held};
 use super::model::{Answer, Model};
-use super::rig::{self, House, OPENING, Plot, agent_said, heard, longest_silence_ms, speech};
+use super::rig::{self, House, OPENING, Plot, agent_said, longest_silence_ms, speech};
 use super::stand_in::{Break, Does, Trickle};
 
 const FIRST: &str = "One moment, please.";
@@ -14,12 +15,6 @@ const MOMENT: &str = "Sorry, one moment please.";
 const BYE: &str = "Thank you. See you on Monday.";
 /// No caller waits so long without a sound.
 const SILENCE_MS_MAX: usize = 3_000;
-
-struct Held {
-    record: CallRecord,
-    notes: Vec<Note>,
-    heard: String,
-}
 
 impl Held {
     /// What was written down as said only to bridge a silence.
@@ -50,24 +45,13 @@ impl Held {
 
 /// Answers the talker's question, whose answer the voice takes its time for.
 async fn hold(house: &House, trouble: impl FnOnce(&House)) -> Held {
-    let mut notes = house.notes();
+    let notes = house.notes();
     let mut call = house.call("talker").await;
     call.wait_until_agent_quiet(1_200).await.unwrap();
     trouble(house);
     call.speak(speech("On Monday please.")).await.unwrap();
     call.wait_until_over().await;
-    let record = call.finish().await.unwrap();
-    assert_eq!(record.violations, []);
-    Held {
-        heard: heard(&record),
-        record,
-        notes: notes.take(),
-    }
-}
-
-fn failures(held: &Held, stage: Stage) -> usize {
-    let of = |note: &&Note| matches!(note, Note::StageFailed { stage: s, .. } if *s == stage);
-    held.notes.iter().filter(of).count()
+    Held::over(call, notes).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +64,7 @@ async fn a_voice_that_stalls_is_bridged_and_its_answer_follows_once() {
         assert_eq!(held.heard, said.join(" "), "{stall_ms}");
         assert_eq!(held.fillers(), fillers, "{stall_ms}");
         assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
-        assert_eq!(failures(&held, Stage::Voice), 0, "{stall_ms}");
+        assert_eq!(held.failures_of(Stage::Voice), 0, "{stall_ms}");
         let said = agent_said(&held.notes);
         assert_eq!(said.last(), Some(&(BYE.to_owned(), false)), "{stall_ms}");
         // The answer's time is its own: that of the stall, or of the filler that was in play when it came.
@@ -128,7 +112,7 @@ async fn a_filler_that_is_not_at_hand_holds_up_nothing() {
     };
     let held = hold(&house, stall).await;
     assert_eq!(held.heard, format!("{OPENING} {QUESTION} {BYE}"));
-    assert_eq!(failures(&held, Stage::Voice), 0);
+    assert_eq!(held.failures_of(Stage::Voice), 0);
     assert!((3_000..4_500).contains(&held.answered_ms()));
 }
 
@@ -190,20 +174,7 @@ async fn a_model_that_stalls_is_bridged_and_does_not_know() {
         ..Plot::default()
     })
     .await;
-    let mut notes = house.notes();
-    let mut call = house.call("chatter").await;
-    for words in ["When are you open?", "No thank you."] {
-        call.wait_until_agent_quiet(2_200).await.unwrap();
-        call.speak(speech(words)).await.unwrap();
-        call.wait_for_answer().await.unwrap();
-    }
-    call.wait_until_over().await;
-    let record = call.finish().await.unwrap();
-    let held = Held {
-        heard: heard(&record),
-        record,
-        notes: notes.take(),
-    };
+    let held = held::chat(&house, &["When are you open?", "No thank you."], 2_200).await;
     let said = format!(
         "{OPENING} How can I help you? {FIRST} {SECOND} We are open today. All right, goodbye."
     );

@@ -1,8 +1,9 @@
 //! Ears and voices that fail, are slow, or do nothing at all.
 
-use trunkline::carrier_double::{CallRecord, Carrier, Ending};
-use trunkline_core::call::{EndReason, Note, Stage};
+use trunkline::carrier_double::Ending;
+use trunkline_core::call::{EndReason, Stage};
 
+use super::held::talk;
 use super::rig::{self, House, OPENING, agent_said, heard, longest_silence_ms, speech};
 use super::stand_in::Does;
 
@@ -12,48 +13,13 @@ const GIVING_UP: &str =
     "I am sorry, something is not working on our side. Please try again later. Goodbye.";
 const BYE: &str = "Thank you. See you on Monday.";
 
-struct Held {
-    record: CallRecord,
-    notes: Vec<Note>,
-    heard: String,
-}
-
-/// Answers the talker's question as often as needed, until the server hangs up.
-async fn hold(house: &House) -> Held {
-    let mut notes = house.notes();
-    let mut call = house.call("talker").await;
-    while call.wait_until_agent_quiet(1_200).await.is_ok() {
-        if call.speak(speech("On Monday please.")).await.is_err()
-            || answer(&mut call).await.is_err()
-        {
-            break;
-        }
-    }
-    let record = call.finish().await.unwrap();
-    assert_eq!(record.violations, []);
-    Held {
-        heard: heard(&record),
-        record,
-        notes: notes.take(),
-    }
-}
-
-async fn answer(call: &mut Carrier) -> Result<u64, trunkline::carrier_double::CallOver> {
-    call.wait_for_answer().await
-}
-
-fn failed(notes: &[Note], stage: Stage) -> usize {
-    let of = |note: &&Note| matches!(note, Note::StageFailed { stage: s, .. } if *s == stage);
-    notes.iter().filter(of).count()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_verdict_that_fails_is_asked_for_again() {
     for trouble in [Does::Fails, Does::Hangs] {
         let house = House::open().await;
         house.ears.partial.always(trouble);
         house.ears.last.next([trouble]);
-        let held = hold(&house).await;
+        let held = talk(&house, 1_200).await;
         assert!(
             held.heard.ends_with(&format!("{UNHEARD} {BYE}")),
             "{trouble:?}: {}",
@@ -62,7 +28,7 @@ async fn a_verdict_that_fails_is_asked_for_again() {
         assert_eq!(held.record.ending, Ending::ServerClosed(Some(1000)));
         assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
         assert!(longest_silence_ms(&held.record) < 3_500, "{trouble:?}");
-        assert_eq!(failed(&held.notes, Stage::Ears), 1, "{trouble:?}");
+        assert_eq!(held.failures_of(Stage::Ears), 1, "{trouble:?}");
     }
 }
 
@@ -72,7 +38,7 @@ async fn ears_that_stay_deaf_end_the_call_with_words() {
         let house = House::open().await;
         house.ears.partial.always(trouble);
         house.ears.last.always(trouble);
-        let held = hold(&house).await;
+        let held = talk(&house, 1_200).await;
         assert_eq!(
             held.heard.matches(UNHEARD).count(),
             times,
@@ -113,7 +79,7 @@ async fn slow_ears_only_cost_time() {
     let house = House::open().await;
     house.ears.last.always(Does::Answers(1_800));
     house.ears.turn.always(Does::Hangs);
-    let held = hold(&house).await;
+    let held = talk(&house, 1_200).await;
     assert!(held.heard.ends_with(BYE), "{}", held.heard);
     assert!(!held.heard.contains("Sorry"), "{}", held.heard);
     let response_ms = held.record.turns[0].response_ms().unwrap();
@@ -125,7 +91,7 @@ async fn without_voice_detection_loudness_decides() {
     for trouble in [Does::Fails, Does::Dies, Does::Hangs, Does::Answers(1_000)] {
         let house = House::open().await;
         house.ears.activity.always(trouble);
-        let held = hold(&house).await;
+        let held = talk(&house, 1_200).await;
         assert!(held.heard.ends_with(BYE), "{trouble:?}: {}", held.heard);
         assert_eq!(
             rig::reason(&held.notes),
@@ -145,7 +111,7 @@ async fn a_sentence_that_could_not_be_voiced_is_voiced_again() {
             .voice
             .plan
             .next([Does::Answers(150), Does::Answers(150), trouble]);
-        let held = hold(&house).await;
+        let held = talk(&house, 1_200).await;
         assert!(
             held.heard.starts_with(OPENING),
             "{trouble:?}: {}",
@@ -153,7 +119,7 @@ async fn a_sentence_that_could_not_be_voiced_is_voiced_again() {
         );
         assert!(held.heard.contains(MOMENT), "{trouble:?}: {}", held.heard);
         assert!(held.heard.ends_with(BYE), "{trouble:?}: {}", held.heard);
-        assert!(failed(&held.notes, Stage::Voice) > 0);
+        assert!(held.failures_of(Stage::Voice) > 0);
         assert_eq!(
             rig::reason(&held.notes),
             EndReason::AgentHungUp,

@@ -11,7 +11,7 @@ use trunkline::vault::{ClientKeys, SubjectKeys, Vault};
 use trunkline_core::journal::{Entry, Turn};
 
 use super::bench::Bench;
-use super::rows::{began, conversation, granted, step, turn};
+use super::entries::{began, conversation, granted, step, turn};
 
 super::on_both!(
     rows_open_with_the_key_that_their_call_names,

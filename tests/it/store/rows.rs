@@ -5,11 +5,12 @@ use trunkline::journal::RowSink as _;
 use trunkline::store::calls::{CallStatus, ConsentState};
 use trunkline::store::rows::{Row, Rows, content_aad};
 use trunkline::vault::SubjectId;
-use trunkline_core::consent::{Method, Mode, Refusal};
-use trunkline_core::journal::{Audio, Began, Consent, Ended, Entry, Event, Speaker, Step, Turn};
+use trunkline_core::consent::{Method, Refusal};
+use trunkline_core::journal::{Entry, Speaker, Step, Turn};
 use trunkline_core::token::Direction;
 
 use super::bench::{Bench, NOW};
+use super::entries::{began, conversation, ended, event, granted, second, step, turn};
 
 super::on_both!(
     a_journal_becomes_rows_and_again_the_same_rows,
@@ -21,99 +22,6 @@ super::on_both!(
     rows_wait_for_a_database_that_fails,
     what_had_to_go_goes_although_there_was_no_room_to_say_so,
 );
-
-pub(super) fn began() -> Entry {
-    Entry::Began(Began {
-        unix_ms: NOW,
-        agent: "front-desk".into(),
-        agent_version: 0,
-        direction: Direction::Inbound,
-        mode: Mode::Affirmative,
-        rules: "us@abc".into(),
-        because: vec![],
-    })
-}
-
-pub(super) fn turn(from_ms: u64, text: &str) -> Entry {
-    Entry::Turn(Turn {
-        speaker: if from_ms.is_multiple_of(2) {
-            Speaker::Agent
-        } else {
-            Speaker::Caller
-        },
-        from_ms,
-        to_ms: from_ms + 900,
-        text: text.into(),
-        keys: None,
-        confidence: Some(0.5),
-        cut: false,
-        halts: vec![],
-        latency: None,
-        words: vec![],
-    })
-}
-
-pub(super) fn step(at_ms: u64, step: Step) -> Entry {
-    Entry::Consent(Consent { at_ms, step })
-}
-
-fn event(at_ms: u64, kind: &str) -> Entry {
-    Entry::Event(Event {
-        at_ms,
-        kind: kind.into(),
-        detail: "stage=voice".into(),
-    })
-}
-
-fn second() -> Entry {
-    Entry::Second {
-        turns: vec![],
-        recogniser: "base".into(),
-    }
-}
-
-fn ended(at_ms: u64) -> Entry {
-    Entry::Ended(Ended {
-        at_ms,
-        reason: "caller_hung_up".into(),
-    })
-}
-
-pub(super) fn granted() -> Step {
-    Step::Granted {
-        method: Method::SaidYes,
-    }
-}
-
-pub(super) fn conversation() -> Vec<Entry> {
-    vec![
-        began(),
-        step(
-            100,
-            Step::Announced {
-                from_ms: 10,
-                again: false,
-            },
-        ),
-        step(900, granted()),
-        Entry::Audio(Audio {
-            from: 0,
-            samples: 8_000,
-            caller: None,
-            agent: None,
-        }),
-        turn(1_001, "My name is Ada."),
-        turn(2_000, "Hello Ada."),
-        Entry::NotKept {
-            from_ms: 50,
-            to_ms: 90,
-        },
-        event(2_500, "stage_failed"),
-        second(),
-        second(),
-        ended(3_000),
-    ]
-}
 
 /// Sealed with what it is bound to in front, so that a test can look into it.
 fn row(client: &ClientId, call_id: &str, seq: usize, entry: &Entry) -> Option<Row> {

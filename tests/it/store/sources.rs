@@ -54,6 +54,7 @@ const AGGREGATES: &[&str] = &[
     "api_keys",
     "attempts",
     "calls",
+    "calls/life",
     "carriers",
     "clients",
     "consents",

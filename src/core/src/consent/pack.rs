@@ -3,10 +3,9 @@
 //! A pack is read and checked whole, once; a pack that cannot be understood, or that would make the unknown laxer than
 //! the known, is refused with what is wrong and where. `rules/README.md` says where the shipped one comes from.
 
-mod error;
 mod read;
 
-pub use error::PackError;
+pub use crate::pack::{Confidence, PACK_BYTES_MAX, PackError, RULES_MAX, US_UNKNOWN};
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,15 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Mode;
 use crate::geo::Place;
+use crate::pack::{FALLBACK, is_of_eea};
 
 /// The schema this server reads.
 pub const SCHEMA: &str = "callserver/recording-consent/1";
-
-/// A pack's text is at most this long, in bytes.
-pub const PACK_BYTES_MAX: usize = 1 << 20;
-
-/// A pack has at most this many rows.
-pub const RULES_MAX: usize = 4_096;
 
 #[expect(
     clippy::expect_used,
@@ -93,21 +87,6 @@ pub enum Class {
     Unknown,
 }
 
-/// How sure the compiler of a pack is of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    /// A default, of which there is nothing to be sure.
-    #[serde(rename = "n/a")]
-    Unrated,
-    /// A norm, conflicting lists, or not researched.
-    Low,
-    /// One good source.
-    Medium,
-    /// Settled, and several sources agree.
-    High,
-}
-
 /// How a call goes on after a refusal to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,15 +111,6 @@ pub struct Basis<'a> {
     /// Whether it is the place's own, rather than a default for want of one.
     pub own: bool,
 }
-
-/// What the default for an unknown place in the United States is called.
-pub const US_UNKNOWN: &str = "US-UNKNOWN";
-
-/// Members of the European Economic Area, ISO 3166-1: those of them without a row have the row `EU`.
-const EEA: [&str; 30] = [
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS",
-    "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-];
 
 impl RulePack {
     /// The pack that is part of the program.
@@ -214,7 +184,7 @@ impl RulePack {
         if let Some(rule) = self.rule(&country) {
             return own(rule);
         }
-        let of_eea = EEA.contains(&country.to_string().as_str());
+        let of_eea = is_of_eea(country);
         match self.eea.and_then(|eea| self.rule(&eea)) {
             // A default that is not sure of itself is no reason to be laxer than for a country nobody knows.
             Some(rule) if of_eea && rule.confidence == Confidence::High => Basis {
@@ -233,9 +203,9 @@ impl RulePack {
     /// What holds where the country is not known, or has no row.
     fn unknown_country(&self) -> Basis<'_> {
         Basis {
-            code: read::FALLBACK.to_owned(),
+            code: FALLBACK.to_owned(),
             mode: self.unknown_country,
-            rule: Place::parse(read::FALLBACK)
+            rule: Place::parse(FALLBACK)
                 .ok()
                 .and_then(|place| self.rule(&place)),
             own: false,

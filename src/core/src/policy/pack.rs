@@ -5,27 +5,20 @@
 //! default that is not sure holds with that for a country nobody knows. `rules/README.md` says where the shipped pack
 //! comes from.
 
-mod error;
 mod read;
 
-pub use error::PackError;
+pub use crate::pack::{PACK_BYTES_MAX, PackError, RULES_MAX, US_UNKNOWN};
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::week::{Span, Week};
 use super::zone::Zone;
-use crate::consent::pack::Confidence;
 use crate::geo::Place;
+use crate::pack::{Confidence, is_of_eea};
 
 /// The schema this server reads.
 pub const SCHEMA: &str = "callserver/calling-hours/1";
-
-/// A pack's text is at most this long, in bytes.
-pub const PACK_BYTES_MAX: usize = 1 << 20;
-
-/// A pack has at most this many rows.
-pub const RULES_MAX: usize = 4_096;
 
 #[expect(
     clippy::expect_used,
@@ -85,15 +78,6 @@ pub enum OnHolidays {
     Closed,
 }
 
-/// What the default for an unknown place in the United States is called.
-pub const US_UNKNOWN: &str = "US-UNKNOWN";
-
-/// Members of the European Economic Area, ISO 3166-1: those of them without a row have the row `EU`.
-const EEA: [&str; 30] = [
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS",
-    "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
-];
-
 impl HoursPack {
     /// The pack that is part of the program.
     pub fn shipped() -> &'static Self {
@@ -143,7 +127,7 @@ impl HoursPack {
         if let Some(rule) = self.rule(&place).or_else(|| self.rule(&country)) {
             return rule;
         }
-        let of_eea = EEA.contains(&country.to_string().as_str());
+        let of_eea = is_of_eea(country);
         self.eea
             .as_ref()
             .filter(|_| of_eea)

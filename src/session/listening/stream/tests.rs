@@ -1,16 +1,24 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use trunkline_core::wire::link::{Trouble, TroubleKind};
 
 use super::*;
 
-/// Counts what it is asked.
+/// Counts what it is asked, and remembers whether to hurry and up to where nothing was said.
 #[derive(Default)]
-struct Deaf(Arc<AtomicUsize>);
+struct Deaf(Arc<AtomicUsize>, Arc<AtomicBool>, Arc<AtomicU64>);
 
 impl Listener for Deaf {
     fn push(&mut self, _: &[u8]) {}
+
+    fn hasten(&mut self, on: bool) {
+        assert_ne!(self.1.swap(on, Ordering::Relaxed), on, "told twice");
+    }
+
+    fn settle(&mut self, sample: u64) {
+        self.2.store(sample, Ordering::Relaxed);
+    }
 
     fn finalize(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
@@ -26,7 +34,10 @@ impl Listener for Deaf {
 /// passing. Facts come out in the same manner, with `%MS` for a score and `#` for failed ears.
 fn play(turns: Turns, script: &[&str]) -> Vec<String> {
     let asked = Arc::new(AtomicUsize::new(0));
-    let mut stream = Stream::new(Box::new(Deaf(Arc::clone(&asked))), turns);
+    let mut stream = Stream::new(
+        Box::new(Deaf(Arc::clone(&asked), Arc::default(), Arc::default())),
+        turns,
+    );
     let (mut out, mut told, mut now) = (VecDeque::new(), Vec::new(), At::START);
     for line in script {
         let (head, words) = line.split_once(' ').unwrap_or((line, ""));
@@ -252,4 +263,92 @@ fn a_turn_by_our_own_models() {
 fn a_recogniser_that_is_gone_is_told_once() {
     let facts = play(Turns::Cloud, &["+1000", "!", "-1500", "@3000"]);
     assert_eq!(facts, ["+1000", "#", "-1500", "asked 0"]);
+}
+
+/// A stream that is played to, and what its recogniser was told.
+struct Told {
+    stream: Stream,
+    is_hasty: Arc<AtomicBool>,
+    settled: Arc<AtomicU64>,
+    out: VecDeque<Event>,
+}
+
+impl Told {
+    fn by(turns: Turns) -> Self {
+        let (is_hasty, settled) = (Arc::default(), Arc::default());
+        let listener = Deaf(Arc::default(), Arc::clone(&is_hasty), Arc::clone(&settled));
+        Self {
+            stream: Stream::new(Box::new(listener), turns),
+            is_hasty,
+            settled,
+            out: VecDeque::new(),
+        }
+    }
+
+    fn at(&mut self, ms: u64, is_doubtful: bool) -> (bool, u64) {
+        self.stream.attend(is_doubtful, ms * 8, At::from_ms(ms));
+        let settled = self.settled.load(Ordering::Relaxed) / 8;
+        (self.is_hasty.load(Ordering::Relaxed), settled)
+    }
+
+    fn hear(&mut self, ms: u64, event: SttEvent) {
+        let when = |sample: u64| At::from_ms(sample / 8);
+        self.stream
+            .heard(event, At::from_ms(ms), when, &mut self.out);
+    }
+}
+
+#[test]
+fn audio_is_hurried_while_a_turn_depends_on_it() {
+    let mut told = Told::by(Turns::Cloud);
+    assert!(!told.at(1_000, false).0);
+    told.stream
+        .started(8_000, At::from_ms(1_000), &mut told.out);
+    assert!(!told.at(1_500, false).0, "they are speaking");
+    assert!(told.at(1_800, true).0, "they may have come to an end");
+    assert!(!told.at(1_900, false).0, "they have not");
+    let until = At::from_ms(2_000);
+    told.stream
+        .stopped(16_000, until, At::from_ms(2_200), &mut told.out);
+    assert!(told.at(2_220, false).0, "what does the recogniser think?");
+    told.hear(2_400, SttEvent::TurnEnded { at_ms: 2_000 });
+    assert!(!told.at(2_420, false).0, "it was told");
+    told.stream
+        .started(24_000, At::from_ms(3_000), &mut told.out);
+    let until = At::from_ms(3_500);
+    told.stream
+        .stopped(28_000, until, At::from_ms(3_700), &mut told.out);
+    assert!(told.at(5_000, false).0);
+    assert!(!told.at(5_300, false).0, "nobody waits for ever");
+}
+
+#[test]
+fn silence_need_not_be_sent_again() {
+    let mut told = Told::by(Turns::Cloud);
+    assert_eq!(told.at(1_000, false).1, 0);
+    assert_eq!(told.at(3_000, false).1, 2_000);
+    assert_eq!(told.at(3_020, false).1, 2_000, "not with every frame");
+    assert_eq!(told.at(4_000, false).1, 3_000);
+    // Somebody too quiet for the ear, but not for the recogniser.
+    let (until_ms, text) = (5_000, "hello".to_owned());
+    told.hear(5_000, SttEvent::Partial { until_ms, text });
+    assert_eq!(told.at(7_000, false).1, 3_000);
+    told.stream
+        .started(56_000, At::from_ms(7_000), &mut told.out);
+    assert_eq!(told.at(9_000, false).1, 3_000, "they speak");
+    let until = At::from_ms(9_000);
+    told.stream
+        .stopped(72_000, until, At::from_ms(9_200), &mut told.out);
+    told.hear(
+        9_400,
+        SttEvent::Final {
+            until_ms: 9_100,
+            text: "Hello there.".to_owned(),
+            confidence: 1.0,
+            words: Vec::new(),
+            asked: false,
+        },
+    );
+    assert_eq!(told.at(9_600, false).1, 3_000, "it was just now");
+    assert_eq!(told.at(10_200, false).1, 9_200);
 }

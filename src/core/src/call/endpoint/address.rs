@@ -44,7 +44,7 @@ fn is_house_number(word: &Word<'_>, language: &Words) -> bool {
     let rest = word.bare.get(digits..).unwrap_or_default();
     let is_written = (1..=HOUSE_DIGITS_MAX).contains(&digits)
         && (rest.is_empty() || rest.len() == 1 && rest.chars().all(char::is_alphabetic));
-    is_written || word.is_in(language.digits) || word.is_in(language.numbers)
+    is_written || word.is_in_one(language.digits) || word.is_in_one(language.numbers)
 }
 
 #[cfg(test)]

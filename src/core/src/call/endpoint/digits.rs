@@ -44,7 +44,7 @@ pub(super) fn trailing(words: &[Word<'_>], language: &Words) -> Number {
         if written > 0 {
             number.is_amount = number.words == 0 && is_amount(word.bare);
             number.digits += written;
-        } else if word.is_in(language.digits) || word.is_in(language.doubles) {
+        } else if word.is_in_one(language.digits) || word.is_in(language.doubles) {
             number.digits += 1;
         } else {
             break;

@@ -51,12 +51,12 @@ pub(super) type Phrase = &'static [&'static str];
 pub(super) struct Words {
     /// Names of the digit 0: a telephone number that begins with it is not a short, local one.
     pub(super) zeros: &'static [&'static str],
-    /// Names of digits.
-    pub(super) digits: &'static [&'static str],
+    /// Names of digits, in lists.
+    pub(super) digits: &'static [&'static [&'static str]],
     /// Words that say a digit or letter again.
     pub(super) doubles: &'static [&'static str],
-    /// Names of larger numbers, as house numbers have them.
-    pub(super) numbers: &'static [&'static str],
+    /// Names of larger numbers, as house numbers have them, in lists.
+    pub(super) numbers: &'static [&'static [&'static str]],
     /// Speech goes on after these, unless the recogniser ends a sentence there.
     pub(super) dangling: &'static [&'static str],
     /// Speech goes on after these even so: small recognisers put a full stop after anything.
@@ -127,9 +127,7 @@ mod tests {
             let words = language.words();
             let lists = [
                 words.zeros,
-                words.digits,
                 words.doubles,
-                words.numbers,
                 words.dangling,
                 words.not_spelled,
                 words.number,
@@ -146,6 +144,8 @@ mod tests {
                 words.street_ends,
             ];
             let phrases = [
+                words.digits,
+                words.numbers,
                 words.always_dangling,
                 words.as_in,
                 words.phone,
@@ -159,7 +159,7 @@ mod tests {
                     .all(|c| c.is_alphanumeric() || matches!(c, '\'' | '-'));
                 assert!(is_bare, "{word:?}");
             }
-            assert!(words.digits.len() >= 10 && !words.phone_lengths.is_empty());
+            assert!(words.digits.concat().len() >= 10 && !words.phone_lengths.is_empty());
         }
     }
 }

@@ -39,6 +39,10 @@ impl Word<'_> {
         list.iter().any(|word| is(self.bare, word))
     }
 
+    pub(super) fn is_in_one(&self, lists: &[&[&str]]) -> bool {
+        lists.iter().any(|list| self.is_in(list))
+    }
+
     /// The recogniser ends a sentence with it.
     pub(super) fn ends_a_sentence(&self) -> bool {
         self.raw.ends_with(['.', '!', '?']) && !self.trails_off()

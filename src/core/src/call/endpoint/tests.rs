@@ -8,6 +8,14 @@ fn s() -> TurnSettings {
     TurnSettings::default()
 }
 
+fn said(text: &str, score: Option<f32>) -> Said<'_> {
+    Said {
+        text,
+        score,
+        ..Said::default()
+    }
+}
+
 fn check(said: Said<'_>, expected_ms: u32) {
     assert_eq!(silence_ms(&said, &s()), expected_ms, "{said:?}");
 }
@@ -121,13 +129,8 @@ fn silence_follows_the_words_and_the_score() {
         ("", None, WORDS, s.unscored_ms),
     ];
     for (text, score, expects, ms) in table {
-        let said = Said {
-            text,
-            score,
-            expects,
-            ..Said::default()
-        };
-        check(said, ms);
+        let said = said(text, score);
+        check(Said { expects, ..said }, ms);
     }
 }
 
@@ -166,13 +169,12 @@ fn a_number_told_in_groups_is_waited_for_in_its_rhythm() {
             s.complete_ms,
         ),
     ] {
+        let whole = text.replace('|', "");
         let said = Said {
-            text: &text.replace('|', ""),
-            score,
             paused_at: text.find('|').unwrap(),
             pause_ms,
             expects,
-            ..Said::default()
+            ..said(&whole, score)
         };
         check(said, expected_ms);
     }
@@ -207,13 +209,9 @@ fn the_question_says_how_its_answer_may_end() {
         ("Shall I book it?", "Yes.", Some(0.1), s.unscored_ms),
         ("I have booked it.", "Yes.", Some(0.4), s.unscored_ms),
     ] {
-        let said = Said {
-            text,
-            score,
-            asked: Asked([Some(question), None]),
-            ..Said::default()
-        };
-        check(said, expected_ms);
+        let asked = Asked([Some(question), None]);
+        let said = said(text, score);
+        check(Said { asked, ..said }, expected_ms);
     }
 }
 
@@ -229,13 +227,14 @@ fn only_doubtful_ends_follow_the_callers_habits() {
         ("I need help with my", Some(0.97), 1_500),
         ("I need an appointment.", OVER, 0),
     ] {
-        let said = Said {
-            text,
-            score,
-            habits: slow,
-            ..Said::default()
-        };
-        check(said, expected_ms);
+        let said = said(text, score);
+        check(
+            Said {
+                habits: slow,
+                ..said
+            },
+            expected_ms,
+        );
     }
 }
 
@@ -266,14 +265,12 @@ fn a_better_score_never_waits_longer() {
             for (paused_at, expects) in [(0, WORDS), (text.len(), WORDS), (0, DIGITS)] {
                 let waits = [0.1, 0.3, 0.6, 0.9, TURN_OVER].map(|score| {
                     let said = Said {
-                        text,
-                        score: Some(score),
                         paused_at,
                         pause_ms: 700,
                         expects,
                         asked: Asked([Some("Shall I book it?"), None]),
                         habits,
-                        ..Said::default()
+                        ..said(text, Some(score))
                     };
                     silence_ms(&said, &settings)
                 });
@@ -306,12 +303,10 @@ fn no_words_are_too_strange() {
         for language in ["en", "de", "fr", "es"].map(Language::of) {
             for score in [None, Some(f32::NAN), Some(-1.0), Some(0.9), OVER] {
                 let said = Said {
-                    text,
-                    score,
                     paused_at: text.len() / 2,
                     pause_ms: u32::MAX,
                     language,
-                    ..Said::default()
+                    ..said(text, score)
                 };
                 assert!(silence_ms(&said, &s()) <= s().dictation_ms, "{text:?}");
             }
@@ -346,11 +341,6 @@ fn ordinary_sentences_end_at_once() {
         "Turn it on.",
         "I am 42 years old.",
     ] {
-        let said = Said {
-            text,
-            score: Some(0.97),
-            ..Said::default()
-        };
-        check(said, s().complete_ms);
+        check(said(text, Some(0.97)), s().complete_ms);
     }
 }

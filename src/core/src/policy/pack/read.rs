@@ -1,24 +1,16 @@
 //! Reading a pack's JSON and checking that it can be relied on to be strict.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sha2::{Digest, Sha256};
 
-use super::{
-    HoursPack, OnHolidays, PACK_BYTES_MAX, PackError, RULES_MAX, Rule, SCHEMA, US_UNKNOWN,
-};
-use crate::consent::pack::Confidence;
+use super::{HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOWN};
 use crate::geo::Place;
+use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, shortened, word};
 use crate::policy::Zone;
 use crate::policy::week::{DAY_MINUTES, Span, Week};
 
-/// The row that holds where no other does.
-const FALLBACK: &str = "ZZ";
-/// The row of members of the European Economic Area without one of their own.
-const EEA_ROW: &str = "EU";
+/// Where the rows are.
+const TABLE: &str = "rules";
 /// The row that holds for every state beside its own.
 const FEDERAL: &str = "US";
 
@@ -26,13 +18,6 @@ const HOLIDAYS: [(&str, OnHolidays); 2] =
     [("open", OnHolidays::Open), ("closed", OnHolidays::Closed)];
 const EVES: [(&str, bool); 1] = [("as_saturday", true)];
 const APPLIES: [(&str, ()); 1] = [("telemarketing", ())];
-const CONFIDENCES: [(&str, Confidence); 4] = [
-    ("high", Confidence::High),
-    ("medium", Confidence::Medium),
-    ("low", Confidence::Low),
-    ("n/a", Confidence::Unrated),
-];
-
 /// The file, field by field. What the engine does by itself, or does not do yet, is only known by name: a field that is
 /// misspelt, and so would not be heeded, is an error.
 #[derive(Deserialize)]
@@ -108,34 +93,15 @@ struct Days {
 }
 
 pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
-    if text.len() > PACK_BYTES_MAX {
-        return Err(PackError::TooLong { bytes: text.len() });
-    }
-    // The schema is asked for first: of another one, no other complaint makes sense.
-    #[derive(Deserialize)]
-    struct Named {
-        schema: String,
-    }
-    let named: Named = serde_json::from_str(text).map_err(json)?;
-    if named.schema != SCHEMA {
-        return Err(PackError::Schema {
-            found: shortened(&named.schema),
-        });
-    }
-    let file: File = serde_json::from_str(text).map_err(json)?;
-    if chrono::NaiveDate::parse_from_str(&file.as_of, "%Y-%m-%d").is_err() || file.as_of.len() != 10
-    {
-        return Err(PackError::AsOf {
-            found: shortened(&file.as_of),
-        });
-    }
-    let mut rules = rules(file.rules)?;
+    let file: File = pack::file(text, SCHEMA)?;
+    let stamp = pack::stamp(text, &file.schema, &file.as_of)?;
+    let mut rules = pack::by_place(TABLE, file.rules, |row| &row.code, rule)?;
     let row = |code| {
         Place::parse(code)
             .ok()
             .and_then(|place| rules.get(&place).cloned())
     };
-    let needed = |code| row(code).ok_or(PackError::Missing { code });
+    let needed = |code| row(code).ok_or(PackError::Missing { table: TABLE, code });
     let (federal, fallback) = (needed(FEDERAL)?, needed(FALLBACK)?);
     let eea = row(EEA_ROW).map(|mut rule| {
         // A default that is not sure of itself is no reason to be laxer than for a country nobody knows.
@@ -152,8 +118,8 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         }
     }
     Ok(HoursPack {
-        id: format!("{}+{}", file.schema, file.as_of),
-        sha256: hex(&Sha256::digest(text)),
+        id: stamp.id,
+        sha256: stamp.sha256,
         as_of: file.as_of,
         rules,
         unknown_us,
@@ -184,44 +150,15 @@ fn unknown_us(default: Default, federal: &Rule) -> Result<Rule, PackError> {
     Ok(rule)
 }
 
-fn rules(rows: Vec<Row>) -> Result<BTreeMap<Place, Rule>, PackError> {
-    if rows.len() > RULES_MAX {
-        return Err(PackError::TooMany { rules: rows.len() });
-    }
-    let mut rules = BTreeMap::new();
-    let mut indices = BTreeMap::new();
-    for (second, row) in rows.into_iter().enumerate() {
-        let place = Place::parse(&row.code).map_err(|why| PackError::Code {
-            at: format!("rules[{second}].code"),
-            found: shortened(&row.code),
-            why,
-        })?;
-        if let Some(first) = indices.insert(place, second) {
-            return Err(PackError::Duplicate {
-                code: place.to_string(),
-                first,
-                second,
-            });
-        }
-        rules.insert(place, rule(second, place, row)?);
-    }
-    Ok(rules)
-}
-
 fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {
-    let at = |field: &str| format!("rules[{index}] ({place}).{field}");
+    let at = |field: &str| format!("{TABLE}[{index}] ({place}).{field}");
     word(
         &at("applies_to"),
         &row.applies_to,
         &APPLIES,
         "telemarketing",
     )?;
-    let confidence = word(
-        &at("confidence"),
-        &row.confidence,
-        &CONFIDENCES,
-        "high, medium, low, n/a",
-    )?;
+    let confidence = pack::confidence(&at("confidence"), &row.confidence)?;
     let live = week(&at("windows"), &row.windows)?;
     let artificial = row.artificial_voice_windows.as_ref();
     let artificial = artificial.map(|days| week(&at("artificial_voice_windows"), days));
@@ -290,7 +227,7 @@ fn spans(at: &str, hours: &Hours) -> Result<Vec<Span>, PackError> {
         .zip(spans.iter().skip(1))
         .all(|(one, next)| one.until <= next.from);
     if !in_order {
-        return Err(PackError::Order { at: at.to_owned() });
+        return Err(PackError::Overlap { at: at.to_owned() });
     }
     Ok(spans)
 }
@@ -306,41 +243,4 @@ fn minute(text: &str) -> Option<u16> {
     let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
     let whole = hours * 60 + minutes;
     (minutes < 60 && whole <= DAY_MINUTES).then_some(whole)
-}
-
-fn word<T: Clone>(
-    at: &str,
-    text: &str,
-    known: &[(&str, T)],
-    allowed: &'static str,
-) -> Result<T, PackError> {
-    let found = known.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, value)| value.clone())
-        .ok_or_else(|| PackError::Word {
-            at: at.to_owned(),
-            found: shortened(text),
-            allowed,
-        })
-}
-
-fn json(error: serde_json::Error) -> PackError {
-    PackError::Json {
-        line: error.line(),
-        column: error.column(),
-        what: shortened(&error.to_string()),
-    }
-}
-
-/// Enough of a text to find it by.
-fn shortened(text: &str) -> String {
-    const CHARS_MAX: usize = 120;
-    text.chars().take(CHARS_MAX).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -6,7 +6,7 @@
 //! every shape: see `fixtures/assemblyai/README.md`.
 
 use super::bounds::{self, Faults, Timeline, WORDS_MAX};
-use super::lenient::{Scalar, object, objects};
+use super::lenient::{Scalar, objects};
 use super::query::{Query, primary, terms};
 use super::turn::Turn;
 use super::{SttCodec, SttEvent, SttSettings, SttWord};
@@ -240,14 +240,9 @@ impl SttCodec for AssemblyAi {
     }
 
     fn receive(&mut self, message: Received<'_>, out: &mut Vec<SttEvent>) {
-        let Some(text) = self.faults.text(message, out) else {
+        let Some(message) = self.faults.read::<Message<'_>>(message, out) else {
             return;
         };
-        let Some(message) = object::<Message<'_>>(text) else {
-            self.faults.fault("not-json", out);
-            return;
-        };
-        self.faults.understood();
         match message.kind.text() {
             "Begin" if !self.is_ready => {
                 self.is_ready = true;

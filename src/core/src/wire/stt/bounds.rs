@@ -1,9 +1,10 @@
 //! What holds whatever a recogniser sends: how long a message and its words may be, which times can be, and how much
 //! nonsense is borne.
 
-use super::lenient::Scalar;
+use super::lenient::{Scalar, object};
 use super::{SttEvent, SttWord};
 use crate::wire::link::{Received, Trouble, TroubleKind};
+use serde::Deserialize;
 
 /// Longest message that is read, in bytes. A turn of a minute with all its words has about 20 KiB.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -66,12 +67,22 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// The text of a message, if it may be read. What may not is told.
-    pub(super) fn text<'a>(
+    /// A message, if it is of the protocol. What is not is told.
+    pub(super) fn read<'a, T: Deserialize<'a>>(
         &mut self,
         message: Received<'a>,
         out: &mut Vec<SttEvent>,
-    ) -> Option<&'a str> {
+    ) -> Option<T> {
+        let read = object(self.text(message, out)?);
+        match &read {
+            Some(_) => self.count = self.count.saturating_sub(1),
+            None => self.fault("not-json", out),
+        }
+        read
+    }
+
+    /// The text of a message, if it may be read.
+    fn text<'a>(&mut self, message: Received<'a>, out: &mut Vec<SttEvent>) -> Option<&'a str> {
         if self.is_over {
             return None;
         }
@@ -88,13 +99,8 @@ impl Faults {
         }
     }
 
-    /// A message was understood.
-    pub(super) fn understood(&mut self) {
-        self.count = self.count.saturating_sub(1);
-    }
-
-    /// A message was not.
-    pub(super) fn fault(&mut self, code: &str, out: &mut Vec<SttEvent>) {
+    /// A message was not understood.
+    fn fault(&mut self, code: &str, out: &mut Vec<SttEvent>) {
         self.count = self.count.saturating_add(1);
         let is_over = self.count > FAULTS_MAX;
         self.is_over |= is_over;

@@ -224,14 +224,9 @@ impl SttCodec for Deepgram {
     }
 
     fn receive(&mut self, message: Received<'_>, out: &mut Vec<SttEvent>) {
-        let Some(text) = self.faults.text(message, out) else {
+        let Some(message) = self.faults.read::<Message<'_>>(message, out) else {
             return;
         };
-        let Some(message) = object::<Message<'_>>(text) else {
-            self.faults.fault("not-json", out);
-            return;
-        };
-        self.faults.understood();
         self.opened(out);
         match message.kind.text() {
             "Results" => self.results(&message, out),

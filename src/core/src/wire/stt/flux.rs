@@ -8,7 +8,7 @@
 
 use super::bounds::{self, Faults, Timeline, WORDS_MAX};
 use super::deepgram::{handshake_refused, socket_closed, told};
-use super::lenient::{Scalar, object, objects};
+use super::lenient::{Scalar, objects};
 use super::query::{Query, primary, terms};
 use super::turn::Turn;
 use super::{SttCodec, SttEvent, SttSettings, SttWord};
@@ -222,14 +222,9 @@ impl SttCodec for Flux {
     }
 
     fn receive(&mut self, message: Received<'_>, out: &mut Vec<SttEvent>) {
-        let Some(text) = self.faults.text(message, out) else {
+        let Some(message) = self.faults.read::<Message<'_>>(message, out) else {
             return;
         };
-        let Some(message) = object::<Message<'_>>(text) else {
-            self.faults.fault("not-json", out);
-            return;
-        };
-        self.faults.understood();
         match message.kind.text() {
             "Connected" if !self.is_ready => {
                 self.is_ready = true;

@@ -1,36 +1,15 @@
 //! English.
 
 use super::Words;
+use crate::numerals::{TENS, UNITS};
+
+const ZEROS: &[&str] = &["zero", "oh", "nought"];
 
 pub(super) const WORDS: Words = Words {
-    zeros: &["zero", "oh", "nought"],
-    digits: &[
-        "zero", "oh", "nought", "one", "two", "three", "four", "five", "six", "seven", "eight",
-        "nine",
-    ],
+    zeros: ZEROS,
+    digits: &[ZEROS, UNITS.split_at(10).0],
     doubles: &["double", "triple"],
-    numbers: &[
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "sixty",
-        "seventy",
-        "eighty",
-        "ninety",
-        "hundred",
-        "thousand",
-    ],
+    numbers: &[UNITS.split_at(10).1, &TENS, &["hundred", "thousand"]],
     dangling: &[
         "and", "or", "but", "for", "to", "the", "a", "an", "my", "your", "our", "his", "her",
         "their", "its", "of", "in", "at", "on", "with", "without", "from", "because", "so", "if",

@@ -4,11 +4,11 @@ use super::Words;
 
 pub(super) const WORDS: Words = Words {
     zeros: &["zéro"],
-    digits: &[
+    digits: &[&[
         "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf",
-    ],
+    ]],
     doubles: &["double"],
-    numbers: &[
+    numbers: &[&[
         "dix",
         "onze",
         "douze",
@@ -23,7 +23,7 @@ pub(super) const WORDS: Words = Words {
         "soixante",
         "cent",
         "mille",
-    ],
+    ]],
     dangling: &[
         "et",
         "ou",

@@ -4,11 +4,11 @@ use super::Words;
 
 pub(super) const WORDS: Words = Words {
     zeros: &["null"],
-    digits: &[
+    digits: &[&[
         "null", "eins", "zwei", "zwo", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun",
-    ],
+    ]],
     doubles: &["doppel"],
-    numbers: &[
+    numbers: &[&[
         "zehn",
         "elf",
         "zwölf",
@@ -29,7 +29,7 @@ pub(super) const WORDS: Words = Words {
         "neunzig",
         "hundert",
         "tausend",
-    ],
+    ]],
     dangling: &[
         "und", "oder", "aber", "denn", "weil", "dass", "ob", "wenn", "der", "die", "das", "den",
         "dem", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem",

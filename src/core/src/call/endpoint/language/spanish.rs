@@ -4,11 +4,11 @@ use super::Words;
 
 pub(super) const WORDS: Words = Words {
     zeros: &["cero"],
-    digits: &[
+    digits: &[&[
         "cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve",
-    ],
+    ]],
     doubles: &["doble"],
-    numbers: &[
+    numbers: &[&[
         "diez",
         "once",
         "doce",
@@ -26,7 +26,7 @@ pub(super) const WORDS: Words = Words {
         "cien",
         "ciento",
         "mil",
-    ],
+    ]],
     dangling: &[
         "y", "e", "o", "u", "pero", "porque", "que", "si", "cuando", "el", "la", "los", "las",
         "un", "una", "unos", "unas", "mi", "mis", "su", "sus", "de", "del", "a", "al", "en", "con",

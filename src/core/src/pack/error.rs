@@ -1,6 +1,6 @@
-//! Why a text is not a rule pack.
+//! Why a text is not a pack of rules.
 
-use super::{PACK_BYTES_MAX, RULES_MAX, SCHEMA};
+use super::{PACK_BYTES_MAX, RULES_MAX};
 
 /// What is wrong with a pack, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,10 +22,12 @@ pub enum PackError {
         what: String,
     },
     /// It is of another schema.
-    #[error("schema: this server reads {SCHEMA}, the pack is {found:?}")]
+    #[error("schema: this server reads {expected}, the pack is {found:?}")]
     Schema {
         /// What it says it is.
         found: String,
+        /// What it should be.
+        expected: &'static str,
     },
     /// The day is none.
     #[error("as_of: {found:?} is not a day as 2026-11-22")]
@@ -59,6 +61,32 @@ pub enum PackError {
         /// What must be there at least.
         least: &'static str,
     },
+    /// Hours that are none.
+    #[error(
+        "{at}: {found} is not hours as [\"08:00\", \"21:00\"], the first before the second and none beyond 24:00"
+    )]
+    Hours {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+    },
+    /// The hours of a day overlap or are not in order.
+    #[error("{at}: the hours of a day are in order and do not overlap")]
+    Overlap {
+        /// Which field, of which row.
+        at: String,
+    },
+    /// A time zone that is none.
+    #[error("{at}: {found:?}: {why}")]
+    Zone {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+        /// Why not.
+        why: crate::policy::ZoneError,
+    },
     /// A row's code is no place.
     #[error("{at}: {found:?}: {why}")]
     Code {
@@ -70,8 +98,10 @@ pub enum PackError {
         why: crate::geo::PlaceError,
     },
     /// Two rows have the same code.
-    #[error("jurisdictions[{second}]: {code} is there already, as jurisdictions[{first}]")]
+    #[error("{table}[{second}]: {code} is there already, as {table}[{first}]")]
     Duplicate {
+        /// Where the rows are.
+        table: &'static str,
         /// The code.
         code: String,
         /// Index of the first row, from 0.
@@ -79,15 +109,19 @@ pub enum PackError {
         /// Index of the second.
         second: usize,
     },
-    /// The row for places without a row is missing.
-    #[error("jurisdictions: no row {code}, which holds where no other does")]
-    NoFallback {
+    /// A row that others rest on is missing.
+    #[error("{table}: no row {code}, which holds where no other does")]
+    Missing {
+        /// Where the rows are.
+        table: &'static str,
         /// Its code.
         code: &'static str,
     },
     /// There are too many rows.
-    #[error("jurisdictions: {rules} rows, at most {RULES_MAX} are read")]
+    #[error("{table}: {rules} rows, at most {RULES_MAX} are read")]
     TooMany {
+        /// Where the rows are.
+        table: &'static str,
         /// How many there are.
         rules: usize,
     },
