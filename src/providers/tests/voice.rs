@@ -70,6 +70,34 @@ async fn clauses_come_in_pieces_each_to_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_words_are_said_is_told_and_kept() {
+    let (voice, mut door) = voice();
+    let mut peer = door.open().await;
+    let mut pieces = say(&voice, "one two");
+    peer.text().await;
+    peer.say_bytes(vec![1, 10]).await;
+    peer.say("word 1 one 20 300").await;
+    peer.say("word 9 none 0 1").await;
+    peer.say("done 1").await;
+    assert_eq!(piece(&mut pieces).await, Ok(vec![10]));
+    let told = "[SpokenWord(20-300)]".to_owned();
+    assert_eq!(piece(&mut pieces).await, Err(told.clone()));
+    assert_eq!(piece(&mut pieces).await, Err("end".into()));
+    let keeping = voice.keep("three".into(), 1.0);
+    let (kept, ()) = tokio::join!(keeping, async {
+        assert_eq!(peer.text().await, "say 2 three");
+        peer.say("word 2 three 20 300").await;
+        peer.say_bytes(vec![2, 30]).await;
+        peer.say("done 2").await;
+    });
+    kept.unwrap();
+    let mut pieces = say(&voice, "three");
+    assert_eq!(piece(&mut pieces).await, Err(told));
+    assert_eq!(piece(&mut pieces).await, Ok(vec![30]));
+    assert_eq!(piece(&mut pieces).await, Err("end".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn samples_become_mulaw() {
     let (voices, mut door) = voices(false, AudioFormat::Pcm16 { rate: 8_000 });
     let voice = voices.open(1.0);
