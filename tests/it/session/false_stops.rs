@@ -56,10 +56,10 @@ async fn coughs_and_signs_of_listening_drop_no_reply() {
         tongue::cough(300),
         tongue::cough(700),
         tongue::cough(1_500),
-        tongue::voiced("mm-hm"),
-        tongue::voiced("yeah"),
-        tongue::voiced("uh-huh"),
-        tongue::voiced("okay"),
+        tongue::by_another(tongue::voiced("mm-hm")),
+        tongue::by_another(tongue::voiced("yeah")),
+        tongue::by_another(tongue::voiced("uh-huh")),
+        tongue::by_another(tongue::voiced("okay")),
     ] {
         let mut count = Count::default();
         for after_ms in (300..6_000).step_by(450) {

@@ -36,6 +36,18 @@ pub(crate) fn voiced(text: &str) -> Vec<u8> {
     audio
 }
 
+/// The same by another voice: as loud at every moment, and otherwise unlike. Without it, whoever calls would sound like an
+/// echo of the agent.
+pub(crate) fn by_another(mut audio: Vec<u8>) -> Vec<u8> {
+    let mut random = 1_u32;
+    for byte in &mut audio {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // The sign of a sample.
+        *byte ^= (random >> 24) as u8 & 0x80;
+    }
+    audio
+}
+
 /// The same with words that are drawn out, each otherwise than the one before it, and with pauses after marks; and when
 /// each is said. A letter takes one, two or three times as long, so only a voice's own times tell which words were
 /// played.
@@ -66,7 +78,7 @@ pub(crate) fn drawled(text: &str) -> (Vec<u8>, Vec<SpokenWord>) {
 pub(crate) fn cough(ms: usize) -> Vec<u8> {
     let mut audio = Vec::new();
     square(NOISE, ms * 8, &mut audio);
-    audio
+    by_another(audio)
 }
 
 fn square(level: u8, samples: usize, audio: &mut Vec<u8>) {
