@@ -1,7 +1,7 @@
 //! A language of tones: text becomes audio of which every letter can be read back, so that a recording proves which
 //! words were played and a stand-in for a recogniser hears exactly what was said.
 //!
-//! Each letter lasts 60 ms and is one level of a square wave. The last letter of a word ends in 40 ms of silence. Text of
+//! Each letter lasts 60 ms and is one level, up or down. The last letter of a word ends in 40 ms of silence. Text of
 //! a given length is always equally long, as the call assumes of speech.
 
 use trunkline_core::times::SpokenWord;
@@ -33,13 +33,19 @@ pub(crate) fn voiced(text: &str) -> Vec<u8> {
         let end = audio.len();
         audio[end - GAP..].fill(SILENCE);
     }
-    audio
+    timbre(audio, 7)
 }
 
 /// The same by another voice: as loud at every moment, and otherwise unlike. Without it, whoever calls would sound like an
 /// echo of the agent.
-pub(crate) fn by_another(mut audio: Vec<u8>) -> Vec<u8> {
-    let mut random = 1_u32;
+pub(crate) fn by_another(audio: Vec<u8>) -> Vec<u8> {
+    timbre(audio, 1)
+}
+
+/// Turns samples upside down at random, but always the same ones. A tone that repeats itself would agree with its echo at
+/// any delay.
+fn timbre(mut audio: Vec<u8>, seed: u32) -> Vec<u8> {
+    let mut random = seed;
     for byte in &mut audio {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         // The sign of a sample.
@@ -56,7 +62,7 @@ pub(crate) fn drawled(text: &str) -> (Vec<u8>, Vec<SpokenWord>) {
     for (at, word) in text.split_whitespace().enumerate() {
         let from = audio.len();
         for sound in voiced(word).chunks(LETTER - GAP) {
-            let is_silent = sound[0] == SILENCE;
+            let is_silent = sound[0] | 0x80 == SILENCE;
             for _ in 0..if is_silent { 1 } else { [1, 3, 1, 2][at % 4] } {
                 audio.extend_from_slice(sound);
             }
