@@ -23,6 +23,7 @@ const NOISE: u8 = 0xdf;
 pub(crate) fn voiced(text: &str) -> Vec<u8> {
     let mut audio = Vec::new();
     for word in text.split_whitespace() {
+        let begin = audio.len();
         for letter in word.chars() {
             let place = LETTERS
                 .chars()
@@ -32,8 +33,14 @@ pub(crate) fn voiced(text: &str) -> Vec<u8> {
         }
         let end = audio.len();
         audio[end - GAP..].fill(SILENCE);
+        // Words sound alike wherever they stand, and unlike each other.
+        let seed = word
+            .bytes()
+            .fold(7, |seed, byte| seed * 31 % 65_521 + u32::from(byte));
+        let sound = timbre(audio.split_off(begin), seed);
+        audio.extend(sound);
     }
-    timbre(audio, 7)
+    audio
 }
 
 /// The same by another voice: as loud at every moment, and otherwise unlike. Without it, whoever calls would sound like an
