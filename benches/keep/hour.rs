@@ -33,8 +33,9 @@ fn turn(n: u64) -> Entry {
         latency: is_agent.then_some(Latency {
             speech_end_ms: from_ms,
             decided_ms: from_ms,
-            first_token_ms: from_ms,
+            first_token_ms: Some(from_ms),
             first_audio_ms: from_ms + 700,
+            ..Latency::default()
         }),
         words: Vec::new(),
     })
