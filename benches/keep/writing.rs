@@ -207,7 +207,11 @@ fn notes(turn: u64, now: At) -> Vec<Note> {
         ..Timing::default()
     };
     vec![
-        Note::Answered { reply, timing },
+        Note::Timed {
+            reply,
+            timing,
+            by: None,
+        },
         Note::AgentSaid {
             reply,
             from,
