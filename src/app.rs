@@ -24,6 +24,7 @@ use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind};
 use crate::tickets::Tickets;
+use crate::traces::Traces;
 use crate::webhooks::Awaited;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
@@ -70,6 +71,8 @@ pub struct App {
     pub stacks: Stacks,
     /// What was opened for calls whose media socket is yet to come.
     pub ahead: Ahead,
+    /// Where calls are told of as spans; nowhere while it is not set.
+    pub traces: OnceLock<Traces>,
 }
 
 /// What a server is made of.
@@ -121,6 +124,7 @@ impl App {
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, ears, voice, parts.defaults),
             ahead: Ahead::default(),
+            traces: OnceLock::new(),
         })
     }
 
@@ -260,6 +264,7 @@ impl App {
             matters: arrival
                 .ledger
                 .map(|ledger| Box::new(ledger) as Box<dyn Matters>),
+            trace: self.traces.get().and_then(|traces| traces.call(claims)),
         })
     }
 }

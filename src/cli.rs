@@ -37,7 +37,11 @@ use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
+use crate::traces::Traces;
 use crate::{api, dial, media_key, metrics};
+
+/// What a collector of traces may take of the server's time at its end.
+const TRACES_FLUSHED_WITHIN: Duration = Duration::from_secs(3);
 
 /// A server that holds phone calls: it hears, thinks and speaks.
 #[derive(Parser)]
@@ -75,6 +79,9 @@ enum What {
     /// The agents
     #[command(subcommand)]
     Agents(AgentsWhat),
+    /// What the server tells of itself
+    #[command(subcommand)]
+    Metrics(MetricsWhat),
     /// Say a text with the agents' voice into a file
     Say(SayArgs),
     /// Print what the embedded recogniser hears in a recording
@@ -129,6 +136,12 @@ enum AgentsWhat {
         /// The agent's file
         file: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum MetricsWhat {
+    /// Print a dashboard of them, to be imported into Grafana
+    Dashboard,
 }
 
 #[derive(Args)]
@@ -214,6 +227,10 @@ fn perform(command: Command) -> anyhow::Result<()> {
             for advised in advice {
                 println!("advice: {advised}");
             }
+            Ok(())
+        }
+        What::Metrics(MetricsWhat::Dashboard) => {
+            print!("{}", metrics::DASHBOARD);
             Ok(())
         }
         What::Say(args) => say(&config, &args),
@@ -302,6 +319,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let reusable = args.allow_reusable_tokens;
         let app = build(&config, desk, agents, &speech, reusable)?;
         let telling = tell_metrics(&config, &app, &speech).await?;
+        let traces = tell_traces(&config, &app)?;
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
@@ -318,6 +336,9 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         preparing.abort();
         if let Some(telling) = telling {
             telling.abort();
+        }
+        if let Some(traces) = traces {
+            traces.flush(TRACES_FLUSHED_WITHIN).await;
         }
         app.desk.close().await;
         Ok(served?)
@@ -337,12 +358,22 @@ async fn tell_metrics(
         anyhow!("metrics cannot be read at {address}: {error}; choose another metrics.listen")
     })?;
     let handle = metrics::install().context("metrics")?;
-    let (app, speech) = (Arc::clone(app), speech.clone());
+    let (app, waiting) = (Arc::clone(app), metrics::waiting(speech.clone()));
     Ok(Some(tokio::spawn(async move {
-        if let Err(error) = metrics::serve(listener, handle, app, speech).await {
+        if let Err(error) = metrics::serve(listener, handle, app, waiting).await {
             tracing::error!(%error, "metrics are read no more");
         }
     })))
+}
+
+/// Tells a collector of calls, if there is one.
+fn tell_traces(config: &Config, app: &App) -> anyhow::Result<Option<Traces>> {
+    let Some(settings) = config.traces.settings() else {
+        return Ok(None);
+    };
+    let (traces, _) = Traces::start(&app.egress, &settings)?;
+    app.traces.get_or_init(|| traces.clone());
+    Ok(Some(traces))
 }
 
 /// Has recordings heard once more, for agents that ask for it.

@@ -3,6 +3,7 @@
 mod carriers;
 mod llm;
 mod stages;
+mod traces;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
 pub use llm::LlmConfig;
+pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
 /// The file that is read when none is named, if it exists.
 pub const FILE_USUAL: &str = "trunkline.toml";
@@ -71,6 +73,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// The carriers' REST interfaces, and what clients may have asked of their own servers.
     pub carriers: CarriersConfig,
+    /// Where calls are told of as spans.
+    pub traces: TracesConfig,
 }
 
 /// What strangers and keys may take of the server.
@@ -133,6 +137,7 @@ impl fmt::Debug for Config {
             .field("recogniser", &self.recogniser)
             .field("voice", &self.voice)
             .field("llm", &self.llm)
+            .field("traces", &self.traces)
             .finish()
     }
 }
@@ -154,6 +159,7 @@ impl Default for Config {
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 }
@@ -215,6 +221,10 @@ impl Config {
             if let Some(key) = environment(variable).and_then(|key| key.into_string().ok()) {
                 *place = Some(key);
             }
+        }
+        if let Some(headers) = environment(TRACES_HEADERS_VARIABLE) {
+            // What is no text holds no header; it is told of as any other that is not.
+            config.traces.add_headers(&headers.to_string_lossy())?;
         }
         config.read_fallback_keys(|name| environment(name)?.into_string().ok());
         config.check()?;
@@ -310,6 +320,7 @@ impl Config {
             }
         }
         self.carriers.check()?;
+        self.traces.check()?;
         self.llm.check()?;
         Ok(())
     }

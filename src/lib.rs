@@ -35,5 +35,6 @@ pub mod succession;
 pub mod telephony;
 pub mod think;
 pub mod tickets;
+pub mod traces;
 pub mod vault;
 pub mod webhooks;

@@ -2,6 +2,9 @@
 //!
 //! Metrics are on an address of their own, since the server's own is open to the world.
 
+mod process;
+mod table;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +12,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+use metrics::{Histogram, counter, gauge, histogram};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use trunkline_core::call::{EndReason, Stage, Timing};
+use trunkline_core::call::{EndReason, Hop, Staff, Stage, Timing};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -22,71 +25,69 @@ use trunkline_media::mouth::MouthCounters;
 
 use crate::app::App;
 use crate::speech::Speech;
+pub use process::PROCESS_METRICS;
+pub use table::{METRICS, Metric, Sort};
 
 /// Upper bounds of the buckets of times, seconds.
 const BUCKETS: [f64; 14] = [
     0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0, 10.0,
 ];
+/// The same for the hops of turns, finer where answers are judged.
+const TURN_BUCKETS: [f64; 18] = [
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.65, 0.85, 1.2, 2.0, 3.0,
+    5.0,
+];
+/// The hops of what a caller waited for, in the order of [`answered`]'s times.
+const ANSWER_HOPS: [&str; 4] = ["turn", "model", "voice", "all"];
+/// The vendor of what no vendor does alone.
+const EVERYBODY: &str = "all";
+/// A dashboard of what is told here, for Grafana.
+pub const DASHBOARD: &str = include_str!("metrics/grafana.json");
 /// How often samples are taken out of the histograms' buffers.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// What counts. Whoever installs it counts for the process; a test may do so for itself.
+///
+/// # Errors
+/// Buckets that make no sense.
+pub fn recorder() -> Result<PrometheusRecorder, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Full("trunkline_turn_latency_seconds".into()),
+            &TURN_BUCKETS,
+        )?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?
+        .build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        table::describe();
+        table::begin_at_zero();
+    });
+    Ok(recorder)
+}
 
 /// Begins to count, for the whole process. Once.
 ///
 /// # Errors
 /// Somebody counts already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)?
-        .install_recorder()?;
-    describe();
+    let recorder = recorder()?;
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder)?;
     Ok(handle)
 }
 
-fn describe() {
-    describe_gauge!("trunkline_calls_live", "Calls that are held now");
-    describe_gauge!(
-        "trunkline_inference_waiting",
-        "Jobs that wait for the embedded speech, by lane"
-    );
-    describe_counter!("trunkline_calls_total", "Calls that began, by direction");
-    describe_counter!("trunkline_calls_ended_total", "Calls that ended, by reason");
-    describe_counter!(
-        "trunkline_media_refused_total",
-        "Media sockets that were refused, by reason"
-    );
-    describe_counter!(
-        "trunkline_interruptions_total",
-        "Replies that a caller interrupted"
-    );
-    describe_counter!(
-        "trunkline_stage_failures_total",
-        "Failures of a stage that calls noticed"
-    );
-    describe_counter!(
-        "trunkline_stages_taken_over_total",
-        "Times that another provider took over in a call, by stage and by who did"
-    );
-    describe_counter!(
-        "trunkline_circuit_changes_total",
-        "Providers' circuits that opened, were tried or closed"
-    );
-    describe_gauge!(
-        "trunkline_circuits_open",
-        "Providers' accounts that are left alone or on trial, since they failed"
-    );
-    describe_counter!(
-        "trunkline_underruns_total",
-        "Times that speech ran dry inside a reply"
-    );
-    describe_counter!(
-        "trunkline_opened_ahead_total",
-        "What was opened for calls before their media sockets, by what became of it"
-    );
-    describe_histogram!(
-        "trunkline_answer_seconds",
-        Unit::Seconds,
-        "From the end of a caller's voice to the answer, whole and by hop: turn, model, voice"
-    );
+/// Jobs that wait for the embedded speech, by lane.
+pub type Waiting = Box<dyn Fn() -> [(&'static str, usize); 2] + Send + Sync>;
+
+/// The same of the embedded speech.
+pub fn waiting(speech: Speech) -> Waiting {
+    Box::new(move || {
+        let stats = speech.stats();
+        [
+            ("speech", stats.heavy.waiting),
+            ("voice_activity", stats.light.waiting),
+        ]
+    })
 }
 
 /// Serves `GET /metrics` for as long as it is polled.
@@ -97,12 +98,13 @@ pub async fn serve(
     listener: TcpListener,
     handle: PrometheusHandle,
     app: Arc<App>,
-    speech: Speech,
+    waiting: Waiting,
 ) -> std::io::Result<()> {
     let upkeep = handle.clone();
-    let router = Router::new()
-        .route("/metrics", get(render))
-        .with_state((handle, app, speech));
+    let router =
+        Router::new()
+            .route("/metrics", get(render))
+            .with_state((handle, app, Arc::new(waiting)));
     let serving = async { axum::serve(listener, router).await };
     let keeping = async {
         loop {
@@ -117,15 +119,16 @@ pub async fn serve(
 }
 
 async fn render(
-    State((handle, app, speech)): State<(PrometheusHandle, Arc<App>, Speech)>,
+    State((handle, app, waiting)): State<(PrometheusHandle, Arc<App>, Arc<Waiting>)>,
 ) -> ([(axum::http::HeaderName, &'static str); 1], String) {
     gauge!("trunkline_calls_live").set(app.tasks.len() as f64);
-    let stats = speech.stats();
-    for (lane, stats) in [("speech", stats.heavy), ("voice_activity", stats.light)] {
-        gauge!("trunkline_inference_waiting", "lane" => lane).set(stats.waiting as f64);
+    for (lane, jobs) in waiting() {
+        gauge!("trunkline_inference_waiting", "lane" => lane).set(jobs as f64);
     }
+    let mut body = handle.render();
+    body.push_str(&process::text());
     let text = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, text)], handle.render())
+    ([(CONTENT_TYPE, text)], body)
 }
 
 /// A call began.
@@ -145,19 +148,43 @@ pub fn call_ended(why: EndReason, mouth: &MouthCounters) {
 
 /// A turn was answered.
 pub fn answered(timing: &Timing) {
-    let hops = [
-        ("turn", timing.speech_end, timing.decided),
-        ("model", timing.decided, timing.first_token),
-        ("voice", timing.first_token, timing.first_audio),
-        ("all", timing.speech_end, timing.first_audio),
+    let times = [
+        (timing.speech_end, timing.decided),
+        (timing.decided, timing.token_wanted()),
+        (timing.token_wanted(), timing.first_audio),
+        (timing.speech_end, timing.first_audio),
     ];
-    for (hop, from, to) in hops {
+    for (hop, (from, to)) in ANSWER_HOPS.into_iter().zip(times) {
         histogram!("trunkline_answer_seconds", "hop" => hop).record(seconds(from, to));
     }
 }
 
 fn seconds(from: At, to: At) -> f64 {
     to.since(from) as f64 / 1_000.0
+}
+
+/// All is known of how a turn was answered.
+pub fn timed(timing: &Timing, by: Option<&Staff>) {
+    let Some(staff) = by else {
+        return;
+    };
+    for hop in Hop::ALL {
+        if let Some((from, to)) = timing.hop(hop) {
+            turn_latency(hop, staff).record(seconds(from, to));
+        }
+    }
+}
+
+/// The histogram of a hop, by who did it; what no vendor does alone is everybody's.
+fn turn_latency(hop: Hop, staff: &Staff) -> Histogram {
+    let vendor = match hop {
+        Hop::Recogniser => staff.recogniser.vendor,
+        Hop::Model | Hop::Clause => staff.model.vendor,
+        Hop::Voice => staff.voice.vendor,
+        Hop::EndOfTurn | Hop::Floor | Hop::Playout | Hop::Answer => EVERYBODY,
+    };
+    let profile = staff.profile.name();
+    histogram!("trunkline_turn_latency_seconds", "hop" => hop.name(), "vendor" => vendor, "profile" => profile)
 }
 
 /// A caller interrupted a reply.

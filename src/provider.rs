@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::stt::SttEvent;
 
+use crate::agent::EMBEDDED;
 use crate::speech::VadState;
 
 /// A stage could not do what it was asked. The text names the stage and the cause, never what was said.
@@ -96,9 +98,8 @@ pub trait Listener: Send {
     /// while, and sent again after a reconnection if it has no final words yet.
     fn push(&mut self, mulaw: &[u8]);
 
-    /// Whether somebody waits for what is heard from now on: then audio is sent as it comes, otherwise several frames at a
-    /// time.
-    fn hasten(&mut self, on: bool);
+    /// How soon audio is wanted from now on.
+    fn hasten(&mut self, haste: Haste);
 
     /// Nothing was said before this sample that has no final words yet: it need not be sent again.
     fn settle(&mut self, sample: u64);
@@ -109,16 +110,38 @@ pub trait Listener: Send {
     /// The next event, its times in milliseconds of the audio pushed since the first. After `None` nothing comes any more.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>>;
 
+    /// Who listens just now.
+    fn provider(&self) -> Provider {
+        Provider::of(EMBEDDED)
+    }
+
     /// The vendor of the recogniser that has taken over since this was asked last, if one has. An event comes with it.
     fn taken_over(&mut self) -> Option<&'static str> {
         None
     }
 }
 
+/// How soon a recogniser is to have the caller's audio. A message costs much the same however short it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Haste {
+    /// Nobody speaks: two tenths of a second at a time.
+    #[default]
+    None,
+    /// Somebody speaks: a tenth of a second at a time.
+    Soon,
+    /// Somebody's turn depends on it: as it comes.
+    Now,
+}
+
 /// A recogniser that is given one utterance at a time.
 pub trait Transcriber: Send + Sync {
     /// The words in 8 kHz audio.
     fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>>;
+
+    /// Who that is.
+    fn provider(&self) -> Provider {
+        Provider::of(EMBEDDED)
+    }
 }
 
 /// Who makes words of what the caller says, and who says when they have finished.

@@ -274,6 +274,7 @@ impl Providers {
             whose: account.whose,
             base_url: base_url.to_owned(),
             provider: name,
+            model: Arc::default(),
             kind: vendor.does.kind(),
             circuit: Circuit::default(),
         };
@@ -302,7 +303,11 @@ impl Providers {
             key: &account.key,
             model,
         });
-        Ok(Hop { circuit, ..hop })
+        Ok(Hop {
+            circuit,
+            model: model.into(),
+            ..hop
+        })
     }
 
     /// A vendor's recogniser.

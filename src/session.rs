@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
-use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Stage, Timer};
+use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Staff, Stage, Timer};
 use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
@@ -37,6 +37,7 @@ use crate::metrics;
 use crate::provider::{Ears, Hearing, Voice};
 use crate::succession::Succession;
 use crate::think::Mind;
+use crate::traces::CallTrace;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
@@ -71,6 +72,8 @@ pub struct Means {
     pub controls: Option<Controls>,
     /// What must be known outside at once.
     pub matters: Option<Box<dyn Matters>>,
+    /// Where its turns are told of as spans, if anywhere.
+    pub trace: Option<CallTrace>,
 }
 
 /// What must be known outside the call before it ends. The methods must not block.
@@ -115,6 +118,7 @@ pub struct Session {
     outside: Outside,
     keeping: Option<Keeping>,
     matters: Option<Box<dyn Matters>>,
+    trace: Option<CallTrace>,
     /// Events that performing an action brought about.
     follow_up: VecDeque<Event>,
     /// Reused between events.
@@ -129,19 +133,31 @@ impl Session {
             0 => Vec::new(),
             _ => means.settings.notices.fillers.clone(),
         };
+        let began = clock::timer_now();
+        let mut trace = means.trace;
+        if let Some(trace) = &mut trace {
+            trace.began(&call_id, clock::unix_ms());
+        }
         Self {
             call_id,
             call: Call::new(means.settings, At::START),
             line,
-            began: clock::timer_now(),
+            began,
             jobs: FuturesUnordered::new(),
             listening: Listening::new(means.ears, means.hearing),
-            speaking: Speaking::new(means.voices, means.speed, fillers, means.keep.is_some()),
+            speaking: Speaking::new(
+                means.voices,
+                means.speed,
+                fillers,
+                means.keep.is_some(),
+                began,
+            ),
             thinking: Thinking::new(means.mind),
             feed: means.feed,
             outside: Outside::new(means.draining, means.controls),
             keeping: means.keep.map(Keeping::new),
             matters: means.matters,
+            trace,
             follow_up: VecDeque::new(),
             actions: Vec::new(),
             reason: None,
@@ -150,6 +166,7 @@ impl Session {
 
     /// Holds the call until it ends and says why it did.
     pub async fn hold(mut self) -> EndReason {
+        self.tell_staff();
         self.drive(Some(Event::Answered));
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
@@ -175,6 +192,9 @@ impl Session {
         let reason = self.reason.unwrap_or(EndReason::LineLost);
         self.keep_the_rest();
         metrics::call_ended(reason, &self.speaking.counters());
+        if let Some(trace) = self.trace.take() {
+            trace.ended(reason);
+        }
         tracing::info!(
             ?reason,
             length_ms = self.now().ms(),
@@ -347,6 +367,21 @@ impl Session {
     fn taken_over(&mut self, stage: Stage, vendor: &'static str) {
         let at = self.now();
         self.note(Note::TakenOver { stage, vendor, at });
+        self.tell_staff();
+    }
+
+    /// Tells the call who works for it.
+    fn tell_staff(&mut self) {
+        let staff = Arc::new(Staff {
+            profile: self.listening.profile(),
+            recogniser: self.listening.provider(),
+            model: self.thinking.provider(),
+            voice: self.speaking.provider(),
+        });
+        let now = self.now();
+        self.call
+            .handle(now, Event::Staffed { staff }, &mut self.actions);
+        self.perform_all();
     }
 
     fn done(&mut self, done: Done) {
@@ -463,11 +498,15 @@ impl Session {
                     matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
                 }
             }
+            Note::Timed { timing, by, .. } => metrics::timed(timing, by.as_deref()),
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::Resumed { .. } => {}
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.note(&note);
         }
         let now = self.now();
         if let Some(keeping) = &mut self.keeping {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trunkline_core::call::Provider;
 use trunkline_core::failover::{COUNT_MAX, Rota};
 
 use crate::providers::Circuit;
@@ -13,6 +14,8 @@ pub struct Member<T> {
     pub stage: T,
     /// Who that is, as events, metrics and logs write it.
     pub vendor: &'static str,
+    /// The vendor's name for the model; empty for its usual one.
+    pub model: Arc<str>,
     /// What all calls know of it.
     pub circuit: Circuit,
 }
@@ -49,6 +52,7 @@ impl<T> Succession<T> {
         let member = Member {
             stage,
             vendor,
+            model: Arc::default(),
             circuit,
         };
         Self::new(member, [])
@@ -63,12 +67,23 @@ impl<T> Succession<T> {
         self.members.get(self.rota.at()).expect("its turn")
     }
 
+    /// Who the one is whose turn it is.
+    pub fn provider(&self) -> Provider {
+        let member = self.current();
+        Provider {
+            vendor: member.vendor,
+            model: Arc::clone(&member.model),
+            stands_in: self.at() > 0,
+        }
+    }
+
     /// The same members made into something else. `make` is told which one begins.
     pub fn map<U>(self, mut make: impl FnMut(&T, bool) -> U) -> Succession<U> {
         let begins = self.rota.at();
         let members = self.members.iter().enumerate().map(|(at, member)| Member {
             stage: make(&member.stage, at == begins),
             vendor: member.vendor,
+            model: Arc::clone(&member.model),
             circuit: member.circuit.clone(),
         });
         Succession {

@@ -4,11 +4,14 @@ mod chat;
 mod flow;
 
 use futures_util::stream::BoxStream;
-use trunkline_core::call::{After, Ask, Expects, Note, ReplyId};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
 
 pub(crate) use chat::open_ahead;
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub use flow::FlowMind;
+
+/// The vendor of a script, in metrics and events.
+pub const FLOW: &str = "flow";
 
 /// A piece of a reply in the making.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +50,14 @@ impl Mind {
         match self {
             Mind::Flow(mind) => mind.think(reply, ask),
             Mind::Chat(mind) => mind.think(ask),
+        }
+    }
+
+    /// Who thinks just now.
+    pub fn provider(&self) -> Provider {
+        match self {
+            Mind::Flow(_) => Provider::of(FLOW),
+            Mind::Chat(mind) => mind.provider(),
         }
     }
 

@@ -4,6 +4,7 @@ pub(super) mod check;
 pub(super) mod control;
 pub(super) mod course;
 mod kept;
+pub(super) mod latency;
 pub(super) mod place;
 pub(super) mod recording;
 pub(super) mod transcript;
@@ -31,6 +32,7 @@ use crate::desk::{self, Desk, Place, Side};
 use crate::ids;
 use crate::store::calls::{Call as Row, CallFilter, CallStatus, ConsentState as StoredConsent};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys};
+use latency::CallLatency;
 use trunkline_core::phone::PhoneNumber;
 
 const METADATA_BYTES_MAX: usize = 16 * 1024;
@@ -191,6 +193,15 @@ pub(super) struct Call {
     metadata: Map<String, Value>,
 }
 
+/// A call, and how quickly it was answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CallDetail {
+    #[serde(flatten)]
+    call: Call,
+    /// Of what is stored: of a call that is not recorded, and once its content was deleted, there are no answers here.
+    latency: CallLatency,
+}
+
 /// Which calls.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -345,16 +356,23 @@ pub(super) async fn list(
 /// Show a call
 #[utoipa::path(
     get, path = "/v1/calls/{id}", tag = "calls", params(("id" = String, Path)),
-    responses((status = 200, body = Call)),
+    responses((status = 200, body = CallDetail)),
 )]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id,
-) -> Result<At<Call>, Problem> {
+) -> Result<At<CallDetail>, Problem> {
     let row = find(&app.desk, &caller, &id).await?;
     let keys = caller.keys(&app.desk).await?;
-    Ok(At(row.revision, show(&app.desk, &keys, row).await?))
+    let turns = app.desk.store.turns();
+    let latencies = turns.latencies(&caller.client, &id).await.map_err(stored)?;
+    let revision = row.revision;
+    let detail = CallDetail {
+        call: show(&app.desk, &keys, row).await?,
+        latency: CallLatency::of(&latencies),
+    };
+    Ok(At(revision, detail))
 }
 
 /// Note something on a call

@@ -59,6 +59,7 @@ impl Report {
                 self.turns.push((self.last_said.clone(), *timing));
                 None
             }
+            Note::Timed { .. } => None,
             Note::Consent { step, at } => {
                 self.refused |= matches!(step, Step::Refused { .. } | Step::Withdrawn { .. });
                 Some(line(*at, "", consent_words(*step)))
@@ -145,7 +146,7 @@ impl fmt::Display for Report {
                 f,
                 "{:>9} {:>12} {:>12}   {}",
                 after(t.decided),
-                after(t.first_token),
+                after(t.token_wanted()),
                 after(t.first_audio),
                 said.chars().take(60).collect::<String>()
             )?;

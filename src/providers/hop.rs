@@ -1,8 +1,10 @@
 //! Where a provider is, what it is called in metrics, and how its refusals are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Handshake, Trouble, TroubleKind};
 
 use super::circuit::Circuit;
@@ -47,6 +49,8 @@ pub struct Hop {
     pub base_url: String,
     /// The vendor's name in metrics and logs.
     pub provider: &'static str,
+    /// The vendor's name for the model; empty for its usual one.
+    pub model: Arc<str>,
     /// What it does.
     pub kind: Kind,
     /// What all calls know of it together.
@@ -63,6 +67,15 @@ impl std::fmt::Debug for Hop {
 }
 
 impl Hop {
+    /// Who is asked there.
+    pub fn served_by(&self) -> Provider {
+        Provider {
+            vendor: self.provider,
+            model: Arc::clone(&self.model),
+            stands_in: false,
+        }
+    }
+
     /// Whether its owner may use its address, as far as that can be told without looking a name up.
     ///
     /// # Errors

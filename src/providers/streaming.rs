@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
+use trunkline_core::call::Provider;
 use trunkline_core::failover::{COUNT_MAX, Rota};
 use trunkline_core::wire::link::Trouble;
 use trunkline_core::wire::stt::{SttCodec, SttEvent};
@@ -28,8 +29,9 @@ use self::utterances::Utterances;
 use super::attempts::{Attempts, Lost};
 use super::circuit::Circuit;
 use super::hop::{Hop, trouble_of};
+use crate::agent::EMBEDDED;
 use crate::egress::EgressError;
-use crate::provider::{Listener, Recogniser, Transcriber};
+use crate::provider::{Haste, Listener, Recogniser, Transcriber};
 
 /// How long one attempt to connect may take …
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
@@ -98,6 +100,9 @@ impl Recogniser for StreamingRecogniser {
     /// dropped.
     fn open(&self) -> Box<dyn Listener> {
         let shared = Arc::new(Shared::new());
+        if let Some(first) = self.ways.first() {
+            shared.begins_with(first.provider(0));
+        }
         tokio::spawn(listen(Arc::clone(&self.ways), Arc::clone(&shared)));
         Box::new(Line { shared })
     }
@@ -113,8 +118,8 @@ impl Listener for Line {
         self.shared.push(mulaw);
     }
 
-    fn hasten(&mut self, on: bool) {
-        self.shared.hasten(on);
+    fn hasten(&mut self, haste: Haste) {
+        self.shared.hasten(haste);
     }
 
     fn settle(&mut self, sample: u64) {
@@ -127,6 +132,11 @@ impl Listener for Line {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<SttEvent>> {
         self.shared.poll_event(cx)
+    }
+
+    fn provider(&self) -> Provider {
+        let known = self.shared.provider();
+        known.unwrap_or_else(|| Provider::of(EMBEDDED))
     }
 
     fn taken_over(&mut self) -> Option<&'static str> {
@@ -154,7 +164,7 @@ async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
     let mut rota = Rota::new(ways.len(), 0);
     rota.begin(|at| ways[at].circuit().admits());
     if rota.at() > 0 {
-        shared.take_over(ways[rota.at()].vendor());
+        shared.take_over(ways[rota.at()].provider(rota.at()));
     }
     let mut taken_over = 0;
     let mut is_ready_told = false;
@@ -195,7 +205,7 @@ async fn listen(ways: Arc<[Way]>, shared: Arc<Shared>) {
             }
         }
         if !is_over {
-            shared.take_over(next);
+            shared.take_over(ways[rota.at()].provider(rota.at()));
             taken_over += 1;
         }
         if !shared.tell(SttEvent::Trouble { trouble, is_over }) || is_over {
@@ -217,6 +227,21 @@ impl Way {
         match self {
             Self::Socket { hop, .. } => hop.provider,
             Self::Utterances(utterances) => utterances.vendor,
+        }
+    }
+
+    /// Who that is, at this place in the order.
+    fn provider(&self, place: usize) -> Provider {
+        let provider = match self {
+            Self::Socket { hop, .. } => hop.served_by(),
+            Self::Utterances(utterances) => Provider {
+                vendor: utterances.vendor,
+                ..utterances.transcriber.provider()
+            },
+        };
+        Provider {
+            stands_in: place > 0,
+            ..provider
         }
     }
 

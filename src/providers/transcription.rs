@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout_at};
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Trouble, TroubleKind};
 use trunkline_core::wire::stt::SttSettings;
 use trunkline_core::wire::transcription::{
@@ -66,6 +67,10 @@ impl Transcriber {
 impl crate::provider::Transcriber for Transcriber {
     fn transcribe(&self, audio: Vec<i16>) -> BoxFuture<'static, Result<Words, StageError>> {
         self.hear(audio)
+    }
+
+    fn provider(&self) -> Provider {
+        self.0.hop.served_by()
     }
 }
 

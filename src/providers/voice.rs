@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Trouble, TroubleKind};
 use trunkline_core::wire::tts::{TtsCodec, TtsRequest};
 
@@ -84,6 +85,11 @@ impl CloudVoices {
             inner: Arc::clone(&self.0),
             links: Mutex::default(),
         }
+    }
+
+    /// Who that is.
+    pub fn served_by(&self) -> Provider {
+        self.0.hop.served_by()
     }
 
     /// What all calls know of it.

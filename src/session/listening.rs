@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use trunkline_core::call::Event;
+use trunkline_core::call::{Event, Profile, Provider};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
@@ -17,7 +17,8 @@ use trunkline_media::line_clock::LineClock;
 use self::order::InOrder;
 use self::stream::Stream;
 use super::{Done, Jobs};
-use crate::provider::{Ears, Hear, Hearing, StageError, Transcriber, Turns, Words};
+use crate::agent::EMBEDDED;
+use crate::provider::{Ears, Haste, Hear, Hearing, StageError, Transcriber, Turns, Words};
 use crate::speech::VadState;
 
 /// How much of the caller is kept where somebody else makes the words: what the turn model looks at …
@@ -199,10 +200,15 @@ impl Listening {
     /// Lets the recogniser know whether words are waited for: the caller may be at the end of what they say, or mean to
     /// interrupt.
     fn attend(&mut self, now: At, over_agent: bool) {
-        let is_doubtful = self.ear.speaking() && (over_agent || self.ear.is_quiet());
+        let is_speaking = self.ear.speaking();
+        let haste = match is_speaking && (over_agent || self.ear.is_quiet()) {
+            true => Haste::Now,
+            false if is_speaking => Haste::Soon,
+            false => Haste::None,
+        };
         let position = self.ear.position();
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            stream.attend(is_doubtful, position, now);
+            stream.attend(haste, position, now);
         }
     }
 
@@ -211,6 +217,26 @@ impl Listening {
         match &mut self.recogniser {
             Recogniser::Stream(stream) => stream.poll_next(cx),
             Recogniser::Ears | Recogniser::Utterances(_) => Poll::Pending,
+        }
+    }
+
+    /// Who makes the words.
+    pub(super) fn provider(&self) -> Provider {
+        match &self.recogniser {
+            Recogniser::Ears => Provider::of(EMBEDDED),
+            Recogniser::Utterances(transcriber) => transcriber.provider(),
+            Recogniser::Stream(stream) => stream.provider(),
+        }
+    }
+
+    /// Who says when turns are over.
+    pub(super) fn profile(&self) -> Profile {
+        match &self.recogniser {
+            Recogniser::Stream(stream) => match stream.turns() {
+                Turns::Own => Profile::Own,
+                Turns::Cloud => Profile::Cloud,
+            },
+            Recogniser::Ears | Recogniser::Utterances(_) => Profile::Own,
         }
     }
 

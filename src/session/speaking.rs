@@ -18,7 +18,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use trunkline_core::call::{Event, Position, ReplyId};
+use tokio::time::Instant;
+use trunkline_core::call::{Event, Position, Provider, ReplyId};
+use trunkline_core::time::At;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
 use self::filling::FILLER_PATIENCE;
@@ -93,6 +95,8 @@ pub(super) struct Speaking {
     /// Some of the reply is with the carrier, as far as the call knows.
     is_sounding: bool,
     pace: Pace,
+    /// When the call began.
+    began: Instant,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
 }
@@ -113,6 +117,7 @@ impl Speaking {
         speed: f32,
         ahead: Vec<Arc<str>>,
         keep_heard: bool,
+        began: Instant,
     ) -> Self {
         Self {
             voices,
@@ -133,6 +138,7 @@ impl Speaking {
             making: None,
             is_sounding: false,
             pace: Pace::new(speed),
+            began,
             facts: Vec::new(),
             events: VecDeque::new(),
         }
@@ -140,6 +146,11 @@ impl Speaking {
 
     pub(super) fn counters(&self) -> MouthCounters {
         self.mouth.counters()
+    }
+
+    /// Who speaks.
+    pub(super) fn provider(&self) -> Provider {
+        self.voices.provider()
     }
 
     pub(super) fn next_due(&self) -> Option<u64> {
@@ -319,7 +330,12 @@ impl Speaking {
         while let Some(front) = self.waiting.front_mut() {
             match front {
                 Waiting::Clause(clause) => {
-                    if !clause.hand_over(&mut self.mouth, self.take, &mut self.pace) {
+                    let was_begun = clause.is_begun;
+                    let is_whole = clause.hand_over(&mut self.mouth, self.take, &mut self.pace);
+                    if clause.is_begun && !was_begun {
+                        self.events.extend(clause.voiced(self.reply, self.began));
+                    }
+                    if !is_whole {
                         return;
                     }
                 }
@@ -439,6 +455,17 @@ impl Clause {
     fn prepared(self) -> Option<Prepared> {
         let (text, voicing) = (self.text, self.voicing?);
         Some(Prepared { text, voicing })
+    }
+
+    /// The voice's first sound of it came, to be told when that is handed over.
+    fn voiced(&self, reply: Option<ReplyId>, began: Instant) -> Option<Event> {
+        let first = self.voicing.as_ref()?.first()?;
+        let ms = first.saturating_duration_since(began).as_millis() as u64;
+        Some(Event::Voiced {
+            reply: reply?,
+            clause: self.number,
+            at: At::from_ms(ms),
+        })
     }
 
     /// Gives the mouth what came of it. False if more of it is to be said, or it failed.

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
-use trunkline_core::call::{Ask, Event, Note, ReplyId};
+use trunkline_core::call::{Ask, Event, Note, Provider, ReplyId};
 
 use crate::think::{Mind, Thought};
 
@@ -38,6 +38,11 @@ impl Thinking {
             *id != reply
         });
         self.mind.forget(reply);
+    }
+
+    /// Who thinks.
+    pub(super) fn provider(&self) -> Provider {
+        self.mind.provider()
     }
 
     pub(super) fn commit(&mut self, reply: ReplyId) {

@@ -353,6 +353,7 @@ impl Stacks {
         });
         let first_token_ms = agent.model.first_token_ms.unwrap_or(FIRST_TOKEN_MS);
         Ok(Member {
+            model: settings.model.as_str().into(),
             stage: Model {
                 http: self.providers.egress().http(whose, &settings.base_url)?,
                 settings: Arc::new(settings),
@@ -381,10 +382,12 @@ fn spoken_by(voices: Option<(&'static Vendor, CloudVoices)>) -> Member<Option<Cl
         None => Member {
             stage: None,
             vendor: EMBEDDED,
+            model: Arc::default(),
             circuit: Circuit::default(),
         },
         Some((vendor, voices)) => Member {
             vendor: vendor.name,
+            model: voices.served_by().model,
             circuit: voices.circuit().clone(),
             stage: Some(voices),
         },

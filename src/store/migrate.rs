@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0002_carrier_account_ids",
     "0003_attempts",
     "0004_requests_of_attempts",
+    "0005_latency_of_turns",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

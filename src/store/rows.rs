@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use trunkline_core::journal::{Began, Consent, Entry, Speaker};
+use trunkline_core::journal::{Began, Consent, Entry, Latency, Speaker};
 
 use super::{Sealed, Store, StoreError};
 use crate::ids::ClientId;
@@ -55,6 +55,8 @@ enum Body {
         from_ms: u64,
         to_ms: u64,
         sealed: Sealed,
+        /// How an answer came about, as JSON and without names of models.
+        latency: Option<String>,
     },
     Consent(Consent),
     Event {
@@ -80,6 +82,11 @@ pub fn content_aad(client: &ClientId, call_id: &str, seq: u64) -> Vec<u8> {
     format!("row:{client}:{call_id}:{seq}").into_bytes()
 }
 
+/// What stands in clear of how an answer came about: moments and vendors. Names of models are a client's own choice.
+fn in_clear(latency: &Latency) -> Option<String> {
+    serde_json::to_string(&latency.without_models()).ok()
+}
+
 impl Row {
     /// The row of an entry; `None` for audio, which no row holds. `seal` is given what the content is bound to
     /// ([`content_aad`]) and the content as JSON, and must not use a nonce of the journal's.
@@ -99,6 +106,7 @@ impl Row {
                 from_ms: turn.from_ms,
                 to_ms: turn.to_ms,
                 sealed: sealed(serde_json::to_vec(turn).ok()?),
+                latency: turn.latency.as_ref().and_then(in_clear),
             },
             Entry::Consent(consent) => Body::Consent(*consent),
             Entry::NotKept { from_ms, to_ms } => Body::Event {

@@ -1,6 +1,6 @@
 //! What was said in calls.
 
-use trunkline_core::journal::Speaker;
+use trunkline_core::journal::{Latency, Speaker};
 
 use super::calls::parse_word;
 use super::sql::{Columns, args, statements};
@@ -13,6 +13,8 @@ pub const TURNS_MAX: i64 = 20_000;
 statements! {
     LIST = "SELECT seq, speaker, from_ms, to_ms, body FROM turns
         WHERE client_id = $1 AND call_id = $2 ORDER BY seq LIMIT $3";
+    LATENCIES = "SELECT seq, from_ms, latency FROM turns
+        WHERE client_id = $1 AND call_id = $2 AND latency IS NOT NULL ORDER BY seq LIMIT $3";
     SECOND_PASS = "SELECT seq, recogniser, body FROM second_passes
         WHERE client_id = $1 AND call_id = $2 ORDER BY seq LIMIT $3";
 }
@@ -31,6 +33,17 @@ pub struct TurnRow {
     /// The journal's [`Turn`](trunkline_core::journal::Turn) as JSON, sealed with the call's key under
     /// [`content_aad`](super::rows::content_aad).
     pub body: Sealed,
+}
+
+/// How one answer came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatencyRow {
+    /// The journal's sequence number of the turn.
+    pub seq: u64,
+    /// Start of its sound, ms of the call.
+    pub from_ms: u64,
+    /// Its moments and vendors, without names of models.
+    pub latency: Latency,
 }
 
 /// What a better recogniser made of the recording, or a part of it where it is too long for one record.
@@ -63,6 +76,24 @@ impl Turns<'_> {
     pub async fn list(&self, client: &ClientId, call_id: &str) -> Result<Vec<TurnRow>, StoreError> {
         self.0
             .all(LIST, args![client, call_id, TURNS_MAX], read)
+            .await
+    }
+
+    /// How the answers of a call came about, in order, at most [`TURNS_MAX`].
+    pub async fn latencies(
+        &self,
+        client: &ClientId,
+        call_id: &str,
+    ) -> Result<Vec<LatencyRow>, StoreError> {
+        let read = |mut row: Columns| {
+            Ok(LatencyRow {
+                seq: row.count()?,
+                from_ms: row.count()?,
+                latency: row.word("a latency", |text| serde_json::from_str(text).ok())?,
+            })
+        };
+        self.0
+            .all(LATENCIES, args![client, call_id, TURNS_MAX], read)
             .await
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde_json::value::RawValue;
-use trunkline_core::call::{After, Ask, Expects, Note};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider};
 use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec};
 
 use super::Thought;
@@ -99,6 +99,12 @@ impl ChatMind {
             history: History::default(),
             told: VecDeque::new(),
         }
+    }
+
+    /// The model that is asked just now.
+    pub(super) fn provider(&self) -> Provider {
+        let at = self.turn.at.load(Ordering::Relaxed);
+        self.models.starting(at).provider()
     }
 
     pub(super) fn told(&mut self, text: String) {

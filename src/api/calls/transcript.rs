@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use trunkline_core::transcript::{Format, Transcript as Text};
 use utoipa::{IntoParams, ToSchema};
 
+use super::latency::Latency;
 use super::{ConsentMode, find, kept};
 use crate::api::auth::Caller;
 use crate::api::body::{Id, Params};
@@ -89,6 +90,7 @@ pub(in crate::api) struct Turn {
     halts: Vec<Halt>,
     /// From the end of the caller's voice to the first sound of this answer.
     answered_in_ms: Option<u64>,
+    /// How this answer came about.
     latency: Option<Latency>,
     /// Words with their times, where the recogniser gives them.
     words: Vec<Word>,
@@ -102,20 +104,6 @@ pub(in crate::api) struct Halt {
     at_ms: u64,
     /// When it went on; absent if it did not.
     resumed_ms: Option<u64>,
-}
-
-/// The moments of one answer.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a description of the pure crate's own")]
-pub(in crate::api) struct Latency {
-    /// The caller's voice ended.
-    speech_end_ms: u64,
-    /// The turn was decided to be over.
-    decided_ms: u64,
-    /// The mind's first token.
-    first_token_ms: u64,
-    /// The first sound went out.
-    first_audio_ms: u64,
 }
 
 /// One word.
@@ -210,6 +198,7 @@ fn accepted(headers: &HeaderMap) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::latency::{HopsMs, ServedBy};
     use super::*;
     use trunkline_core::journal;
     use utoipa::PartialSchema;
@@ -259,10 +248,12 @@ mod tests {
                 resumed_ms: Some(1),
             }],
             latency: Some(journal::Latency {
-                speech_end_ms: 0,
-                decided_ms: 0,
-                first_token_ms: 0,
-                first_audio_ms: 0,
+                voice: Some(journal::ServedBy {
+                    vendor: "a".into(),
+                    model: None,
+                    stands_in: false,
+                }),
+                ..journal::Latency::default()
             }),
             words: vec![journal::Word {
                 from_ms: 0,
@@ -289,6 +280,8 @@ mod tests {
             (written(one), described::<Turn>()),
             (written(&one["halts"][0]), described::<Halt>()),
             (written(&one["latency"]), described::<Latency>()),
+            (written(&one["latency"]["hops"]), described::<HopsMs>()),
+            (written(&one["latency"]["voice"]), described::<ServedBy>()),
             (written(&one["words"][0]), described::<Word>()),
             (written(&json["not_kept"][0]), described::<Span>()),
         ] {

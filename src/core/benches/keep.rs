@@ -66,7 +66,8 @@ fn a_second(bencher: Bencher<'_, '_>) {
         if second % 3 == 0 {
             let reply = ReplyId(u32::try_from(second).unwrap_or_default());
             let timing = Timing::default();
-            recorder.note(None, &Note::Answered { reply, timing });
+            let by = None;
+            recorder.note(None, &Note::Timed { reply, timing, by });
             recorder.note(
                 None,
                 &Note::AgentSaid {
@@ -115,8 +116,9 @@ fn hour() -> Vec<Entry> {
             latency: is_agent.then_some(Latency {
                 speech_end_ms: from_ms,
                 decided_ms: from_ms,
-                first_token_ms: from_ms,
+                first_token_ms: Some(from_ms),
                 first_audio_ms: from_ms + 700,
+                ..Latency::default()
             }),
             words: Vec::new(),
         })

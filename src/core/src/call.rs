@@ -32,18 +32,20 @@ mod reply;
 mod settings;
 mod speaking;
 mod timer;
+mod timing;
 mod trouble;
 mod turn;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use action::{Action, Ask, Means, Note, Timing};
+pub use action::{Action, Ask, Means, Note};
 pub use control::SAY_CHARS_MAX;
 pub use endpoint::{Language, TURN_OVER};
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
+pub use timing::{Hop, Profile, Provider, Staff, Timing};
 
 use crate::consent::gate::Gate;
 use crate::time::At;
@@ -104,6 +106,8 @@ pub struct Call {
     fillers: Fillers,
     /// Since when the caller has heard nothing of the agent; `None` while they do.
     hushed: Option<At>,
+    /// Who works for it, as far as it was told.
+    staff: Option<Arc<Staff>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +157,7 @@ impl Call {
             asked_says: VecDeque::new(),
             fillers: Fillers::default(),
             hushed: Some(now),
+            staff: None,
             settings,
             phase: Phase::Waiting,
             now,
@@ -232,6 +237,7 @@ impl Call {
     fn take(&mut self, event: Event, out: &mut Vec<Action>) {
         match event {
             Event::Answered => self.answered(out),
+            Event::Staffed { staff } => self.staff = Some(staff),
             Event::LineClosed { reason } => self.line_closed(reason, out),
             Event::EndAsked { reason } => {
                 self.end_with(self.settings.notices.closing.clone(), reason, out)
@@ -261,6 +267,7 @@ impl Call {
             } => self.mind_done(reply, after, expects, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
+            Event::Voiced { reply, clause, at } => self.voiced(reply, clause, at),
             Event::PlaybackStarted { reply } => self.playback_started(reply, out),
             Event::RanDry { reply } => self.ran_dry(reply),
             Event::Heard { reply, position } => self.heard(reply, position, out),

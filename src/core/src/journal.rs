@@ -9,6 +9,7 @@
 mod codec;
 mod erasure;
 mod header;
+mod latency;
 mod scan;
 mod stored;
 
@@ -18,6 +19,7 @@ pub use codec::{
 };
 pub use erasure::{Leaves, Withdrawals, notices_until_ms};
 pub use header::{HEADER_BYTES_MAX, Header, HeaderError, HeaderHash, decode_header, encode_header};
+pub use latency::{Latency, ServedBy};
 pub use scan::{Cursor, Entries, RecordRef, Scanner, Stop, Why, audio_between, open_record};
 pub use stored::Stored;
 
@@ -200,19 +202,6 @@ pub struct Halt {
     /// When it went on; `None` if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_ms: Option<u64>,
-}
-
-/// The moments of one answer, ms of the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latency {
-    /// The caller's voice ended.
-    pub speech_end_ms: u64,
-    /// The turn was decided to be over.
-    pub decided_ms: u64,
-    /// The mind's first token.
-    pub first_token_ms: u64,
-    /// The first audio went out.
-    pub first_audio_ms: u64,
 }
 
 /// One word.

@@ -146,13 +146,11 @@ impl Recorder {
             } => self.agent_said(*reply, *from, *to, text, *cut),
             Note::Interrupted { reply, at } => self.interrupted(*reply, *at),
             Note::Resumed { reply, at } => self.resumed(*reply, *at),
-            Note::Answered { reply, timing } => {
-                self.pending(*reply).latency = Some(Latency {
-                    speech_end_ms: timing.speech_end.ms(),
-                    decided_ms: timing.decided.ms(),
-                    first_token_ms: timing.first_token.ms(),
-                    first_audio_ms: timing.first_audio.ms(),
-                });
+            // What is told later has all of it.
+            Note::Answered { .. } => {}
+            Note::Timed { reply, timing, by } => {
+                let latency = Latency::of(timing, by.as_deref());
+                self.pending(*reply).latency = Some(latency);
             }
             Note::Commanded { command, means, at } => {
                 self.event(*at, names::command(*command), names::means(*means));

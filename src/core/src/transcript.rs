@@ -3,15 +3,15 @@
 //! Of the agent it holds what was heard, not what was meant to be said. Speech that was not kept is a span of time
 //! without words. Content that a caller wanted gone is left out here too, whether or not the file was rewritten yet.
 
+mod breakdown;
 mod cues;
 mod text;
 
+pub use breakdown::{Breakdown, HopsMs};
 use serde::Serialize;
 
 use crate::consent::Mode;
-use crate::journal::{
-    Consent, Entry, Halt, Latency, Leaves, Speaker, Turn as Kept, Withdrawals, Word,
-};
+use crate::journal::{Consent, Entry, Halt, Leaves, Speaker, Turn as Kept, Withdrawals, Word};
 
 /// A call as a text. Times are milliseconds of the call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -64,17 +64,16 @@ pub struct Turn {
     /// From the end of the caller's voice to the first sound of this answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_in_ms: Option<u64>,
-    /// The moments of that answer.
+    /// How that answer came about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Latency>,
+    pub latency: Option<Breakdown>,
     /// Words with their times, where the recogniser gives them.
     pub words: Vec<Word>,
 }
 
 impl From<&Kept> for Turn {
     fn from(kept: &Kept) -> Self {
-        let answered_in =
-            |latency: Latency| latency.first_audio_ms.saturating_sub(latency.speech_end_ms);
+        let latency = kept.latency.as_ref().map(Breakdown::of);
         Self {
             speaker: kept.speaker,
             from_ms: kept.from_ms,
@@ -84,8 +83,8 @@ impl From<&Kept> for Turn {
             confidence: kept.confidence,
             cut: kept.cut,
             halts: kept.halts.clone(),
-            answered_in_ms: kept.latency.map(answered_in),
-            latency: kept.latency,
+            answered_in_ms: latency.as_ref().map(|latency| latency.hops.answer_ms),
+            latency,
             words: kept.words.clone(),
         }
     }

@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::stt::SttEvent;
+
+use crate::provider::Haste;
 
 /// Samples, and so bytes of mu-law, in a millisecond.
 pub(super) const SAMPLES_PER_MS: u64 = 8;
@@ -13,9 +16,6 @@ pub(super) const SAMPLES_PER_MS: u64 = 8;
 const KEPT_MAX: usize = 30_000 * SAMPLES_PER_MS as usize;
 /// Room from the start; more is taken when it is needed, and given back.
 const KEPT_USUAL: usize = 2_000 * SAMPLES_PER_MS as usize;
-/// While nobody waits for words the task is called when so much audio does, 100 ms: most of what a message costs, it costs
-/// however short it is.
-const BATCH_MIN: u64 = 100 * SAMPLES_PER_MS;
 /// Events that wait for a call that does not read.
 const EVENTS_MAX: usize = 256;
 
@@ -33,8 +33,8 @@ struct State {
     kept_from: u64,
     /// Up to here the connection has it.
     taken_to: u64,
-    /// Somebody waits for what is heard.
-    is_hasty: bool,
+    /// How soon audio is to go out.
+    haste: Haste,
     /// Audio was dropped that the connection should have had.
     has_gap: bool,
     dropped: u64,
@@ -47,6 +47,8 @@ struct State {
     has_ended: bool,
     /// Who has taken over, until the call was told.
     taken_over: Option<&'static str>,
+    /// Who listens.
+    provider: Option<Provider>,
     waker: Option<Waker>,
 }
 
@@ -68,7 +70,7 @@ impl Shared {
                 audio: VecDeque::with_capacity(KEPT_USUAL),
                 kept_from: 0,
                 taken_to: 0,
-                is_hasty: false,
+                haste: Haste::None,
                 has_gap: false,
                 dropped: 0,
                 asked_to: None,
@@ -77,6 +79,7 @@ impl Shared {
                 events: VecDeque::new(),
                 has_ended: false,
                 taken_over: None,
+                provider: None,
                 waker: None,
             }),
             wake: Notify::new(),
@@ -98,18 +101,18 @@ impl Shared {
             state.skip(mulaw.len() - fresh.len());
             state.make_room(fresh.len());
             state.audio.extend(fresh);
-            state.is_hasty || state.end() - state.taken_to >= BATCH_MIN
+            state.is_due()
         };
         if is_due {
             self.wake.notify_one();
         }
     }
 
-    /// Whether audio is to go out as it comes.
-    pub(super) fn hasten(&self, on: bool) {
+    /// How soon audio is to go out. What waits goes at once if the haste grows: a voice has begun.
+    pub(super) fn hasten(&self, haste: Haste) {
         let mut state = self.state();
-        state.is_hasty = on;
-        let is_due = on && state.end() > state.taken_to;
+        let was = std::mem::replace(&mut state.haste, haste);
+        let is_due = was == Haste::None && state.waits() > 0 || state.is_due();
         drop(state);
         if is_due {
             self.wake.notify_one();
@@ -159,9 +162,21 @@ impl Shared {
         begins_at
     }
 
+    /// Who listens from the start.
+    pub(super) fn begins_with(&self, provider: Provider) {
+        self.state().provider = Some(provider);
+    }
+
     /// Somebody else listens from here on.
-    pub(super) fn take_over(&self, provider: &'static str) {
-        self.state().taken_over = Some(provider);
+    pub(super) fn take_over(&self, provider: Provider) {
+        let mut state = self.state();
+        state.taken_over = Some(provider.vendor);
+        state.provider = Some(provider);
+    }
+
+    /// Who listens.
+    pub(super) fn provider(&self) -> Option<Provider> {
+        self.state().provider.clone()
     }
 
     /// Who has taken over since this was asked last.
@@ -271,6 +286,20 @@ impl Shared {
 }
 
 impl State {
+    /// Samples that wait to be sent.
+    fn waits(&self) -> u64 {
+        self.end() - self.taken_to
+    }
+
+    fn is_due(&self) -> bool {
+        let batch_ms = match self.haste {
+            Haste::None => 200,
+            Haste::Soon => 100,
+            Haste::Now => 20,
+        };
+        self.waits() >= batch_ms * SAMPLES_PER_MS
+    }
+
     fn end(&self) -> u64 {
         self.kept_from + self.audio.len() as u64
     }

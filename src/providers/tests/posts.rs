@@ -28,6 +28,7 @@ impl Server {
             whose: Whose::Operator,
             base_url: format!("ws://127.0.0.1:{port}/v1/"),
             provider: "plain",
+            model: Arc::default(),
             kind,
             circuit: Circuit::default(),
         };

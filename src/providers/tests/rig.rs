@@ -34,6 +34,7 @@ pub(super) fn hop(kind: Kind, capacity: usize) -> (Hop, Door) {
         whose: Whose::Operator,
         base_url: "http://10.0.0.1:9/base/".into(),
         provider: "plain",
+        model: Arc::default(),
         kind,
         circuit: Circuit::default(),
     };

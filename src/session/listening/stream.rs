@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use trunkline_core::call::{Event, TURN_OVER};
+use trunkline_core::call::{Event, Provider, TURN_OVER};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 
-use crate::provider::{Listener, Turns};
+use crate::provider::{Haste, Listener, Turns};
 
 /// Recognisers put the end of words so much before or after where the ear puts the end of the voice, in samples.
 const SLACK: u64 = super::ms(150);
@@ -48,7 +48,9 @@ pub(super) struct Stream {
     has_partial: bool,
     /// The recogniser's verdict on the turn is waited for until then.
     verdict_until: Option<At>,
-    is_hasty: bool,
+    haste: Haste,
+    /// The ear has heard a voice since the last final words.
+    is_unanswered: bool,
     /// Nothing was said before this sample that has no final words.
     settled: u64,
     is_over: bool,
@@ -65,7 +67,8 @@ impl Stream {
             transcribed: 0,
             has_partial: false,
             verdict_until: None,
-            is_hasty: false,
+            haste: Haste::None,
+            is_unanswered: false,
             settled: 0,
             is_over: false,
         }
@@ -79,13 +82,16 @@ impl Stream {
         self.listener.push(mulaw);
     }
 
-    /// Looks at where the conversation stands, with every frame. Audio goes out as it comes while somebody's turn depends on
-    /// what is heard: `is_doubtful`, the caller may have come to an end or may mean to interrupt; or they have, and the
-    /// recogniser has not said what it thinks of it. `position`: samples received.
-    pub(super) fn attend(&mut self, is_doubtful: bool, position: u64, now: At) {
-        let is_hasty = is_doubtful || self.verdict_until.is_some_and(|until| now < until);
-        if std::mem::replace(&mut self.is_hasty, is_hasty) != is_hasty {
-            self.listener.hasten(is_hasty);
+    /// Looks at where the conversation stands, with every frame: how soon audio is wanted, if only for what the caller does
+    /// (once they are silent, for the recogniser's verdict on their turn too), and what of it is done with. `position`:
+    /// samples received.
+    pub(super) fn attend(&mut self, haste: Haste, position: u64, now: At) {
+        let haste = match self.verdict_until {
+            Some(until) if now < until => Haste::Now,
+            Some(_) | None => haste,
+        };
+        if std::mem::replace(&mut self.haste, haste) != haste {
+            self.listener.hasten(haste);
         }
         let silent_to = position.saturating_sub(SILENCE_KEPT);
         if silent_to >= self.settled + SETTLE_EVERY && self.is_silent_before(silent_to) {
@@ -94,11 +100,11 @@ impl Stream {
         }
     }
 
-    /// Neither the ear nor the recogniser has heard anything before `sample` that has no final words.
+    /// Neither the ear nor the recogniser has heard anything before `sample` that has no final words. A recogniser that has
+    /// none for a voice may be deaf, and the next one has to hear it.
     fn is_silent_before(&self, sample: u64) -> bool {
-        self.talking.is_none()
+        !self.is_unanswered
             && !self.has_partial
-            && self.stops.is_empty()
             && self.stopped.is_none_or(|stop| stop.sample <= sample)
     }
 
@@ -117,6 +123,11 @@ impl Stream {
         }
     }
 
+    /// Who listens.
+    pub(super) fn provider(&self) -> Provider {
+        self.listener.provider()
+    }
+
     /// The vendor that has taken over since this was asked last.
     pub(super) fn taken_over(&mut self) -> Option<&'static str> {
         self.listener.taken_over()
@@ -126,6 +137,7 @@ impl Stream {
     pub(super) fn started(&mut self, sample: u64, at: At, out: &mut VecDeque<Event>) {
         if self.talking.is_none() {
             self.verdict_until = None;
+            self.is_unanswered = true;
             self.talking = Some(sample);
             out.push_back(Event::SpeechStarted { at });
         }
@@ -187,6 +199,7 @@ impl Stream {
                 ..
             } => {
                 self.has_partial = false;
+                self.is_unanswered = self.talking.is_some();
                 let sample = super::ms(until_ms);
                 self.transcribed = self.transcribed.max(sample);
                 let mut until = None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use trunkline_media::SAMPLES_PER_MS;
 
 use crate::clock;
@@ -45,6 +45,8 @@ pub(super) struct Voicing {
     waiting_samples: usize,
     /// It was not asked for more, since enough waits.
     is_held: bool,
+    /// When the first piece came.
+    first: Option<Instant>,
     samples: usize,
     samples_max: usize,
     failed: Option<(StageError, Blame)>,
@@ -68,6 +70,7 @@ impl Voicing {
             waiting: VecDeque::new(),
             waiting_samples: 0,
             is_held: false,
+            first: None,
             samples: 0,
             samples_max: (u64::from(ms_max) * SAMPLES_PER_MS) as usize,
             failed: None,
@@ -130,6 +133,7 @@ impl Voicing {
         }
         if !piece.is_empty() {
             self.late.as_mut().reset(clock::timer_now() + BETWEEN);
+            self.first.get_or_insert_with(clock::timer_now);
             self.waiting_samples += piece.len();
             self.waiting.push_back(piece);
         }
@@ -154,6 +158,11 @@ impl Voicing {
     /// Some of it came.
     pub(super) fn has_begun(&self) -> bool {
         self.samples > 0
+    }
+
+    /// When its first sound came.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.first
     }
 
     /// The next piece.

@@ -22,18 +22,19 @@ macro_rules! rows {
 }
 
 const TURNS_INTO: &str =
-    "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body) VALUES ";
+    "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body, latency) VALUES ";
 const TURNS_AGAIN: &str =
     " ON CONFLICT (client_id, call_id, seq) DO UPDATE SET speaker = excluded.speaker,
-    from_ms = excluded.from_ms, to_ms = excluded.to_ms, body = excluded.body";
+    from_ms = excluded.from_ms, to_ms = excluded.to_ms, body = excluded.body,
+    latency = excluded.latency";
 const EVENTS_INTO: &str =
     "INSERT INTO events (client_id, call_id, seq, at_ms, kind, detail) VALUES ";
 const EVENTS_AGAIN: &str = " ON CONFLICT (client_id, call_id, seq) DO NOTHING";
 
 statements! {
-    TURNS_16 = rows!(TURNS_INTO, 7, ROWS_MAX, TURNS_AGAIN);
-    TURNS_4 = rows!(TURNS_INTO, 7, 4, TURNS_AGAIN);
-    TURN = rows!(TURNS_INTO, 7, 1, TURNS_AGAIN);
+    TURNS_16 = rows!(TURNS_INTO, 8, ROWS_MAX, TURNS_AGAIN);
+    TURNS_4 = rows!(TURNS_INTO, 8, 4, TURNS_AGAIN);
+    TURN = rows!(TURNS_INTO, 8, 1, TURNS_AGAIN);
     EVENTS_16 = rows!(EVENTS_INTO, 6, ROWS_MAX, EVENTS_AGAIN);
     EVENTS_4 = rows!(EVENTS_INTO, 6, 4, EVENTS_AGAIN);
     EVENT = rows!(EVENTS_INTO, 6, 1, EVENTS_AGAIN);
@@ -77,7 +78,7 @@ impl<'a> Run<'a> {
         let mut rest = self.rows.as_slice();
         for (count, sql) in self.table.0 {
             while let Some((now, later)) = rest.split_at_checked(*count) {
-                let mut args = Vec::with_capacity(count * 7);
+                let mut args = Vec::with_capacity(count * 8);
                 now.iter().for_each(|row| values(row, &mut args));
                 tx.run(sql, args).await?;
                 rest = later;
@@ -97,7 +98,8 @@ fn values(row: &Row, out: &mut Vec<Arg>) {
             from_ms,
             to_ms,
             sealed,
-        } => out.extend(args![&word(speaker), *from_ms, *to_ms, sealed]),
+            latency,
+        } => out.extend(args![&word(speaker), *from_ms, *to_ms, sealed, latency]),
         Body::Event {
             at_ms,
             kind,
@@ -175,7 +177,7 @@ mod tests {
              ON CONFLICT (client_id, call_id, seq) DO NOTHING"
         );
         let values = TURNS_16.split_once("VALUES ").unwrap().1;
-        assert!(values.starts_with("($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, "));
-        assert!(values.contains("$111, $112) ON CONFLICT"));
+        assert!(values.starts_with("($1, $2, $3, $4, $5, $6, $7, $8), ($9, $10, $11, "));
+        assert!(values.contains("$127, $128) ON CONFLICT"));
     }
 }

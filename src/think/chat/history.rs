@@ -68,6 +68,7 @@ impl History {
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }
+            | Note::Timed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }

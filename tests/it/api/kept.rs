@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use trunkline_core::consent::{Method, Refusal};
-use trunkline_core::journal::{Audio, Consent, Ended, Entry, Event, Speaker, Step, Turn};
+use trunkline_core::journal::{
+    Audio, Consent, Ended, Entry, Event, Latency, ServedBy, Speaker, Step, Turn,
+};
 use trunkline_media::wav;
 
 use super::rig::{Answer, Api, Who};
@@ -27,6 +29,32 @@ fn turn(speaker: Speaker, from_ms: u64, text: &str) -> Entry {
         latency: None,
         words: Vec::new(),
     })
+}
+
+/// What the caller is answered, 200 ms after their last sound.
+fn answer() -> Entry {
+    let latency = Latency {
+        speech_end_ms: 2_900,
+        words_ms: Some(3_000),
+        decided_ms: 3_050,
+        asked_ms: Some(3_000),
+        first_audio_ms: 3_100,
+        ahead: true,
+        profile: Some("cloud".into()),
+        voice: Some(ServedBy {
+            vendor: "cartesia".into(),
+            model: Some("sonic-3".into()),
+            stands_in: true,
+        }),
+        ..Latency::default()
+    };
+    match turn(Speaker::Agent, 3_100, "Tuesday it is.") {
+        Entry::Turn(turn) => Entry::Turn(Turn {
+            latency: Some(latency),
+            ..turn
+        }),
+        other => other,
+    }
 }
 
 fn step(at_ms: u64, step: Step) -> Entry {
@@ -62,7 +90,7 @@ fn entries() -> Vec<Entry> {
             kind: "stage_failed".into(),
             detail: "stage=voice".into(),
         }),
-        turn(Speaker::Agent, 3_100, "Tuesday it is."),
+        answer(),
     ];
     entries.extend((0..SECONDS).map(second));
     entries.push(Entry::Ended(Ended {
@@ -82,6 +110,57 @@ pub(crate) async fn call(api: &Api, who: &Who) -> String {
 async fn get(api: &Api, who: &Who, path: &str, headers: &[(&str, &str)]) -> Answer {
     api.ask(Some(&who.secret), "GET", path, &Value::Null, headers)
         .await
+}
+
+#[tokio::test]
+async fn how_an_answer_came_about_is_told_with_the_call_and_in_its_transcript() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let path = format!("/v1/calls/{}", call(&api, &who).await);
+    let json = get(&api, &who, &format!("{path}/transcript"), &[])
+        .await
+        .fine();
+    let mut latency = json["turns"][2]["latency"].clone();
+    assert_eq!(json["turns"][2]["answered_in_ms"], 200);
+    assert_eq!(
+        latency["hops"],
+        json!({
+            "recogniser_ms": 100, "end_of_turn_ms": 150, "model_ms": null, "clause_ms": null,
+            "voice_ms": null, "floor_ms": null, "playout_ms": null, "answer_ms": 200,
+        })
+    );
+    let unknown = [
+        "first_token_ms",
+        "first_clause_ms",
+        "first_heard_ms",
+        "recogniser",
+    ];
+    for name in unknown {
+        assert_eq!(
+            latency.get(name),
+            Some(&Value::Null),
+            "{name} is there, and null"
+        );
+    }
+    assert_eq!(
+        latency["voice"],
+        json!({ "vendor": "cartesia", "model": "sonic-3", "stands_in": true })
+    );
+    assert!(
+        json["turns"][0].get("latency").is_none(),
+        "it answers nothing"
+    );
+
+    let json = get(&api, &who, &path, &[]).await.fine();
+    let told = &json["latency"];
+    assert_eq!((&told["answers"], &told["ahead"]), (&json!(1), &json!(1)));
+    for figure in ["answer_ms_p50", "answer_ms_p95", "answer_ms_max"] {
+        assert_eq!(told[figure], 200, "{figure}");
+    }
+    // The rows hold no names of models.
+    latency["voice"]["model"] = Value::Null;
+    assert_eq!(told["turns"][0]["latency"], latency);
+    assert_eq!(told["turns"][0]["from_ms"], 3_100);
 }
 
 #[tokio::test]

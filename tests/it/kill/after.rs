@@ -92,6 +92,7 @@ pub(super) async fn check(server: &Server<'_>, over: &Over) -> (Loss, Vec<u8>) {
     assert_eq!(call["live"], false, "{call}");
     let transcript = server.json(&format!("{path}/transcript")).await;
     let granted_ms = granted_ms(&transcript);
+    answers_are_told(&server.json(&path).await, &transcript);
 
     let both = server.bytes(&format!("{path}/recording")).await;
     let (caller, agent) = (channel(&both, 0), channel(&both, 1));
@@ -224,6 +225,28 @@ fn late_ms(kept: &[i16], line: &[i16], begun: usize) -> Option<i64> {
     (-320..=320)
         .min_by_key(|late| differ(*late))
         .map(|late| late / 8)
+}
+
+/// How the answers came about is in the journal, and in the rows that were made of it again.
+fn answers_are_told(call: &Value, transcript: &Value) {
+    let moments = |latency: &Value| {
+        let moment = |name: &str| latency[name].as_u64();
+        [
+            "speech_end_ms",
+            "decided_ms",
+            "first_audio_ms",
+            "first_heard_ms",
+        ]
+        .map(moment)
+    };
+    let turns = transcript["turns"].as_array().unwrap().iter();
+    let kept: Vec<_> = turns
+        .filter_map(|turn| turn.get("latency"))
+        .map(moments)
+        .collect();
+    let shown = call["latency"]["turns"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|turn| moments(&turn["latency"])).collect();
+    assert_eq!(shown, kept);
 }
 
 /// Every turn that was finished in time is in the transcript; how many those are. A turn of the caller's is finished

@@ -4,9 +4,10 @@ use trunkline::ids::{ClientId, new_id};
 use trunkline::journal::RowSink as _;
 use trunkline::store::calls::{CallStatus, ConsentState};
 use trunkline::store::rows::{Row, Rows, content_aad};
+use trunkline::store::turns::LatencyRow;
 use trunkline::vault::SubjectId;
 use trunkline_core::consent::{Method, Refusal};
-use trunkline_core::journal::{Entry, Speaker, Step, Turn};
+use trunkline_core::journal::{Entry, Latency, ServedBy, Speaker, Step, Turn};
 use trunkline_core::token::Direction;
 
 use super::bench::{Bench, NOW};
@@ -22,6 +23,29 @@ super::on_both!(
     rows_wait_for_a_database_that_fails,
     what_had_to_go_goes_although_there_was_no_room_to_say_so,
 );
+
+fn as_turn(entry: Entry) -> Turn {
+    match entry {
+        Entry::Turn(turn) => turn,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn latency() -> Latency {
+    Latency {
+        speech_end_ms: 1_500,
+        decided_ms: 1_700,
+        first_token_ms: Some(1_800),
+        first_audio_ms: 2_000,
+        ahead: true,
+        model: Some(ServedBy {
+            vendor: "openai".into(),
+            model: Some("a-model-of-their-own".into()),
+            stands_in: false,
+        }),
+        ..Latency::default()
+    }
+}
 
 /// Sealed with what it is bound to in front, so that a test can look into it.
 fn row(client: &ClientId, call_id: &str, seq: usize, entry: &Entry) -> Option<Row> {
@@ -75,6 +99,26 @@ async fn a_journal_becomes_rows_and_again_the_same_rows(bench: Bench) {
     let json = turns[0].body.0.strip_prefix(&expected[..]).unwrap();
     let read: Turn = serde_json::from_slice(json).unwrap();
     assert_eq!(Entry::Turn(read), turn(1_001, "My name is Ada."));
+    // What tells how an answer came about stands in clear, but for names of models.
+    let told = bench.store.turns().latencies(ours, &id).await.unwrap();
+    assert_eq!(told, []);
+    let (from_ms, latency) = (2_000, latency());
+    let answered = Entry::Turn(Turn {
+        latency: Some(latency.clone()),
+        ..as_turn(turn(from_ms, "Ada, then."))
+    });
+    let other = new_id("call");
+    put_all(&rows, ours, &other, &[began(), answered, ended(3_000)]);
+    rows.flush().await.unwrap();
+    let told = bench.store.turns().latencies(ours, &other).await.unwrap();
+    let seq = told[0].seq;
+    let want = LatencyRow {
+        seq,
+        from_ms,
+        latency: latency.without_models(),
+    };
+    assert_eq!(told, [want]);
+    assert_ne!(told[0].latency, latency, "the model's name is not in clear");
     let (events, more) = bench.store.events().list(ours, &id, None, 9).await.unwrap();
     let told: Vec<_> = events
         .iter()

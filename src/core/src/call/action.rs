@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::event::{EndReason, ReplyId, Stage};
+use super::timing::{Staff, Timing};
 use crate::commands::Command;
 use crate::journal::Step;
 use crate::time::At;
@@ -118,19 +119,6 @@ pub enum Means {
     Key,
 }
 
-/// The times of one answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timing {
-    /// The caller's voice ended.
-    pub speech_end: At,
-    /// The turn was decided to be over and the mind asked.
-    pub decided: At,
-    /// The mind's first token.
-    pub first_token: At,
-    /// The first audio of the answer itself went out.
-    pub first_audio: At,
-}
-
 /// Something worth writing down about the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
@@ -194,8 +182,17 @@ pub enum Note {
     Answered {
         /// The reply.
         reply: ReplyId,
+        /// Its times so far.
+        timing: Timing,
+    },
+    /// All that will be known of how an answer came about: once the caller begins to hear it, or will not.
+    Timed {
+        /// The reply.
+        reply: ReplyId,
         /// Its times.
         timing: Timing,
+        /// Who worked for the call when its first audio went out, if the call was told.
+        by: Option<Arc<Staff>>,
     },
     /// A step of consent.
     Consent {

@@ -64,17 +64,16 @@ impl Call {
     pub(super) fn answer_turn(&mut self, out: &mut Vec<Action>) {
         let (text, keys) = (self.open.text.clone(), self.open.keys.clone());
         let is_right = self.guessed_right() && keys.is_empty();
-        let (now, spoken) = (self.now, self.open.spoken);
+        let (now, spoken, words) = (self.now, self.open.last_act(), self.open.worded);
+        let decided = *self.open.decided.get_or_insert(now);
         if let Some(draft) = self.drafting.as_mut().filter(|_| is_right) {
             draft.guess = None;
             draft.answers = (text.len(), 0);
             draft.mind_progress = now;
             draft.timing.speech_end = spoken;
-            draft.timing.decided = now;
-            if draft.timing.first_token > super::At::START {
-                // It had come by then: nobody has waited for it.
-                draft.timing.first_token = now;
-            }
+            draft.timing.words = words;
+            draft.timing.decided = decided;
+            draft.timing.is_ahead = true;
             self.fillers.count = 0;
             return;
         }

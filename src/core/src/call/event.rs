@@ -1,5 +1,8 @@
 //! What a call is told: facts, in the past tense.
 
+use std::sync::Arc;
+
+use super::timing::Staff;
 use crate::time::At;
 
 /// Names one reply of the agent within its call. Ids are never used again, so an event that carries any id but that of
@@ -82,6 +85,11 @@ pub enum EndReason {
 pub enum Event {
     /// The media stream began: somebody is listening.
     Answered,
+    /// These work for the call from now on: at its start, and whenever another takes over.
+    Staffed {
+        /// Who.
+        staff: Arc<Staff>,
+    },
     /// The line is gone.
     LineClosed {
         /// What the carrier said of it.
@@ -193,6 +201,15 @@ pub enum Event {
         reply: ReplyId,
         /// The clause.
         clause: u16,
+    },
+    /// The voice gave the first sound of a clause.
+    Voiced {
+        /// Its reply.
+        reply: ReplyId,
+        /// The clause.
+        clause: u16,
+        /// When, which may lie in the past.
+        at: At,
     },
     /// The first audio of a reply went out, or the first after it ran dry.
     PlaybackStarted {

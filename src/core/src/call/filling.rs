@@ -56,7 +56,9 @@ impl Call {
         let reply = self.awaited()?;
         let quiet = self.hushed?.max(self.caller.stopped_at());
         let due = quiet.max(self.open.pressed).max(self.fillers.last);
-        let asked = reply.begun.unwrap_or(reply.timing.decided);
+        let asked = reply
+            .begun
+            .unwrap_or(reply.timing.decided.max(reply.timing.asked));
         let thought = asked.plus(THINKING_MS_MIN);
         let due = due.plus(filler_ms);
         Some(thought.min(due.plus(LATER_MS_MAX)).max(due))

@@ -317,6 +317,7 @@ impl Call {
         self.owes_opening = false;
         self.open.keys.push(key);
         self.open.pressed = self.now;
+        self.open.decided = None;
     }
 
     pub(super) fn settle_overlap(&mut self, out: &mut Vec<Action>) {

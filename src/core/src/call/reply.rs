@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Note, Timing};
+use super::action::{Action, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
+use super::timing::{Staff, Timing};
 use crate::time::At;
 
 /// What brought a reply about.
@@ -90,6 +91,10 @@ pub(super) struct Reply {
     pub(super) playback: Playback,
     pub(super) fate: Fate,
     pub(super) timing: Timing,
+    /// Who worked for the call when its first audio went out.
+    by: Option<Arc<Staff>>,
+    /// Its times were told.
+    is_timed: bool,
     /// Bytes and keys of the open turn that this reply answers.
     pub(super) answers: (usize, usize),
     pub(super) committed: bool,
@@ -135,8 +140,11 @@ impl Reply {
             fate: Fate::GoOn,
             timing: Timing {
                 decided: now,
+                asked: now,
                 ..Timing::default()
             },
+            by: None,
+            is_timed: false,
             answers: (0, 0),
             committed: false,
             ended: false,
@@ -232,12 +240,32 @@ impl Reply {
     }
 
     /// Words of its own are heard, from this moment on.
-    pub(super) fn has_answered(&mut self, first_audio: At, out: &mut Vec<Action>) {
+    pub(super) fn has_answered(
+        &mut self,
+        first_audio: At,
+        by: Option<Arc<Staff>>,
+        out: &mut Vec<Action>,
+    ) {
         if self.answers != (0, 0) && self.timing.first_audio == At::START {
             self.timing.first_audio = first_audio.max(self.timing.decided);
+            self.by = by;
             out.push(Action::Note(Note::Answered {
                 reply: self.id,
                 timing: self.timing,
+            }));
+        }
+    }
+
+    /// Tells the times of the answer, once. If it was heard, the caller began to hear it at `heard`.
+    pub(super) fn tell_times(&mut self, heard: Option<At>, out: &mut Vec<Action>) {
+        let is_answer = self.timing.first_audio > At::START;
+        if is_answer && !std::mem::replace(&mut self.is_timed, true) {
+            let first_audio = self.timing.first_audio;
+            self.timing.first_heard = heard.map(|at| at.max(first_audio));
+            out.push(Action::Note(Note::Timed {
+                reply: self.id,
+                timing: self.timing,
+                by: self.by.take(),
             }));
         }
     }

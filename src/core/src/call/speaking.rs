@@ -7,6 +7,7 @@ use super::event::{After, EndReason, Expects, Position, ReplyId};
 use super::reply::{Fate, Mind, Origin, Playback, Reply};
 use super::{Call, Words};
 use crate::guard;
+use crate::time::At;
 
 /// Clauses of a draft that are voiced before it may be said.
 const PREPARED_MAX: usize = 2;
@@ -34,7 +35,9 @@ impl Call {
         self.fillers.count = 0;
         if let Ask::Answer { keys, .. } = &ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
-            draft.timing.speech_end = self.open.spoken;
+            draft.timing.speech_end = self.open.last_act();
+            draft.timing.words = self.open.worded;
+            draft.timing.decided = self.open.decided.unwrap_or(self.now);
             let new = keys.get(self.open.noted_keys..).unwrap_or_default();
             self.open.noted_keys = keys.len();
             if !new.is_empty() {
@@ -55,9 +58,7 @@ impl Call {
         let now = self.now;
         if let Some(reply) = self.reply(id) {
             reply.mind_progress = now;
-            if reply.timing.first_token == super::At::START {
-                reply.timing.first_token = now;
-            }
+            reply.timing.first_token.get_or_insert(now);
         }
     }
 
@@ -94,6 +95,7 @@ impl Call {
                 text: Arc::clone(&text),
             });
         }
+        reply.timing.first_clause.get_or_insert(now);
         reply.push(text, false);
     }
 
@@ -137,8 +139,20 @@ impl Call {
         out.push(Action::Commit { reply: id });
     }
 
-    pub(super) fn playback_started(&mut self, id: ReplyId, out: &mut Vec<Action>) {
+    /// The voice gave the first sound of a clause.
+    pub(super) fn voiced(&mut self, id: ReplyId, clause: u16, at: At) {
         let now = self.now;
+        if let Some(reply) = self.reply(id)
+            && let Some(clause) = reply.clauses.get(usize::from(clause))
+            && !clause.protected
+            && !clause.filler
+        {
+            reply.timing.first_voice.get_or_insert(at.min(now));
+        }
+    }
+
+    pub(super) fn playback_started(&mut self, id: ReplyId, out: &mut Vec<Action>) {
+        let (now, by) = (self.now, self.staff.clone());
         let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) else {
             return;
         };
@@ -146,7 +160,7 @@ impl Call {
         self.hushed = None;
         let first_audio = *reply.first_audio.get_or_insert(now);
         if reply.current().is_some_and(|c| !c.protected && !c.filler) {
-            reply.has_answered(first_audio, out);
+            reply.has_answered(first_audio, by, out);
         }
     }
 
@@ -165,7 +179,8 @@ impl Call {
         if let Some(reply) = self.speaking.as_mut().filter(|_| is_own) {
             let began = self.now.before(position.heard_ms);
             reply.first_audio.get_or_insert(began);
-            reply.has_answered(began, out);
+            reply.has_answered(began, self.staff.clone(), out);
+            reply.tell_times(Some(began), out);
             self.fillers.count = 0;
             self.commit(out);
         }
@@ -326,6 +341,7 @@ impl Call {
 
     /// Writes down what was heard of a reply and is not in the transcript yet.
     pub(super) fn note_heard(&mut self, reply: &mut Reply, cut: bool, out: &mut Vec<Action>) {
+        reply.tell_times(None, out);
         if let Some(last_heard) = reply.last_heard() {
             self.asked = last_heard;
         }

@@ -27,6 +27,10 @@ pub(super) struct OpenTurn {
     pause_ms: u32,
     /// The last key in it.
     pub(super) pressed: At,
+    /// When the last of its final words came.
+    pub(super) worded: Option<At>,
+    /// When it was decided to be over, unless more of it came since.
+    pub(super) decided: Option<At>,
     /// How often an answer was thought of before it was over.
     pub(super) guesses: u32,
 }
@@ -49,6 +53,15 @@ impl OpenTurn {
             self.text.clear();
         }
         self.guesses = 0;
+        self.decided = None;
+        if self.text.is_empty() {
+            self.worded = None;
+        }
+    }
+
+    /// The caller's last sound or key in it.
+    pub(super) fn last_act(&self) -> At {
+        self.spoken.max(self.pressed)
     }
 
     /// Adds words that were spoken `from` then `to` then. Returns how long the caller had paused within the turn before.
@@ -82,6 +95,8 @@ impl OpenTurn {
 impl Call {
     /// More words of the turn. If there were some before, the pause between them is this caller's way of speaking.
     pub(super) fn add_words(&mut self, text: &str, from: At, to: At) {
+        self.open.worded = Some(self.now);
+        self.open.decided = None;
         if let Some(pause_ms) = self.open.add(text, from, to) {
             self.habits.paused(pause_ms);
         }

@@ -310,13 +310,15 @@ fn a_turn_carries_its_halts_and_how_long_its_answer_took() {
     let reply = ReplyId(3);
     recorder.note(
         None,
-        &Note::Answered {
+        &Note::Timed {
             reply,
+            by: None,
             timing: Timing {
                 speech_end: at(100),
                 decided: at(300),
-                first_token: at(500),
+                first_token: Some(at(500)),
                 first_audio: at(700),
+                ..Timing::default()
             },
         },
     );
@@ -354,8 +356,8 @@ fn a_turn_carries_its_halts_and_how_long_its_answer_took() {
         .collect();
     let halt = |at_ms, resumed_ms| Halt { at_ms, resumed_ms };
     assert_eq!(turns[0].halts, [halt(900, Some(1_000)), halt(1_100, None)]);
-    assert_eq!(turns[0].latency.unwrap().first_audio_ms, 700);
-    assert_eq!((&turns[1].halts[..], turns[1].latency), (&[][..], None));
+    assert_eq!(turns[0].latency.as_ref().unwrap().first_audio_ms, 700);
+    assert_eq!((&turns[1].halts[..], &turns[1].latency), (&[][..], &None));
 }
 
 #[test]

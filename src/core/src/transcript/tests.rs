@@ -1,5 +1,6 @@
 use super::*;
 use crate::consent::{Method, Refusal};
+use crate::journal::Latency;
 use crate::journal::{Audio, Began, Ended, Step};
 use crate::token::Direction;
 
@@ -84,8 +85,9 @@ fn call() -> Vec<Entry> {
             latency: Some(Latency {
                 speech_end_ms: 5_000,
                 decided_ms: 5_200,
-                first_token_ms: 5_400,
+                first_token_ms: Some(5_400),
                 first_audio_ms: 5_640,
+                ..Latency::default()
             }),
             ..said(Speaker::Agent, 5_640, 7_800, "Yes, from nine\nto five")
         }),

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Note, Notices, Position, ReplyId,
-    Settings, Stage,
+    Action, After, Ask, Call, EndReason, Event, Expects, Hop, Note, Notices, Position, Profile,
+    Provider, ReplyId, Settings, Staff, Stage,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
@@ -110,9 +110,14 @@ fn play(script: &str) -> Result<String, String> {
                 settings.consent.goodbye = Some("Then I end the call. Goodbye.".into());
             }
             ("notice", "none") => settings.consent.notice.clear(),
+            // Told by the few that are about them.
+            ("times", "told") => {}
             _ => return Err(format!("no setting {name} {value}")),
         }
     }
+    let tells_times = script.lines().any(|line| line == "= times told");
+    let is_shown =
+        |action: &Action| tells_times || !matches!(action, Action::Note(Note::Timed { .. }));
     let mut call = Call::new(Arc::new(settings), At::START);
     let mut played = String::new();
     let mut actions = Vec::new();
@@ -140,6 +145,7 @@ fn play(script: &str) -> Result<String, String> {
         );
         while let Some((at, timer)) = call.deadline().filter(|(at, _)| *at < now) {
             call.tick(at, &mut actions);
+            actions.retain(is_shown);
             // A timer that changed nothing is not worth a line.
             if !actions.is_empty() {
                 writeln!(played, "@ {} {timer:?}", at.ms()).unwrap();
@@ -150,6 +156,7 @@ fn play(script: &str) -> Result<String, String> {
         if fact != "wait" {
             let event = event(fact).ok_or(format!("line {}: no such fact: {fact}", number + 1))?;
             call.handle(now, event, &mut actions);
+            actions.retain(is_shown);
         }
         write_actions(&mut played, now, &mut actions);
     }
@@ -272,6 +279,19 @@ fn event(line: &str) -> Option<Event> {
             reply: reply(1)?,
             clause: clause(1)?,
         },
+        "staffed" => Event::Staffed {
+            staff: Arc::new(Staff {
+                profile: Profile::Own,
+                recogniser: Provider::of("embedded"),
+                model: Provider::of("openai").with_model(word(1)?),
+                voice: Provider::of("cartesia"),
+            }),
+        },
+        "voiced" => Event::Voiced {
+            reply: reply(1)?,
+            clause: clause(1)?,
+            at: at(2)?,
+        },
         "playing" => Event::PlaybackStarted { reply: reply(1)? },
         "dry" => Event::RanDry { reply: reply(1)? },
         "heard" => Event::Heard {
@@ -388,9 +408,20 @@ fn show_note(note: &Note) -> String {
             reply.0,
             t.speech_end.ms(),
             t.decided.ms(),
-            t.first_token.ms(),
+            t.first_token.map_or(0, |_| t.token_wanted().ms()),
             t.first_audio.ms()
         ),
+        Note::Timed { reply, timing, by } => {
+            let hops = Hop::ALL.map(|hop| match timing.hop_ms(hop) {
+                Some(ms) => format!("{} {ms}", hop.name()),
+                None => format!("{} ?", hop.name()),
+            });
+            let ahead = if timing.is_ahead { ", ahead" } else { "" };
+            let by = by
+                .as_ref()
+                .map_or_else(String::new, |staff| format!(", by {}", staff.model.model));
+            format!("timed {}: {}{ahead}{by}", reply.0, hops.join(", "))
+        }
         Note::Consent { step, .. } => format!("consent {}", show_step(*step)),
         Note::Guarded { reply, .. } => format!("guarded {}", reply.0),
         Note::StageFailed {

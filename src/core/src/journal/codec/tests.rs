@@ -82,8 +82,9 @@ pub(in crate::journal) fn every_entry() -> Vec<Entry> {
         latency: Some(Latency {
             speech_end_ms: 1,
             decided_ms: 2,
-            first_token_ms: 3,
+            first_token_ms: Some(3),
             first_audio_ms: 4,
+            ..Latency::default()
         }),
         words: vec![Word {
             from_ms: 1_000,

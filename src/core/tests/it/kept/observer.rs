@@ -83,6 +83,7 @@ impl Observer {
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }
+            | Note::Timed { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }

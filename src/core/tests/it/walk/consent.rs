@@ -148,6 +148,8 @@ impl Observer {
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::Judged { .. }
+            | Event::Staffed { .. }
+            | Event::Voiced { .. }
             | Event::PlaybackStarted { .. }
             | Event::RanDry { .. } => {}
         }

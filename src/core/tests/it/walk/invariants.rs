@@ -56,6 +56,8 @@ pub(super) struct Observer {
     asked: Vec<(ReplyId, Vec<u32>)>,
     /// Replies the mind is working on.
     thinking: BTreeSet<ReplyId>,
+    /// Replies whose times were told.
+    timed: BTreeSet<ReplyId>,
     /// Replies whose first clause has been handed to the voice.
     begun: BTreeSet<ReplyId>,
     /// Replies of the mind's.
@@ -310,6 +312,11 @@ impl Observer {
                     return Err(format!("an answer's times are in order: {t:?}"));
                 }
             }
+            Action::Note(Note::Timed { reply, timing, .. }) => {
+                if !self.timed.insert(*reply) || timing.first_audio == At::START {
+                    return Err(format!("the times of an answer are told once: {reply:?}"));
+                }
+            }
             Action::Note(_) => {}
             Action::HangUp { .. } => {
                 if !is_last {
@@ -356,12 +363,14 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::MindDone { reply, .. }
         | Event::MindFailed { reply }
         | Event::VoiceFailed { reply, .. }
+        | Event::Voiced { reply, .. }
         | Event::PlaybackStarted { reply }
         | Event::RanDry { reply }
         | Event::Heard { reply, .. }
         | Event::Paused { reply, .. }
         | Event::Played { reply } => Some(*reply),
         Event::Answered
+        | Event::Staffed { .. }
         | Event::LineClosed { .. }
         | Event::EndAsked { .. }
         | Event::SpeechStarted { .. }

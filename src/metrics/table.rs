@@ -1,0 +1,165 @@
+//! Every metric: its name, what it is labelled by, and what it tells. A test holds this against the code and the README.
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use trunkline_core::call::{EndReason, Profile, Stage};
+use trunkline_core::record::reason;
+
+use crate::providers::{Kind, VENDORS};
+use crate::traces;
+
+/// What sort of metric it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// Times in buckets, seconds.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// As Prometheus reads it.
+    pub name: &'static str,
+    /// Its sort.
+    pub sort: Sort,
+    /// Its labels, whose values are words of closed tables.
+    pub labels: &'static [&'static str],
+    /// What it tells.
+    pub tells: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    sort: Sort,
+    labels: &'static [&'static str],
+    tells: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        sort,
+        labels,
+        tells,
+    }
+}
+
+/// Every metric that the server counts.
+#[rustfmt::skip]
+pub const METRICS: &[Metric] = &[
+    metric("trunkline_calls_live", Sort::Gauge, &[], "Calls that are held now"),
+    metric("trunkline_calls_total", Sort::Counter, &["direction"], "Calls that began, by direction"),
+    metric("trunkline_calls_ended_total", Sort::Counter, &["reason"], "Calls that ended, by reason"),
+    metric("trunkline_calls_untaken_total", Sort::Counter, &["reason"], "Calls that came in and could not be taken"),
+    metric("trunkline_media_refused_total", Sort::Counter, &["reason"], "Media sockets that were refused, by reason"),
+    metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),
+    metric("trunkline_answer_seconds", Sort::Histogram, &["hop"], "What a caller waited for after their voice ended: turn, model, voice, all"),
+    metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
+    metric("trunkline_underruns_total", Sort::Counter, &[], "Times that speech ran dry inside a reply"),
+    metric("trunkline_stage_failures_total", Sort::Counter, &["stage"], "Failures of a stage that calls noticed"),
+    metric("trunkline_stages_taken_over_total", Sort::Counter, &["stage", "provider"], "Times that another provider took over in a call, by stage and by who did"),
+    metric("trunkline_circuit_changes_total", Sort::Counter, &["provider", "kind", "to"], "Providers' circuits that opened, were tried or closed"),
+    metric("trunkline_circuits_open", Sort::Gauge, &["provider", "kind"], "Providers' accounts that are left alone or on trial, since they failed"),
+    metric("trunkline_provider_connects_total", Sort::Counter, &["provider", "kind", "outcome"], "Attempts to connect to a provider"),
+    metric("trunkline_provider_reconnects_total", Sort::Counter, &["provider", "kind", "why"], "Connections to a provider that were lost and made again"),
+    metric("trunkline_provider_first_result_seconds", Sort::Histogram, &["provider", "kind"], "From a question to a provider to the first of its answer"),
+    metric("trunkline_provider_audio_dropped_ms_total", Sort::Counter, &["provider"], "Audio that no recogniser could be given for too long"),
+    metric("trunkline_opened_ahead_total", Sort::Counter, &["outcome"], "What was opened for calls before their media sockets, by what became of it"),
+    metric("trunkline_inference_waiting", Sort::Gauge, &["lane"], "Jobs that wait for the embedded speech, by lane"),
+    metric("trunkline_webhooks_refused_total", Sort::Counter, &["reason"], "Carriers' webhooks that were refused"),
+    metric("trunkline_webhooks_unknown_total", Sort::Counter, &["kind"], "Carriers' webhooks about what is not known here"),
+    metric("trunkline_inbound_webhook_failures_total", Sort::Counter, &["reason"], "Clients' inbound webhooks that did not choose"),
+    metric("trunkline_carrier_stream_errors_total", Sort::Counter, &[], "Media streams that a carrier said had failed"),
+    metric("trunkline_trace_spans_total", Sort::Counter, &["outcome"], "Spans, by what became of them: sent, or dropped and why"),
+];
+
+pub(super) fn describe() {
+    for Metric {
+        name, sort, tells, ..
+    } in METRICS
+    {
+        match sort {
+            Sort::Counter => describe_counter!(*name, *tells),
+            Sort::Gauge => describe_gauge!(*name, *tells),
+            Sort::Histogram => describe_histogram!(*name, Unit::Seconds, *tells),
+        }
+    }
+}
+
+/// Shows what has not happened yet as 0: who watches for a rate would not see the first time otherwise. What depends on whom
+/// clients choose appears with its first use.
+pub(super) fn begin_at_zero() {
+    gauge!("trunkline_calls_live").set(0.0);
+    for name in [
+        "trunkline_interruptions_total",
+        "trunkline_underruns_total",
+        "trunkline_carrier_stream_errors_total",
+    ] {
+        counter!(name).increment(0);
+    }
+    for direction in ["inbound", "outbound"] {
+        counter!("trunkline_calls_total", "direction" => direction).increment(0);
+    }
+    for why in END_REASONS {
+        counter!("trunkline_calls_ended_total", "reason" => reason(why)).increment(0);
+    }
+    for (name, label, values) in BY_ONE {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
+    for outcome in traces::OUTCOMES {
+        counter!("trunkline_trace_spans_total", "outcome" => outcome).increment(0);
+    }
+    for stage in [Stage::Ears, Stage::Mind, Stage::Voice] {
+        let stage = super::stage_name(stage);
+        counter!("trunkline_stage_failures_total", "stage" => stage).increment(0);
+    }
+    for vendor in VENDORS {
+        let (name, kind) = (vendor.name, vendor.does.kind());
+        let stage = kind.code();
+        counter!("trunkline_stages_taken_over_total", "stage" => stage, "provider" => name)
+            .increment(0);
+        counter!("trunkline_circuit_changes_total", "provider" => name, "kind" => stage, "to" => "open")
+            .increment(0);
+        gauge!("trunkline_circuits_open", "provider" => name, "kind" => stage).increment(0.0);
+        if kind == Kind::Recogniser {
+            counter!("trunkline_provider_audio_dropped_ms_total", "provider" => name).increment(0);
+        }
+    }
+    for hop in super::ANSWER_HOPS {
+        drop(histogram!("trunkline_answer_seconds", "hop" => hop));
+    }
+    for profile in Profile::ALL {
+        let profile = profile.name();
+        drop(histogram!("trunkline_turn_latency_seconds",
+            "hop" => "answer", "vendor" => super::EVERYBODY, "profile" => profile));
+    }
+}
+
+const END_REASONS: [EndReason; 11] = [
+    EndReason::CallerHungUp,
+    EndReason::LineLost,
+    EndReason::AgentHungUp,
+    EndReason::OptedOut,
+    EndReason::Silence,
+    EndReason::TooLong,
+    EndReason::Failed(Stage::Ears),
+    EndReason::Failed(Stage::Mind),
+    EndReason::Failed(Stage::Voice),
+    EndReason::Draining,
+    EndReason::Asked,
+];
+
+/// Counters of one label, and its values that an operator should watch for.
+const BY_ONE: &[(&str, &str, &[&str])] = &[
+    ("trunkline_calls_untaken_total", "reason", &["busy"]),
+    (
+        "trunkline_media_refused_total",
+        "reason",
+        &["malformed", "token", "expired", "used", "reusable"],
+    ),
+];
