@@ -31,8 +31,8 @@ pub use pronounce::Pronunciations;
 pub use spec::{
     AgentSpec, CallDirection, EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec, ModelFallback,
     ModelSpec, NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec,
-    RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec, TurnsBy,
-    VariableKind, VariableSpec, VoiceFallback, VoiceSpec,
+    RealtimeSpec, RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec,
+    TurnsBy, VariableKind, VariableSpec, VoiceFallback, VoiceSpec,
 };
 
 /// Who answers a call.
@@ -54,6 +54,8 @@ pub struct Agent {
     pub recogniser: RecogniserSpec,
     /// How it sounds.
     pub voice: VoiceSpec,
+    /// The model that hears and speaks, if it has one.
+    pub realtime: Option<RealtimeSpec>,
     /// Its language model, as far as it chooses that itself.
     pub model: ModelSpec,
     /// What is kept of its calls.

@@ -15,14 +15,14 @@ use crate::config::CarriersConfig;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
-use crate::provider::{Busy, Ears, StageError, Voice};
+use crate::provider::{Busy, Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
 use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
-use crate::think::{ChatMind, FlowMind, Mind};
+use crate::think::{ChatMind, FlowMind, Mind, RealtimeMind};
 use crate::tickets::Tickets;
 use crate::traces::Traces;
 use crate::webhooks::Awaited;
@@ -241,7 +241,21 @@ impl App {
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
+        let own_voice = stack.talk.clone();
         let mind = match (&agent.mind, stack.models) {
+            (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
+                let prompt = prompt.fill(&vars);
+                let spare = models.map(|models| {
+                    let vendor = models.current().vendor;
+                    (ChatMind::new(models, &prompt, None), vendor)
+                });
+                let talk = stack.talk.ok_or(NotForThisCall::Mindless)?;
+                let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
+                let first_ms = agent.model.first_token_ms;
+                Mind::Realtime(Box::new(RealtimeMind::new(
+                    talk, &prompt, greeting, spare, first_ms,
+                )))
+            }
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
                 models,
                 &prompt.fill(&vars),
@@ -255,6 +269,7 @@ impl App {
             hearing: stack.hearing,
             voices: stack.voices,
             speed: agent.speed,
+            own_voice: own_voice.map(|talk| Arc::new(talk) as Arc<dyn OwnVoice>),
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,
             feed: self.feed.clone(),

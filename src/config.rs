@@ -2,6 +2,7 @@
 
 mod carriers;
 mod llm;
+mod realtime;
 mod stages;
 mod traces;
 
@@ -25,6 +26,7 @@ use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
 pub use llm::LlmConfig;
+pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
 /// The file that is read when none is named, if it exists.
@@ -67,6 +69,8 @@ pub struct Config {
     pub voice: StageConfig,
     /// The language model of agents that have a prompt instead of a flow.
     pub llm: LlmConfig,
+    /// The model that hears, thinks and speaks for agents that ask for one.
+    pub realtime: RealtimeConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
     /// What the server tells of itself.
@@ -137,6 +141,7 @@ impl fmt::Debug for Config {
             .field("recogniser", &self.recogniser)
             .field("voice", &self.voice)
             .field("llm", &self.llm)
+            .field("realtime", &self.realtime)
             .field("traces", &self.traces)
             .finish()
     }
@@ -156,6 +161,7 @@ impl Default for Config {
             recogniser: StageConfig::default(),
             voice: StageConfig::default(),
             llm: LlmConfig::default(),
+            realtime: RealtimeConfig::default(),
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
@@ -217,6 +223,7 @@ impl Config {
         for (variable, place) in [
             (RECOGNISER_KEY_VARIABLE, &mut config.recogniser.api_key),
             (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
+            (REALTIME_KEY_VARIABLE, &mut config.realtime.api_key),
         ] {
             if let Some(key) = environment(variable).and_then(|key| key.into_string().ok()) {
                 *place = Some(key);
@@ -369,6 +376,7 @@ impl Config {
                 .behind("recogniser.fallbacks", Kind::Recogniser)?,
             voice_behind: self.voice.behind("voice.fallbacks", Kind::Voice)?,
             chat_behind: self.llm.behind(),
+            realtime: self.realtime.chosen()?,
         })
     }
 

@@ -171,6 +171,27 @@ pub enum Turns {
     Cloud,
 }
 
+/// A sentence's sound, as [`Voice::say`] gives it.
+pub type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+
+/// Where in what a mind says itself a clause stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Which of its answers.
+    pub answer: u64,
+    /// Which clause of that, from 0.
+    pub clause: usize,
+}
+
+/// A mind that speaks for itself: to the words that it gives, it has the sound.
+pub trait OwnVoice: Send + Sync {
+    /// The sound of words that it gave, as [`Voice::say`] has it; `None` if it has none, or not all of it any more.
+    fn spoken(&self, text: &str) -> Option<(Passage, Pieces)>;
+
+    /// The caller has heard so much of a clause, in milliseconds.
+    fn heard(&self, passage: Passage, heard_ms: u32);
+}
+
 /// The speaking stage.
 pub trait Voice: Send + Sync {
     /// A sentence as mu-law audio, 8 kHz, in pieces of any length and in order. The end of the stream is the end of the

@@ -7,6 +7,7 @@ mod attempts;
 mod audio;
 mod circuit;
 mod hop;
+mod realtime;
 mod streaming;
 mod transcription;
 mod voice;
@@ -18,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use trunkline_core::wire::realtime::{Dialect, RealtimeSettings};
 use trunkline_core::wire::stt::assemblyai::AssemblyAi;
 use trunkline_core::wire::stt::deepgram::Deepgram;
 use trunkline_core::wire::stt::flux::Flux;
@@ -29,6 +31,8 @@ use trunkline_core::wire::tts::{TtsCodec, TtsRequest, TtsSettings, openai_speech
 
 pub use circuit::{Circuit, Circuits, Identity};
 pub use hop::{Hop, Kind};
+pub(crate) use realtime::END_CALL;
+pub use realtime::{Held, Speaker, Talk};
 pub use streaming::{MakeStt, StreamingRecogniser};
 pub use transcription::Transcriber;
 pub use voice::{CloudVoice, CloudVoices, Kept, MakePost, MakeTts, Speaks};
@@ -50,6 +54,8 @@ pub enum Does {
     SpeaksStream(fn(&TtsSettings, &str) -> Box<dyn TtsCodec>),
     /// Speaks by a POST for each text.
     SpeaksPost(fn(&TtsSettings, &str, &str) -> TtsRequest),
+    /// Hears, thinks and speaks over one socket.
+    Converses(Dialect),
 }
 
 impl Does {
@@ -59,6 +65,7 @@ impl Does {
             Self::HearsStream(_) | Self::HearsClips => Kind::Recogniser,
             Self::ThinksAsOpenAi | Self::ThinksAsAnthropic => Kind::Model,
             Self::SpeaksStream(_) | Self::SpeaksPost(_) => Kind::Voice,
+            Self::Converses(_) => Kind::Realtime,
         }
     }
 }
@@ -155,6 +162,9 @@ pub const VENDORS: &[Vendor] = &[
     vendor("deepgram_aura_post", Does::SpeaksPost(aura::request), DEEPGRAM, KeySent::Token).with_usual_voice(),
     vendor("openai", Does::SpeaksPost(openai_speech::request), OPENAI, KeySent::Bearer),
     vendor("openai_compatible", Does::SpeaksPost(openai_speech::request), None, KeySent::BearerIfAny),
+    vendor("openai", Does::Converses(Dialect::Present), OPENAI, KeySent::Bearer),
+    vendor("openai_compatible", Does::Converses(Dialect::Present), None, KeySent::BearerIfAny),
+    vendor("openai_beta", Does::Converses(Dialect::Beta), None, KeySent::BearerIfAny),
 ];
 
 /// The vendor of this name that does this.
@@ -331,10 +341,34 @@ impl Providers {
             Does::ThinksAsOpenAi
             | Does::ThinksAsAnthropic
             | Does::SpeaksStream(_)
-            | Does::SpeaksPost(_) => Err(Unusable::OtherKind {
+            | Does::SpeaksPost(_)
+            | Does::Converses(_) => Err(Unusable::OtherKind {
                 vendor: vendor.name,
             }),
         }
+    }
+
+    /// A vendor's model that hears and speaks, for one call. `settings.dialect` is the vendor's.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn converses(
+        &self,
+        vendor: &'static Vendor,
+        account: &Account,
+        settings: RealtimeSettings,
+    ) -> Result<Speaker, Unusable> {
+        let Does::Converses(dialect) = vendor.does else {
+            return Err(Unusable::OtherKind {
+                vendor: vendor.name,
+            });
+        };
+        let hop = self.hop_for(vendor, account, &settings.model)?;
+        let settings = RealtimeSettings {
+            dialect,
+            ..settings
+        };
+        Ok(Speaker::new(hop, settings, &account.key))
     }
 
     /// A vendor's voice. The pace of `settings` is passed over: every text is given its own.
@@ -368,7 +402,8 @@ impl Providers {
             Does::HearsStream(_)
             | Does::HearsClips
             | Does::ThinksAsOpenAi
-            | Does::ThinksAsAnthropic => {
+            | Does::ThinksAsAnthropic
+            | Does::Converses(_) => {
                 return Err(Unusable::OtherKind {
                     vendor: vendor.name,
                 });

@@ -34,7 +34,7 @@ use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
 use crate::metrics;
-use crate::provider::{Ears, Hearing, Voice};
+use crate::provider::{Ears, Hearing, OwnVoice, Voice};
 use crate::succession::Succession;
 use crate::think::Mind;
 use crate::traces::CallTrace;
@@ -42,7 +42,7 @@ pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
 use outside::{Outside, Told};
-use speaking::Speaking;
+use speaking::{Own, Speaking};
 use thinking::Thinking;
 
 /// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
@@ -58,6 +58,8 @@ pub struct Means {
     pub voices: Succession<Arc<dyn Voice>>,
     /// Voice's pace; 1 is its own.
     pub speed: f32,
+    /// A mind that speaks for itself; notices are the voice's all the same.
+    pub own_voice: Option<Arc<dyn OwnVoice>>,
     /// The call's settings.
     pub settings: Arc<Settings>,
     /// Who thinks.
@@ -138,6 +140,9 @@ impl Session {
         if let Some(trace) = &mut trace {
             trace.began(&call_id, clock::unix_ms());
         }
+        let own = means
+            .own_voice
+            .map(|voice| Own::new(voice, Arc::clone(&means.settings)));
         Self {
             call_id,
             call: Call::new(means.settings, At::START),
@@ -148,6 +153,7 @@ impl Session {
             speaking: Speaking::new(
                 means.voices,
                 means.speed,
+                own,
                 fillers,
                 means.keep.is_some(),
                 began,

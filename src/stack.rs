@@ -2,6 +2,7 @@
 //! client's; then the operator's default; then what is built in. Others may stand behind each: see `stack/behind.rs`.
 
 mod behind;
+mod realtime;
 
 use std::sync::Arc;
 
@@ -10,12 +11,13 @@ use trunkline_core::wire::stt::SttSettings;
 
 pub use behind::Behind;
 use behind::Thinks;
+pub use realtime::RealtimeChosen;
 
 use crate::agent::{Agent, MindSpec, ModelSpec};
 use crate::desk::{self, Desk, Place};
 use crate::egress::Whose;
 use crate::provider::{Ears, Hearing, Recogniser, Room, Turns, Voice};
-use crate::providers::{self, Account, Does, Hears, Kind, Providers, Unusable, Vendor};
+use crate::providers::{self, Account, Does, Hears, Kind, Providers, Talk, Unusable, Vendor};
 use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
 use crate::succession::Succession;
@@ -69,6 +71,8 @@ pub struct Defaults {
     pub voice: Option<Chosen>,
     /// Who thinks for agents with a prompt.
     pub chat: Option<ChatSettings>,
+    /// Who hears, thinks and speaks for agents that ask for that.
+    pub realtime: Option<RealtimeChosen>,
     /// Who takes over from the recogniser, in order.
     pub recogniser_behind: Vec<Behind>,
     /// Who takes over from the voice, in order.
@@ -85,6 +89,14 @@ pub enum NoStack {
         "agent {agent} has a prompt, but no language model is configured; set llm.base_url and llm.model, or its model.provider"
     )]
     NoModel {
+        /// The agent.
+        agent: String,
+    },
+    /// There is no model that hears and speaks.
+    #[error(
+        "agent {agent} asks for a model that hears and speaks, and none is configured; set realtime.vendor, realtime.model and realtime.transcriber, or its realtime.provider"
+    )]
+    NoRealtime {
         /// The agent.
         agent: String,
     },
@@ -122,6 +134,8 @@ pub struct Stack {
     pub voices: Succession<Arc<dyn Voice>>,
     /// Who thinks, if that is a language model, and who takes over.
     pub models: Option<Succession<Model>>,
+    /// A model that hears, thinks and speaks; all others stand behind it.
+    pub talk: Option<Arc<Talk>>,
 }
 
 /// Settings of a provider as rows keep them.
@@ -164,8 +178,9 @@ impl Stacks {
 
     /// What a call of this agent needs of the embedded speech; `None` for nothing.
     pub fn room_for(&self, agent: &Agent) -> Option<Room> {
-        let hears_elsewhere =
-            agent.recogniser.provider.is_some() || self.defaults.recogniser.is_some();
+        let hears_elsewhere = agent.realtime.is_some()
+            || agent.recogniser.provider.is_some()
+            || self.defaults.recogniser.is_some();
         match (self.is_elsewhere(agent), hears_elsewhere) {
             (true, _) => None,
             (false, true) if self.speaks_elsewhere(agent) => Some(Room::Turns),
@@ -181,9 +196,10 @@ impl Stacks {
         let asked = asked
             .map(Turns::from)
             .or(usual.and_then(|chosen| chosen.turns));
-        let hears = own.is_some() || usual.is_some();
-        let judges =
-            asked == Some(Turns::Cloud) || usual.is_some_and(|chosen| chosen.vendor.judges_turns);
+        let is_realtime = agent.realtime.is_some();
+        let hears = is_realtime || own.is_some() || usual.is_some();
+        let always = usual.is_some_and(|chosen| chosen.vendor.judges_turns) && !is_realtime;
+        let judges = asked == Some(Turns::Cloud) || always;
         hears && judges && self.speaks_elsewhere(agent)
     }
 
@@ -203,9 +219,10 @@ impl Stacks {
     pub fn can_think_for(&self, agent: &Agent) -> bool {
         match agent.mind {
             MindSpec::Flow(_) => true,
-            MindSpec::Prompt { .. } => {
-                agent.model.provider.is_some() || self.defaults.chat.is_some()
-            }
+            MindSpec::Prompt { .. } => match &agent.realtime {
+                Some(realtime) => realtime.provider.is_some() || self.defaults.realtime.is_some(),
+                None => agent.model.provider.is_some() || self.defaults.chat.is_some(),
+            },
         }
     }
 
@@ -227,10 +244,25 @@ impl Stacks {
         let voice = own(&agent.voice.provider, Kind::Voice).await?;
         let model = own(&agent.model.provider, Kind::Model).await?;
         let behind = self.behind(desk, keys, agent).await;
+        let voices = self.voices(agent, voice.as_ref(), &behind.voices)?;
+        let models = self.models(agent, model.as_ref(), &behind.models);
+        let Some(speaker) = self.speaker(desk, keys, agent).await? else {
+            return Ok(Stack {
+                hearing: self.hearing(agent, recogniser.as_ref(), &behind.recognisers)?,
+                voices,
+                models: models?,
+                talk: None,
+            });
+        };
+        let (talk, own) = (speaker.talk, recogniser.as_ref());
         Ok(Stack {
-            hearing: self.hearing(agent, recogniser.as_ref(), &behind.recognisers)?,
-            voices: self.voices(agent, voice.as_ref(), &behind.voices)?,
-            models: self.models(agent, model.as_ref(), &behind.models)?,
+            hearing: self.hearing_by(agent, speaker.recogniser, own, &behind.recognisers),
+            voices,
+            models: match models {
+                Err(NoStack::NoModel { .. }) => None,
+                models => models?,
+            },
+            talk: Some(talk),
         })
     }
 
@@ -326,7 +358,8 @@ impl Stacks {
             | Does::HearsStream(_)
             | Does::HearsClips
             | Does::SpeaksStream(_)
-            | Does::SpeaksPost(_) => Dialect::OpenAi,
+            | Does::SpeaksPost(_)
+            | Does::Converses(_) => Dialect::OpenAi,
         };
         Ok(ChatSettings {
             dialect,

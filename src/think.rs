@@ -2,13 +2,15 @@
 
 mod chat;
 mod flow;
+mod realtime;
 
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
 
-pub(crate) use chat::open_ahead;
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
+pub(crate) use chat::{end_call, open_ahead};
 pub use flow::FlowMind;
+pub use realtime::RealtimeMind;
 
 /// The vendor of a script, in metrics and events.
 pub const FLOW: &str = "flow";
@@ -42,6 +44,8 @@ pub enum Mind {
     Flow(FlowMind),
     /// A language model.
     Chat(ChatMind),
+    /// A model that hears and speaks.
+    Realtime(Box<RealtimeMind>),
 }
 
 impl Mind {
@@ -50,6 +54,7 @@ impl Mind {
         match self {
             Mind::Flow(mind) => mind.think(reply, ask),
             Mind::Chat(mind) => mind.think(ask),
+            Mind::Realtime(mind) => mind.think(reply, ask),
         }
     }
 
@@ -58,6 +63,7 @@ impl Mind {
         match self {
             Mind::Flow(_) => Provider::of(FLOW),
             Mind::Chat(mind) => mind.provider(),
+            Mind::Realtime(mind) => mind.provider(),
         }
     }
 
@@ -65,7 +71,7 @@ impl Mind {
     pub fn commit(&mut self, reply: ReplyId) {
         match self {
             Mind::Flow(mind) => mind.commit(reply),
-            Mind::Chat(_) => {}
+            Mind::Chat(_) | Mind::Realtime(_) => {}
         }
     }
 
@@ -74,6 +80,7 @@ impl Mind {
         match self {
             Mind::Flow(mind) => mind.forget(reply),
             Mind::Chat(_) => {}
+            Mind::Realtime(mind) => mind.forget(reply),
         }
     }
 
@@ -82,6 +89,7 @@ impl Mind {
         match self {
             Mind::Flow(_) => {}
             Mind::Chat(mind) => mind.told(text),
+            Mind::Realtime(mind) => mind.told(text),
         }
     }
 
@@ -91,6 +99,7 @@ impl Mind {
         match self {
             Mind::Flow(_) => {}
             Mind::Chat(mind) => mind.note(note, is_decided),
+            Mind::Realtime(mind) => mind.note(note, is_decided),
         }
     }
 }

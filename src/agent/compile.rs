@@ -97,6 +97,7 @@ impl Agent {
             language: spec.language.clone(),
             recogniser: spec.recogniser.clone(),
             voice: spec.voice.clone(),
+            realtime: spec.realtime.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
             serves: spec.serves(),

@@ -3,6 +3,7 @@
 mod conduct;
 mod fallback;
 mod opening;
+mod realtime;
 mod recording;
 mod variable;
 
@@ -20,6 +21,7 @@ pub use fallback::{
     EMBEDDED, FALLBACKS_MAX, ModelFallback, OPERATORS, RecogniserFallback, VoiceFallback,
 };
 pub use opening::OpeningSpec;
+pub use realtime::RealtimeSpec;
 pub use recording::{OnRefusal, OnWithdrawal, RecordingMode, RecordingSpec};
 pub use variable::{VariableKind, VariableSpec};
 
@@ -82,6 +84,9 @@ pub struct AgentSpec {
     /// The language model of a prompted agent.
     #[serde(default)]
     pub model: ModelSpec,
+    /// Hear, think and speak by one model, over one connection; the others stand behind it. For agents with a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realtime: Option<RealtimeSpec>,
     /// How it hears.
     #[serde(default)]
     pub recogniser: RecogniserSpec,

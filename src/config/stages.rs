@@ -59,6 +59,7 @@ impl StageConfig {
         let others = match kind {
             Kind::Voice => [self.turns.is_some(), false],
             Kind::Recogniser | Kind::Model => [false, self.voice.is_some()],
+            Kind::Realtime => [self.turns.is_some(), false],
         };
         if others.contains(&true) {
             let key = if others[0] { "turns" } else { "voice" };

@@ -24,6 +24,8 @@ pub enum Kind {
     Model,
     /// Speaks.
     Voice,
+    /// Hears, thinks and speaks.
+    Realtime,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Recogniser => "recogniser",
             Self::Model => "model",
             Self::Voice => "voice",
+            Self::Realtime => "realtime",
         }
     }
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use trunkline_core::call::Provider;
 use trunkline_core::failover::{COUNT_MAX, Rota};
@@ -52,6 +53,8 @@ pub type MakeStt = Arc<dyn Fn() -> Box<dyn SttCodec> + Send + Sync>;
 /// A recogniser behind a socket, and those that take over from it.
 pub struct StreamingRecogniser {
     ways: Arc<[Way]>,
+    /// Who else has something to send over the first one's socket calls by this.
+    wake: Option<Arc<Notify>>,
 }
 
 /// One way to words.
@@ -65,7 +68,7 @@ impl StreamingRecogniser {
     /// A recogniser at `hop`, spoken to by the codecs that `codec` makes: a new one for each connection.
     pub fn new(hop: Hop, codec: MakeStt) -> Self {
         let ways = [Way::Socket { hop, codec }].into();
-        Self { ways }
+        Self { ways, wake: None }
     }
 
     /// A recogniser that is given utterances, each when its words are asked for. `vendor` is what events call it, and
@@ -81,7 +84,7 @@ impl StreamingRecogniser {
             circuit,
         };
         let ways = [Way::Utterances(utterances)].into();
-        Self { ways }
+        Self { ways, wake: None }
     }
 
     /// The same with others behind it, in the order in which they take over; at most three in all.
@@ -91,7 +94,14 @@ impl StreamingRecogniser {
         let ways = self.ways.iter().chain(behind).take(COUNT_MAX);
         Self {
             ways: ways.cloned().collect(),
+            wake: self.wake,
         }
+    }
+
+    /// The same for one call alone, looked after whenever somebody calls by `wake`.
+    pub(super) fn woken_by(self, wake: Arc<Notify>) -> Self {
+        let wake = Some(wake);
+        Self { wake, ..self }
     }
 }
 
@@ -99,7 +109,8 @@ impl Recogniser for StreamingRecogniser {
     /// Must be called within a runtime: the call's connection is a task of its own, which ends when the listener is
     /// dropped.
     fn open(&self) -> Box<dyn Listener> {
-        let shared = Arc::new(Shared::new());
+        let wake = self.wake.clone().unwrap_or_default();
+        let shared = Arc::new(Shared::new(wake));
         if let Some(first) = self.ways.first() {
             shared.begins_with(first.provider(0));
         }

@@ -8,6 +8,7 @@
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
 mod filling;
+mod own;
 mod pace;
 mod takeover;
 mod voicing;
@@ -24,6 +25,7 @@ use trunkline_core::time::At;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
 use self::filling::FILLER_PATIENCE;
+pub(super) use self::own::Own;
 use self::pace::Pace;
 use self::voicing::{Blame, Voicing};
 use crate::line::Line;
@@ -77,6 +79,8 @@ pub(super) struct Speaking {
     /// The place of the voice that the call knows of.
     voice_told: usize,
     taken_over: Option<&'static str>,
+    /// The mind's own voice.
+    own: Option<Own>,
     speed: f32,
     mouth: Mouth,
     /// The reply being said, and the number the mouth knows it by: a reply whose rest was dropped goes on as another
@@ -115,6 +119,7 @@ impl Speaking {
     pub(super) fn new(
         voices: Succession<Arc<dyn Voice>>,
         speed: f32,
+        own: Option<Own>,
         ahead: Vec<Arc<str>>,
         keep_heard: bool,
         began: Instant,
@@ -123,6 +128,7 @@ impl Speaking {
             voices,
             voice_told: 0,
             taken_over: None,
+            own,
             speed,
             mouth: Mouth::new(&MouthSettings {
                 keep_heard,
@@ -174,6 +180,9 @@ impl Speaking {
     }
 
     fn ask(&mut self, text: &Arc<str>, wanted_in: Duration) -> Voicing {
+        if let Some(voicing) = self.own_voicing(text, wanted_in) {
+            return voicing;
+        }
         self.note_voice();
         let voice = &self.voices.current().stage;
         let pieces = voice.say(Arc::clone(text), self.speed, wanted_in);
@@ -231,6 +240,7 @@ impl Speaking {
             self.reply = Some(reply);
             self.take += 1;
             self.is_sounding = false;
+            self.forget_passages();
         }
     }
 
@@ -300,6 +310,7 @@ impl Speaking {
     /// Takes what the voice has given, and tells of clauses that could not be voiced.
     pub(super) fn take_in(&mut self, now_ms: u64) {
         self.take_over();
+        self.say_for_own();
         self.hand_over();
         let Some(reply) = self.reply else {
             return;
@@ -328,6 +339,9 @@ impl Speaking {
     /// Gives the mouth what is voiced, in order.
     fn hand_over(&mut self) {
         while let Some(front) = self.waiting.front_mut() {
+            if let (Some(own), Waiting::Clause(clause)) = (&mut self.own, &*front) {
+                own.note(clause.number, clause.voicing.as_ref());
+            }
             match front {
                 Waiting::Clause(clause) => {
                     let was_begun = clause.is_begun;
@@ -349,9 +363,11 @@ impl Speaking {
 
     pub(super) fn pause(&mut self, now_ms: u64) -> Position {
         let paused = self.mouth.pause(now_ms);
-        paused
-            .filter(|at| at.reply == self.take)
-            .map_or_else(Position::default, position)
+        let paused = paused.filter(|at| at.reply == self.take);
+        if let Some(at) = paused {
+            self.heard_of_own(at.clause, at.heard_ms);
+        }
+        paused.map_or_else(Position::default, position)
     }
 
     /// How far the caller has heard the reply in play, to the moment.
@@ -379,6 +395,10 @@ impl Speaking {
     /// Forgets what is left of the reply. What the voice is at work on is let go at the next [`Speaking::poll`], unless it
     /// was said again by then.
     pub(super) fn drop_rest(&mut self, now_ms: u64) {
+        let heard = self.mouth.heard(now_ms);
+        if let Some(at) = heard.filter(|at| at.reply == self.take) {
+            self.heard_of_own(at.clause, at.heard_ms);
+        }
         let clauses = self.waiting.drain(..).filter_map(|waiting| match waiting {
             Waiting::Clause(clause) => Some(clause),
             Waiting::End => None,
@@ -428,6 +448,9 @@ impl Speaking {
         if self.facts.iter().any(|f| matches!(f, Fact::Played { .. })) {
             self.make_ahead();
         }
+        if let Some(own) = &self.own {
+            own.follow(&self.facts, take);
+        }
         let events = &mut self.events;
         events.extend(self.facts.drain(..).filter_map(|fact| match fact {
             Fact::Started { reply: of } if of == take => Some(Event::PlaybackStarted { reply }),
@@ -473,6 +496,9 @@ impl Clause {
         let Some(voicing) = &mut self.voicing else {
             return false;
         };
+        if !self.is_begun && own::may_wait(voicing, mouth.queued_ms()) {
+            return false;
+        }
         while mouth.queued_ms() < QUEUED_MS_MAX
             && let Some(piece) = voicing.take()
         {
@@ -493,7 +519,9 @@ impl Clause {
         let Some(whole_ms) = voicing.whole_ms().filter(|_| !voicing.is_waiting()) else {
             return false;
         };
-        pace.learn(&self.text, whole_ms);
+        if voicing.passage().is_none() {
+            pace.learn(&self.text, whole_ms);
+        }
         mouth.end_clause(take, self.number);
         true
     }

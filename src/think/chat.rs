@@ -2,7 +2,7 @@
 //! `trunkline_core::wire::openai` and `trunkline_core::wire::anthropic`.
 
 mod dialect;
-mod history;
+pub(super) mod history;
 mod reading;
 
 use std::collections::VecDeque;
@@ -17,19 +17,22 @@ use trunkline_core::call::{After, Ask, Expects, Note, Provider};
 use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec};
 
 use super::Thought;
+use crate::providers::END_CALL;
 use crate::succession::Succession;
 pub use dialect::Dialect;
 use history::History;
 use reading::Reading;
 
 /// Said to every model, after the agent's own prompt.
-const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
+pub(super) const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
 without lists, headings, symbols or emoji. Ask one question at a time. You are an AI assistant: say so if asked, and \
 never claim to be a person. Your words may be cut off by the caller; what they did not hear is not in the conversation. \
 When the conversation is over, say goodbye and call end_call.";
 
-/// The tool by which a model ends the call.
-const END_CALL: &str = "end_call";
+/// Stands for what the caller says when the call begins.
+pub(super) const OPEN: &str = "(The call begins. Greet the caller.)";
+/// The same when they are silent.
+pub(super) const SILENCE: &str = "(The caller says nothing.)";
 
 /// Where the model is and how it is asked.
 #[derive(Clone)]
@@ -74,7 +77,7 @@ pub struct Model {
 }
 
 /// Most pieces of context that operators may add; the oldest is left out first.
-const TOLD_MAX: usize = 16;
+pub(super) const TOLD_MAX: usize = 16;
 
 /// A model and the conversation it has been told of: what the caller said and what the caller heard.
 pub struct ChatMind {
@@ -134,10 +137,8 @@ impl ChatMind {
         let told = self.told.iter();
         messages.extend(told.map(|text| ChatMessage::System(text.clone())));
         match ask {
-            Ask::Open => messages.push(ChatMessage::User(
-                "(The call begins. Greet the caller.)".into(),
-            )),
-            Ask::Silence => messages.push(ChatMessage::User("(The caller says nothing.)".into())),
+            Ask::Open => messages.push(ChatMessage::User(OPEN.into())),
+            Ask::Silence => messages.push(ChatMessage::User(SILENCE.into())),
             // What the caller said is in the conversation already, but for what is not known for good.
             Ask::Answer { .. } => {}
         }
@@ -147,11 +148,15 @@ impl ChatMind {
             turn: self.turn.clone(),
             messages,
         };
-        asking.begin();
-        stream::unfold(Reading::new(asking), |mut reading| async move {
-            let thought = reading.next().await?;
-            Some((thought, reading))
+        // Nobody is asked before the answer is waited for: it may be a spare one.
+        stream::once(async move {
+            asking.begin();
+            stream::unfold(Reading::new(asking), |mut reading| async move {
+                let thought = reading.next().await?;
+                Some((thought, reading))
+            })
         })
+        .flatten()
         .boxed()
     }
 
@@ -234,7 +239,7 @@ pub(crate) async fn open_ahead(http: &reqwest::Client, settings: &ChatSettings) 
     let _ = http.head(url).send().await;
 }
 
-fn end_call() -> Option<ToolSpec> {
+pub(crate) fn end_call() -> Option<ToolSpec> {
     let parameters = RawValue::from_string(r#"{"type":"object","properties":{}}"#.into()).ok()?;
     let description = "Ends the phone call once your words have been heard.".into();
     Some(ToolSpec {

@@ -6,6 +6,7 @@ mod consent;
 mod control;
 mod disk;
 mod opt_out;
+mod realtime;
 mod reception;
 mod rig;
 mod secrets;

@@ -15,8 +15,40 @@ impl Findings {
                 self.provider(pointer, provider);
             }
         }
+        self.realtime(spec);
         for list in spec.fallbacks() {
             self.fallbacks(&list);
+        }
+    }
+
+    fn realtime(&mut self, spec: &AgentSpec) {
+        let Some(realtime) = &spec.realtime else {
+            return;
+        };
+        if spec.prompt.is_none() {
+            let detail =
+                "a script is not said by a model; give the agent a prompt, or leave this out";
+            self.wrong("/realtime", ProblemCode::Conflict, detail);
+        }
+        let parts = [
+            ("/realtime/model", &realtime.model),
+            ("/realtime/transcriber", &realtime.transcriber),
+        ];
+        if let Some(provider) = &realtime.provider {
+            self.line("/realtime/provider", provider, 64);
+            self.provider("/realtime/provider", provider);
+            for (pointer, _) in parts.iter().filter(|(_, name)| name.is_none()) {
+                let detail = "the provider's settings are about another model; name this one here";
+                self.wrong(*pointer, ProblemCode::Required, detail);
+            }
+        }
+        for (pointer, text) in parts
+            .into_iter()
+            .chain([("/realtime/voice", &realtime.voice)])
+        {
+            if let Some(text) = text {
+                self.line(pointer, text, 200);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ pub mod anthropic;
 pub mod hook;
 pub mod link;
 pub mod openai;
+pub mod realtime;
 mod sse;
 pub mod stt;
 pub mod transcription;

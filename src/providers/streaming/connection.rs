@@ -132,6 +132,10 @@ impl<'a> Connection<'a> {
                 return self.lost(Trouble::new(TroubleKind::Server, "too slow"), true);
             }
             let now = clock::timer_now();
+            self.codec.pending(&mut self.out, &mut self.events);
+            if let Some(end) = self.told(is_ready_told) {
+                return end;
+            }
             self.send_audio(now);
             if let Some(ask) = taken.ask {
                 self.put(ask, now);

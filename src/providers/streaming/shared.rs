@@ -1,7 +1,7 @@
 //! What a call and its recogniser's task share: audio in one direction, events in the other.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
@@ -23,7 +23,7 @@ const EVENTS_MAX: usize = 256;
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Calls the task: there is audio, or a question, or the listener is gone.
-    pub(super) wake: Notify,
+    pub(super) wake: Arc<Notify>,
 }
 
 /// Positions are in samples since the first of the call.
@@ -64,7 +64,8 @@ pub(super) struct Taken {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    /// `wake` may be called by others too.
+    pub(super) fn new(wake: Arc<Notify>) -> Self {
         Self {
             state: Mutex::new(State {
                 audio: VecDeque::with_capacity(KEPT_USUAL),
@@ -82,7 +83,7 @@ impl Shared {
                 provider: None,
                 waker: None,
             }),
-            wake: Notify::new(),
+            wake,
         }
     }
 
@@ -353,7 +354,7 @@ mod tests {
 
     #[test]
     fn audio_is_taken_once_and_again_after_a_new_beginning() {
-        let shared = Shared::new();
+        let shared = Shared::new(Arc::default());
         shared.push(&[1; 80]);
         shared.push(&[2; 80]);
         let (audio, found) = taken(&shared, 100);
@@ -370,7 +371,7 @@ mod tests {
 
     #[test]
     fn what_wraps_around_stays_in_order() {
-        let shared = Shared::new();
+        let shared = Shared::new(Arc::default());
         let mut all = Vec::new();
         let mut got = Vec::new();
         for n in 0..5_000_u32 {
@@ -386,7 +387,7 @@ mod tests {
 
     #[test]
     fn half_a_minute_is_kept_and_what_is_left_out_counts() {
-        let shared = Shared::new();
+        let shared = Shared::new(Arc::default());
         for _ in 0..1_600 {
             shared.push(&[1; 160]);
         }
@@ -405,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_question_waits_for_its_audio_and_outlives_a_connection() {
-        let shared = Shared::new();
+        let shared = Shared::new(Arc::default());
         shared.push(&[1; 160]);
         shared.ask();
         assert_eq!(taken(&shared, 80).1.ask, None);
@@ -432,7 +433,7 @@ mod tests {
 
     #[test]
     fn of_partials_the_last_waits_and_finals_all() {
-        let shared = Shared::new();
+        let shared = Shared::new(Arc::default());
         let partial = |until_ms| SttEvent::Partial {
             until_ms,
             text: String::new(),

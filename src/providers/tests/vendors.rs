@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use trunkline_core::wire::realtime::RealtimeSettings;
 use trunkline_core::wire::stt::SttSettings;
 use trunkline_core::wire::tts::TtsSettings;
 
@@ -42,7 +43,9 @@ fn headers(does: Does) -> Option<Vec<(&'static str, String)>> {
         Does::HearsStream(make) => Some(make(&hears, KEY).handshake().headers),
         Does::SpeaksStream(make) => Some(make(&speaks, KEY).handshake().headers),
         Does::SpeaksPost(make) => Some(make(&speaks, KEY, "text").headers),
-        Does::HearsClips | Does::ThinksAsOpenAi | Does::ThinksAsAnthropic => None,
+        Does::HearsClips | Does::ThinksAsOpenAi | Does::ThinksAsAnthropic | Does::Converses(_) => {
+            None
+        }
     }
 }
 
@@ -146,6 +149,14 @@ async fn every_socket_is_opened_with_its_key_and_gets_what_a_call_gives() {
                 let is_said = |message: &Message| message.to_string().contains("Good evening.");
                 is_reached(vendor, &mut door, is_said).await;
             }
+            Does::Converses(_) => {
+                let settings = RealtimeSettings::default();
+                let speaker = providers.converses(vendor, &account, settings).unwrap();
+                let mut line = speaker.recogniser.open();
+                line.push(&[0x10; 1_600]);
+                let is_audio = |message: &Message| message.to_string().contains(".append");
+                is_reached(vendor, &mut door, is_audio).await;
+            }
             Does::HearsClips
             | Does::ThinksAsOpenAi
             | Does::ThinksAsAnthropic
@@ -153,7 +164,7 @@ async fn every_socket_is_opened_with_its_key_and_gets_what_a_call_gives() {
         }
         opened += 1;
     }
-    assert_eq!(opened, 6);
+    assert_eq!(opened, 9);
 }
 
 /// Opens the next connection, looks at how it knocked, and waits for a message that is as it should be.

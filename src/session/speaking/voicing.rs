@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use trunkline_media::SAMPLES_PER_MS;
 
 use crate::clock;
-use crate::provider::StageError;
+use crate::provider::{Passage, StageError};
 
 /// A voice that gives nothing for so long in mid-sentence has failed.
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -37,6 +37,8 @@ pub(super) enum Blame {
 pub(super) struct Voicing {
     /// The place of the voice that was asked.
     by: usize,
+    /// Where in what the mind says itself, if it does.
+    passage: Option<Passage>,
     /// `None` once the last piece came.
     pieces: Option<Pieces>,
     /// When the next piece is late.
@@ -65,6 +67,7 @@ impl Voicing {
     pub(super) fn new(by: usize, pieces: Pieces, patience: Duration, ms_max: u32) -> Self {
         Self {
             by,
+            passage: None,
             pieces: Some(pieces),
             late: Box::pin(tokio::time::sleep(patience)),
             waiting: VecDeque::new(),
@@ -143,6 +146,17 @@ impl Voicing {
     pub(super) fn fail(&mut self, error: StageError, blame: Blame) {
         self.pieces = None;
         self.failed = Some((error, blame));
+    }
+
+    /// The same, as what the mind says itself there.
+    pub(super) fn of(self, passage: Passage) -> Self {
+        let passage = Some(passage);
+        Self { passage, ..self }
+    }
+
+    /// Where in what the mind says itself.
+    pub(super) fn passage(&self) -> Option<Passage> {
+        self.passage
     }
 
     /// The place of the voice that was asked.

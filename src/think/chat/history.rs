@@ -6,6 +6,9 @@ use trunkline_core::call::Note;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wire::openai::ChatMessage;
+use trunkline_core::wire::realtime::Turn;
+
+use crate::providers::{Held, Talk};
 
 /// Most of a conversation that the model is told, in bytes; the oldest is left out first.
 const HISTORY_BYTES_MAX: usize = 64 * 1024;
@@ -23,11 +26,13 @@ struct Entry {
     from: At,
     speaker: Speaker,
     text: String,
+    /// The same as sound, where a model has it.
+    held: Option<Held>,
 }
 
 /// The conversation so far, bounded.
 #[derive(Default)]
-pub(super) struct History {
+pub(in crate::think) struct History {
     entries: VecDeque<Entry>,
     bytes: usize,
     /// What the caller said before it was decided whether they may be recorded, or in deciding it.
@@ -39,22 +44,37 @@ pub(super) struct History {
 impl History {
     /// Takes in what a note says of the conversation.
     pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+        self.note_as(note, is_decided, None);
+    }
+
+    /// Whether words of this note are withheld: they were said before it was decided whether they may be recorded, or in
+    /// deciding it.
+    pub(in crate::think) fn withholds(&self, note: &Note, is_decided: bool) -> bool {
+        let Note::CallerSaid { from, .. } = note else {
+            return false;
+        };
+        !is_decided || self.decided.is_some_and(|at| *from <= at)
+    }
+
+    /// The same of what a model has as sound. What is withheld becomes words if it is released.
+    pub(in crate::think) fn note_as(&mut self, note: &Note, is_decided: bool, held: Option<Held>) {
         match note {
             Note::CallerSaid { from, text, .. } => {
-                if !is_decided || self.decided.is_some_and(|at| *from <= at) {
+                if self.withholds(note, is_decided) {
                     if self.withheld.len() < WITHHELD_MAX {
                         self.withheld.push((*from, text.clone()));
                     }
                     return;
                 }
-                self.add(*from, Speaker::Caller, text.clone());
+                self.add(*from, Speaker::Caller, text.clone(), held);
             }
             Note::Consent {
                 step: Step::Granted { .. } | Step::Refused { .. },
                 at,
             } => self.decided = Some(*at),
             Note::CallerPressed { at, keys } => {
-                self.add(*at, Speaker::Caller, format!("(pressed the keys {keys})"));
+                let text = format!("(pressed the keys {keys})");
+                self.add(*at, Speaker::Caller, text, None);
             }
             // A model that reads them as its own words takes to saying them.
             Note::AgentSaid { filler: true, .. } => {}
@@ -62,7 +82,7 @@ impl History {
                 from, text, cut, ..
             } => {
                 let end = if *cut { "…" } else { "" };
-                self.add(*from, Speaker::Agent, format!("{text}{end}"));
+                self.add(*from, Speaker::Agent, format!("{text}{end}"), held);
             }
             Note::Interrupted { .. }
             | Note::Resumed { .. }
@@ -79,16 +99,16 @@ impl History {
 
     /// A reply is asked for, to these words: of what was withheld they say what belongs to the conversation. What only
     /// answered the question of consent is no model's business.
-    pub(super) fn release(&mut self, asked: &str) {
+    pub(in crate::think) fn release(&mut self, asked: &str) {
         for (from, text) in std::mem::take(&mut self.withheld) {
             if asked.contains(text.as_str()) {
-                self.add(from, Speaker::Caller, text);
+                self.add(from, Speaker::Caller, text, None);
             }
         }
     }
 
     /// What was heard of the agent is known only once it has ended: it belongs before what the caller said into it.
-    fn add(&mut self, from: At, speaker: Speaker, text: String) {
+    fn add(&mut self, from: At, speaker: Speaker, text: String, held: Option<Held>) {
         let later = self
             .entries
             .iter()
@@ -102,11 +122,24 @@ impl History {
                 from,
                 speaker,
                 text,
+                held,
             },
         );
         while self.bytes > HISTORY_BYTES_MAX && self.entries.len() > 2 {
             self.bytes -= self.entries.pop_front().map_or(0, |e| e.text.len());
         }
+    }
+
+    /// The turns for a model that hears: as sound where it has them.
+    pub(in crate::think) fn turns(&self, talk: &Talk) -> Vec<Turn> {
+        let turn = |entry: &Entry| {
+            let held = entry.held.as_ref().and_then(|held| talk.turn(held));
+            held.unwrap_or_else(|| match entry.speaker {
+                Speaker::Caller => Turn::User(entry.text.clone()),
+                Speaker::Agent => Turn::Assistant(entry.text.clone()),
+            })
+        };
+        self.entries.iter().map(turn).collect()
     }
 
     /// The messages for a model: what one side said in a row is one message.

@@ -43,6 +43,7 @@ fn chat(model: &str) -> ChatSettings {
 /// An operator with others behind his own.
 fn stacks() -> Stacks {
     let defaults = Defaults {
+        realtime: None,
         recogniser: Some(chosen("deepgram", Kind::Recogniser)),
         voice: Some(chosen("openai", Kind::Voice)),
         chat: Some(chat("large")),

@@ -18,7 +18,7 @@ use trunkline::desk::{self, Desk, Place};
 use trunkline::ids::{ClientId, new_id};
 use trunkline::journal::{Disk, JournalSettings, Journals};
 use trunkline::providers::Providers;
-use trunkline::stack::Defaults;
+use trunkline::stack::{Defaults, RealtimeChosen};
 use trunkline::store::StoreConfig;
 use trunkline::store::calls::Call;
 use trunkline::store::events::EventRow;
@@ -111,6 +111,7 @@ pub(super) struct Plot {
     pub(super) agent: String,
     pub(super) disk: Option<Arc<dyn Disk>>,
     pub(super) chat: Option<ChatSettings>,
+    pub(super) realtime: Option<RealtimeChosen>,
 }
 
 impl Plot {
@@ -119,6 +120,7 @@ impl Plot {
             agent,
             disk: None,
             chat: None,
+            realtime: None,
         }
     }
 }
@@ -142,6 +144,7 @@ impl House {
             allow_reusable: false,
             defaults: Defaults {
                 chat: plot.chat,
+                realtime: plot.realtime,
                 ..Defaults::default()
             },
             providers: Providers::default(),

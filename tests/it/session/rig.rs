@@ -181,6 +181,10 @@ impl House {
             ("reader.toml", READER),
             ("chatter.toml", CHATTER),
             (
+                "speaker.toml",
+                &format!("{CHATTER}[turn]\ndrafts_max = 0\n[realtime]\n"),
+            ),
+            (
                 "patient.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n"),
             ),

@@ -4,12 +4,13 @@ pub mod assemblyai;
 mod bounds;
 pub mod deepgram;
 pub mod flux;
-mod lenient;
-mod query;
+pub(in crate::wire) mod lenient;
+pub(in crate::wire) mod query;
 mod turn;
 
 use super::link::{Handshake, Received, Sent, Trouble, TroubleKind};
 
+pub(in crate::wire) use bounds::code_of;
 pub use bounds::{FAULTS_MAX, MESSAGE_BYTES_MAX, TRANSCRIPT_BYTES_MAX, WORDS_MAX};
 
 /// Longest pause that a provider may ask for, in ms; a longer one is cut to it.
@@ -133,6 +134,10 @@ pub trait SttCodec: Send {
     fn refused(&self, status: u16, headers: &[(&str, &str)]) -> Trouble {
         refusal(TroubleKind::of_status(status), status, headers)
     }
+
+    /// Whatever else is to be sent now. Asked before audio is sent, whenever there is something to do; only a vendor that does
+    /// more than hear has anything.
+    fn pending(&mut self, _out: &mut Vec<Sent>, _events: &mut Vec<SttEvent>) {}
 
     /// The caller's audio: 8 kHz mu-law, any length.
     fn audio(&mut self, mulaw: &[u8], out: &mut Vec<Sent>);

@@ -160,7 +160,7 @@ pub(super) fn mean_confidence<'a, 'b: 'a>(words: impl Iterator<Item = &'a Scalar
 }
 
 /// A provider's code for what is wrong, if it looks like one. Anything longer may be a sentence with a caller's words.
-pub(super) fn code_of<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+pub(in crate::wire) fn code_of<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if !text.is_empty() && text.len() <= 60 && text.bytes().all(fits) {
         text

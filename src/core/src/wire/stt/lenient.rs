@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 /// A single value; lists and objects are read past.
 #[derive(Clone, Default)]
-pub(super) enum Scalar<'a> {
+pub(in crate::wire) enum Scalar<'a> {
     #[default]
     Absent,
     Text(Cow<'a, str>),
@@ -20,7 +20,7 @@ pub(super) enum Scalar<'a> {
 
 impl Scalar<'_> {
     /// The text, or an empty one.
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::wire) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
             Self::Absent | Self::Number(_) | Self::Flag(_) => "",
@@ -28,7 +28,7 @@ impl Scalar<'_> {
     }
 
     /// A finite number, written as one or in a text.
-    pub(super) fn number(&self) -> Option<f64> {
+    pub(in crate::wire) fn number(&self) -> Option<f64> {
         let number = match self {
             Self::Number(number) => Some(*number),
             Self::Text(text) => text.trim().parse().ok(),
@@ -38,14 +38,14 @@ impl Scalar<'_> {
     }
 
     /// A count or an index: whole and not negative.
-    pub(super) fn whole(&self) -> Option<u64> {
+    pub(in crate::wire) fn whole(&self) -> Option<u64> {
         let number = self.number()?;
         // Exact up to 2^53, and the largest number there is beyond.
         (number >= 0.0).then_some(number as u64)
     }
 
     /// True only if it is said to be.
-    pub(super) fn flag(&self) -> bool {
+    pub(in crate::wire) fn flag(&self) -> bool {
         match self {
             Self::Flag(flag) => *flag,
             Self::Text(text) => text.eq_ignore_ascii_case("true"),
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 }
 
 /// Reads `json`, which must be an object.
-pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+pub(in crate::wire) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
     // A derived struct would also read a list, by position.
     if !json.trim_start().starts_with('{') {
         return None;

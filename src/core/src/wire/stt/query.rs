@@ -7,13 +7,13 @@ const PATH_BYTES_MAX: usize = 6 * 1024;
 /// Most key terms that are asked for.
 const TERMS_MAX: usize = 100;
 
-pub(super) struct Query {
+pub(in crate::wire) struct Query {
     path: String,
     has_pairs: bool,
 }
 
 impl Query {
-    pub(super) fn of(path: &str) -> Self {
+    pub(in crate::wire) fn of(path: &str) -> Self {
         Self {
             path: path.to_owned(),
             has_pairs: false,
@@ -21,7 +21,7 @@ impl Query {
     }
 
     /// Adds a pair; one for which there is no room is left out.
-    pub(super) fn with(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(in crate::wire) fn with(&mut self, name: &str, value: &str) -> &mut Self {
         let length_before = self.path.len();
         self.path.push(if self.has_pairs { '&' } else { '?' });
         self.path.push_str(name);
@@ -42,7 +42,7 @@ impl Query {
         self
     }
 
-    pub(super) fn into_path(self) -> String {
+    pub(in crate::wire) fn into_path(self) -> String {
         self.path
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn terms(all: &[String], chars_max: usize) -> impl Iterator<Item = &s
 }
 
 /// The language of a BCP 47 tag, as `de` of `de-AT`.
-pub(super) fn primary(language: &str) -> &str {
+pub(in crate::wire) fn primary(language: &str) -> &str {
     language.split(['-', '_']).next().unwrap_or_default().trim()
 }
 

@@ -1,0 +1,612 @@
+//! What the three faces of a call's model share: answers asked for and made, and what the connection knows as sound.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use metrics::counter;
+use tokio::sync::Notify;
+use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
+use trunkline_core::wire::realtime::{About, Answer, Outcome, Realtime, RealtimeEvent, Turn};
+
+use super::END_CALL;
+use super::making::{Making, Phase};
+use super::spoken::{BYTES_PER_MS, MS_PER_LETTER};
+use crate::clock;
+use crate::provider::{OwnVoice, Passage, Pieces, StageError};
+use crate::providers::hop::Hop;
+use crate::think::Thought;
+
+/// Answers whose sound is kept: the one in play, one that is thought of, and one that may be repeated.
+const ANSWERS_MAX: usize = 3;
+/// Items of the caller's that are remembered.
+const ITEMS_MAX: usize = 256;
+/// Requests that wait for the connection.
+const ORDERS_MAX: usize = 64;
+/// Most sound that is handed over at once: half a second.
+const PIECE_BYTES_MAX: usize = 500 * BYTES_PER_MS;
+/// What a tool answers that is not there.
+const NO_TOOL: &str = r#"{"error":"there is no such tool in this call"}"#;
+
+/// Something that a connection has as sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which connection.
+    connection: u32,
+    /// The vendor's id of it.
+    item: String,
+}
+
+/// A request other than for an answer.
+enum Order {
+    Cancel {
+        response: String,
+    },
+    Truncate {
+        ask: u64,
+        item: String,
+        content: u64,
+        heard_ms: u64,
+    },
+    Delete {
+        item: String,
+    },
+    ToolAnswered {
+        call: String,
+    },
+}
+
+/// A call's conversation with a model that hears and speaks. All of it may be used from anywhere at any time; nothing waits.
+pub struct Talk {
+    state: Mutex<State>,
+    wake: Arc<Notify>,
+    hop: Hop,
+}
+
+struct State {
+    connection: u32,
+    is_open: bool,
+    /// The connection is of no use: an answer did not come.
+    is_stuck: bool,
+    asks: u64,
+    answers: VecDeque<Making>,
+    orders: VecDeque<(u32, Order)>,
+    /// What the caller said, as the present connection has it.
+    items: VecDeque<(String, String)>,
+    ms_per_letter: f32,
+    /// Items in a row that were not written down.
+    unheard: u32,
+}
+
+impl Talk {
+    pub(super) fn new(hop: Hop) -> Self {
+        Self {
+            state: Mutex::new(State {
+                connection: 0,
+                is_open: false,
+                is_stuck: false,
+                asks: 0,
+                answers: VecDeque::new(),
+                orders: VecDeque::new(),
+                items: VecDeque::new(),
+                ms_per_letter: MS_PER_LETTER,
+                unheard: 0,
+            }),
+            wake: Arc::new(Notify::new()),
+            hop,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// The vendor's name, as events, metrics and logs write it.
+    pub fn vendor(&self) -> &'static str {
+        self.hop.provider
+    }
+
+    /// There is a connection.
+    pub fn is_open(&self) -> bool {
+        self.state().is_open
+    }
+
+    // The mind's side.
+
+    /// Asks for an answer to this conversation, once those before it are over; its number.
+    pub fn ask(&self, instructions: String, conversation: Vec<Turn>) -> u64 {
+        let mut state = self.state();
+        state.asks += 1;
+        let ask = state.asks;
+        let making = Making::new(ask, instructions, conversation, state.ms_per_letter);
+        if state.answers.len() >= ANSWERS_MAX {
+            let oldest = state.answers.pop_front();
+            state.stop(oldest);
+        }
+        state.answers.push_back(making);
+        drop(state);
+        self.wake.notify_one();
+        ask
+    }
+
+    /// The next thought of an answer.
+    pub fn poll_thought(&self, ask: u64, cx: &mut Context<'_>) -> Poll<Thought> {
+        let mut state = self.state();
+        let Some(making) = state.making(ask) else {
+            return Poll::Ready(Thought::Failed);
+        };
+        match making.thought() {
+            Some(thought) => Poll::Ready(thought),
+            None => {
+                making.wakes(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// An answer did not come in time, or stopped coming: the connection is not trusted with another.
+    pub fn is_late(&self, ask: u64) {
+        let mut state = self.state();
+        let is_open = state.is_open;
+        let Some(making) = state.making(ask).filter(|making| making.is_open()) else {
+            return;
+        };
+        making.breaks();
+        state.is_stuck |= is_open;
+        drop(state);
+        self.hop
+            .met(&Trouble::new(TroubleKind::Server, "no answer in time"));
+        self.wake.notify_one();
+    }
+
+    /// An answer is not wanted any more. What of it was not heard at all is forgotten.
+    pub fn cancel(&self, ask: u64) {
+        self.state().cancel(ask);
+        self.wake.notify_one();
+    }
+
+    /// The caller cut an answer: what of it they did not hear is forgotten, and no more of it made. What they heard, as sound.
+    pub fn cut(&self, ask: u64) -> Option<Held> {
+        let mut state = self.state();
+        state.cancel(ask);
+        let making = state.making(ask).filter(|making| !making.is_odd)?;
+        let heard_ms = making.heard_ms.min(making.spoken.audio_ms());
+        let ((item, content), connection) = (making.item.clone()?, making.connection);
+        let order = Order::Truncate {
+            ask,
+            item: item.clone(),
+            content,
+            heard_ms,
+        };
+        state.order(connection, order);
+        drop(state);
+        self.wake.notify_one();
+        Some(Held { connection, item })
+    }
+
+    /// An answer as sound, if it was heard whole.
+    pub fn whole(&self, ask: u64) -> Option<Held> {
+        let mut state = self.state();
+        let making = state.making(ask).filter(|making| !making.is_odd)?;
+        let connection = making.connection;
+        let (item, _) = making.item.clone()?;
+        Some(Held { connection, item })
+    }
+
+    /// What the caller said in these words, as sound, if the connection has it; once.
+    pub fn take_item(&self, words: &str) -> Option<Held> {
+        let mut state = self.state();
+        let at = state
+            .items
+            .iter()
+            .position(|(_, text)| text == words.trim())?;
+        let (item, _) = state.items.remove(at)?;
+        let connection = state.connection;
+        Some(Held { connection, item })
+    }
+
+    /// Has the connection forget something.
+    pub fn forget(&self, held: Held) {
+        let Held { connection, item } = held;
+        self.state().order(connection, Order::Delete { item });
+        self.wake.notify_one();
+    }
+
+    /// A turn as the connection has it, if it does.
+    pub fn turn(&self, held: &Held) -> Option<Turn> {
+        let state = self.state();
+        let is_odd = |making: &Making| {
+            making.is_odd
+                && making
+                    .item
+                    .as_ref()
+                    .is_some_and(|(item, _)| *item == held.item)
+        };
+        let is_there = held.connection == state.connection && state.is_open;
+        (is_there && !state.answers.iter().any(is_odd)).then(|| Turn::Item(held.item.clone()))
+    }
+
+    // The connection's side.
+
+    /// Somebody begins to connect: the number of the connection.
+    pub(super) fn connecting(&self) -> u32 {
+        let mut state = self.state();
+        state.connection += 1;
+        state.is_open = false;
+        state.is_stuck = false;
+        state.items.clear();
+        state.orders.clear();
+        state.connection
+    }
+
+    pub(super) fn opened(&self, connection: u32) {
+        let mut state = self.state();
+        state.is_open |= connection == state.connection;
+    }
+
+    pub(super) fn disconnected(&self, connection: u32) {
+        let mut state = self.state();
+        if connection != state.connection {
+            return;
+        }
+        state.is_open = false;
+        for making in state.answers.iter_mut().filter(|making| making.is_busy()) {
+            making.breaks();
+        }
+    }
+
+    /// What the caller said in an item; nothing, if it was no words.
+    pub(super) fn heard_item(&self, connection: u32, item: &str, words: &str) {
+        let mut state = self.state();
+        state.unheard = 0;
+        if words.is_empty() {
+            let item = item.to_owned();
+            return state.order(connection, Order::Delete { item });
+        }
+        if state.items.len() >= ITEMS_MAX {
+            state.items.pop_front();
+        }
+        state.items.push_back((item.to_owned(), words.to_owned()));
+    }
+
+    /// An item was not written down; how many in a row.
+    pub(super) fn unheard(&self) -> u32 {
+        let mut state = self.state();
+        state.unheard += 1;
+        state.unheard
+    }
+
+    /// Writes what is to be sent. What came of it if the connection is to be given up.
+    pub(super) fn send(
+        &self,
+        connection: u32,
+        wire: &Realtime,
+        out: &mut Vec<Sent>,
+    ) -> Option<Trouble> {
+        let mut state = self.state();
+        if state.is_stuck {
+            state.is_stuck = false;
+            return Some(Trouble::new(TroubleKind::Server, "no answer in time"));
+        }
+        for (of, order) in std::mem::take(&mut state.orders) {
+            if of != connection {
+                continue;
+            }
+            match order {
+                Order::Cancel { response } => wire.cancel(&response, out),
+                Order::Truncate {
+                    ask,
+                    item,
+                    content,
+                    heard_ms,
+                } => {
+                    wire.truncate(ask, &item, content, heard_ms, out);
+                }
+                Order::Delete { item } => wire.delete(&item, out),
+                Order::ToolAnswered { call } => wire.tool_answered(&call, NO_TOOL, out),
+            }
+        }
+        if state.answers.iter().any(Making::is_busy) {
+            return None;
+        }
+        let next = state
+            .answers
+            .iter_mut()
+            .find(|making| making.phase == Phase::Waiting);
+        if let Some(making) = next {
+            making.phase = Phase::Asked;
+            making.connection = connection;
+            making.asked_at = clock::timer_now();
+            let conversation = std::mem::take(&mut making.conversation);
+            let answer = Answer {
+                ask: making.ask,
+                instructions: &making.instructions,
+                conversation: &conversation,
+            };
+            wire.answer(&answer, out);
+        }
+        None
+    }
+
+    /// Takes in what came of answers.
+    pub(super) fn took(&self, connection: u32, event: RealtimeEvent) {
+        let mut state = self.state();
+        match event {
+            RealtimeEvent::Answering { response, ask } => {
+                state.answering(connection, response, ask)
+            }
+            RealtimeEvent::Words { response, delta } => {
+                if let Some(making) = state.going(&response) {
+                    making.begins();
+                    making.words(&delta);
+                }
+            }
+            RealtimeEvent::WordsEnded { response } => {
+                if let Some(making) = state.going(&response) {
+                    making.words_ended();
+                }
+            }
+            RealtimeEvent::Audio {
+                response,
+                item,
+                content,
+                mulaw,
+            } => {
+                if let Some(making) = state.going(&response) {
+                    if making.spoken.audio_ms() == 0 {
+                        let after = clock::timer_now().saturating_duration_since(making.asked_at);
+                        self.hop.first_result(after);
+                    }
+                    making.begins();
+                    making.audio(&item, content, &mulaw);
+                }
+            }
+            RealtimeEvent::AudioEnded { response } => {
+                if let Some(making) = state.going(&response) {
+                    making.spoken.audio_ended();
+                }
+            }
+            RealtimeEvent::Called {
+                response,
+                call,
+                name,
+                ..
+            } => {
+                if let Some(making) = state.going(&response) {
+                    making.begins();
+                    making.ends_call |= name == END_CALL;
+                    if name != END_CALL {
+                        counter!("trunkline_realtime_tools_refused_total").increment(1);
+                        state.order(connection, Order::ToolAnswered { call });
+                    }
+                }
+            }
+            RealtimeEvent::Answered {
+                response,
+                outcome,
+                tokens,
+            } => {
+                self.count(tokens);
+                if let Outcome::Failed(trouble) = &outcome {
+                    tracing::warn!(provider = self.hop.provider, %trouble, "an answer failed");
+                    self.hop.met(trouble);
+                }
+                state.answered(&response, &outcome);
+            }
+            RealtimeEvent::Trouble { trouble, about, .. } => {
+                tracing::info!(provider = self.hop.provider, %trouble, "a request was refused");
+                match about {
+                    About::Answer(ask) => {
+                        if let Some(making) = state.making(ask) {
+                            making.breaks();
+                        }
+                    }
+                    About::Truncation(ask) => {
+                        if let Some(making) = state.making(ask) {
+                            making.is_odd = true;
+                        }
+                    }
+                    About::Session | About::Other => {}
+                }
+            }
+            RealtimeEvent::Ready
+            | RealtimeEvent::SpeechStarted { .. }
+            | RealtimeEvent::SpeechStopped { .. }
+            | RealtimeEvent::Hears { .. }
+            | RealtimeEvent::Heard { .. }
+            | RealtimeEvent::Unheard { .. }
+            | RealtimeEvent::Truncated { .. } => {}
+        }
+        drop(state);
+        // The end of one answer may be the beginning of the next, and orders may have come of it.
+        self.wake.notify_one();
+    }
+
+    fn count(&self, tokens: Option<(u64, u64)>) {
+        let (read, written) = tokens.unwrap_or_default();
+        for (kind, count) in [("read", read), ("written", written)] {
+            counter!("trunkline_realtime_tokens_total", "provider" => self.hop.provider, "kind" => kind)
+                .increment(count);
+        }
+    }
+
+    /// The next of a clause's sound from its byte `from` on; `None` when that was all.
+    fn poll_sound(
+        &self,
+        at: Passage,
+        from: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Arc<[u8]>, StageError>>> {
+        let failed = || {
+            let trouble = Trouble::new(TroubleKind::Server, "an answer broke off");
+            Poll::Ready(Some(Err(self.hop.failed(&trouble))))
+        };
+        let mut state = self.state();
+        let Some(making) = state.making(at.answer) else {
+            return failed();
+        };
+        let sound = making.spoken.sound(at.clause, from);
+        if !sound.is_empty() {
+            let piece = sound.get(..PIECE_BYTES_MAX).unwrap_or(sound);
+            return Poll::Ready(Some(Ok(piece.into())));
+        }
+        if making.spoken.is_whole(at.clause) {
+            return Poll::Ready(None);
+        }
+        if !making.is_open() {
+            return failed();
+        }
+        making.wakes(cx.waker());
+        Poll::Pending
+    }
+}
+
+/// A clause's sound on its way to the caller.
+struct Sounding {
+    talk: Arc<Talk>,
+    at: Passage,
+    given: usize,
+    is_over: bool,
+}
+
+impl OwnVoice for Arc<Talk> {
+    fn spoken(&self, text: &str) -> Option<(Passage, Pieces)> {
+        let at = self.state().passage(text)?;
+        let sounding = Sounding {
+            talk: Arc::clone(self),
+            at,
+            given: 0,
+            is_over: false,
+        };
+        let pieces = stream::unfold(sounding, |mut sounding| async move {
+            if sounding.is_over {
+                return None;
+            }
+            let next = std::future::poll_fn(|cx| {
+                sounding.talk.poll_sound(sounding.at, sounding.given, cx)
+            });
+            let piece = next.await?;
+            match &piece {
+                Ok(piece) => sounding.given += piece.len(),
+                Err(_) => sounding.is_over = true,
+            }
+            Some((piece, sounding))
+        });
+        Some((at, pieces.boxed()))
+    }
+
+    fn heard(&self, at: Passage, heard_ms: u32) {
+        let mut state = self.state();
+        if let Some(making) = state.making(at.answer)
+            && let Some(begins) = making.spoken.begins(at.clause)
+        {
+            let to_ms = (begins / BYTES_PER_MS) as u64 + u64::from(heard_ms);
+            making.heard_ms = making.heard_ms.max(to_ms);
+        }
+    }
+}
+
+impl State {
+    fn making(&mut self, ask: u64) -> Option<&mut Making> {
+        self.answers.iter_mut().find(|making| making.ask == ask)
+    }
+
+    /// The answer of this id, while more of it is expected and wanted.
+    fn going(&mut self, response: &str) -> Option<&mut Making> {
+        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
+        let making = self.answers.iter_mut().find(is)?;
+        (making.phase == Phase::Going && !making.is_cancelled).then_some(making)
+    }
+
+    fn order(&mut self, connection: u32, order: Order) {
+        if connection == self.connection && self.orders.len() < ORDERS_MAX {
+            self.orders.push_back((connection, order));
+        }
+    }
+
+    fn answering(&mut self, connection: u32, response: String, ask: Option<u64>) {
+        let is = |making: &&mut Making| {
+            making.phase == Phase::Asked && ask.is_none_or(|ask| ask == making.ask)
+        };
+        let making = self.answers.iter_mut().find(is);
+        let is_wanted = making.is_some_and(|making| {
+            making.response = Some(response.clone());
+            making.phase = Phase::Going;
+            !making.is_cancelled
+        });
+        if !is_wanted {
+            self.order(connection, Order::Cancel { response });
+        }
+    }
+
+    fn answered(&mut self, response: &str, outcome: &Outcome) {
+        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
+        let Some(making) = self.answers.iter_mut().find(is) else {
+            return;
+        };
+        match making.is_cancelled {
+            true => making.breaks(),
+            false => making.ends(outcome),
+        }
+        if let Some(pace) = making.spoken.pace() {
+            self.ms_per_letter = (self.ms_per_letter + pace.clamp(30.0, 200.0)) / 2.0;
+        }
+    }
+
+    fn cancel(&mut self, ask: u64) {
+        let Some(making) = self.making(ask).filter(|making| !making.is_cancelled) else {
+            return;
+        };
+        making.is_cancelled = true;
+        let connection = making.connection;
+        let response = making.response.clone();
+        let unheard = making.item.clone().filter(|_| making.heard_ms == 0);
+        match making.phase {
+            // It never was asked for.
+            Phase::Waiting => making.breaks(),
+            // Its id is not known: it is cancelled as soon as it is.
+            Phase::Asked | Phase::Whole | Phase::Broken => {}
+            Phase::Going => {
+                if let Some(response) = response {
+                    self.order(connection, Order::Cancel { response });
+                }
+            }
+        }
+        if let Some((item, _)) = unheard {
+            self.order(connection, Order::Delete { item });
+        }
+    }
+
+    /// Nobody asks for this one any more.
+    fn stop(&mut self, making: Option<Making>) {
+        if let Some(making) = making
+            && making.phase == Phase::Going
+            && let Some(response) = making.response
+        {
+            self.order(making.connection, Order::Cancel { response });
+        }
+    }
+
+    /// Where these words were said by the model, the newest answer first.
+    fn passage(&mut self, text: &str) -> Option<Passage> {
+        for making in self.answers.iter_mut().rev() {
+            let Some((clause, was_asked)) = making.spoken.find(text) else {
+                continue;
+            };
+            let is_whole = making.spoken.is_whole(clause);
+            if making.spoken.is_silent(clause) || !is_whole && (was_asked || !making.is_open()) {
+                // What broke off once is not tried again.
+                return None;
+            }
+            let answer = making.ask;
+            return Some(Passage { answer, clause });
+        }
+        None
+    }
+}
