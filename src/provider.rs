@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::Provider;
+use trunkline_core::times::SpokenWord;
 use trunkline_core::wire::stt::SttEvent;
 
 use crate::agent::EMBEDDED;
@@ -172,7 +173,7 @@ pub enum Turns {
 }
 
 /// A sentence's sound, as [`Voice::say`] gives it.
-pub type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+pub type Pieces = BoxStream<'static, Result<Sound, StageError>>;
 
 /// Where in what a mind says itself a clause stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,11 +193,26 @@ pub trait OwnVoice: Send + Sync {
     fn heard(&self, passage: Passage, heard_ms: u32);
 }
 
+/// What a voice gives of a sentence.
+#[derive(Clone)]
+pub enum Sound {
+    /// The next audio: mu-law, 8 kHz, of any length.
+    Audio(Arc<[u8]>),
+    /// When further words of the sentence are said, as the voice tells it.
+    Words(Arc<[SpokenWord]>),
+}
+
+impl From<Arc<[u8]>> for Sound {
+    fn from(audio: Arc<[u8]>) -> Self {
+        Self::Audio(audio)
+    }
+}
+
 /// The speaking stage.
 pub trait Voice: Send + Sync {
-    /// A sentence as mu-law audio, 8 kHz, in pieces of any length and in order. The end of the stream is the end of the
-    /// sentence; one that ends without a piece has no sound. An error is the last item. Dropping the stream takes the
-    /// request back.
+    /// A sentence as mu-law audio, 8 kHz, in pieces of any length and in order, and when its words are said, if the voice
+    /// tells that. The end of the stream is the end of the sentence; one that ends without audio has no sound. An error
+    /// is the last item. Dropping the stream takes the request back.
     ///
     /// `wanted_in`: when the first piece is needed, from now.
     fn say(
@@ -204,7 +220,7 @@ pub trait Voice: Send + Sync {
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+    ) -> BoxStream<'static, Result<Sound, StageError>>;
 
     /// Makes a sentence that every caller may hear, and keeps it for good.
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>>;

@@ -414,7 +414,9 @@ impl Session {
         }
         self.perform_all();
         loop {
-            self.speaking.poll(self.now().ms(), &mut self.line);
+            let now_ms = self.now().ms();
+            self.speaking
+                .poll(now_ms, &mut self.line, self.listening.ear());
             if let Some(vendor) = self.speaking.taken_over() {
                 self.taken_over(Stage::Voice, vendor);
             }

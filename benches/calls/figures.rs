@@ -121,10 +121,10 @@ impl Figures {
             f.timing(|t| t.decided.since(t.speech_end))
         });
         row("decided -> first words of the mind", &|f| {
-            f.timing(|t| t.first_token.since(t.decided))
+            f.timing(|t| t.token_wanted().since(t.decided))
         });
         row("first words -> first audio sent", &|f| {
-            f.timing(|t| t.first_audio.since(t.first_token))
+            f.timing(|t| t.first_audio.since(t.token_wanted()))
         });
         row("violations / underruns", &|f| {
             format!("{} / {}", f.violations, f.underruns)

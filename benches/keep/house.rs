@@ -17,7 +17,7 @@ use trunkline::app::{App, Parts};
 use trunkline::desk::setup::Books;
 use trunkline::desk::{self, Desk, Side};
 use trunkline::journal::{CallJournal, JournalSettings};
-use trunkline::provider::{Busy, Ears, Hear, Room, StageError, Voice, Words};
+use trunkline::provider::{Busy, Ears, Hear, Room, Sound, StageError, Voice, Words};
 use trunkline::providers::Providers;
 use trunkline::speech::VadState;
 use trunkline::stack::Defaults;
@@ -294,7 +294,7 @@ impl Voice for Nobody {
         _: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
         nothing().into_stream().boxed()
     }
 

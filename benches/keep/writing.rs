@@ -202,11 +202,16 @@ fn notes(turn: u64, now: At) -> Vec<Note> {
     let timing = Timing {
         speech_end: from,
         decided: from,
-        first_token: from,
+        first_token: Some(from),
         first_audio: from,
+        ..Timing::default()
     };
     vec![
-        Note::Answered { reply, timing },
+        Note::Timed {
+            reply,
+            timing,
+            by: None,
+        },
         Note::AgentSaid {
             reply,
             from,

@@ -13,6 +13,7 @@ mod windows;
 use std::ops::Range;
 
 use crate::dtmf::DtmfDetector;
+use crate::echo::{EchoDetector, LOOK_FRAMES};
 use crate::frame::Framer;
 use crate::g711;
 use crate::gate::{Gate, GateSettings};
@@ -30,6 +31,10 @@ const CALM_WINDOWS: usize = 4;
 
 /// Windows before the gate opened that go to the model too: speech often begins more softly than the gate hears.
 const PRE_ROLL: usize = 2;
+
+/// While we may be heard, frames are judged so much later: only then is it known whether they are our own voice. A caller
+/// who interrupts is halted for counting from the onset of the voice, so this costs them nothing.
+const HELD_FRAMES: u32 = LOOK_FRAMES - 1;
 
 /// How the carrier writes 8 kHz audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +127,8 @@ pub struct EarCounters {
     pub failed: u64,
     /// Windows resolved by energy since the model was too far behind.
     pub overtaken: u64,
+    /// Frames in which our own voice came back.
+    pub echoes: u64,
 }
 
 /// The ear of one call.
@@ -136,6 +143,12 @@ pub struct Ear {
     recent: Recent,
     frames: u64,
     windows: Windows,
+    echo: EchoDetector,
+    echoes: u64,
+    /// The newest frames that are not judged yet.
+    held: u32,
+    /// The moment at which the line's first sample was spoken, in samples of the mouth's clock.
+    origin: i64,
 }
 
 impl Ear {
@@ -152,11 +165,36 @@ impl Ear {
             keys: settings.keys,
             recent: Recent::default(),
             frames: 0,
+            echo: EchoDetector::default(),
+            echoes: 0,
+            held: 0,
+            origin: 0,
             windows: Windows::new(
                 &settings.endpoint,
                 (unresolved_ms * SAMPLES_PER_MS) as usize / WINDOW,
             ),
         }
+    }
+
+    /// Mu-law audio of ours goes out at `now_ms`, to be played behind what went out before. What comes back of it is not
+    /// the caller.
+    pub fn sent(&mut self, now_ms: u64, mulaw: &[u8]) {
+        self.echo.sent(now_ms * SAMPLES_PER_MS, mulaw);
+    }
+
+    /// What went out and was not played is taken back.
+    pub fn sent_cleared(&mut self, now_ms: u64) {
+        self.echo.cleared(now_ms * SAMPLES_PER_MS);
+    }
+
+    /// The sample that comes next was spoken at this moment of the clock by which [`Ear::sent`] is told.
+    pub fn next_spoken_at(&mut self, ms: u64) {
+        self.origin = (ms * SAMPLES_PER_MS) as i64 - self.position() as i64;
+    }
+
+    /// The newest frame is our own voice coming back.
+    pub fn hears_itself(&self) -> bool {
+        self.recent.echo & 1 != 0
     }
 
     /// Hears one message of the carrier, of any size, and appends what became known.
@@ -179,8 +217,19 @@ impl Ear {
                 self.recent.open = self.recent.open << 1 | u32::from(gate.open);
                 self.recent.loud = self.recent.loud << 1 | u32::from(gate.loud);
                 self.recent.tone = self.recent.tone << 1 | u32::from(dtmf.tone);
+                self.recent.echo <<= 1;
+                let at = self.origin + (self.frames * FRAME as u64) as i64;
+                let at = u64::try_from(at).unwrap_or(0);
+                let echoes = self.echo.echoes(at, frame, gate.loud);
+                self.recent.echo |= (1 << echoes) - 1;
+                self.echoes += u64::from(echoes > 0);
                 self.frames += 1;
-                self.windows.follow(self.frames, self.recent, facts);
+                self.held = match self.echo.sounds(at) {
+                    true => (self.held + 1).min(HELD_FRAMES),
+                    false => 0,
+                };
+                let (frames, recent) = (self.frames - u64::from(self.held), self.recent);
+                self.windows.follow(frames, recent.before(self.held), facts);
             }
         }
     }
@@ -246,7 +295,10 @@ impl Ear {
 
     /// How windows were resolved so far.
     pub fn counters(&self) -> EarCounters {
-        self.windows.counters
+        EarCounters {
+            echoes: self.echoes,
+            ..self.windows.counters
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`gate`] | a cheap energy gate in front of the voice model |
 //! | [`vad`] | voice probabilities to "speech started" and "speech stopped" |
 //! | [`dtmf`] | key tones in the audio, and making them |
+//! | [`echo`] | our own voice, coming back on the caller's line |
 //! | [`ear`] | the listening side of a call: all of the above, and the last seconds of audio |
 //! | [`line_clock`] | the carrier's clock beside the server's: where in a recording a moment belongs |
 //! | [`mouth`] | the speaking side: chunks sent ahead, marks, and what was really heard |
@@ -20,6 +21,7 @@
 pub mod decode;
 pub mod dtmf;
 pub mod ear;
+pub mod echo;
 pub mod export;
 pub mod frame;
 pub mod g711;

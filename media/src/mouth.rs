@@ -155,7 +155,7 @@ pub struct Mouth {
     playout: Playout,
     tap: Tap,
     paused: bool,
-    /// The cut of a pause lies inside audio the caller was hearing: go back to a quiet spot on resume.
+    /// The cut of a pause lies inside audio the caller was hearing: go back to a word on resume.
     rewind: bool,
     clear_due: bool,
     /// Reply of the last chunk sent since the queue was last emptied or paused.
@@ -212,6 +212,12 @@ impl Mouth {
     /// [`SayError`], `Ended` too if no such clause grows; nothing was appended then.
     pub fn append(&mut self, reply: u32, clause: u16, audio: Arc<[u8]>) -> Result<(), SayError> {
         self.script.append(reply, clause, audio)
+    }
+
+    /// When further words of a clause are said: their beginnings and ends within it, ms, in order. A resume goes back to the
+    /// beginning of the word that was cut. Does nothing if the clause is not known.
+    pub fn timed(&mut self, reply: u32, clause: u16, words: impl Iterator<Item = (u32, u32)>) {
+        self.script.timed(reply, clause, words);
     }
 
     /// No more audio of this clause will come. Does nothing if it does not grow. Call [`Mouth::poll`] afterwards.
@@ -321,7 +327,8 @@ impl Mouth {
         position
     }
 
-    /// Goes on where a pause stopped, from a quiet spot up to 400 ms before the cut. Call [`Mouth::poll`] afterwards.
+    /// Goes on where a pause stopped: at the beginning of the word that was cut where it is known ([`Mouth::timed`]), else
+    /// at a quiet spot up to 400 ms before the cut. Call [`Mouth::poll`] afterwards.
     pub fn resume(&mut self) {
         self.paused = false;
         if std::mem::take(&mut self.rewind) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::provider::{StageError, Voice};
+use crate::provider::{Sound, StageError, Voice};
 
 /// A text that respellings have made this long gets no more of them, in bytes.
 const SPOKEN_BYTES_MAX: usize = 4_000;
@@ -155,7 +155,7 @@ impl Voice for Respelled {
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
         self.voice.say(self.respell(text), speed, wanted_in)
     }
 

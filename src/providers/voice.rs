@@ -18,10 +18,11 @@ use trunkline_core::wire::link::{Trouble, TroubleKind};
 use trunkline_core::wire::tts::{TtsCodec, TtsRequest};
 
 pub use self::kept::Kept;
+use self::kept::Made;
 use self::link::Link;
 use super::circuit::Circuit;
 use super::hop::Hop;
-use crate::provider::{StageError, Voice};
+use crate::provider::{Sound, StageError, Voice};
 
 /// How long a sentence that is made ahead may take as a whole.
 const KEEP_PATIENCE: Duration = Duration::from_secs(30);
@@ -109,11 +110,7 @@ impl CloudVoice {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(
-        &self,
-        text: Arc<str>,
-        speed: f32,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    fn fresh(&self, text: Arc<str>, speed: f32) -> BoxStream<'static, Result<Sound, StageError>> {
         let make = match &self.inner.speaks {
             Speaks::Post(make) => {
                 let request = make(&text, speed);
@@ -156,9 +153,13 @@ impl Voice for CloudVoice {
         text: Arc<str>,
         speed: f32,
         _wanted_in: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
         match self.inner.kept.find(&self.inner.identity, speed, &text) {
-            Some(audio) => stream::once(async move { Ok(audio) }).boxed(),
+            Some(Made { audio, words }) => {
+                let words = Some(words).filter(|words| !words.is_empty());
+                let made = words.map(Sound::Words).into_iter();
+                stream::iter(made.chain([Sound::Audio(audio)]).map(Ok)).boxed()
+            }
             None => self.fresh(text, speed),
         }
     }
@@ -170,10 +171,13 @@ impl Voice for CloudVoice {
         }
         let mut pieces = self.fresh(Arc::clone(&text), speed);
         async move {
-            let mut audio = Vec::new();
+            let (mut audio, mut words) = (Vec::new(), Vec::new());
             let all = async {
                 while let Some(piece) = pieces.next().await {
-                    audio.extend_from_slice(&piece?);
+                    match piece? {
+                        Sound::Audio(piece) => audio.extend_from_slice(&piece),
+                        Sound::Words(told) => words.extend_from_slice(&told),
+                    }
                 }
                 Ok::<(), StageError>(())
             };
@@ -184,7 +188,15 @@ impl Voice for CloudVoice {
                     return Err(inner.hop.failed(&trouble));
                 }
             }
-            inner.kept.put(&inner.identity, speed, &text, audio.into());
+            inner.kept.put(
+                &inner.identity,
+                speed,
+                &text,
+                Made {
+                    audio: audio.into(),
+                    words: words.into(),
+                },
+            );
             Ok(())
         }
         .boxed()

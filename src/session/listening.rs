@@ -11,7 +11,9 @@ use std::time::Duration;
 use trunkline_core::call::{Event, Profile, Provider};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
+use trunkline_media::FRAME;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
+use trunkline_media::g711::MULAW_SILENCE;
 use trunkline_media::line_clock::LineClock;
 
 use self::order::InOrder;
@@ -54,6 +56,8 @@ const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
 const ACTIVITY_WANTED_IN: Duration = Duration::from_millis(3);
 /// … before the next window, where it decides nothing.
 const CALM_ACTIVITY_WANTED_IN: Duration = Duration::from_millis(10);
+/// A frame without sound.
+const SILENCE: [u8; FRAME] = [MULAW_SILENCE; FRAME];
 
 /// Voice must last two windows before it is told, and its first may be taken for silence.
 const UNTOLD: u64 = ms(96);
@@ -152,6 +156,11 @@ impl Listening {
         }
     }
 
+    /// The ear, which must know what is sent.
+    pub(super) fn ear(&mut self) -> &mut Ear {
+        &mut self.ear
+    }
+
     /// Milliseconds of audio received.
     pub(super) fn audio_ms(&self) -> u64 {
         position_ms(self.ear.position())
@@ -177,10 +186,19 @@ impl Listening {
 
     /// Takes in audio of the caller; `over_agent`: while the agent has the floor.
     pub(super) fn push(&mut self, now: At, payload: &[u8], over_agent: bool, jobs: &Jobs) {
+        let spoken = self.spoken(self.ear.position());
+        self.ear.next_spoken_at(spoken.ms());
         self.ear.push(payload, &mut self.facts);
         self.clock.observe(now.ms(), self.ear.position());
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            stream.push(payload);
+            if self.ear.hears_itself() {
+                // Our own words are none of the caller's.
+                for part in payload.chunks(SILENCE.len()) {
+                    stream.push(&SILENCE[..part.len()]);
+                }
+            } else {
+                stream.push(payload);
+            }
             let is_cloud = stream.turns() == Turns::Cloud;
             if is_cloud {
                 self.ear.judge_by_energy(&mut self.facts);

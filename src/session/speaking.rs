@@ -7,6 +7,7 @@
 //! words to have been heard, those of a notice too, as soon as the reply was played. What the caller did hear of it is told
 //! first. Nothing behind it is said; the call halts, says that it needs a moment, and has the clause said again.
 
+mod clause;
 mod filling;
 mod own;
 mod pace;
@@ -21,15 +22,17 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use trunkline_core::call::{Event, Position, Provider, ReplyId};
-use trunkline_core::time::At;
+use trunkline_core::times::Matching;
+use trunkline_media::ear::Ear;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
+use self::clause::Clause;
 use self::filling::FILLER_PATIENCE;
 pub(super) use self::own::Own;
 use self::pace::Pace;
-use self::voicing::{Blame, Voicing};
+use self::voicing::Voicing;
 use crate::line::Line;
-use crate::provider::{StageError, Voice};
+use crate::provider::Voice;
 use crate::succession::Succession;
 
 /// Said when no voice can be had: "I am sorry, something is not working on our side. Please try again later. Goodbye."
@@ -46,26 +49,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ASKED_MAX: usize = 4;
 /// Sentences voiced ahead of their reply, as many as the call asks for.
 const PREPARED_MAX: usize = 2;
-/// So much waits in the mouth at most, but for one piece.
-const QUEUED_MS_MAX: u64 = 60_000;
-
 /// What waits to go to the mouth, in the order in which it is to be said.
 enum Waiting {
     Clause(Clause),
     End,
-}
-
-struct Clause {
-    number: u16,
-    text: Arc<str>,
-    /// Once the voice was asked.
-    voicing: Option<Voicing>,
-    /// Some of it was handed over.
-    is_begun: bool,
-    /// Its failure was told.
-    is_lost: bool,
-    /// It is passed over if the voice does not have it at hand.
-    is_filler: bool,
 }
 
 /// A sentence that may be said soon.
@@ -208,6 +195,7 @@ impl Speaking {
         self.begin(reply);
         self.waiting.push_back(Waiting::Clause(Clause {
             number,
+            matching: Matching::new(&text),
             text,
             voicing,
             is_begun: false,
@@ -349,6 +337,14 @@ impl Speaking {
                     if clause.is_begun && !was_begun {
                         self.events.extend(clause.voiced(self.reply, self.began));
                     }
+                    let times = clause.take_times(&mut self.mouth, self.take);
+                    if let (Some(reply), Some(words)) = (self.reply, times) {
+                        self.events.push_back(Event::WordsTimed {
+                            reply,
+                            clause: clause.number,
+                            words,
+                        });
+                    }
                     if !is_whole {
                         return;
                     }
@@ -420,16 +416,22 @@ impl Speaking {
         self.tell();
     }
 
-    /// Sends what is due and notes what became known.
-    pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line) {
+    /// Sends what is due, which the ear may hear again, and notes what became known.
+    pub(super) fn poll(&mut self, now_ms: u64, line: &mut Line, ear: &mut Ear) {
         self.dropped.clear();
         // What was heard has made room.
         self.hand_over();
         self.mouth
             .poll(now_ms, &mut self.facts, &mut |out| match out {
-                Out::Audio(audio) => line.audio_out(audio),
+                Out::Audio(audio) => {
+                    line.audio_out(audio);
+                    ear.sent(now_ms, audio);
+                }
                 Out::Mark(name) => line.mark(name),
-                Out::Clear => line.clear(),
+                Out::Clear => {
+                    line.clear();
+                    ear.sent_cleared(now_ms);
+                }
             });
         self.tell();
         if let Some(reply) = self.reply.filter(|_| self.is_sounding && self.mouth.idle()) {
@@ -470,59 +472,5 @@ impl Speaking {
             Fact::Played { reply: of } if of == take => Some(Event::Played { reply }),
             Fact::Started { .. } | Fact::Heard { .. } | Fact::Played { .. } => None,
         }));
-    }
-}
-
-impl Clause {
-    /// What the voice has made of it so far, or is at work on.
-    fn prepared(self) -> Option<Prepared> {
-        let (text, voicing) = (self.text, self.voicing?);
-        Some(Prepared { text, voicing })
-    }
-
-    /// The voice's first sound of it came, to be told when that is handed over.
-    fn voiced(&self, reply: Option<ReplyId>, began: Instant) -> Option<Event> {
-        let first = self.voicing.as_ref()?.first()?;
-        let ms = first.saturating_duration_since(began).as_millis() as u64;
-        Some(Event::Voiced {
-            reply: reply?,
-            clause: self.number,
-            at: At::from_ms(ms),
-        })
-    }
-
-    /// Gives the mouth what came of it. False if more of it is to be said, or it failed.
-    fn hand_over(&mut self, mouth: &mut Mouth, take: u32, pace: &mut Pace) -> bool {
-        let Some(voicing) = &mut self.voicing else {
-            return false;
-        };
-        if !self.is_begun && own::may_wait(voicing, mouth.queued_ms()) {
-            return false;
-        }
-        while mouth.queued_ms() < QUEUED_MS_MAX
-            && let Some(piece) = voicing.take()
-        {
-            let begun = match self.is_begun {
-                true => Ok(()),
-                false => mouth.begin(take, self.number, pace.expected_ms(&self.text)),
-            };
-            if let Err(error) = begun.and_then(|()| mouth.append(take, self.number, piece)) {
-                let error = StageError {
-                    what: format!("the mouth did not take a clause: {error}"),
-                    fatal: false,
-                };
-                voicing.fail(error, Blame::Mouth);
-                return false;
-            }
-            self.is_begun = true;
-        }
-        let Some(whole_ms) = voicing.whole_ms().filter(|_| !voicing.is_waiting()) else {
-            return false;
-        };
-        if voicing.passage().is_none() {
-            pace.learn(&self.text, whole_ms);
-        }
-        mouth.end_clause(take, self.number);
-        true
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::{Hear, Speech, SpeechError, VadState, VoiceSettings};
-use crate::provider::{self, Busy, Ears, Room, StageError, Voice, Words};
+use crate::provider::{self, Busy, Ears, Room, Sound, StageError, Voice, Words};
 
 /// A sentence that is made ahead of every call may wait for all that is more urgent.
 const AHEAD: Duration = Duration::from_secs(30);
@@ -78,15 +78,12 @@ impl Voice for Speech {
         text: Arc<str>,
         speed: f32,
         wanted_in: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
         let speech = self.clone();
         // A sentence is made in one go, so it is one piece.
         async move {
-            Ok(
-                Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in)
-                    .await?
-                    .audio,
-            )
+            let said = Speech::say(&speech, &text, &VoiceSettings { speed }, wanted_in).await?;
+            Ok(Sound::Audio(said.audio))
         }
         .into_stream()
         .boxed()

@@ -106,7 +106,7 @@ impl Row {
                 from_ms: turn.from_ms,
                 to_ms: turn.to_ms,
                 sealed: sealed(serde_json::to_vec(turn).ok()?),
-                latency: turn.latency.as_ref().and_then(in_clear),
+                latency: turn.latency.as_deref().and_then(in_clear),
             },
             Entry::Consent(consent) => Body::Consent(*consent),
             Entry::NotKept { from_ms, to_ms } => Body::Event {

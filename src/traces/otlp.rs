@@ -86,10 +86,9 @@ pub(super) fn rejected(answer: &[u8]) -> u64 {
     let Ok(answer) = serde_json::from_slice::<Json>(answer) else {
         return 0;
     };
-    match &answer["partialSuccess"]["rejectedSpans"] {
-        Json::String(count) => count.parse().unwrap_or(0),
-        count => count.as_u64().unwrap_or(0),
-    }
+    let count = &answer["partialSuccess"]["rejectedSpans"];
+    let spelled = count.as_str().and_then(|count| count.parse().ok());
+    count.as_u64().or(spelled).unwrap_or(0)
 }
 
 #[cfg(test)]

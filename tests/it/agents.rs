@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use trunkline::agent::{
     Agent, AgentError, AgentSpec, MindSpec, NotForThisCall, ProblemCode, no_files,
 };
-use trunkline::provider::{StageError, Voice};
+use trunkline::provider::{Sound, StageError, Voice};
 use trunkline::think::{ChatSettings, Dialect};
 use trunkline_core::consent::Mode;
 use trunkline_core::token::Direction;
@@ -402,7 +402,7 @@ impl Voice for Listing {
         text: Arc<str>,
         _speed: f32,
         _wanted_in: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
         self.0.lock().unwrap().push(format!("say {text}"));
         Box::pin(futures_util::stream::empty())
     }

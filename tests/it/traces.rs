@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use trunkline::clock;
 use trunkline::egress::Egress;
 use trunkline::metrics;
 use trunkline::traces::{Traces, TracesSettings};
@@ -167,9 +168,11 @@ async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
     let timed: Vec<Timing> = notes
         .take()
         .into_iter()
-        .filter_map(|note| match note {
-            Note::Timed { timing, .. } => Some(timing),
-            _ => None,
+        .filter_map(|note| {
+            if let Note::Timed { timing, .. } = note {
+                return Some(timing);
+            }
+            None
         })
         .collect();
     let spans = collector.spans();
@@ -317,7 +320,7 @@ async fn a_collector_that_does_not_answer_holds_up_nobody_and_what_is_lost_is_co
     let trees = 5 * 501 - 1_024;
     let lost = outcome(&handle, "queue_full");
     assert!((2 * trees - 5..=2 * trees).contains(&lost), "{lost}");
-    let asked = tokio::time::Instant::now();
+    let asked = clock::timer_now();
     traces.flush(Duration::from_secs(3)).await;
     assert_eq!(
         asked.elapsed(),

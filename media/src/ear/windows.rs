@@ -10,7 +10,7 @@ use crate::{FRAME, WINDOW};
 pub(super) enum Wait {
     /// Behind the gate, may still become pre-roll.
     Shut,
-    /// A key tone: silence whatever the gate says.
+    /// A key tone, or our own voice: silence whatever the gate says.
     Tone,
     /// For the model.
     Open,
@@ -28,6 +28,19 @@ pub(super) struct Recent {
     pub(super) open: u32,
     pub(super) loud: u32,
     pub(super) tone: u32,
+    pub(super) echo: u32,
+}
+
+impl Recent {
+    /// What was known so many frames ago, and is known of those frames now.
+    pub(super) fn before(self, frames: u32) -> Self {
+        Self {
+            open: self.open >> frames,
+            loud: self.loud >> frames,
+            tone: self.tone >> frames,
+            echo: self.echo >> frames,
+        }
+    }
 }
 
 /// The windows not resolved yet, in order, and the endpointer they go to.
@@ -72,7 +85,9 @@ impl Windows {
             let mask = (1_u32 << (newest - oldest + 1)) - 1;
             let age = frames - 1 - newest;
             let any = |flags: u32| flags >> age & mask != 0;
-            let wait = match (any(recent.tone), any(recent.open)) {
+            // Nobody speaks in a key's tone, nor in our voice.
+            let is_echo = any(recent.echo) && !any(recent.loud & !recent.echo);
+            let wait = match (any(recent.tone) || is_echo, any(recent.open)) {
                 (true, _) => Wait::Tone,
                 (false, true) => Wait::Open,
                 (false, false) => Wait::Shut,

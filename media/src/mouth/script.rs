@@ -3,19 +3,19 @@
 //! Positions only grow. A cancelled clause leaves a hole that is stepped over. A clause whose audio is still coming is the
 //! last on the line.
 
+mod words;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::words::REWIND_WORD;
 use super::reel::Reel;
 use super::{Fact, Position, QUEUED_MS_MAX, SayError};
-use crate::{FRAME, SAMPLES_PER_MS, g711};
+use crate::{FRAME, SAMPLES_PER_MS};
 
 const CLAUSES_MAX: usize = 2_048;
 const REPLIES_MAX: usize = 256;
 const CANCELLED_KEPT: usize = 8;
-
-/// How far back a resume may begin, in samples.
-const REWIND: u64 = 400 * SAMPLES_PER_MS;
 
 /// Of a clause that grows, at least so much more is to come: about a word. So it is never taken to have been heard whole.
 const MORE: u64 = 400 * SAMPLES_PER_MS;
@@ -28,6 +28,8 @@ struct Clause {
     end: u64,
     /// More of it is to come; it is thought to become this long.
     grows_to: Option<u64>,
+    /// Where its first words begin and end, in samples from its start, as far as that is known.
+    words: Vec<(u32, u32)>,
     /// `Heard` was told of its beginning, and of all of it.
     begun: bool,
     whole: bool,
@@ -195,6 +197,7 @@ impl Script {
             start: self.tail,
             end: self.tail,
             grows_to: expected,
+            words: Vec::new(),
             begun: false,
             whole: false,
         });
@@ -309,38 +312,6 @@ impl Script {
         self.sent = self.heard;
     }
 
-    /// Moves the next audio to send back to a quiet spot of the same reply.
-    pub(super) fn rewind(&mut self) {
-        let cut = self.sent;
-        let index = self.clauses.partition_point(|clause| clause.end < cut);
-        let Some(clause) = self
-            .clauses
-            .get(index)
-            .filter(|clause| clause.start < cut && cut < clause.end)
-        else {
-            return;
-        };
-        let mut earliest = clause.start;
-        for before in self.clauses.iter().take(index).rev() {
-            if before.reply != clause.reply || before.end != earliest {
-                break;
-            }
-            earliest = before.start;
-        }
-        let earliest = earliest.max(cut.saturating_sub(REWIND));
-        let mut scratch = Vec::with_capacity(FRAME);
-        let mut quietest = u64::MAX;
-        let mut at = cut;
-        while at >= earliest + FRAME as u64 {
-            at -= FRAME as u64;
-            let energy = energy(self.reel.bytes(at, at + FRAME as u64, &mut scratch));
-            if energy < quietest {
-                quietest = energy;
-                self.sent = at;
-            }
-        }
-    }
-
     /// Tells what became known since `heard` moved, and lets go of what is over.
     pub(super) fn tell(&mut self, facts: &mut Vec<Fact>) {
         self.step_over_holes();
@@ -384,11 +355,11 @@ impl Script {
         while self
             .clauses
             .front()
-            .is_some_and(|clause| clause.end + REWIND <= heard)
+            .is_some_and(|clause| clause.end + REWIND_WORD <= heard)
         {
             self.clauses.pop_front();
         }
-        self.reel.forget_before(heard.saturating_sub(REWIND));
+        self.reel.forget_before(heard.saturating_sub(REWIND_WORD));
     }
 
     /// Something waits for [`Script::tell`].
@@ -485,9 +456,4 @@ impl Script {
             self.cancelled.push_back(reply);
         }
     }
-}
-
-fn energy(bytes: &[u8]) -> u64 {
-    let square = |&byte: &u8| u64::from(g711::mulaw_decode(byte).unsigned_abs()).pow(2);
-    bytes.iter().map(square).sum()
 }

@@ -270,6 +270,91 @@ fn pause_keeps_what_was_not_heard_and_resume_restarts_at_a_quiet_spot() {
 }
 
 #[test]
+fn a_resume_goes_back_to_the_beginning_of_the_word_that_was_cut() {
+    // Loud all through: only the times tell where a word begins.
+    let audio: Vec<u8> = (0..4_000_u32 * 8)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 113)
+        .collect();
+    let words = [(100, 500), (600, 700), (700, 1_600), (1_650, 1_700)];
+    for (cut_ms, from_ms) in [
+        (50, 50),
+        // With a little of the silence before it.
+        (90, 80),
+        (120, 80),
+        (480, 80),
+        // Between words it goes on where it stopped.
+        (500, 500),
+        (550, 550),
+        (590, 580),
+        (650, 580),
+        (700, 700),
+        (1_599, 700),
+        (1_600, 1_600),
+        (1_640, 1_630),
+        (1_699, 1_630),
+        // Nothing is known of what comes then: a quiet spot, but no word that was heard is said again.
+        (1_705, 1_705),
+    ] {
+        let mut mouth = Mouth::new(&MouthSettings {
+            latency_ms: 0,
+            ..MouthSettings::default()
+        });
+        let mut facts = Vec::new();
+        mouth.say(1, 0, audio.clone().into()).unwrap();
+        mouth.timed(1, 0, words[..1].iter().copied());
+        mouth.timed(1, 0, words[1..].iter().copied());
+        mouth.timed(1, 9, [(0, 1)].into_iter());
+        let mut now = 0;
+        poll(&mut mouth, 0, &mut facts);
+        for chunk in 0..cut_ms / 100 {
+            now = (chunk + 1) * 100;
+            mouth.marked(now, &format!("1.{chunk}"), &mut facts);
+            poll(&mut mouth, now, &mut facts);
+        }
+        assert!(now <= cut_ms);
+        assert_eq!(mouth.pause(cut_ms), position(1, 0, cut_ms as u32, 4_000));
+        mouth.resume();
+        let mut sent = Vec::new();
+        mouth.poll(cut_ms + 500, &mut facts, &mut |out| {
+            if let Out::Audio(bytes) = out {
+                sent.extend_from_slice(bytes);
+            }
+        });
+        let from = (0..audio.len()).find(|at| audio[*at..].starts_with(&sent));
+        assert_eq!(from, Some(from_ms as usize * MS), "cut at {cut_ms} ms");
+    }
+}
+
+#[test]
+fn times_that_make_no_sense_lose_no_word() {
+    for words in [
+        vec![(900, 100), (50, 60)],
+        vec![(u32::MAX, u32::MAX), (0, 0)],
+        vec![(0, u32::MAX)],
+    ] {
+        let mut mouth = Mouth::new(&MouthSettings::default());
+        let mut facts = Vec::new();
+        mouth.say(1, 0, clause(3_000)).unwrap();
+        mouth.timed(1, 0, words.iter().copied());
+        poll(&mut mouth, 0, &mut facts);
+        mouth.marked(600, "1.4", &mut facts);
+        assert_eq!(mouth.pause(600), position(1, 0, 500, 3_000));
+        mouth.resume();
+        mouth.end(1);
+        assert!(mouth.queued_ms() >= 2_500);
+        let mut sent = 0;
+        while let Some(due) = mouth.next_due().filter(|due| *due < 60_000) {
+            mouth.poll(due.max(600), &mut facts, &mut |out| {
+                if let Out::Audio(bytes) = out {
+                    sent += bytes.len();
+                }
+            });
+        }
+        assert!((2_500 * MS..=3_000 * MS).contains(&sent), "{words:?}");
+    }
+}
+
+#[test]
 fn a_pause_with_nothing_at_the_carrier_clears_nothing() {
     let mut mouth = Mouth::new(&MouthSettings::default());
     let mut facts = Vec::new();

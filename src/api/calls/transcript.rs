@@ -247,14 +247,14 @@ mod tests {
                 at_ms: 0,
                 resumed_ms: Some(1),
             }],
-            latency: Some(journal::Latency {
+            latency: Some(Box::new(journal::Latency {
                 voice: Some(journal::ServedBy {
                     vendor: "a".into(),
                     model: None,
                     stands_in: false,
                 }),
                 ..journal::Latency::default()
-            }),
+            })),
             words: vec![journal::Word {
                 from_ms: 0,
                 to_ms: 1,

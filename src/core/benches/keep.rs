@@ -113,13 +113,13 @@ fn hour() -> Vec<Entry> {
                 at_ms: from_ms + 500,
                 resumed_ms: Some(from_ms + 900),
             }],
-            latency: is_agent.then_some(Latency {
+            latency: is_agent.then_some(Box::new(Latency {
                 speech_end_ms: from_ms,
                 decided_ms: from_ms,
                 first_token_ms: Some(from_ms),
                 first_audio_ms: from_ms + 700,
                 ..Latency::default()
-            }),
+            })),
             words: Vec::new(),
         })
     });

@@ -268,6 +268,11 @@ impl Call {
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
             Event::Voiced { reply, clause, at } => self.voiced(reply, clause, at),
+            Event::WordsTimed {
+                reply,
+                clause,
+                words,
+            } => self.words_timed(reply, clause, &words),
             Event::PlaybackStarted { reply } => self.playback_started(reply, out),
             Event::RanDry { reply } => self.ran_dry(reply),
             Event::Heard { reply, position } => self.heard(reply, position, out),

@@ -178,7 +178,7 @@ pub struct Turn {
     pub halts: Vec<Halt>,
     /// How the answer came about in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Latency>,
+    pub latency: Option<Box<Latency>>,
     /// Words with their times, where the recogniser gives them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,

@@ -20,6 +20,7 @@
 //! | [`policy`] | whether a number may be called now |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
+//! | [`times`] | when the words of a text are said |
 //! | [`phone`], [`time`] | numbers and moments |
 
 pub mod call;
@@ -37,6 +38,7 @@ pub mod phone;
 pub mod policy;
 pub mod record;
 pub mod time;
+pub mod times;
 pub mod token;
 pub mod transcript;
 pub mod wer;

@@ -264,7 +264,7 @@ impl Recorder {
             text: cut_text(text, TEXT_BYTES_MAX).to_owned(),
             cut,
             halts,
-            latency,
+            latency: latency.map(Box::new),
             ..turn(Speaker::Agent, from, to)
         };
         let kept = match self.stopped {

@@ -73,7 +73,7 @@ pub struct Turn {
 
 impl From<&Kept> for Turn {
     fn from(kept: &Kept) -> Self {
-        let latency = kept.latency.as_ref().map(Breakdown::of);
+        let latency = kept.latency.as_deref().map(Breakdown::of);
         Self {
             speaker: kept.speaker,
             from_ms: kept.from_ms,

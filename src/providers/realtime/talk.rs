@@ -15,7 +15,7 @@ use super::END_CALL;
 use super::making::{Making, Phase};
 use super::spoken::{BYTES_PER_MS, MS_PER_LETTER};
 use crate::clock;
-use crate::provider::{OwnVoice, Passage, Pieces, StageError};
+use crate::provider::{OwnVoice, Passage, Pieces, Sound, StageError};
 use crate::providers::hop::Hop;
 use crate::think::Thought;
 
@@ -496,7 +496,7 @@ impl OwnVoice for Arc<Talk> {
                 Ok(piece) => sounding.given += piece.len(),
                 Err(_) => sounding.is_over = true,
             }
-            Some((piece, sounding))
+            Some((piece.map(Sound::Audio), sounding))
         });
         Some((at, pieces.boxed()))
     }

@@ -296,6 +296,11 @@ impl TtsCodec for PlainTts {
         let told = kind(parts.get(2).copied().unwrap_or_default());
         events.push(match (parts[0], context) {
             ("done", Some(context)) => TtsEvent::Done { context },
+            ("word", Some(context)) => {
+                let ms = |at: usize| parts[at].parse().unwrap();
+                let words = vec![(parts[2].to_owned(), ms(3), ms(4))];
+                TtsEvent::Words { context, words }
+            }
             ("trouble", context) => TtsEvent::Trouble {
                 context,
                 trouble: Trouble::new(told, "told"),

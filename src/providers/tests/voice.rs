@@ -10,10 +10,10 @@ use trunkline_core::wire::tts::AudioFormat;
 
 use super::rig::{Door, PlainTts, hop};
 use crate::clock;
-use crate::provider::{StageError, Voice as _};
+use crate::provider::{Sound, StageError, Voice as _};
 use crate::providers::{CloudVoice, CloudVoices, Kept, Kind, Speaks};
 
-type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+type Pieces = BoxStream<'static, Result<Sound, StageError>>;
 
 fn voices(is_single: bool, format: AudioFormat) -> (CloudVoices, Door) {
     let (hop, door) = hop(Kind::Voice, 1 << 20);
@@ -35,7 +35,8 @@ fn say(voice: &CloudVoice, text: &str) -> Pieces {
 async fn piece(pieces: &mut Pieces) -> Result<Vec<u8>, String> {
     let coming = timeout(Duration::from_secs(60), pieces.next());
     match coming.await.expect("a piece or the end comes") {
-        Some(Ok(piece)) => Ok(piece.to_vec()),
+        Some(Ok(Sound::Audio(piece))) => Ok(piece.to_vec()),
+        Some(Ok(Sound::Words(words))) => Err(format!("{words:?}")),
         Some(Err(error)) => Err(format!("{error}, {}", error.fatal)),
         None => Err("end".into()),
     }
@@ -66,6 +67,34 @@ async fn clauses_come_in_pieces_each_to_its_own() {
     peer.say("done 2").await;
     is_said(&mut first, &[&[10, 11], &[12]]).await;
     is_said(&mut second, &[&[20]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_words_are_said_is_told_and_kept() {
+    let (voice, mut door) = voice();
+    let mut peer = door.open().await;
+    let mut pieces = say(&voice, "one two");
+    peer.text().await;
+    peer.say_bytes(vec![1, 10]).await;
+    peer.say("word 1 one 20 300").await;
+    peer.say("word 9 none 0 1").await;
+    peer.say("done 1").await;
+    assert_eq!(piece(&mut pieces).await, Ok(vec![10]));
+    let told = "[SpokenWord(20-300)]".to_owned();
+    assert_eq!(piece(&mut pieces).await, Err(told.clone()));
+    assert_eq!(piece(&mut pieces).await, Err("end".into()));
+    let keeping = voice.keep("three".into(), 1.0);
+    let (kept, ()) = tokio::join!(keeping, async {
+        assert_eq!(peer.text().await, "say 2 three");
+        peer.say("word 2 three 20 300").await;
+        peer.say_bytes(vec![2, 30]).await;
+        peer.say("done 2").await;
+    });
+    kept.unwrap();
+    let mut pieces = say(&voice, "three");
+    assert_eq!(piece(&mut pieces).await, Err(told));
+    assert_eq!(piece(&mut pieces).await, Ok(vec![30]));
+    assert_eq!(piece(&mut pieces).await, Err("end".into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,13 +7,14 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use trunkline_core::times::SpokenWord;
 use trunkline_core::wire::link::{Trouble, TroubleKind};
 
 use super::super::audio::ToMulaw;
 use super::super::hop::Hop;
 use super::link::{Link, Shared};
 use crate::clock;
-use crate::provider::StageError;
+use crate::provider::{Sound, StageError};
 
 /// Pieces of one text that wait for a call that does not read.
 const PIECES_MAX: usize = 4_096;
@@ -21,7 +22,7 @@ const PIECES_MAX: usize = 4_096;
 const AUDIO_BYTES_MAX: usize = 240 * 8_000;
 
 pub(super) enum Piece {
-    Audio(Arc<[u8]>),
+    Sound(Sound),
     End,
     Failed(StageError),
 }
@@ -91,7 +92,7 @@ impl Clause {
             hop.first_result(now.saturating_duration_since(self.asked_at));
         }
         self.bytes += out.len();
-        let piece = Piece::Audio(out.into());
+        let piece = Piece::Sound(Sound::Audio(out.into()));
         if self.bytes <= AUDIO_BYTES_MAX && self.pieces.try_send(piece).is_ok() {
             return Ok(());
         }
@@ -100,13 +101,26 @@ impl Clause {
         Err(Unwanted)
     }
 
+    /// The voice told when words of it are said.
+    pub(super) fn words(&self, words: Vec<(String, u32, u32)>) {
+        let spoken = words.into_iter().map(|(text, from_ms, to_ms)| SpokenWord {
+            text,
+            from_ms,
+            to_ms,
+        });
+        // Without them the call goes by the length of the words.
+        let _ = self
+            .pieces
+            .try_send(Piece::Sound(Sound::Words(spoken.collect())));
+    }
+
     /// All of it came.
     pub(super) fn finish(mut self) {
         let mut out = Vec::new();
         self.audio.finish(&mut out);
         if !out.is_empty() {
             // Whoever does not take it does not want it any more.
-            let _ = self.pieces.try_send(Piece::Audio(out.into()));
+            let _ = self.pieces.try_send(Piece::Sound(Sound::Audio(out.into())));
         }
         let _ = self.pieces.try_send(Piece::End);
     }
@@ -135,15 +149,15 @@ impl Said {
 }
 
 impl Stream for Said {
-    type Item = Result<Arc<[u8]>, StageError>;
+    type Item = Result<Sound, StageError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.is_over {
             return Poll::Ready(None);
         }
         let piece = std::task::ready!(self.pieces.poll_recv(cx));
-        if let Some(Piece::Audio(audio)) = piece {
-            return Poll::Ready(Some(Ok(audio)));
+        if let Some(Piece::Sound(sound)) = piece {
+            return Poll::Ready(Some(Ok(sound)));
         }
         self.is_over = true;
         self.link = None;
@@ -153,7 +167,7 @@ impl Stream for Said {
                 what: "the voice broke off".into(),
                 fatal: false,
             })),
-            Some(Piece::End | Piece::Audio(_)) => None,
+            Some(Piece::End | Piece::Sound(_)) => None,
         })
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use trunkline_core::times::SpokenWord;
+
 /// Most audio that is kept: half an hour's.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -11,31 +13,46 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone, Default)]
 pub struct Kept(Arc<Mutex<Sentences>>);
 
+/// A sentence that was made.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) audio: Arc<[u8]>,
+    /// When its words are said, if the voice told that.
+    pub(super) words: Arc<[SpokenWord]>,
+}
+
+impl Made {
+    fn bytes(&self) -> usize {
+        let words = self.words.iter().map(|word| word.text.len() + 32);
+        self.audio.len() + words.sum::<usize>()
+    }
+}
+
 type Key = (Arc<str>, u32, Arc<str>);
 
 #[derive(Default)]
 struct Sentences {
-    audio: HashMap<Key, Arc<[u8]>>,
+    made: HashMap<Key, Made>,
     /// The oldest first.
     order: VecDeque<Key>,
     bytes: usize,
 }
 
 impl Kept {
-    pub(super) fn find(&self, voice: &Arc<str>, speed: f32, text: &Arc<str>) -> Option<Arc<[u8]>> {
+    pub(super) fn find(&self, voice: &Arc<str>, speed: f32, text: &Arc<str>) -> Option<Made> {
         let key = (Arc::clone(voice), pace(speed), Arc::clone(text));
         let sentences = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sentences.audio.get(&key).cloned()
+        sentences.made.get(&key).cloned()
     }
 
-    pub(super) fn put(&self, voice: &Arc<str>, speed: f32, text: &Arc<str>, audio: Arc<[u8]>) {
-        let size = audio.len() + text.len();
+    pub(super) fn put(&self, voice: &Arc<str>, speed: f32, text: &Arc<str>, made: Made) {
+        let size = made.bytes() + text.len();
         if size > BYTES_MAX {
             return;
         }
         let key = (Arc::clone(voice), pace(speed), Arc::clone(text));
         let mut sentences = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if sentences.audio.insert(key.clone(), audio).is_some() {
+        if sentences.made.insert(key.clone(), made).is_some() {
             return;
         }
         sentences.order.push_back(key);
@@ -43,8 +60,8 @@ impl Kept {
         while sentences.bytes > BYTES_MAX
             && let Some(oldest) = sentences.order.pop_front()
         {
-            if let Some(audio) = sentences.audio.remove(&oldest) {
-                sentences.bytes -= audio.len() + oldest.2.len();
+            if let Some(made) = sentences.made.remove(&oldest) {
+                sentences.bytes -= made.bytes() + oldest.2.len();
             }
         }
     }
@@ -59,11 +76,18 @@ pub(super) fn pace(speed: f32) -> u32 {
 mod tests {
     use super::*;
 
+    fn made(audio: &[u8]) -> Made {
+        Made {
+            audio: audio.into(),
+            words: Arc::new([]),
+        }
+    }
+
     #[test]
     fn a_sentence_is_found_under_its_voice_pace_and_text() {
         let kept = Kept::default();
         let name = |text: &str| Arc::<str>::from(text);
-        kept.put(&name("a"), 1.0, &name("Hello."), [1, 2].into());
+        kept.put(&name("a"), 1.0, &name("Hello."), made(&[1, 2]));
         for (voice, speed, text, found) in [
             ("a", 1.0, "Hello.", true),
             ("a", 1.001, "Hello.", true),
@@ -82,15 +106,15 @@ mod tests {
         let voice = Arc::<str>::from("a");
         let text = |n: usize| Arc::<str>::from(n.to_string());
         for n in 0..40 {
-            kept.put(&voice, 1.0, &text(n), vec![0; 1024 * 1024].into());
+            kept.put(&voice, 1.0, &text(n), made(&vec![0; 1024 * 1024]));
         }
         assert!(kept.find(&voice, 1.0, &text(24)).is_none());
         assert!(kept.find(&voice, 1.0, &text(25)).is_some());
         let sentences = kept.0.lock().unwrap();
-        assert_eq!(sentences.audio.len(), sentences.order.len());
+        assert_eq!(sentences.made.len(), sentences.order.len());
         assert!(sentences.bytes <= BYTES_MAX);
         drop(sentences);
-        kept.put(&voice, 1.0, &text(99), vec![0; BYTES_MAX + 1].into());
+        kept.put(&voice, 1.0, &text(99), made(&vec![0; BYTES_MAX + 1]));
         assert!(kept.find(&voice, 1.0, &text(99)).is_none());
     }
 }

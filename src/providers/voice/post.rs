@@ -1,7 +1,6 @@
 //! A voice that answers a POST with audio.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -12,7 +11,7 @@ use trunkline_core::wire::tts::TtsRequest;
 
 use super::link::silent;
 use crate::clock;
-use crate::provider::StageError;
+use crate::provider::{Sound, StageError};
 use crate::providers::audio::ToMulaw;
 use crate::providers::hop::{Hop, refused, trouble_of};
 
@@ -29,10 +28,7 @@ const PAUSE_MS_MAX: u64 = 1_000;
 const AUDIO_BYTES_MAX: usize = 240 * 8_000;
 
 /// Has a text said. Nothing is asked before the stream is polled.
-pub(super) fn say(
-    hop: Hop,
-    request: TtsRequest,
-) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+pub(super) fn say(hop: Hop, request: TtsRequest) -> BoxStream<'static, Result<Sound, StageError>> {
     let saying = Saying {
         hop,
         request,
@@ -58,10 +54,10 @@ struct Saying {
 }
 
 impl Saying {
-    async fn next(&mut self) -> Option<Result<Arc<[u8]>, StageError>> {
+    async fn next(&mut self) -> Option<Result<Sound, StageError>> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
-                return Some(Ok(piece.into()));
+                return Some(Ok(Sound::Audio(piece.into())));
             }
             if self.is_over {
                 return None;

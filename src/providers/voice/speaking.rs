@@ -177,7 +177,12 @@ impl<'a> Speaking<'a> {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
-                TtsEvent::Ready | TtsEvent::Words { .. } => {}
+                TtsEvent::Ready => {}
+                TtsEvent::Words { context, words } => {
+                    if let Some(at) = self.place(context) {
+                        self.active[at].words(words);
+                    }
+                }
                 TtsEvent::Audio { context, bytes } => self.audio(context, &bytes, now),
                 TtsEvent::Done { context } => {
                     if let Some(clause) = self.take(context, now) {

@@ -7,20 +7,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
 use tokio::time::{Instant, Sleep};
+use trunkline_core::times::SpokenWord;
 use trunkline_media::SAMPLES_PER_MS;
 
 use crate::clock;
-use crate::provider::{Passage, StageError};
+use crate::provider::{Passage, Pieces, Sound, StageError};
 
 /// A voice that gives nothing for so long in mid-sentence has failed.
 const BETWEEN: Duration = Duration::from_secs(2);
 /// No more of a sentence is taken while so much of it waits, in samples.
 const WAITING_MAX: usize = 60_000 * SAMPLES_PER_MS as usize;
 
-/// The pieces of a sentence, as the voice gives them.
-pub(super) type Pieces = BoxStream<'static, Result<Arc<[u8]>, StageError>>;
+/// Most words of a sentence whose times are taken.
+const WORDS_MAX: usize = 2_000;
 
 /// Why nothing more of a sentence comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,9 @@ pub(super) struct Voicing {
     first: Option<Instant>,
     samples: usize,
     samples_max: usize,
+    /// When words are said, as far as the voice has told and nobody has asked.
+    told: Vec<Arc<[SpokenWord]>>,
+    words: usize,
     failed: Option<(StageError, Blame)>,
 }
 
@@ -76,6 +79,8 @@ impl Voicing {
             first: None,
             samples: 0,
             samples_max: (u64::from(ms_max) * SAMPLES_PER_MS) as usize,
+            told: Vec::new(),
+            words: 0,
             failed: None,
         }
     }
@@ -99,7 +104,14 @@ impl Voicing {
                 self.late.as_mut().reset(clock::timer_now() + BETWEEN);
             }
             match pieces.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(piece))) => {
+                Poll::Ready(Some(Ok(Sound::Words(told)))) => {
+                    news = Poll::Ready(());
+                    self.words += told.len().max(1);
+                    if self.words <= WORDS_MAX {
+                        self.told.push(told);
+                    }
+                }
+                Poll::Ready(Some(Ok(Sound::Audio(piece)))) => {
                     news = Poll::Ready(());
                     self.came(piece);
                 }
@@ -184,6 +196,11 @@ impl Voicing {
         let piece = self.waiting.pop_front()?;
         self.waiting_samples -= piece.len();
         Some(piece)
+    }
+
+    /// When further words are said, once.
+    pub(super) fn take_words(&mut self) -> Vec<Arc<[SpokenWord]>> {
+        std::mem::take(&mut self.told)
     }
 
     /// A piece waits to be taken.

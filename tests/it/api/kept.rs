@@ -48,13 +48,11 @@ fn answer() -> Entry {
         }),
         ..Latency::default()
     };
-    match turn(Speaker::Agent, 3_100, "Tuesday it is.") {
-        Entry::Turn(turn) => Entry::Turn(Turn {
-            latency: Some(latency),
-            ..turn
-        }),
-        other => other,
+    let mut entry = turn(Speaker::Agent, 3_100, "Tuesday it is.");
+    if let Entry::Turn(turn) = &mut entry {
+        turn.latency = Some(Box::new(latency));
     }
+    entry
 }
 
 fn step(at_ms: u64, step: Step) -> Entry {

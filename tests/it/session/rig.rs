@@ -346,7 +346,7 @@ pub(crate) fn heard(record: &CallRecord) -> String {
 }
 
 pub(crate) fn speech(text: &str) -> Speech {
-    Speech::mulaw(tongue::voiced(text))
+    Speech::mulaw(tongue::by_another(tongue::voiced(text)))
 }
 
 /// The longest time in which neither side made a sound, between the first sound and the last, in milliseconds.

@@ -1,14 +1,14 @@
 //! Stand-ins for the recogniser and the voice, which hear and say the language of tones and fail as they are told to.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use trunkline::provider::{Busy, Ears, Hear, StageError, Voice, Words};
+use trunkline::provider::{Busy, Ears, Hear, Sound, StageError, Voice, Words};
 use trunkline::speech::{VadState, WINDOW_SAMPLES};
 
 use super::tongue;
@@ -197,7 +197,7 @@ pub(crate) enum Break {
 }
 
 impl Trickle {
-    fn pieces(self, audio: Vec<u8>) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    fn pieces(self, audio: Vec<u8>) -> BoxStream<'static, Result<Sound, StageError>> {
         let (whole_ms, does) = match self.breaks {
             None => (audio.len() / 8, None),
             Some(Break::Error(ms)) => (ms, Some(Does::Fails)),
@@ -211,7 +211,7 @@ impl Trickle {
         let coming = coming.then(move |(at, piece)| async move {
             let wait_ms = if at == 0 { self.first_ms } else { later };
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-            Ok(piece)
+            Ok(Sound::Audio(piece))
         });
         let end = futures_util::stream::iter(does)
             .then(Does::work)
@@ -226,6 +226,8 @@ pub(crate) struct StandInVoice {
     pub(crate) trickles: Mutex<(VecDeque<Trickle>, Option<Trickle>)>,
     /// Of sentences that are not kept.
     pub(crate) plan: Plan,
+    /// Words are drawn out, and the voice tells when they are said.
+    pub(crate) drawls: AtomicBool,
     kept: Arc<Mutex<HashSet<Arc<str>>>>,
 }
 
@@ -234,6 +236,7 @@ impl StandInVoice {
         Self {
             trickles: Mutex::default(),
             plan: Plan::new(Does::Answers(150)),
+            drawls: AtomicBool::new(false),
             kept: Arc::default(),
         }
     }
@@ -250,7 +253,20 @@ impl Voice for StandInVoice {
         text: Arc<str>,
         _: f32,
         _: Duration,
-    ) -> BoxStream<'static, Result<Arc<[u8]>, StageError>> {
+    ) -> BoxStream<'static, Result<Sound, StageError>> {
+        if self.drawls.load(Ordering::Relaxed) {
+            let (audio, words) = tongue::drawled(&text);
+            // Some voices tell the words before they are heard, and some after.
+            let (now, later) = words.split_at(words.len() / 2);
+            let half = audio.len() / 2;
+            let sounds = [
+                Sound::Words(now.into()),
+                Sound::Audio(audio[..half].into()),
+                Sound::Audio(audio[half..].into()),
+                Sound::Words(later.into()),
+            ];
+            return futures_util::stream::iter(sounds.map(Ok)).boxed();
+        }
         let kept = Arc::clone(&self.kept);
         let is_kept = kept.lock().unwrap().contains(&text);
         if !is_kept {
@@ -268,7 +284,7 @@ impl Voice for StandInVoice {
             does.work().await?;
             let audio = tongue::voiced(&text).into();
             kept.lock().unwrap().insert(text);
-            Ok(audio)
+            Ok(Sound::Audio(audio))
         }
         .into_stream()
         .boxed()

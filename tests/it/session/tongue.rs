@@ -1,9 +1,10 @@
 //! A language of tones: text becomes audio of which every letter can be read back, so that a recording proves which
 //! words were played and a stand-in for a recogniser hears exactly what was said.
 //!
-//! Each letter lasts 60 ms and is one level of a square wave. The last letter of a word ends in 40 ms of silence. Text of
+//! Each letter lasts 60 ms and is one level, up or down. The last letter of a word ends in 40 ms of silence. Text of
 //! a given length is always equally long, as the call assumes of speech.
 
+use trunkline_core::times::SpokenWord;
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 
 /// Samples of a letter: 60 ms.
@@ -22,6 +23,7 @@ const NOISE: u8 = 0xdf;
 pub(crate) fn voiced(text: &str) -> Vec<u8> {
     let mut audio = Vec::new();
     for word in text.split_whitespace() {
+        let begin = audio.len();
         for letter in word.chars() {
             let place = LETTERS
                 .chars()
@@ -31,15 +33,65 @@ pub(crate) fn voiced(text: &str) -> Vec<u8> {
         }
         let end = audio.len();
         audio[end - GAP..].fill(SILENCE);
+        // Words sound alike wherever they stand, and unlike each other.
+        let seed = word
+            .bytes()
+            .fold(7, |seed, byte| seed * 31 % 65_521 + u32::from(byte));
+        let sound = timbre(audio.split_off(begin), seed);
+        audio.extend(sound);
     }
     audio
+}
+
+/// The same by another voice: as loud at every moment, and otherwise unlike. Without it, whoever calls would sound like an
+/// echo of the agent.
+pub(crate) fn by_another(audio: Vec<u8>) -> Vec<u8> {
+    timbre(audio, 1)
+}
+
+/// Turns samples upside down at random, but always the same ones. A tone that repeats itself would agree with its echo at
+/// any delay.
+fn timbre(mut audio: Vec<u8>, seed: u32) -> Vec<u8> {
+    let mut random = seed;
+    for byte in &mut audio {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // The sign of a sample.
+        *byte ^= (random >> 24) as u8 & 0x80;
+    }
+    audio
+}
+
+/// The same with words that are drawn out, each otherwise than the one before it, and with pauses after marks; and when
+/// each is said. A letter takes one, two or three times as long, so only a voice's own times tell which words were
+/// played.
+pub(crate) fn drawled(text: &str) -> (Vec<u8>, Vec<SpokenWord>) {
+    let (mut audio, mut words) = (Vec::new(), Vec::new());
+    for (at, word) in text.split_whitespace().enumerate() {
+        let from = audio.len();
+        for sound in voiced(word).chunks(LETTER - GAP) {
+            let is_silent = sound[0] | 0x80 == SILENCE;
+            for _ in 0..if is_silent { 1 } else { [1, 3, 1, 2][at % 4] } {
+                audio.extend_from_slice(sound);
+            }
+        }
+        let ms = |samples: usize| u32::try_from(samples / 8).unwrap();
+        words.push(SpokenWord {
+            text: word.to_owned(),
+            from_ms: ms(from),
+            to_ms: ms(audio.len()),
+        });
+        if word.ends_with([',', '.', '?']) {
+            audio.extend_from_slice(&[SILENCE; 2 * LETTER]);
+        }
+    }
+    (audio, words)
 }
 
 /// A cough: as loud as a word, and none.
 pub(crate) fn cough(ms: usize) -> Vec<u8> {
     let mut audio = Vec::new();
     square(NOISE, ms * 8, &mut audio);
-    audio
+    by_another(audio)
 }
 
 fn square(level: u8, samples: usize, audio: &mut Vec<u8>) {

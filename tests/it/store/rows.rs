@@ -24,13 +24,6 @@ super::on_both!(
     what_had_to_go_goes_although_there_was_no_room_to_say_so,
 );
 
-fn as_turn(entry: Entry) -> Turn {
-    match entry {
-        Entry::Turn(turn) => turn,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn latency() -> Latency {
     Latency {
         speech_end_ms: 1_500,
@@ -103,10 +96,10 @@ async fn a_journal_becomes_rows_and_again_the_same_rows(bench: Bench) {
     let told = bench.store.turns().latencies(ours, &id).await.unwrap();
     assert_eq!(told, []);
     let (from_ms, latency) = (2_000, latency());
-    let answered = Entry::Turn(Turn {
-        latency: Some(latency.clone()),
-        ..as_turn(turn(from_ms, "Ada, then."))
-    });
+    let mut answered = turn(from_ms, "Ada, then.");
+    if let Entry::Turn(turn) = &mut answered {
+        turn.latency = Some(Box::new(latency.clone()));
+    }
     let other = new_id("call");
     put_all(&rows, ours, &other, &[began(), answered, ended(3_000)]);
     rows.flush().await.unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::timing::Staff;
 use crate::time::At;
+use crate::times::WordTime;
 
 /// Names one reply of the agent within its call. Ids are never used again, so an event that carries any id but that of
 /// the reply now speaking or drafting is stale and dies.
@@ -210,6 +211,15 @@ pub enum Event {
         clause: u16,
         /// When, which may lie in the past.
         at: At,
+    },
+    /// The voice has told when words of a clause are said: those behind the ones that it told of before.
+    WordsTimed {
+        /// The reply.
+        reply: ReplyId,
+        /// The clause.
+        clause: u16,
+        /// When, one for each word of the clause's text.
+        words: Vec<WordTime>,
     },
     /// The first audio of a reply went out, or the first after it ran dry.
     PlaybackStarted {

@@ -6,6 +6,7 @@ use super::action::{Action, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
 use super::timing::{Staff, Timing};
 use crate::time::At;
+use crate::times::WordTime;
 
 /// What brought a reply about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub(super) struct Clause {
     pub(super) over: bool,
     /// Words of it that were heard.
     pub(super) heard: usize,
+    /// When its first words end, as far as the voice has told, ms.
+    ends: Vec<u32>,
     /// It belongs to the notice of recording.
     pub(super) notice: bool,
     /// It could not be voiced: whatever the marks say, nobody heard it.
@@ -167,6 +170,7 @@ impl Reply {
             said: false,
             over: false,
             heard: 0,
+            ends: Vec::new(),
             notice: false,
             lost: false,
             filler: false,
@@ -231,12 +235,26 @@ impl Reply {
         self.progress = now.plus(position.clause_ms.saturating_sub(position.heard_ms));
         let is_own = !clause.protected && !clause.filler;
         let whole = position.clause_ms > 0 && position.heard_ms >= position.clause_ms;
-        clause.heard = clause.heard.max(words_heard(&clause.text, position));
+        clause.heard = clause
+            .heard
+            .max(words_heard(&clause.text, &clause.ends, position));
         clause.over = whole;
         let mut of_notice = usize::from(whole && clause.notice);
         of_notice += count_heard(self.clauses.iter_mut().take(at));
         self.notice_heard(of_notice);
         position.heard_ms > 0 && is_own
+    }
+
+    /// The voice has told when the next words of a clause are said.
+    pub(super) fn timed(&mut self, clause: u16, words: &[WordTime]) {
+        let Some(clause) = self.clauses.get_mut(usize::from(clause)) else {
+            return;
+        };
+        let count = clause.text.split_whitespace().count();
+        for word in words.iter().take(count.saturating_sub(clause.ends.len())) {
+            let last = clause.ends.last().copied().unwrap_or(0);
+            clause.ends.push(word.to_ms.max(last));
+        }
     }
 
     /// Words of its own are heard, from this moment on.
@@ -334,6 +352,7 @@ impl Reply {
             .map(|c| Clause {
                 said: false,
                 heard: 0,
+                ends: Vec::new(),
                 lost: false,
                 ..c.clone()
             })
@@ -357,25 +376,36 @@ fn count_heard<'a>(clauses: impl Iterator<Item = &'a mut Clause>) -> usize {
     of_notice
 }
 
-/// Words of a clause that were heard when `heard_ms` of its `clause_ms` were played: those whose letters had all been
-/// spoken by then, if speech takes equally long for each letter.
-fn words_heard(text: &str, position: Position) -> usize {
-    if position.heard_ms == 0 {
+/// Words of a clause that were heard when `heard_ms` of its `clause_ms` were played: those that had ended by then. `ends`
+/// tells when the first of them end; of the rest, those whose letters had all been spoken, if speech takes equally long
+/// for each letter.
+fn words_heard(text: &str, ends: &[u32], position: Position) -> usize {
+    let Position {
+        heard_ms,
+        clause_ms,
+        ..
+    } = position;
+    if heard_ms == 0 {
         return 0;
     }
-    if position.heard_ms >= position.clause_ms {
+    if heard_ms >= clause_ms {
         return text.split_whitespace().count();
     }
-    let letters: usize = text.split_whitespace().map(|w| w.chars().count()).sum();
-    let spoken =
-        letters as u64 * u64::from(position.heard_ms) / u64::from(position.clause_ms.max(1));
+    let known = ends.iter().take_while(|end| **end <= heard_ms).count();
+    if known < ends.len() {
+        return known;
+    }
+    let from_ms = ends.last().copied().unwrap_or(0);
+    let rest = text.split_whitespace().skip(known);
+    let letters: usize = rest.clone().map(|w| w.chars().count()).sum();
+    let (heard_ms, left_ms) = (heard_ms - from_ms, clause_ms.saturating_sub(from_ms).max(1));
+    let spoken = letters as u64 * u64::from(heard_ms) / u64::from(left_ms);
     let mut sum = 0;
-    text.split_whitespace()
-        .take_while(|word| {
-            sum += word.chars().count() as u64;
-            sum <= spoken
-        })
-        .count()
+    let by_letters = rest.take_while(|word| {
+        sum += word.chars().count() as u64;
+        sum <= spoken
+    });
+    known + by_letters.count()
 }
 
 #[cfg(test)]
@@ -391,10 +421,36 @@ mod tests {
         };
         for (heard_ms, words) in [(0, 0), (499, 1), (500, 2), (999, 3), (1000, 4), (2000, 4)] {
             assert_eq!(
-                words_heard("ab cd ef gh", at(heard_ms)),
+                words_heard("ab cd ef gh", &[], at(heard_ms)),
                 words,
                 "{heard_ms}"
             );
+        }
+    }
+
+    #[test]
+    fn words_are_heard_when_the_voice_says_that_they_end() {
+        let at = |heard_ms| Position {
+            clause: 0,
+            heard_ms,
+            clause_ms: 1000,
+        };
+        for (ends, heard_ms, words) in [
+            (&[50, 700, 710, 1000][..], 49, 0),
+            (&[50, 700, 710, 1000], 50, 1),
+            (&[50, 700, 710, 1000], 699, 1),
+            (&[50, 700, 710, 1000], 999, 3),
+            // Nothing is known of the last two but that 300 ms are left for them.
+            (&[50, 700], 700, 2),
+            (&[50, 700], 849, 2),
+            (&[50, 700], 850, 3),
+            (&[50, 700], 1000, 4),
+            // A voice that says nonsense.
+            (&[2000, 2000, 2000], 999, 0),
+            (&[2000], 1000, 4),
+        ] {
+            let heard = words_heard("ab cd ef gh", ends, at(heard_ms));
+            assert_eq!(heard, words, "{ends:?} {heard_ms}");
         }
     }
 }

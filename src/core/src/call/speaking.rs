@@ -8,6 +8,7 @@ use super::reply::{Fate, Mind, Origin, Playback, Reply};
 use super::{Call, Words};
 use crate::guard;
 use crate::time::At;
+use crate::times::WordTime;
 
 /// Clauses of a draft that are voiced before it may be said.
 const PREPARED_MAX: usize = 2;
@@ -137,6 +138,12 @@ impl Call {
         self.idle_since = self.now;
         self.strikes.mind = 0;
         out.push(Action::Commit { reply: id });
+    }
+
+    pub(super) fn words_timed(&mut self, id: ReplyId, clause: u16, words: &[WordTime]) {
+        if let Some(reply) = self.speaking.as_mut().filter(|r| r.id == id) {
+            reply.timed(clause, words);
+        }
     }
 
     /// The voice gave the first sound of a clause.

@@ -82,13 +82,13 @@ fn call() -> Vec<Entry> {
                     resumed_ms: None,
                 },
             ],
-            latency: Some(Latency {
+            latency: Some(Box::new(Latency {
                 speech_end_ms: 5_000,
                 decided_ms: 5_200,
                 first_token_ms: Some(5_400),
                 first_audio_ms: 5_640,
                 ..Latency::default()
-            }),
+            })),
             ..said(Speaker::Agent, 5_640, 7_800, "Yes, from nine\nto five")
         }),
         Entry::Turn(Kept {

@@ -18,6 +18,7 @@ use trunkline_core::call::{
 use trunkline_core::consent::Mode;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
+use trunkline_core::times::WordTime;
 
 /// Bytes of one case: some hundreds of events.
 const BYTES_MAX: usize = 1_500;
@@ -200,7 +201,18 @@ impl Bytes<'_> {
                 reply: self.reply(call),
                 clause: self.position().clause,
             },
-            186..=203 => Event::PlaybackStarted {
+            186 => Event::WordsTimed {
+                reply: self.reply(call),
+                clause: self.position().clause,
+                words: vec![
+                    WordTime {
+                        from_ms: u32::from(self.byte()),
+                        to_ms: u32::from(self.byte()) * 8,
+                    };
+                    self.below(4)
+                ],
+            },
+            187..=203 => Event::PlaybackStarted {
                 reply: self.reply(call),
             },
             204..=227 => Event::Heard {

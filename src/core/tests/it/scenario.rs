@@ -16,6 +16,7 @@ use trunkline_core::call::{
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
+use trunkline_core::times::WordTime;
 
 /// Notices short enough to read in a trace.
 pub(crate) fn settings() -> Settings {
@@ -292,6 +293,11 @@ fn event(line: &str) -> Option<Event> {
             clause: clause(1)?,
             at: at(2)?,
         },
+        "timed" => Event::WordsTimed {
+            reply: reply(1)?,
+            clause: clause(1)?,
+            words: words.iter().skip(2).filter_map(|w| word_time(w)).collect(),
+        },
         "playing" => Event::PlaybackStarted { reply: reply(1)? },
         "dry" => Event::RanDry { reply: reply(1)? },
         "heard" => Event::Heard {
@@ -304,6 +310,15 @@ fn event(line: &str) -> Option<Event> {
         },
         "played" => Event::Played { reply: reply(1)? },
         _ => return None,
+    })
+}
+
+/// As `120-480`, ms.
+fn word_time(word: &str) -> Option<WordTime> {
+    let (from, to) = word.split_once('-')?;
+    Some(WordTime {
+        from_ms: from.parse().ok()?,
+        to_ms: to.parse().ok()?,
     })
 }
 

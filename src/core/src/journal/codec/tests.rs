@@ -79,13 +79,13 @@ pub(in crate::journal) fn every_entry() -> Vec<Entry> {
             at_ms: 1_500,
             resumed_ms: Some(1_700),
         }],
-        latency: Some(Latency {
+        latency: Some(Box::new(Latency {
             speech_end_ms: 1,
             decided_ms: 2,
             first_token_ms: Some(3),
             first_audio_ms: 4,
             ..Latency::default()
-        }),
+        })),
         words: vec![Word {
             from_ms: 1_000,
             to_ms: 1_200,

@@ -150,6 +150,7 @@ impl Observer {
             | Event::Judged { .. }
             | Event::Staffed { .. }
             | Event::Voiced { .. }
+            | Event::WordsTimed { .. }
             | Event::PlaybackStarted { .. }
             | Event::RanDry { .. } => {}
         }

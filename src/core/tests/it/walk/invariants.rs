@@ -364,6 +364,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::MindFailed { reply }
         | Event::VoiceFailed { reply, .. }
         | Event::Voiced { reply, .. }
+        | Event::WordsTimed { reply, .. }
         | Event::PlaybackStarted { reply }
         | Event::RanDry { reply }
         | Event::Heard { reply, .. }

@@ -1,0 +1,364 @@
+//! Our own voice, coming back on the caller's line.
+//!
+//! A telephone's line may return what is played to it, some time later and more quietly. It sounds like speech, because it
+//! is: only that we are saying it. What comes in is therefore compared with what went out, at every delay that a line may
+//! have. Loudness says nothing, and differs by any factor; so only signs are compared, those of the change from sample to
+//! sample, 64 at a time. Noise, another voice, and a caller who speaks over an echo agree with us as often as a coin would.
+//!
+//! Nothing is allocated, and nothing is compared while we are silent or the line is.
+
+use crate::{FRAME, SAMPLES_PER_MS, g711};
+
+/// The longest time from sending audio to its echo, ms: the way out, the echo's own delay, and the way back.
+pub const LAG_MS_MAX: u64 = 900;
+
+/// Frames that one look compares, and that it is about.
+pub const LOOK_FRAMES: u32 = 5;
+
+/// Samples of a look.
+const LOOK: usize = 12 * WORD;
+const LOOK_WORDS: usize = LOOK / WORD;
+const WORD: usize = 64;
+
+/// Signs of what was sent: the last two seconds, or yet to be played.
+const SENT_WORDS: usize = 256;
+const SENT: u64 = (SENT_WORDS * WORD) as u64;
+
+/// Sound shorter than this is not compared, in words of samples: too little agrees with anything.
+const WORDS_MIN: u32 = 5;
+
+/// Parts of a look that are this much quieter than its loudest, in energy, are not compared: noise is as loud there.
+const QUIET: i64 = 50;
+
+/// A look whose loudest part has less energy holds no sound: 64 samples of amplitude 10.
+const ENERGY_MIN: i64 = 64 * 10 * 10;
+
+/// How many more signs must agree than disagree, in parts of 1,000, for one look to be sure …
+const AGREE_SURE: u32 = 480;
+/// … and for two that find the same delay.
+const AGREE_TWICE: u32 = 330;
+/// The same at the delay of an echo that is known, for it to be there still.
+const AGREE_STILL: u32 = 180;
+
+/// Delays that differ by less are the same, in samples.
+const SAME: u64 = 4;
+/// Looks that found a delay and are not sure; two of them at least a look and at most two seconds apart make one that is.
+const LIKELY_MAX: usize = 8;
+const LIKELY: std::ops::RangeInclusive<u64> = LOOK as u64 + FRAME as u64..=2_000 * SAMPLES_PER_MS;
+
+/// Once the delay is known, sound with up to this many times the energy of the echo that is due is that echo. A caller who
+/// speaks over it is louder than our echo, or will be a moment later.
+const LOUDER_MAX: f32 = 2.5;
+/// Words that hold a frame.
+const DUE_WORDS: u64 = 3;
+/// How fast the loudness of an echo is learnt.
+const LEARN: f32 = 0.15;
+/// An echo has at most this part of the energy that was sent: what is louder is a caller who sounds like us.
+const GAIN_MAX: f32 = 0.4;
+/// Sound that may be the echo by its loudness, and does not agree with it for so many frames, is none.
+const DOUBTED_MAX: u32 = 12;
+/// An echo that is due is missing if the line holds less than this part of it …
+const MISSING: f32 = 1.0 / 16.0;
+/// … and one that was missing for so many frames has never been one.
+const MISSED_MAX: u32 = 20;
+
+/// What was sent of late, and what has come in.
+#[derive(Debug, Clone)]
+pub struct EchoDetector {
+    sent: [u64; SENT_WORDS],
+    last_sent: i16,
+    /// Where on the clock what was sent ends, in samples.
+    sent_to: u64,
+    /// The energy of each word of it.
+    energies: [f32; SENT_WORDS],
+    heard: [i16; LOOK],
+    echo: Option<Echo>,
+    /// When a look found a delay, and which, the newest last.
+    likely: [(u64, u64); LIKELY_MAX],
+}
+
+/// What is known of the line's echo.
+#[derive(Debug, Clone, Copy)]
+struct Echo {
+    /// Its delay, in samples.
+    lag: u64,
+    /// Its energy, in parts of what was sent.
+    gain: f32,
+    /// Frames since it last agreed with what was sent.
+    doubted: u32,
+    /// Frames in which it was due and the line was silent, since then.
+    missed: u32,
+}
+
+impl Default for EchoDetector {
+    fn default() -> Self {
+        Self {
+            sent: [0; SENT_WORDS],
+            last_sent: 0,
+            sent_to: 0,
+            energies: [0.0; SENT_WORDS],
+            heard: [0; LOOK],
+            echo: None,
+            likely: [(0, u64::MAX); LIKELY_MAX],
+        }
+    }
+}
+
+impl EchoDetector {
+    /// Mu-law audio went out at `at`, in samples of the clock, to be played behind what went out before.
+    pub fn sent(&mut self, at: u64, mulaw: &[u8]) {
+        if self.sent_to < at {
+            self.silence(at);
+        }
+        for byte in mulaw {
+            let sample = g711::mulaw_decode(*byte);
+            self.put(is_up(self.last_sent, sample), f32::from(sample));
+            self.last_sent = sample;
+        }
+    }
+
+    /// What is not played by `at` will not be.
+    pub fn cleared(&mut self, at: u64) {
+        self.sent_to = self.sent_to.min(at);
+    }
+
+    /// Nothing was sent until then.
+    fn silence(&mut self, at: u64) {
+        // Whatever is older is overwritten as well.
+        self.sent_to = self.sent_to.max(at.saturating_sub(SENT));
+        self.last_sent = 0;
+        while self.sent_to < at {
+            // No sign is steady: it agrees with half of anything.
+            self.put(self.sent_to.is_multiple_of(2), 0.0);
+        }
+    }
+
+    fn put(&mut self, sign: bool, sample: f32) {
+        let (at, bit) = (
+            (self.sent_to / WORD as u64) as usize % SENT_WORDS,
+            self.sent_to % WORD as u64,
+        );
+        let (word, energy) = (&mut self.sent[at], &mut self.energies[at]);
+        if bit == 0 {
+            (*word, *energy) = (0, 0.0);
+        }
+        *word |= u64::from(sign) << bit;
+        *energy += sample * sample;
+        self.sent_to += 1;
+    }
+
+    /// Something that was sent may be heard at this moment, or its echo.
+    pub fn sounds(&self, at: u64) -> bool {
+        self.sent_to > 0 && at < self.sent_to + LAG_MS_MAX * SAMPLES_PER_MS
+    }
+
+    /// A frame came in that begins at `at`, in samples of the clock, with sound in it or not. How many frames, the newest
+    /// of them this one, are known to be our own voice: none, one, or [`LOOK_FRAMES`].
+    pub fn echoes(&mut self, at: u64, frame: &[i16; FRAME], is_loud: bool) -> u32 {
+        self.heard.copy_within(FRAME.., 0);
+        self.heard[LOOK - FRAME..].copy_from_slice(frame);
+        if !self.sounds(at) {
+            return 0;
+        }
+        if let Some(echo) = self.echo {
+            let due = self.due(echo, at);
+            let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
+            if heard < due * MISSING {
+                self.miss(echo);
+            }
+            if is_loud && heard <= due * LOUDER_MAX {
+                return u32::from(self.is_still_there(echo, at));
+            }
+        }
+        if !is_loud {
+            return 0;
+        }
+        let Some(look) = Look::at(&self.heard) else {
+            return 0;
+        };
+        let begins = look_at(at);
+        let (agrees, lag) = self.best(&look, begins, 0..=LAG_MS_MAX * SAMPLES_PER_MS);
+        let is_same = |(when, known): &(u64, u64)| {
+            known.abs_diff(lag) <= SAME && LIKELY.contains(&at.saturating_sub(*when))
+        };
+        let is_twice = agrees >= AGREE_TWICE && self.likely.iter().any(is_same);
+        if agrees >= AGREE_TWICE {
+            self.likely.rotate_left(1);
+            self.likely[LIKELY_MAX - 1] = (at, lag);
+        }
+        if agrees < AGREE_SURE && !is_twice {
+            return 0;
+        }
+        let gain = self.gain(lag, begins);
+        let louder_max = match self.echo {
+            // The caller may be speaking over it.
+            Some(echo) if echo.lag.abs_diff(lag) <= SAME => echo.gain * LOUDER_MAX,
+            Some(_) | None => GAIN_MAX,
+        };
+        if gain > louder_max {
+            return 0;
+        }
+        self.echo = Some(Echo {
+            lag,
+            gain,
+            doubted: 0,
+            missed: 0,
+        });
+        LOOK_FRAMES
+    }
+
+    /// The energy of the echo that is due in a frame.
+    fn due(&self, echo: Echo, at: u64) -> f32 {
+        // A word more on either side: rooms and lines smear.
+        let Some(from) = at.checked_sub(echo.lag + WORD as u64) else {
+            return 0.0;
+        };
+        let places = (0..3).map(|word| self.energy(from + word * WORD as u64, DUE_WORDS));
+        let loudest = places.fold(0.0, f32::max);
+        loudest * echo.gain * (FRAME as f32 / (DUE_WORDS as usize * WORD) as f32)
+    }
+
+    /// An echo was due and did not come.
+    fn miss(&mut self, echo: Echo) {
+        let missed = echo.missed + 1;
+        self.echo = Some(Echo { missed, ..echo }).filter(|_| missed <= MISSED_MAX);
+    }
+
+    /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it has not
+    /// agreed with what was sent for a while.
+    fn is_still_there(&mut self, echo: Echo, at: u64) -> bool {
+        let near = echo.lag.saturating_sub(SAME)..=echo.lag + SAME;
+        let begins = look_at(at);
+        let best = Look::at(&self.heard).map(|look| self.best(&look, begins, near));
+        let Some((_, lag)) = best.filter(|(agrees, _)| *agrees >= AGREE_STILL) else {
+            let doubted = echo.doubted + 1;
+            if let Some(echo) = &mut self.echo {
+                echo.doubted = doubted;
+            }
+            return doubted <= DOUBTED_MAX;
+        };
+        let gain = self.gain(lag, begins);
+        let gain = echo.gain + (gain - echo.gain) * LEARN;
+        self.echo = Some(Echo {
+            lag,
+            gain: gain.min(GAIN_MAX),
+            doubted: 0,
+            missed: 0,
+        });
+        true
+    }
+
+    /// How much of the energy that was sent came back at this delay.
+    fn gain(&self, lag: u64, begins: u64) -> f32 {
+        let heard: f32 = self
+            .heard
+            .iter()
+            .map(|s| f32::from(*s) * f32::from(*s))
+            .sum();
+        let sent = self.energy(begins.saturating_sub(lag), LOOK_WORDS as u64);
+        heard / sent.max(1.0)
+    }
+
+    /// The energy of so many words of what was sent.
+    fn energy(&self, from: u64, words: u64) -> f32 {
+        let first = from / WORD as u64;
+        let is_kept = |word: &u64| {
+            let at = word * WORD as u64;
+            at < self.sent_to && at + SENT > self.sent_to
+        };
+        let words = (first..first + words).filter(is_kept);
+        words
+            .map(|word| self.energies[word as usize % SENT_WORDS])
+            .sum()
+    }
+
+    /// How well a look agrees with what was sent, and at which delay it does so best.
+    fn best(&self, look: &Look, begins: u64, lags: std::ops::RangeInclusive<u64>) -> (u32, u64) {
+        let mut best = (0, 0);
+        for lag in lags {
+            // What is older than the ring, or not sent yet.
+            let Some(from) = begins.checked_sub(lag) else {
+                break;
+            };
+            if from + SENT <= self.sent_to {
+                break;
+            }
+            if from >= self.sent_to {
+                continue;
+            }
+            let agrees = look.agrees(&self.sent, from);
+            if agrees > best.0 {
+                best = (agrees, lag);
+            }
+        }
+        best
+    }
+}
+
+/// Where the look begins of which a frame at `at` is the newest.
+fn look_at(at: u64) -> u64 {
+    (at + FRAME as u64).saturating_sub(LOOK as u64)
+}
+
+/// The sign that is compared. Most of the sample before is taken off: the low tones of all voices are alike.
+fn is_up(before: i16, sample: i16) -> bool {
+    4 * i32::from(sample) >= 3 * i32::from(before)
+}
+
+/// The signs of what came in.
+struct Look {
+    signs: [u64; LOOK_WORDS],
+    /// The parts with sound in them.
+    is_loud: [bool; LOOK_WORDS],
+    loud: u32,
+}
+
+impl Look {
+    /// `None` if it holds too little sound.
+    fn at(heard: &[i16; LOOK]) -> Option<Self> {
+        let (mut signs, mut energies) = ([0; LOOK_WORDS], [0; LOOK_WORDS]);
+        let mut last = heard[0];
+        for ((word, energy), samples) in signs.iter_mut().zip(&mut energies).zip(heard.chunks(WORD))
+        {
+            for (bit, sample) in samples.iter().enumerate() {
+                *word |= u64::from(is_up(last, *sample)) << bit;
+                *energy += i64::from(*sample) * i64::from(*sample);
+                last = *sample;
+            }
+        }
+        let loudest = energies
+            .iter()
+            .copied()
+            .max()
+            .filter(|e| *e >= ENERGY_MIN)?;
+        let is_loud = energies.map(|energy| energy * QUIET >= loudest);
+        let loud = is_loud.iter().map(|is| u32::from(*is)).sum();
+        (loud >= WORDS_MIN).then_some(Self {
+            signs,
+            is_loud,
+            loud,
+        })
+    }
+
+    /// How many more signs agree than disagree, or the other way round, in parts of 1,000.
+    fn agrees(&self, sent: &[u64; SENT_WORDS], from: u64) -> u32 {
+        let (first, shift) = ((from / WORD as u64) as usize, from % WORD as u64);
+        let mut differ = 0;
+        for (at, (signs, is_loud)) in self.signs.iter().zip(self.is_loud).enumerate() {
+            if is_loud {
+                let (low, high) = (
+                    sent[(first + at) % SENT_WORDS],
+                    sent[(first + at + 1) % SENT_WORDS],
+                );
+                // Shifted in two steps, since a shift by 64 is none.
+                let sent = low >> shift | (high << 1) << (63 - shift);
+                differ += (signs ^ sent).count_ones();
+            }
+        }
+        let all = self.loud * WORD as u32;
+        (2 * differ).abs_diff(all) * 1_000 / all
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+use super::*;
+use crate::ear::{Ear, EarSettings, Fact, position_ms};
+use crate::wav;
+
+/// What the agent says: `fixtures/speech/README.md`.
+fn agent() -> Vec<Vec<i16>> {
+    let voices: [&[u8]; 3] = [
+        include_bytes!("../../../fixtures/speech/long.ulaw"),
+        include_bytes!("../../../fixtures/speech/apology.ulaw"),
+        include_bytes!("../../../fixtures/speech/complete.ulaw"),
+    ];
+    let decoded =
+        |bytes: &[u8]| -> Vec<i16> { bytes.iter().map(|byte| g711::mulaw_decode(*byte)).collect() };
+    let [first, second, third] = voices.map(decoded);
+    // An opening, and what may be interrupted.
+    vec![
+        [&second[..first.len()], &first].concat(),
+        [&first[..24_000], &third].concat(),
+    ]
+}
+
+/// How much of it is the opening, in samples.
+fn opening(agent: &[i16]) -> usize {
+    match agent.len() {
+        60_000.. => agent.len() / 2,
+        _ => 24_000,
+    }
+}
+
+/// Who calls: `fixtures/speech/caller/README.md`, and people of `fixtures/speech/recorded/README.md`.
+fn callers() -> Vec<Vec<i16>> {
+    let voices: [&[u8]; 5] = [
+        include_bytes!("../../../fixtures/speech/caller/1.wav"),
+        include_bytes!("../../../fixtures/speech/caller/4.wav"),
+        include_bytes!("../../../fixtures/speech/recorded/novel-2.wav"),
+        include_bytes!("../../../fixtures/speech/recorded/novel-5.wav"),
+        include_bytes!("../../../fixtures/speech/recorded/cards-2.wav"),
+    ];
+    let read = |bytes: &[u8]| {
+        let clip = wav::read(bytes).unwrap();
+        let rate_hz = clip.rate_hz;
+        let samples = clip.into_mono();
+        match rate_hz {
+            8_000 => samples,
+            16_000 => samples
+                .chunks_exact(2)
+                .map(|two| (two[0] / 2) + (two[1] / 2))
+                .collect(),
+            other => panic!("{other} Hz"),
+        }
+    };
+    voices.map(read).into()
+}
+
+fn scaled(samples: &[i16], db: f64) -> Vec<f64> {
+    let factor = 10_f64.powf(db / 20.0);
+    samples.iter().map(|s| f64::from(*s) * factor).collect()
+}
+
+/// What a line makes of a voice: it loses its lowest and highest tones, and smears a little.
+fn through_a_line(samples: &[f64]) -> Vec<f64> {
+    let (mut low, mut high, mut before) = (0.0, 0.0, 0.0);
+    let filtered = samples.iter().map(|sample| {
+        high += 0.55 * (sample - high);
+        low += 0.15 * (high - low);
+        let band = high - low;
+        let smeared = band + 0.3 * before;
+        before = band;
+        smeared
+    });
+    filtered.collect()
+}
+
+struct Noise(u32);
+
+impl Noise {
+    /// About -66 dBFS.
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (f64::from(self.0 >> 16) / 32_768.0 - 1.0) * 28.0
+    }
+}
+
+/// Plays `agent` to a line that returns `echo` of it `delay` samples later, while `caller` speaks from `caller_from` on.
+/// Where speech was found to start, and when that was known, ms.
+fn speech_found(
+    agent: &[i16],
+    echo: &[f64],
+    delay: usize,
+    caller: &[f64],
+    caller_from: usize,
+) -> (Vec<(u64, u64)>, u64) {
+    let mut ear = Ear::new(EarSettings::default());
+    let mut noise = Noise(delay as u32 + caller_from as u32);
+    let (mut facts, mut found) = (Vec::new(), Vec::new());
+    let sent: Vec<u8> = agent.iter().map(|s| g711::mulaw_encode(*s)).collect();
+    // Half a second of quiet line first, and chunks of 100 ms up to half a second ahead.
+    let start = 4_000;
+    let end = start + agent.len().max(caller_from + caller.len()) + delay;
+    let mut chunks = sent.chunks(800).enumerate();
+    for at in (0..end).step_by(FRAME) {
+        while at >= start
+            && let Some((number, chunk)) = chunks.clone().next()
+            && start + number * 800 <= at + 3_200
+        {
+            ear.sent((at / 8) as u64, chunk);
+            chunks.next();
+        }
+        let sample = |at: usize| {
+            let echoed = at.checked_sub(start + delay).and_then(|at| echo.get(at));
+            let spoken = at
+                .checked_sub(start + caller_from)
+                .and_then(|at| caller.get(at));
+            echoed.unwrap_or(&0.0) + spoken.unwrap_or(&0.0)
+        };
+        let frame: Vec<u8> = (at..at + FRAME)
+            .map(|at| g711::mulaw_encode((sample(at) + noise.next()) as i16))
+            .collect();
+        ear.next_spoken_at((at / 8) as u64);
+        ear.push(&frame, &mut facts);
+        ear.judge_by_energy(&mut facts);
+        for fact in facts.drain(..) {
+            if let Fact::SpeechStarted { at: began } = fact {
+                let ms = |at: u64| position_ms(at).saturating_sub(500);
+                found.push((ms(began), ms((at + FRAME) as u64)));
+            }
+        }
+    }
+    (found, ear.counters().echoes)
+}
+
+#[test]
+fn an_echo_of_our_own_voice_is_not_a_caller() {
+    let (mut runs, mut starts, mut faint) = (0, Vec::new(), Vec::new());
+    for (which, agent) in agent().iter().enumerate() {
+        for echo_ms in [0, 20, 60, 130, 250, 370, 500] {
+            for db in [-6.0, -12.0, -18.0, -24.0, -30.0, -36.0, -40.0] {
+                let echo = through_a_line(&scaled(agent, db));
+                // Way out and way back.
+                let delay = (90 + echo_ms) * 8 + 3;
+                let (mut found, echoes) = speech_found(agent, &echo, delay, &[], 0);
+                // What comes first is the opening, which nobody interrupts, and from which the echo is learnt.
+                found.retain(|(began, _)| *began > opening(agent) as u64 / 8);
+                runs += 1;
+                assert!(echoes > 0 || db == -40.0, "{which} {echo_ms} ms {db} dB");
+                let found = found.into_iter().map(|found| (which, echo_ms, db, found));
+                match db {
+                    // No louder than the noise of the line.
+                    -40.0 => faint.extend(found),
+                    _ => starts.extend(found),
+                }
+            }
+        }
+    }
+    println!("{runs} echoes, taken for a caller: {starts:?}, faint ones: {faint:?}");
+    assert!(starts.is_empty(), "{starts:?}");
+    assert!(faint.len() <= 7, "{faint:?}");
+}
+
+#[test]
+fn a_caller_is_heard_over_an_echo_and_without_one() {
+    // An echo as loud as the caller hides them for a moment: what is as loud as our echo is held to be it.
+    for (db, share_min) in [
+        (None, 0.99),
+        (Some(-30.0), 0.99),
+        (Some(-24.0), 0.99),
+        (Some(-18.0), 0.95),
+        (Some(-12.0), 0.7),
+    ] {
+        let (mut runs, mut late) = (0, Vec::new());
+        for agent in agent() {
+            for (who, caller) in callers().iter().enumerate() {
+                let first = caller.iter().position(|s| s.unsigned_abs() > 800).unwrap();
+                for from_ms in (100..900).step_by(100) {
+                    let from_ms = opening(&agent) / 8 + from_ms;
+                    let echo = db.map_or(Vec::new(), |db| through_a_line(&scaled(&agent, db)));
+                    let caller = scaled(&caller[first..], 0.0);
+                    let caller = &caller[..caller.len().min(8_000)];
+                    let (found, _) = speech_found(&agent, &echo, 1_203, caller, from_ms * 8);
+                    let known = found
+                        .iter()
+                        .map(|(_, known)| known.saturating_sub(from_ms as u64));
+                    let known = known.clone().max();
+                    runs += 1;
+                    // The agent is halted 200 ms after the onset, so what is known by then costs nothing.
+                    if known.is_none_or(|known| known > 220) {
+                        late.push((who, from_ms, known));
+                    }
+                }
+            }
+        }
+        println!(
+            "echo {db:?} dB: {runs} interruptions, {} late: {late:?}",
+            late.len()
+        );
+        let share = 1.0 - late.len() as f64 / f64::from(runs);
+        assert!(share >= share_min, "{db:?} dB: {share}: {late:?}");
+    }
+}
