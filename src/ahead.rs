@@ -15,6 +15,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
+use trunkline_core::admission::Why;
 use trunkline_core::call::Settings;
 
 use crate::agent::Agent;
@@ -44,6 +45,8 @@ pub(crate) struct Coming<'a> {
     pub(crate) call_id: &'a str,
     /// Who holds it.
     pub(crate) agent: &'a Arc<Agent>,
+    /// Why it is to do without our own models of turns, if it can.
+    pub(crate) down: Option<Why>,
 }
 
 /// The stacks that wait for their calls.
@@ -171,7 +174,8 @@ impl Ahead {
             number,
         };
         let keys = Some(coming.keys);
-        let stack = app.stacks.for_call(&app.desk, keys, coming.agent).await;
+        let (agent, down) = (coming.agent, coming.down);
+        let stack = app.stacks.for_call(&app.desk, keys, agent, down).await;
         let stack = stack
             .inspect_err(
                 |error| tracing::warn!(call.id = coming.call_id, %error, "nothing is opened ahead"),

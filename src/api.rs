@@ -33,7 +33,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::middleware::from_fn;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
@@ -49,9 +51,9 @@ pub use problem::{Code, Problem};
 pub use rate::Rate;
 pub use scope::{Scope, Scopes};
 
+use crate::admission::{Full, RETRY_AFTER_S};
 use crate::app::App;
 use crate::desk::care;
-use crate::provider::Room;
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -201,16 +203,22 @@ pub async fn serve(
     Ok(())
 }
 
-async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+/// Whether new calls should be sent here, in words; why not, if they should not.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let unready = |words: String| {
+        let again = [(RETRY_AFTER, RETRY_AFTER_S.to_string())];
+        (StatusCode::SERVICE_UNAVAILABLE, again, words).into_response()
+    };
     if *app.draining.borrow() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+        return unready("shutting down\n".into());
     }
     let store = tokio::time::timeout(STORE_PATIENCE, app.desk.store.system().ready()).await;
     if !matches!(store, Ok(Ok(()))) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not work\n");
+        return unready("the store does not work\n".into());
     }
-    match app.ears.admit(Room::Whole) {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy\n"),
+    match app.ready() {
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Err(Full::Draining) => unready("shutting down\n".into()),
+        Err(full) => unready(format!("busy: {}\n", full.code())),
     }
 }

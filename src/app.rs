@@ -5,9 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
+use trunkline_core::admission::Why;
 use trunkline_core::geo::Place;
 use trunkline_core::token::{Claims, Direction, Key};
 
+use crate::admission::{Admission, Full, Place as Admitted};
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::ahead::Ahead;
 use crate::api::ApiLimits;
@@ -15,7 +17,7 @@ use crate::config::CarriersConfig;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
-use crate::provider::{Busy, Ears, OwnVoice, StageError, Voice};
+use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
@@ -71,6 +73,8 @@ pub struct App {
     pub stacks: Stacks,
     /// What was opened for calls whose media socket is yet to come.
     pub ahead: Ahead,
+    /// Which calls are let in, by what the server has measured of itself.
+    pub admission: Admission,
     /// Where calls are told of as spans; nowhere while it is not set.
     pub traces: OnceLock<Traces>,
 }
@@ -124,6 +128,7 @@ impl App {
             second_pass: OnceLock::new(),
             stacks: Stacks::new(parts.providers, ears, voice, parts.defaults),
             ahead: Ahead::default(),
+            admission: Admission::default(),
             traces: OnceLock::new(),
         })
     }
@@ -199,15 +204,53 @@ impl App {
         }
     }
 
-    /// Room for one call more of this agent, held until dropped. Calls that ask nothing of the embedded speech are bounded
-    /// by their number alone.
-    pub fn admit(&self, agent: &Agent) -> Result<Box<dyn Send>, Busy> {
-        if self.tasks.len() >= CALLS_MAX {
-            return Err(Busy);
+    /// A place for one call more of this agent: room with the embedded speech, if it asks anything of it, on a server that
+    /// has not too much to do. A call that can do without our models of turns gives them up before it is turned away.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn admit(&self, agent: &Agent) -> Result<Admitted, Full> {
+        self.takes_calls(false)?;
+        let room = self.stacks.room_for(agent);
+        let down = self.admission.strained();
+        let is_without = room.is_none() || (down.is_some() && self.stacks.surely_steps_down(agent));
+        self.admission.is_open(!is_without)?;
+        let Some(room) = room.filter(|_| !is_without) else {
+            return Ok(self.admission.place(Box::new(()), down));
+        };
+        match self.ears.admit(room) {
+            Ok(room) => Ok(self.admission.place(room, down)),
+            Err(_) if self.stacks.surely_steps_down(agent) => {
+                Ok(self.admission.place(Box::new(()), Some(Why::Inference)))
+            }
+            Err(_) => Err(Full::Places),
         }
-        match self.stacks.room_for(agent) {
-            None => Ok(Box::new(())),
-            Some(room) => self.ears.admit(room),
+    }
+
+    /// Whether there is a place for any call at all. `uses_models`: for one that asks something of the embedded speech.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn takes_calls(&self, uses_models: bool) -> Result<(), Full> {
+        if *self.draining.borrow() {
+            return Err(Full::Draining);
+        }
+        if self.tasks.len() >= CALLS_MAX {
+            return Err(Full::Calls);
+        }
+        self.admission.is_open(uses_models)
+    }
+
+    /// Whether a call of an agent that chooses nothing would be taken now.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn ready(&self) -> Result<(), Full> {
+        let room = self.stacks.usual_room();
+        self.takes_calls(room.is_some())?;
+        match room.map(|room| self.ears.admit(room)) {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(_)) => Err(Full::Places),
         }
     }
 
@@ -215,6 +258,7 @@ impl App {
     pub fn not_coming(&self, call_id: &str) {
         self.awaited.take(call_id);
         self.ahead.forget(call_id);
+        self.admission.forget(call_id);
     }
 
     /// Whether an agent could hold such a call now, with these values of its variables.
@@ -272,6 +316,7 @@ impl App {
             own_voice: own_voice.map(|talk| Arc::new(talk) as Arc<dyn OwnVoice>),
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,
+            stepped_down: stack.stepped_down,
             feed: self.feed.clone(),
             draining: self.draining.subscribe(),
             keep: arrival.keep,

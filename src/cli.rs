@@ -24,6 +24,7 @@ use trunkline_core::wer::WordErrors;
 use trunkline_media::g711::mulaw_decode;
 use trunkline_media::wav::Recording;
 
+use crate::admission;
 use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts};
 use crate::config::Config;
@@ -303,6 +304,7 @@ fn build(
         place: config.place,
     });
     app.carriers.get_or_init(|| config.carriers.clone());
+    app.admission.limit(config.limits.limits());
     Ok(app)
 }
 
@@ -332,8 +334,13 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
             let app = Arc::clone(&app);
             async move { app.prepare().await }
         });
+        let watching = tokio::spawn({
+            let (app, speech) = (Arc::clone(&app), speech.clone());
+            async move { admission::watch(&app.admission, || Some(speech.waited_ms())).await }
+        });
         let served = api::serve(Arc::clone(&app), listener, stopped()).await;
         preparing.abort();
+        watching.abort();
         if let Some(telling) = telling {
             telling.abort();
         }

@@ -1,6 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
 mod carriers;
+mod limits;
 mod llm;
 mod realtime;
 mod stages;
@@ -25,6 +26,7 @@ use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
+pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
@@ -77,6 +79,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// The carriers' REST interfaces, and what clients may have asked of their own servers.
     pub carriers: CarriersConfig,
+    /// How much the server may have to do before it turns new calls away.
+    pub limits: LimitsConfig,
     /// Where calls are told of as spans.
     pub traces: TracesConfig,
 }
@@ -165,6 +169,7 @@ impl Default for Config {
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
+            limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
         }
     }
@@ -327,6 +332,7 @@ impl Config {
             }
         }
         self.carriers.check()?;
+        self.limits.check()?;
         self.traces.check()?;
         self.llm.check()?;
         Ok(())

@@ -20,6 +20,7 @@ use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::{self, Allowed, Destination, HoursPack, Request, Verdict, Zone};
 use trunkline_core::token::Direction;
 
+use crate::admission;
 use crate::agent::Agent;
 use crate::ahead::{self, Coming};
 use crate::app::App;
@@ -39,6 +40,8 @@ use crate::{clock, desk::Desk};
 const ALLOWED_MS_MAX: i64 = 5_000;
 /// How long a call may last at the carrier.
 const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// After so long a ring, the carrier may need so much more to tell that somebody answered.
+const RING_SLACK: Duration = Duration::from_secs(10);
 /// The carrier's interface is on the public network, whatever the account's region.
 const CARRIER_URL: &str = "https://api.twilio.com";
 
@@ -95,6 +98,8 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
+    /// Its place among the calls, which it keeps while it rings; without one it is let in if there is one when it comes.
+    pub seat: Option<admission::Place>,
 }
 
 /// Who may be called is asked about.
@@ -223,7 +228,7 @@ impl Dialer {
         &self,
         app: &Arc<App>,
         allowed: Allowed,
-        order: Order,
+        mut order: Order,
     ) -> Result<(), NotDialled> {
         let now_ms = self.now_ms();
         if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
@@ -233,11 +238,17 @@ impl Dialer {
         let carrier = self.reach.carrier(&order.account)?;
         let attempt = write(&app.desk, &allowed, &order, now_ms).await?;
         let place = placement(app, &attempt, allowed.number(), &order);
+        let seat = order.seat.take();
         let coming = Coming {
             keys: &order.account.keys,
             call_id: &attempt.call_id,
             agent: &order.agent,
+            down: seat.as_ref().and_then(admission::Place::down),
         };
+        if let Some(seat) = seat {
+            let patience = order.ring + RING_SLACK;
+            app.admission.promise(&attempt.call_id, seat, patience);
+        }
         let (agent, person) = (&order.agent, Some(allowed.number()));
         let way = Direction::Outbound;
         let settings = app.reception.settings(agent, way, person, order.record);
@@ -247,7 +258,7 @@ impl Dialer {
         if let Err(error) = &answer
             && !error.may_have_acted()
         {
-            app.ahead.forget(&attempt.call_id);
+            app.not_coming(&attempt.call_id);
         }
         self.note(app, order.account.client, &attempt, carrier.name(), answer)
             .await;

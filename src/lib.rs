@@ -1,5 +1,6 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
+pub mod admission;
 pub mod agent;
 pub mod ahead;
 pub mod api;

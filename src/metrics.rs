@@ -12,12 +12,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use metrics::{Histogram, counter, gauge, histogram};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tokio::net::TcpListener;
-use trunkline_core::call::{EndReason, Hop, Staff, Stage, Timing};
+use trunkline_core::call::{EndReason, Hop, Staff, Stage, StepDown, Timing};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -121,6 +121,7 @@ pub async fn serve(
 async fn render(
     State((handle, app, waiting)): State<(PrometheusHandle, Arc<App>, Arc<Waiting>)>,
 ) -> ([(axum::http::HeaderName, &'static str); 1], String) {
+    app.admission.tell();
     gauge!("trunkline_calls_live").set(app.tasks.len() as f64);
     for (lane, jobs) in waiting() {
         gauge!("trunkline_inference_waiting", "lane" => lane).set(jobs as f64);
@@ -190,6 +191,15 @@ fn turn_latency(hop: Hop, staff: &Staff) -> Histogram {
 /// A caller interrupted a reply.
 pub fn interrupted() {
     counter!("trunkline_interruptions_total").increment(1);
+}
+
+/// A call does without our own models of turns.
+pub fn stepped_down(cause: StepDown) {
+    stepped_down_counter(cause).increment(1);
+}
+
+fn stepped_down_counter(cause: StepDown) -> Counter {
+    counter!("trunkline_calls_stepped_down_total", "cause" => cause.code())
 }
 
 /// A stage failed.

@@ -21,7 +21,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
-use trunkline_core::call::{Action, Call, EndReason, Event, Note, Settings, Staff, Stage, Timer};
+use trunkline_core::admission::Why;
+use trunkline_core::call::{
+    Action, Call, EndReason, Event, Note, Settings, Staff, Stage, StepDown, Timer,
+};
 use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
@@ -54,6 +57,8 @@ pub struct Means {
     pub ears: Arc<dyn Ears>,
     /// Who makes words of what the caller says.
     pub hearing: Hearing,
+    /// Why our own models do not judge its turns, where they were to.
+    pub stepped_down: Option<Why>,
     /// Who speaks, and who takes over.
     pub voices: Succession<Arc<dyn Voice>>,
     /// Voice's pace; 1 is its own.
@@ -126,6 +131,8 @@ pub struct Session {
     /// Reused between events.
     actions: Vec<Action>,
     reason: Option<EndReason>,
+    /// Why the call began without our own models of turns, until it has said so.
+    stepped_down: Option<Why>,
 }
 
 impl Session {
@@ -167,6 +174,7 @@ impl Session {
             follow_up: VecDeque::new(),
             actions: Vec::new(),
             reason: None,
+            stepped_down: means.stepped_down,
         }
     }
 
@@ -174,6 +182,9 @@ impl Session {
     pub async fn hold(mut self) -> EndReason {
         self.tell_staff();
         self.drive(Some(Event::Answered));
+        if let Some(why) = self.stepped_down.take() {
+            self.stepped_down(StepDown::Load(why));
+        }
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
@@ -297,6 +308,9 @@ impl Session {
 
     /// What the ear has found, and, while silence may still agree to something, how far it has listened.
     fn drive_listening(&mut self) {
+        if let Some(cause) = self.listening.stepped_down() {
+            self.stepped_down(cause);
+        }
         while let Some(event) = self.listening.next_event() {
             self.drive(Some(event));
         }
@@ -388,6 +402,12 @@ impl Session {
         self.call
             .handle(now, Event::Staffed { staff }, &mut self.actions);
         self.perform_all();
+    }
+
+    /// Our own models do not judge the call's turns from now on, or for a while.
+    fn stepped_down(&mut self, cause: StepDown) {
+        let at = self.now();
+        self.note(Note::SteppedDown { cause, at });
     }
 
     fn done(&mut self, done: Done) {
@@ -485,6 +505,10 @@ impl Session {
             Note::TakenOver { stage, vendor, .. } => {
                 metrics::taken_over(*stage, vendor);
                 tracing::warn!(?stage, vendor, "another provider takes over");
+            }
+            Note::SteppedDown { cause, .. } => {
+                metrics::stepped_down(*cause);
+                tracing::warn!(cause = cause.code(), "turns are judged without our models");
             }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),

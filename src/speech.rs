@@ -38,6 +38,7 @@ mod stages;
 mod tokens;
 mod transcribe;
 mod voice;
+mod waits;
 
 pub use error::SpeechError;
 pub use espeak::Espeak;
@@ -53,6 +54,7 @@ use engines::Engines;
 use pool::Lane;
 use runtime::Runtime;
 use silero::Silero;
+use waits::Waits;
 
 /// The longest sound that is heard at once, in samples: two minutes.
 pub const HEAR_SAMPLES_MAX: usize = 120 * LINE_RATE;
@@ -201,6 +203,7 @@ struct Inner {
     phoneme_voice: String,
     cache: Mutex<SpokenCache>,
     saying: Mutex<HashMap<Key, WeakShared<Saying>>>,
+    waits: Arc<Waits>,
 }
 
 impl Speech {
@@ -228,6 +231,7 @@ impl Speech {
             phoneme_voice: piper::phoneme_voice(&voice)?,
             cache: Mutex::new(SpokenCache::new(settings.cache_bytes_max)),
             saying: Mutex::default(),
+            waits: Arc::default(),
         };
         Ok(Speech {
             inner: Arc::new(inner),
@@ -254,7 +258,11 @@ impl Speech {
         let (mut tokens, mut certain) = (0, 0.0);
         for piece in pieces::pieces(&audio) {
             let audio = Arc::clone(&audio);
+            let (waits, asked) = (Arc::clone(&self.inner.waits), clock::now());
             let run = move |engines: &mut Engines| {
+                if best {
+                    waits.note(clock::now() - asked);
+                }
                 engines.hear(audio.get(piece).unwrap_or_default(), best)
             };
             let answer = self
@@ -285,12 +293,20 @@ impl Speech {
     ) -> Result<f32, SpeechError> {
         check_length("sound in samples", audio.len(), HEAR_SAMPLES_MAX)?;
         audio.drain(..audio.len().saturating_sub(TURN_SAMPLES_MAX));
-        let run = move |engines: &mut Engines| engines.turn_complete(&audio);
+        let (waits, asked) = (Arc::clone(&self.inner.waits), clock::now());
+        let run = move |engines: &mut Engines| {
+            waits.note(clock::now() - asked);
+            engines.turn_complete(&audio)
+        };
         let answer = self
             .inner
             .heavy
             .submit((Kind::TurnScore, 1), clock::now() + deadline, run)?;
-        answered(answer, Kind::TurnScore, deadline).await
+        let answer = answered(answer, Kind::TurnScore, deadline).await;
+        if let Err(SpeechError::Late) = answer {
+            self.inner.waits.note(clock::now() - asked);
+        }
+        answer
     }
 
     /// How likely each window of [`WINDOW_SAMPLES`] samples at 8 kHz is to hold a voice, and the state to go on with. A
@@ -305,7 +321,11 @@ impl Speech {
         let count = windows.len() / WINDOW_SAMPLES;
         check_length("sound in windows", count, ACTIVITY_WINDOWS_MAX)?;
         let answer = self.inner.light.ask(state, windows, wanted_in)?;
-        answered(answer, Kind::Activity, wanted_in).await
+        let wanted = clock::now() + wanted_in;
+        let answer = answered(answer, Kind::Activity, wanted_in).await;
+        let late = clock::now().saturating_duration_since(wanted);
+        self.inner.waits.note(late);
+        answer
     }
 
     /// The text, at most [`spoken::TEXT_CHARS_MAX`] characters, as the voice says it. Markdown, emoji and tags are left
@@ -363,6 +383,13 @@ impl Speech {
             inner: Arc::clone(&self.inner),
             room,
         })
+    }
+
+    /// The longest that a transcript or a turn's score has waited for its turn since this was asked last, or that voice
+    /// detection was late, ms.
+    #[must_use]
+    pub fn waited_ms(&self) -> f64 {
+        self.inner.waits.take_ms()
     }
 
     /// eSpeak NG's process, which also has plain voices of its own.

@@ -7,6 +7,7 @@ mod realtime;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use trunkline_core::admission::Why;
 use trunkline_core::wire::stt::SttSettings;
 
 pub use behind::Behind;
@@ -134,6 +135,8 @@ pub struct Stack {
     pub voices: Succession<Arc<dyn Voice>>,
     /// Who thinks, if that is a language model, and who takes over.
     pub models: Option<Succession<Model>>,
+    /// Why the recogniser says when turns are over, where our own models were to.
+    pub stepped_down: Option<Why>,
     /// A model that hears, thinks and speaks; all others stand behind it.
     pub talk: Option<Arc<Talk>>,
 }
@@ -226,7 +229,31 @@ impl Stacks {
         }
     }
 
-    /// What a call of this agent is held with. Connections begin to be made.
+    /// What a call of an agent that chooses nothing needs of the embedded speech; `None` for nothing.
+    pub fn usual_room(&self) -> Option<Room> {
+        let usual = self.defaults.recogniser.as_ref();
+        let judges = usual.is_some_and(|chosen| chosen.turns(None) == Turns::Cloud);
+        match (usual, &self.defaults.voice) {
+            (Some(_), Some(_)) if judges => None,
+            (Some(_), Some(_)) => Some(Room::Turns),
+            (Some(_) | None, _) => Some(Room::Whole),
+        }
+    }
+
+    /// Whether a call of this agent, whose turns our own models judge, asks nothing of the embedded speech once it steps
+    /// down. Of a client's own recogniser nothing is known here.
+    pub fn surely_steps_down(&self, agent: &Agent) -> bool {
+        let usual = self.defaults.recogniser.as_ref();
+        let usual = usual.filter(|_| agent.recogniser.provider.is_none());
+        let behind = &self.defaults.recogniser_behind;
+        self.speaks_elsewhere(agent)
+            && agent.realtime.is_none()
+            && agent.recogniser.fallbacks.is_none()
+            && usual.is_some_and(|chosen| steps_down(agent, chosen, behind))
+    }
+
+    /// What a call of this agent is held with. Connections begin to be made. `down`: why it is to do without our own models
+    /// of turns, if it can.
     ///
     /// # Errors
     /// [`NoStack`].
@@ -235,6 +262,7 @@ impl Stacks {
         desk: &Desk,
         keys: Option<&ClientKeys>,
         agent: &Agent,
+        down: Option<Why>,
     ) -> Result<Stack, NoStack> {
         let own = async |id: &Option<String>, kind| match id {
             Some(id) => own(desk, keys, agent, id, kind).await.map(Some),
@@ -247,10 +275,18 @@ impl Stacks {
         let voices = self.voices(agent, voice.as_ref(), &behind.voices)?;
         let models = self.models(agent, model.as_ref(), &behind.models);
         let Some(speaker) = self.speaker(desk, keys, agent).await? else {
+            let chosen = recogniser.as_ref().or(self.defaults.recogniser.as_ref());
+            let can = |chosen: &Chosen| steps_down(agent, chosen, &behind.recognisers);
+            let stepped_down = down.filter(|_| chosen.is_some_and(can));
+            let turns = chosen.map(|chosen| match stepped_down {
+                Some(_) => Turns::Cloud,
+                None => chosen.turns(agent.recogniser.turns.map(Turns::from)),
+            });
             return Ok(Stack {
-                hearing: self.hearing(agent, recogniser.as_ref(), &behind.recognisers)?,
+                hearing: self.hearing(agent, chosen.zip(turns), &behind.recognisers)?,
                 voices,
                 models: models?,
+                stepped_down,
                 talk: None,
             });
         };
@@ -262,6 +298,7 @@ impl Stacks {
                 Err(NoStack::NoModel { .. }) => None,
                 models => models?,
             },
+            stepped_down: None,
             talk: Some(talk),
         })
     }
@@ -277,13 +314,12 @@ impl Stacks {
     fn hearing(
         &self,
         agent: &Agent,
-        own: Option<&Chosen>,
+        chosen: Option<(&Chosen, Turns)>,
         behind: &[Behind],
     ) -> Result<Hearing, NoStack> {
-        let Some(chosen) = own.or(self.defaults.recogniser.as_ref()) else {
+        let Some((chosen, turns)) = chosen else {
             return Ok(Hearing::Embedded);
         };
-        let turns = chosen.turns(agent.recogniser.turns.map(Turns::from));
         let model = agent.recogniser.model.as_ref();
         let hears = self.hears(agent, chosen, model.unwrap_or(&chosen.model), turns)?;
         let others = self.hear_behind(agent, behind, turns);
@@ -370,6 +406,18 @@ impl Stacks {
             max_tokens: None,
         })
     }
+}
+
+/// Whether a call of this agent that is heard by this one can leave its turns to it. One that would lose somebody who takes
+/// over does so only if its agent says so.
+fn steps_down(agent: &Agent, chosen: &Chosen, behind: &[Behind]) -> bool {
+    let spec = &agent.recogniser;
+    let is_asked_to = match spec.step_down {
+        Some(is_asked_to) => is_asked_to,
+        None => behind.iter().all(|next| next.unfit(Turns::Cloud).is_none()),
+    };
+    let own = chosen.turns(spec.turns.map(Turns::from)) == Turns::Own;
+    own && is_asked_to && matches!(chosen.vendor.does, Does::HearsStream(_))
 }
 
 /// A client's own provider.

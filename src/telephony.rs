@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
@@ -14,6 +15,7 @@ use trunkline_core::record;
 use trunkline_core::token::{Claims, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
+use crate::admission::{Door, Full, RETRY_AFTER_S};
 use crate::app::App;
 use crate::line::Line;
 use crate::reception::Turned;
@@ -46,28 +48,26 @@ pub async fn media(
         return forged;
     }
     if *app.draining.borrow() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+        return busy(Full::Draining);
     }
     let expected = match app.reception.expected(&app.desk, &claims).await {
         Ok(expected) => expected,
         Err(turned) => return turn_away(&turned),
     };
-    let room = match app.admit(&expected.agent) {
-        Ok(room) => room,
-        Err(busy) => {
-            tracing::warn!("call refused: {busy}");
-            return (
-                StatusCode::SERVICE_UNAVAILABLE,
-                [("retry-after", "5")],
-                "busy\n",
-            )
-                .into_response();
-        }
+    let call_id: Arc<str> = app.call_id(&claims).into();
+    // What was promised is kept, however full it has become.
+    let promised = app.admission.take(&call_id);
+    let was_promised = promised.is_some();
+    let mut place = match promised.map_or_else(|| app.admit(&expected.agent), Ok) {
+        Ok(place) => place,
+        Err(full) => return busy(full),
     };
     if let Err(refused) = app.tickets.spend(&claims) {
+        if was_promised {
+            app.admission.promise(&call_id, place, START_PATIENCE);
+        }
         return refuse(&refused);
     }
-    let call_id: Arc<str> = app.call_id(&claims).into();
     let awaited = app.awaited.take(&call_id);
     let (carrier_call_id, variables) = awaited
         .map(|call| (call.carrier_call_id, call.variables))
@@ -89,7 +89,11 @@ pub async fn media(
     let ahead = keys.and_then(|keys| app.ahead.take(&call_id, keys.id(), agent));
     let stack = match ahead {
         Some(stack) => stack,
-        None => match app.stacks.for_call(&app.desk, keys, agent).await {
+        None => match app
+            .stacks
+            .for_call(&app.desk, keys, agent, place.down())
+            .await
+        {
             Ok(stack) => stack,
             Err(error) => return not_held(&error),
         },
@@ -100,6 +104,7 @@ pub async fn media(
     };
     // From here on the server does not end without this call, upgraded or not.
     let live = app.tasks.token();
+    place.came();
     let span = tracing::info_span!("call", call.id = %call_id);
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -108,7 +113,7 @@ pub async fn media(
         .on_upgrade(move |socket| {
             let call = async move {
                 let reason = hold(Arc::clone(&call_id), &claims, means, socket).await;
-                drop(room);
+                drop(place);
                 if let Some(ledger) = ledger {
                     ledger.over(record::reason(reason)).await;
                     ledger.settled().await;
@@ -144,6 +149,18 @@ async fn hold(
     tracing::info!(agent = %claims.agent, direction = ?claims.direction, "call began");
     crate::metrics::call_began(claims.direction);
     Session::new(call_id, line, means).hold().await
+}
+
+/// There is no place for the call now.
+fn busy(full: Full) -> Response {
+    full.count(Door::Media);
+    tracing::warn!(reason = full.code(), "call refused: {full}");
+    let words = match full {
+        Full::Draining => "shutting down\n".to_owned(),
+        Full::Load(_) | Full::Places | Full::Calls => format!("busy: {}\n", full.code()),
+    };
+    let again = [(RETRY_AFTER, RETRY_AFTER_S.to_string())];
+    (StatusCode::SERVICE_UNAVAILABLE, again, words).into_response()
 }
 
 fn not_held(error: &dyn std::error::Error) -> Response {

@@ -183,6 +183,10 @@ pub struct RecogniserSpec {
     /// Who says when the caller's turn is over. What is built in always does so by its own models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turns: Option<TurnsBy>,
+    /// Whether new calls leave their turns to the recogniser while the server's own models are overrun, where it can judge
+    /// them. If absent, they do unless somebody who takes over from it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_down: Option<bool>,
     /// Silence after which a recogniser that judges turns holds speech to be over, ms; 200 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 50, maximum = 3000)]

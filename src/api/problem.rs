@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::when::When;
+use crate::admission::{Full, RETRY_AFTER_S};
 
 /// The media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -69,11 +70,13 @@ pub enum Code {
     Internal,
     /// The server cannot do it now.
     Unavailable,
+    /// The server takes no new calls now; `reason` says what there is too much of.
+    AtCapacity,
 }
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -99,6 +102,7 @@ impl Code {
         Self::RateLimited,
         Self::Internal,
         Self::Unavailable,
+        Self::AtCapacity,
     ];
 
     /// Its stable name.
@@ -224,6 +228,11 @@ impl Code {
                 S::SERVICE_UNAVAILABLE,
                 "The server cannot do it now",
             ),
+            Self::AtCapacity => (
+                "at_capacity",
+                S::SERVICE_UNAVAILABLE,
+                "The server takes no new calls now",
+            ),
         }
     }
 }
@@ -250,6 +259,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after_s: Option<u64>,
     retry_at: Option<When>,
+    reason: Option<&'static str>,
     extra: Vec<(header::HeaderName, HeaderValue)>,
 }
 
@@ -290,6 +300,10 @@ pub(super) struct Body9457 {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub retry_at: Option<When>,
+    /// Of `at_capacity`, why: `cpu`, `event_loop`, `inference`, `places`, `calls` or `draining`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "cpu")]
+    pub reason: Option<&'static str>,
 }
 
 impl Problem {
@@ -301,8 +315,18 @@ impl Problem {
             errors: Vec::new(),
             retry_after_s: None,
             retry_at: None,
+            reason: None,
             extra: Vec::new(),
         }
+    }
+
+    /// No new call is taken now.
+    pub fn at_capacity(full: Full) -> Self {
+        let mut problem = Self::new(Code::AtCapacity)
+            .detail(full.to_string())
+            .retry_after(RETRY_AFTER_S);
+        problem.reason = Some(full.code());
+        problem
     }
 
     /// With a sentence on this occurrence, which must not repeat what was sent.
@@ -389,6 +413,7 @@ impl Problem {
             errors: self.errors,
             retry_after: self.retry_after_s,
             retry_at: self.retry_at,
+            reason: self.reason,
         };
         // Only maps with keys that are no strings have no JSON form.
         let json = serde_json::to_vec(&body).unwrap_or_default();

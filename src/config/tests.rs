@@ -63,6 +63,22 @@ fn what_is_wrong_is_named_with_its_place() {
             "[api]\nconnections = 0",
             vec!["api.connections", "between 1"],
         ),
+        (
+            "[limits]\ncpu_percent_max = 5",
+            vec!["limits.cpu_percent_max", "10 and 100", "or 0"],
+        ),
+        (
+            "[limits]\ncpu_percent_max = 101",
+            vec!["limits.cpu_percent_max"],
+        ),
+        (
+            "[limits]\nloop_lag_ms_max = 4",
+            vec!["limits.loop_lag_ms_max", "5 and"],
+        ),
+        (
+            "[limits]\ninference_wait_ms_max = 20000",
+            vec!["limits.inference_wait_ms_max", "10000"],
+        ),
         ("[llm]\nbase_url = \"http://x/v1\"", vec!["llm", "both"]),
         (
             "[llm]\ndialect = \"esperanto\"",

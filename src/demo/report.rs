@@ -72,6 +72,10 @@ impl Report {
                 let what = format!("({vendor} takes over: {stage:?})");
                 Some(line(*at, "", &what))
             }
+            Note::SteppedDown { cause, at } => {
+                let what = format!("(turns are judged without our models: {})", cause.code());
+                Some(line(*at, "", &what))
+            }
             Note::Ended { reason, at } => {
                 self.ended = Some(*reason);
                 Some(line(*at, "", &format!("(the call ended: {reason:?})")))

@@ -115,6 +115,7 @@ async fn instructions(
                 keys,
                 call_id,
                 agent,
+                down: app.admission.down(call_id),
             },
         )
         .await;

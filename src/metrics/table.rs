@@ -3,9 +3,11 @@
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use trunkline_core::call::{EndReason, Profile, Stage};
+use trunkline_core::admission::Why;
+use trunkline_core::call::{EndReason, Profile, Stage, StepDown};
 use trunkline_core::record::reason;
 
+use crate::admission::{Door, Full};
 use crate::providers::{Kind, VENDORS};
 use crate::traces;
 
@@ -55,6 +57,15 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_calls_ended_total", Sort::Counter, &["reason"], "Calls that ended, by reason"),
     metric("trunkline_calls_untaken_total", Sort::Counter, &["reason"], "Calls that came in and could not be taken"),
     metric("trunkline_media_refused_total", Sort::Counter, &["reason"], "Media sockets that were refused, by reason"),
+    metric("trunkline_calls_refused_total", Sort::Counter, &["reason", "door"], "Calls that were turned away since there was too much to do"),
+    metric("trunkline_calls_stepped_down_total", Sort::Counter, &["cause"], "Times that a call began or went on without the server's own models of turns"),
+    metric("trunkline_calls_promised", Sort::Gauge, &[], "Calls that were let in and have not come yet"),
+    metric("trunkline_admission_open", Sort::Gauge, &[], "1 while new calls are taken, by what is measured"),
+    metric("trunkline_load_cpu_ratio", Sort::Gauge, &[], "CPU in use, smoothed, of what the process may use"),
+    metric("trunkline_load_cpu_expected_ratio", Sort::Gauge, &[], "The same with the calls that are in no reading yet"),
+    metric("trunkline_load_call_cpu_ratio", Sort::Gauge, &[], "What a call has been found to cost of it"),
+    metric("trunkline_load_event_loop_lag_seconds", Sort::Gauge, &[], "How late the event loop is, 95th percentile of two seconds"),
+    metric("trunkline_load_inference_wait_seconds", Sort::Gauge, &[], "What inference waits for its turn, smoothed"),
     metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),
     metric("trunkline_answer_seconds", Sort::Histogram, &["hop"], "What a caller waited for after their voice ended: turn, model, voice, all"),
     metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
@@ -113,6 +124,17 @@ pub(super) fn begin_at_zero() {
         for value in *values {
             counter!(*name, *label => *value).increment(0);
         }
+    }
+    for full in Full::ALL {
+        for door in Door::ALL {
+            full.counter(door).increment(0);
+        }
+    }
+    for cause in [Why::Cpu, Why::Inference] {
+        super::stepped_down_counter(StepDown::Load(cause)).increment(0);
+    }
+    for cause in [StepDown::VoiceModel, StepDown::TurnModel] {
+        super::stepped_down_counter(cause).increment(0);
     }
     for outcome in traces::OUTCOMES {
         counter!("trunkline_trace_spans_total", "outcome" => outcome).increment(0);

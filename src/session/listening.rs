@@ -1,14 +1,15 @@
 //! From frames to facts: the ear, and what it asks of the recogniser and the turn model.
 
+mod asking;
 mod order;
+mod patience;
 mod stream;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use trunkline_core::call::{Event, Profile, Provider};
+use trunkline_core::call::{Event, Profile, Provider, StepDown};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 use trunkline_media::FRAME;
@@ -17,10 +18,11 @@ use trunkline_media::g711::MULAW_SILENCE;
 use trunkline_media::line_clock::LineClock;
 
 use self::order::InOrder;
+use self::patience::Patience;
 use self::stream::Stream;
-use super::{Done, Jobs};
+use super::Jobs;
 use crate::agent::EMBEDDED;
-use crate::provider::{Ears, Haste, Hear, Hearing, StageError, Transcriber, Turns, Words};
+use crate::provider::{Ears, Haste, Hearing, StageError, Transcriber, Turns, Words};
 use crate::speech::VadState;
 
 /// How much of the caller is kept where somebody else makes the words: what the turn model looks at …
@@ -36,26 +38,16 @@ const BEFORE: u64 = ms(300);
 const AFTER: u64 = ms(200);
 /// Speech before a first partial; from less, the recogniser makes things up.
 const PARTIAL_FIRST: u64 = ms(1_200);
-/// Speech between partials.
-const PARTIAL_EVERY: u64 = ms(500);
-/// Speech without a pause is transcribed in pieces of this length.
-const PIECE_MAX: u64 = ms(20_000);
-/// What the turn model looks at.
-const TURN: u64 = ms(8_000);
 /// Speech that begins this long after the last is a turn of its own to the turn model.
 const TURN_GAP: u64 = ms(4_000);
 
-/// A verdict later than this is none: those after it wait for it.
-const FINAL_PATIENCE: Duration = Duration::from_secs(6);
-const FINAL_WANTED_IN: Duration = Duration::from_millis(250);
-/// A late score is still worth having: without one the turn waits longer.
-const SCORE_WANTED_IN: Duration = Duration::from_millis(600);
-const PARTIAL_WANTED_IN: Duration = Duration::from_millis(600);
+/// Windows that the voice model has had for longer than this are judged without it, ms.
+const VOICE_LATE_MS: u64 = 500;
+/// Failures in a row after which a call does without the voice model for a while …
+const VOICE_MISSES_MAX: u32 = 8;
+/// … and without the turn model.
+const TURN_MISSES_MAX: u32 = 3;
 
-/// When it is wanted whether there is a voice: at once, or …
-const ACTIVITY_WANTED_IN: Duration = Duration::from_millis(3);
-/// … before the next window, where it decides nothing.
-const CALM_ACTIVITY_WANTED_IN: Duration = Duration::from_millis(10);
 /// A frame without sound.
 const SILENCE: [u8; FRAME] = [MULAW_SILENCE; FRAME];
 
@@ -114,6 +106,11 @@ pub(super) struct Listening {
     partial_is_out: bool,
     finals: InOrder,
     events: VecDeque<Event>,
+    /// With the voice model, and the windows that it has been asked about.
+    voice_model: Patience,
+    asked: Option<(WindowBatch, At)>,
+    turn_model: Patience,
+    stepped_down: Option<StepDown>,
 }
 
 impl Listening {
@@ -153,6 +150,10 @@ impl Listening {
             partial_is_out: false,
             finals: InOrder::default(),
             events: VecDeque::new(),
+            voice_model: Patience::new(VOICE_MISSES_MAX),
+            asked: None,
+            turn_model: Patience::new(TURN_MISSES_MAX),
+            stepped_down: None,
         }
     }
 
@@ -190,6 +191,11 @@ impl Listening {
         self.ear.next_spoken_at(spoken.ms());
         self.ear.push(payload, &mut self.facts);
         self.clock.observe(now.ms(), self.ear.position());
+        self.mind_the_voice_model(now);
+        let is_left_alone = self.voice_model.is_spent(now);
+        if is_left_alone {
+            self.ear.judge_by_energy(&mut self.facts);
+        }
         if let Recogniser::Stream(stream) = &mut self.recogniser {
             if self.ear.hears_itself() {
                 // Our own words are none of the caller's.
@@ -211,8 +217,25 @@ impl Listening {
         } else {
             self.follow_facts(now, jobs);
         }
-        self.ask_activity(jobs);
+        self.ask_activity(now, jobs);
         self.ask_partial(now, jobs);
+    }
+
+    /// A voice model that keeps the call waiting is not waited for any longer: the loudness of the line stands in for it.
+    fn mind_the_voice_model(&mut self, now: At) {
+        if let Some((batch, _)) = self
+            .asked
+            .take_if(|(_, asked_at)| now.since(*asked_at) > VOICE_LATE_MS)
+        {
+            self.ear.unscored(batch, &mut self.facts);
+            self.voice_model.overdue(now);
+            self.stepped_down = Some(StepDown::VoiceModel);
+        }
+    }
+
+    /// Why the call has just begun to do without our own models, if it has.
+    pub(super) fn stepped_down(&mut self) -> Option<StepDown> {
+        self.stepped_down.take()
     }
 
     /// Lets the recogniser know whether words are waited for: the caller may be at the end of what they say, or mean to
@@ -291,10 +314,14 @@ impl Listening {
 
     pub(super) fn done(&mut self, now: At, heard: Heard, jobs: &Jobs) {
         match heard {
+            // What comes so late that it was given up is no news, and its state no state to go on with.
+            Heard::Activity { batch, .. }
+                if self.asked.take_if(|(asked, _)| *asked == batch).is_none() => {}
             Heard::Activity {
                 batch,
                 answer: Ok((state, probabilities)),
             } => {
+                self.voice_model.answered();
                 self.vad = state;
                 self.ear.scored(batch, &probabilities, &mut self.facts);
             }
@@ -303,6 +330,9 @@ impl Listening {
                 answer: Err(error),
             } => {
                 tracing::debug!(%error, "voice detection");
+                if self.voice_model.missed(now) {
+                    self.stepped_down = Some(StepDown::VoiceModel);
+                }
                 self.ear.unscored(batch, &mut self.facts);
             }
             Heard::Partial { until, answer } => {
@@ -337,14 +367,20 @@ impl Listening {
             }
             Heard::Score { until, answer } => match answer {
                 Ok(complete) => {
+                    self.turn_model.answered();
                     tracing::debug!(complete, "turn model");
                     self.events.push_back(Event::TurnScored { until, complete });
                 }
-                Err(error) => tracing::debug!(%error, "turn model"),
+                Err(error) => {
+                    tracing::debug!(%error, "turn model");
+                    if self.turn_model.missed(now) {
+                        self.stepped_down = Some(StepDown::TurnModel);
+                    }
+                }
             },
         }
         self.follow_facts(now, jobs);
-        self.ask_activity(jobs);
+        self.ask_activity(now, jobs);
     }
 
     fn follow_facts(&mut self, now: At, jobs: &Jobs) {
@@ -379,14 +415,14 @@ impl Listening {
                     if let Recogniser::Stream(stream) = &mut self.recogniser {
                         stream.stopped(at, until, now, &mut self.events);
                         if stream.turns() == Turns::Own {
-                            self.ask_score(at + AFTER, until, jobs);
+                            self.ask_score(now, at + AFTER, until, jobs);
                         }
                         continue;
                     }
                     self.events.push_back(Event::SpeechStopped { at: until });
                     if let Some(from) = from {
                         self.ask_final(from, at + AFTER, until, jobs);
-                        self.ask_score(at + AFTER, until, jobs);
+                        self.ask_score(now, at + AFTER, until, jobs);
                     }
                 }
             }
@@ -415,99 +451,5 @@ impl Listening {
         let mut audio = Vec::with_capacity(to.saturating_sub(from) as usize);
         self.ear.audio(from, to, &mut audio);
         audio
-    }
-
-    fn ask_activity(&mut self, jobs: &Jobs) {
-        let Some(batch) = self.ear.take_windows(&mut self.windows) else {
-            return;
-        };
-        if batch.fresh {
-            self.vad = VadState::default();
-        }
-        let wanted_in = match batch.is_urgent {
-            true => ACTIVITY_WANTED_IN,
-            false => CALM_ACTIVITY_WANTED_IN,
-        };
-        let asked = self
-            .ears
-            .activity(self.vad.clone(), self.windows.clone(), wanted_in);
-        jobs.push(Box::pin(async move {
-            Done::Heard(Heard::Activity {
-                batch,
-                answer: asked.await,
-            })
-        }));
-    }
-
-    fn ask_partial(&mut self, now: At, jobs: &Jobs) {
-        if let Recogniser::Stream(_) = self.recogniser {
-            return;
-        }
-        let Some(from) = self.speech_from.filter(|_| self.ear.speaking()) else {
-            return;
-        };
-        let position = self.ear.position();
-        if position - from > PIECE_MAX {
-            self.speech_from = Some(position);
-            return self.ask_final(from, position, self.moment(now, position), jobs);
-        }
-        let is_due = position >= self.partial_at && !self.partial_is_out;
-        if !is_due || !matches!(self.recogniser, Recogniser::Ears) {
-            return;
-        }
-        self.partial_at = position + PARTIAL_EVERY;
-        self.partial_is_out = true;
-        let until = self.moment(now, position);
-        let asked = self
-            .ears
-            .hear(self.audio(from, position), Hear::Partial, PARTIAL_WANTED_IN);
-        jobs.push(Box::pin(async move {
-            Done::Heard(Heard::Partial {
-                until,
-                answer: asked.await,
-            })
-        }));
-    }
-
-    fn ask_final(&mut self, from: u64, to: u64, until: At, jobs: &Jobs) {
-        let audio = self.audio(from, to);
-        let asked = match &self.recogniser {
-            Recogniser::Utterances(transcriber) => transcriber.transcribe(audio),
-            Recogniser::Ears | Recogniser::Stream(_) => {
-                self.ears.hear(audio, Hear::Final, FINAL_WANTED_IN)
-            }
-        };
-        let number = self.finals.asked();
-        jobs.push(Box::pin(async move {
-            let answer = tokio::time::timeout(FINAL_PATIENCE, asked).await;
-            let answer = answer.unwrap_or_else(|_| {
-                Err(StageError {
-                    what: "the recogniser did not answer".into(),
-                    fatal: false,
-                })
-            });
-            Done::Heard(Heard::Final {
-                number,
-                until,
-                answer,
-            })
-        }));
-    }
-
-    fn ask_score(&mut self, to: u64, until: At, jobs: &Jobs) {
-        let from = self
-            .turn_from
-            .unwrap_or(to)
-            .saturating_sub(BEFORE)
-            .max(to.saturating_sub(TURN));
-        let asked = self
-            .ears
-            .turn_complete(self.audio(from, to), SCORE_WANTED_IN);
-        jobs.push(Box::pin(async move {
-            Done::Heard(Heard::Score {
-                until,
-                answer: asked.await,
-            })
-        }));
     }
 }

@@ -203,6 +203,7 @@ impl RealtimeMind {
             | Note::Consent { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::SteppedDown { .. }
             | Note::Ended { .. } => None,
         }
     }

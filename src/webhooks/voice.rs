@@ -15,6 +15,7 @@ use trunkline_core::wire::twilio::webhook::{VoiceRequest, Way};
 
 use super::door::Visit;
 use super::{Addresses, AwaitedCall, CALL, choosing};
+use crate::admission::{Door, Full, Place};
 use crate::agent::Agent;
 use crate::ahead::{self, Coming};
 use crate::app::{App, new_call_id};
@@ -53,7 +54,11 @@ pub(super) async fn voice(State(app): State<Arc<App>>, visit: Visit) -> Response
     };
     let twiml = match verdict {
         Verdict::Connect(awaited) => {
-            connect(&app, &visit.account.id, *awaited).unwrap_or_else(sorry)
+            let call_id = awaited.claims.call_id.clone();
+            connect(&app, &visit.account.id, *awaited).unwrap_or_else(|why| {
+                app.not_coming(&call_id);
+                sorry(why)
+            })
         }
         Verdict::Reject(why) => twiml::reject(why),
         Verdict::Sorry(why) => sorry(why),
@@ -86,13 +91,15 @@ fn xml(twiml: String) -> Response {
 
 /// Why nobody takes a call.
 enum Untaken {
-    /// There is no room for a call of the agent's.
-    Busy,
+    /// There is no place for a call of the agent's.
+    Busy(Full),
     /// There is no agent who can.
     NoAgent,
 }
 
-fn busy() -> Verdict {
+fn busy(full: Full) -> Verdict {
+    full.count(Door::Webhook);
+    tracing::warn!(reason = full.code(), "a call hears a busy line: {full}");
     counter!("trunkline_calls_untaken_total", "reason" => "busy").increment(1);
     Verdict::Reject(Reject::Busy)
 }
@@ -112,8 +119,19 @@ async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
     let Ok(agent) = agent else {
         return Verdict::Sorry("no_agent");
     };
-    if *app.draining.borrow() || app.admit(&agent).is_err() {
+    if *app.draining.borrow() {
+        Full::Draining.count(Door::Webhook);
         return Verdict::Sorry("busy");
+    }
+    let call_id = &awaited.claims.call_id;
+    if !app.admission.prolong(call_id, SOCKET_PATIENCE) {
+        match app.admit(&agent) {
+            Ok(place) => app.admission.promise(call_id, place, SOCKET_PATIENCE),
+            Err(full) => {
+                full.count(Door::Webhook);
+                return Verdict::Sorry("busy");
+            }
+        }
     }
     Verdict::Connect(Box::new(AwaitedCall {
         carrier_call_id: Some(call.call_id.clone()),
@@ -122,8 +140,9 @@ async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
 }
 
 async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict {
-    if *app.draining.borrow() {
-        return busy();
+    // Nobody is asked who takes a call that nobody can.
+    if let Err(full) = app.takes_calls(false) {
+        return busy(full);
     }
     let Some(to) = &call.to else {
         return Verdict::Reject(Reject::Rejected);
@@ -149,16 +168,23 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             |id| (Some(id), variables.clone()),
         ),
     };
-    let (agent_id, agent, variables) = match able(app, account, &number, chosen).await {
+    let Able {
+        agent_id,
+        agent,
+        variables,
+        place,
+    } = match able(app, account, &number, chosen).await {
         Ok(able) => able,
-        Err(Untaken::Busy) => return busy(),
+        Err(Untaken::Busy(full)) => return busy(full),
         Err(Untaken::NoAgent) => return Verdict::Sorry("no_agent"),
     };
     let coming = Coming {
         keys: &account.keys,
         call_id: &call_id,
         agent: &agent,
+        down: place.down(),
     };
+    app.admission.promise(&call_id, place, SOCKET_PATIENCE);
     ahead::answered(app, &coming).await;
     Verdict::Connect(Box::new(AwaitedCall {
         claims: Claims {
@@ -178,13 +204,21 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
     }))
 }
 
+/// Who takes a call.
+struct Able {
+    agent_id: String,
+    agent: Arc<Agent>,
+    variables: BTreeMap<String, String>,
+    place: Place,
+}
+
 /// The agent that was chosen, by its id, with its variables; or else the number's own without any, if it can hold a call.
 async fn able(
     app: &App,
     account: &Account,
     number: &Number,
     (chosen, variables): (Option<String>, BTreeMap<String, String>),
-) -> Result<(String, Arc<Agent>, BTreeMap<String, String>), Untaken> {
+) -> Result<Able, Untaken> {
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
@@ -194,8 +228,15 @@ async fn able(
             .await;
         let problem = match found {
             Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {
-                Ok(()) if app.admit(&agent).is_err() => return Err(Untaken::Busy),
-                Ok(()) => return Ok((agent_id, agent, variables)),
+                Ok(()) => {
+                    let place = app.admit(&agent).map_err(Untaken::Busy)?;
+                    return Ok(Able {
+                        agent_id,
+                        agent,
+                        variables,
+                        place,
+                    });
+                }
                 Err(error) => error.to_string(),
             },
             Err(turned) => turned.to_string(),
@@ -224,6 +265,7 @@ pub(crate) fn connect(
         action: Some(&action),
     };
     let twiml = twiml::connect(&stream).map_err(|_| "too_long")?;
+    app.admission.prolong(&call.claims.call_id, SOCKET_PATIENCE);
     app.awaited
         .add(call, SOCKET_PATIENCE)
         .map_err(|_| "too_many")?;

@@ -5,6 +5,7 @@ mod ahead;
 mod check;
 mod course;
 mod forged;
+mod full;
 mod inbound;
 mod rest;
 mod rig;

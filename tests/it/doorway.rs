@@ -186,7 +186,10 @@ async fn readiness_follows_the_room() {
     .await;
     assert_eq!(get(&house, "/readyz", "").await, (200, "ready\n".into()));
     let _first = Raw::begin(&house, &claims("talker")).await;
-    assert_eq!(get(&house, "/readyz", "").await, (503, "busy\n".into()));
+    assert_eq!(
+        get(&house, "/readyz", "").await,
+        (503, "busy: places\n".into())
+    );
     assert_eq!(get(&house, "/healthz", "").await, (200, "ok\n".into()));
 }
 

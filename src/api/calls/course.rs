@@ -27,12 +27,12 @@ pub(in crate::api) struct CallEvent {
     #[schema(example = 12.34)]
     at_seconds: f64,
     /// What, in stable snake_case: `stage_failed`, `stage_taken_over` (another provider does the work of a stage from here
-    /// on), `opt_out`, … Further words may come.
+    /// on), `stepped_down` (the server's own models do not judge its turns), `opt_out`, … Further words may come.
     #[serde(rename = "type")]
     #[schema(example = "opt_out")]
     kind: String,
     /// Particulars, without personal data: the stage is `ears`, `mind` or `voice`, and who took over follows as
-    /// `vendor=cartesia`.
+    /// `vendor=cartesia`; who steps down says why, as `cause=inference`.
     #[schema(example = "stage=voice")]
     detail: String,
 }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::check::{Known, Whereabouts, ask, refused};
 use super::{METADATA_BYTES_MAX, find, show};
+use crate::admission::Door;
 use crate::agent::{Agent, NotForThisCall};
 use crate::api::auth::Caller;
 use crate::api::once::{Made, NewId, Posted};
@@ -229,7 +230,8 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
 ///
 /// The number may be called only where the law, the client's destinations and suppressions allow it; what does not is
 /// answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
-/// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again.
+/// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again. A server that has too much
+/// to do answers `at_capacity` with a `reason`; a call that it has placed has its place while it rings.
 #[utoipa::path(
     post, path = "/v1/calls", tag = "calls", request_body = NewCall,
     responses((status = 201, body = super::Call)),
@@ -242,9 +244,6 @@ pub(in crate::api) async fn create(
     let (ring, machines, metadata) = bounded(&new)?;
     let known = Known::read(&new.contact)?;
     let work = move |id: NewId| async move {
-        if *app.draining.borrow() {
-            return Err(Problem::new(Code::Unavailable).retry_after(5));
-        }
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
         // What a server placed that was lost is not judged again.
@@ -252,6 +251,10 @@ pub(in crate::api) async fn create(
             return placed(desk, &caller, &keys, &id.id).await;
         }
         let agent = agent(&app, &keys, &new).await?;
+        let seat = app.admit(&agent).map_err(|full| {
+            full.count(Door::Api);
+            Problem::at_capacity(full)
+        })?;
         let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
         let verdict = ask(&app, &keys, &new.to, &known, None).await?;
         let Verdict::Allow(allowed) = verdict else {
@@ -267,6 +270,7 @@ pub(in crate::api) async fn create(
             ring,
             machines,
             metadata,
+            seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
         dialled.map_err(|error| match error {

@@ -39,7 +39,7 @@ mod turn;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use action::{Action, Ask, Means, Note};
+pub use action::{Action, Ask, Means, Note, StepDown};
 pub use control::SAY_CHARS_MAX;
 pub use endpoint::{Language, TURN_OVER};
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};

@@ -10,6 +10,7 @@
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
+//! | [`admission`] | whether one more call is taken on, by what the server measures of itself |
 //! | [`failover`] | who takes over from a provider that fails, and when it is left alone |
 //! | [`wire`] | codecs of carriers and providers: bytes in, events out, and back |
 //! | [`consent`] | what may be stored of a call, by whose rule, and the gate that holds it |
@@ -23,6 +24,7 @@
 //! | [`times`] | when the words of a text are said |
 //! | [`phone`], [`time`] | numbers and moments |
 
+pub mod admission;
 pub mod call;
 pub mod clause;
 pub mod commands;

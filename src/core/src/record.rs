@@ -163,6 +163,10 @@ impl Recorder {
                 let detail = format!("{} vendor={vendor}", names::stage(*stage));
                 self.event(*at, "stage_taken_over", &detail);
             }
+            Note::SteppedDown { cause, at } => {
+                let detail = format!("cause={}", cause.code());
+                self.event(*at, "stepped_down", &detail);
+            }
             Note::Consent { step, at } => self.consent(*step, *at),
             Note::Ended { reason, at } => {
                 self.ended.get_or_insert_with(|| Ended {

@@ -93,6 +93,7 @@ impl History {
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::SteppedDown { .. }
             | Note::Ended { .. } => {}
         }
     }

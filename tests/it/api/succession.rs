@@ -84,7 +84,7 @@ async fn order(api: &Api, who: &Who, choices: &Value) -> (String, String, bool) 
     let agent = Agent::compile("agent_1", 1, &spec, &no_files).unwrap();
     let keys = api.app.desk.vault.client(&who.client).await.unwrap();
     let stack = stacks()
-        .for_call(&api.app.desk, Some(&keys), &agent)
+        .for_call(&api.app.desk, Some(&keys), &agent, None)
         .await
         .unwrap();
     let voices = members(stack.voices, |vendor, _| vendor.to_owned());

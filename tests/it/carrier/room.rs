@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trunkline::agent::Agent;
 use trunkline::config::Config;
-use trunkline::provider::Room;
+use trunkline::provider::{Hearing, Room, Turns};
 use trunkline::providers::Providers;
 use trunkline::stack::Stacks;
+use trunkline_core::admission::Why;
 
+use crate::api::rig::Api;
 use crate::session::stand_in::{StandInEars, StandInVoice};
 
 const VOICE: &str = "[voice]\nvendor = \"deepgram_aura\"\napi_key = \"k\"\n";
@@ -70,6 +72,54 @@ fn only_calls_that_hear_judge_and_speak_elsewhere_need_none() {
                 (is_elsewhere && has_voice, room),
                 "{defaults}{speaks}{recogniser}{voice}"
             );
+        }
+    }
+}
+
+/// What calls that step down do without: whether one of these stages surely asks nothing of the embedded speech then, and
+/// whether it steps down.
+#[tokio::test]
+async fn calls_whose_recogniser_can_judge_turns_step_down_and_no_others() {
+    let api = Api::open().await;
+    let nobody = "base_url = \"http://127.0.0.1:9\"\n";
+    let hears = |rest: &str| format!("[recogniser]\napi_key = \"k\"\n{nobody}vendor = {rest}\n");
+    let speaks = format!("{VOICE}{nobody}");
+    let deepgram = hears("\"deepgram\"");
+    let behind = format!("{deepgram}[[recogniser.fallbacks]]\nvendor = \"embedded\"\n");
+    let clips = hears("\"openai\"");
+    for (defaults, recogniser, steps, surely) in [
+        (&*deepgram, json!({}), true, true),
+        (&*deepgram, json!({ "step_down": false }), false, false),
+        (&*deepgram, json!({ "turns": "cloud" }), false, false),
+        // It would lose who takes over, unless its agent says that it may.
+        (&*behind, json!({}), false, false),
+        (&*behind, json!({ "step_down": true }), true, true),
+        // It cannot judge turns, whatever is asked of it; or always does.
+        (&*clips, json!({ "step_down": true }), false, false),
+        (&*hears("\"deepgram_flux\""), json!({}), false, false),
+        ("", json!({ "step_down": true }), false, false),
+    ] {
+        let config: Config = toml::from_str(&format!("{defaults}{speaks}")).unwrap();
+        let stages = config.stages().unwrap();
+        let (ears, voice) = (StandInEars::new(1), StandInVoice::new());
+        let providers = Providers::default();
+        let stacks = Stacks::new(providers, Arc::new(ears), Arc::new(voice), stages);
+        let mut spec = json!({
+            "name": "Robin", "business": "Oak", "directions": ["inbound"], "recogniser": recogniser,
+            "flow_text": "start = \"bye\"\n[states.bye]\nsay = \"Bye.\"\nend = true\n",
+        });
+        spec["voice"] = json!({});
+        let agent = Agent::from_stored("agent_1", 1, spec.to_string().as_bytes()).unwrap();
+        let what = format!("{defaults} {recogniser}");
+        assert_eq!(stacks.surely_steps_down(&agent), surely, "{what}");
+        for (down, is_down) in [(None, false), (Some(Why::Inference), steps)] {
+            let stack = stacks.for_call(&api.app.desk, None, &agent, down).await;
+            let stack = stack.unwrap();
+            assert_eq!(stack.stepped_down, down.filter(|_| is_down), "{what}");
+            if let Hearing::Streaming { turns, .. } = stack.hearing {
+                let is_own = matches!(stacks.room_for(&agent), Some(Room::Turns)) && !is_down;
+                assert_eq!(turns == Turns::Own, is_own, "{what}");
+            }
         }
     }
 }

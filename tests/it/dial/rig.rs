@@ -381,5 +381,6 @@ pub(super) async fn order(office: &Office) -> Order {
         ring: Duration::from_secs(45),
         machines: None,
         metadata: None,
+        seat: None,
     }
 }

@@ -36,7 +36,8 @@ impl Place {
         drop(free);
         let configuration = format!(
             "listen = \"{address}\"\ndata = \"data\"\nagents = \"agents\"\nplace = \"US-NY\"\nmodels = {:?}\n\
-             [speech]\nworkers = 1\n",
+             [speech]\nworkers = 1\n\
+             [limits]\ncpu_percent_max = 0\nloop_lag_ms_max = 0\ninference_wait_ms_max = 0\n",
             models.display().to_string()
         );
         std::fs::write(folder.path().join("trunkline.toml"), configuration).unwrap();

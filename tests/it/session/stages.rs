@@ -1,7 +1,7 @@
 //! Ears and voices that fail, are slow, or do nothing at all.
 
 use trunkline::carrier_double::Ending;
-use trunkline_core::call::{EndReason, Stage};
+use trunkline_core::call::{EndReason, Note, Stage, StepDown};
 
 use super::held::talk;
 use super::rig::{self, House, OPENING, agent_said, heard, longest_silence_ms, speech};
@@ -160,4 +160,35 @@ async fn without_any_voice_the_recorded_apology_is_heard() {
             );
         }
     }
+}
+
+/// Why a call did without a model of ours, as often as it did.
+fn stepped_down(notes: &[Note]) -> Vec<StepDown> {
+    let mut causes = Vec::new();
+    for note in notes {
+        if let Note::SteppedDown { cause, .. } = note {
+            causes.push(*cause);
+        }
+    }
+    causes
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_models_are_overrun_goes_on_without_them_and_says_so() {
+    for trouble in [Does::Hangs, Does::Answers(1_000), Does::Fails] {
+        let house = House::open().await;
+        house.ears.activity.always(trouble);
+        let held = talk(&house, 1_200).await;
+        assert!(held.heard.ends_with(BYE), "{trouble:?}: {}", held.heard);
+        assert_eq!(
+            stepped_down(&held.notes),
+            [StepDown::VoiceModel],
+            "{trouble:?}"
+        );
+        // Loudness is quicker than a model that keeps the call waiting.
+        assert!(longest_silence_ms(&held.record) < 2_500, "{trouble:?}");
+    }
+    let house = House::open().await;
+    let held = talk(&house, 1_200).await;
+    assert_eq!(stepped_down(&held.notes), []);
 }

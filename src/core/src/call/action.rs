@@ -4,9 +4,32 @@ use std::sync::Arc;
 
 use super::event::{EndReason, ReplyId, Stage};
 use super::timing::{Staff, Timing};
+use crate::admission::Why;
 use crate::commands::Command;
 use crate::journal::Step;
 use crate::time::At;
+
+/// Why a call does without our own models of turns: the loudness of the line and the recogniser's words stand in for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDown {
+    /// It began so, since there was too much to do.
+    Load(Why),
+    /// The voice model did not answer in time.
+    VoiceModel,
+    /// The turn model did not answer in time.
+    TurnModel,
+}
+
+impl StepDown {
+    /// As metrics and events write it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Load(why) => why.code(),
+            Self::VoiceModel => "voice_model",
+            Self::TurnModel => "turn_model",
+        }
+    }
+}
 
 /// What the mind is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,6 +244,13 @@ pub enum Note {
         stage: Stage,
         /// Who does it now: the vendor's name.
         vendor: &'static str,
+        /// When.
+        at: At,
+    },
+    /// The shell does without our own models of turns from now on, or for a while.
+    SteppedDown {
+        /// Why.
+        cause: StepDown,
         /// When.
         at: At,
     },

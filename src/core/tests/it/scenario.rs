@@ -450,6 +450,7 @@ fn show_note(note: &Note) -> String {
             ..
         } => "voice failed".into(),
         Note::TakenOver { stage, vendor, .. } => format!("{stage:?} taken over by {vendor}"),
+        Note::SteppedDown { cause, .. } => format!("stepped down: {}", cause.code()),
         Note::Ended { reason, .. } => format!("ended {reason:?}"),
     }
 }

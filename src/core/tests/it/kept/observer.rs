@@ -87,6 +87,7 @@ impl Observer {
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::SteppedDown { .. }
             | Note::Ended { .. } => {}
         }
     }
