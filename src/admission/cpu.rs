@@ -85,6 +85,7 @@ mod tests {
     fn this_system_tells() {
         let mut cpu = Cpu::new();
         assert_eq!(cpu.used(), None);
-        assert!(cpu.before.is_some_and(|(_, used)| used > Duration::ZERO));
+        // A process that has just begun may not have used a tick.
+        assert!(cpu.before.is_some());
     }
 }
