@@ -85,6 +85,6 @@ mod tests {
     fn this_system_tells() {
         let mut cpu = Cpu::new();
         assert_eq!(cpu.used(), None);
-        assert!(cpu.before.is_some_and(|(_, used)| used > Duration::ZERO));
+        assert!(cpu.before.is_some());
     }
 }
