@@ -40,6 +40,12 @@ const AGREE_TWICE: u32 = 330;
 /// The same at the delay of an echo that is known, for it to be there still.
 const AGREE_STILL: u32 = 180;
 
+/// Most delays are out of the question after so many loud words …
+const PROBE_WORDS: usize = 3;
+/// … at which so many more signs agree than disagree, or the other way round: by chance one delay in 250 does, and at the
+/// delay of an echo all but a few looks do.
+const PROBE_MIN: u32 = 40;
+
 /// Delays that differ by less are the same, in samples.
 const SAME: u64 = 4;
 /// Looks that found a delay and are not sure; two of them at least a look and at most two seconds apart make one that is.
@@ -286,6 +292,9 @@ impl EchoDetector {
             if from >= self.sent_to {
                 continue;
             }
+            if look.is_out_of_question(&self.sent, from) {
+                continue;
+            }
             let agrees = look.agrees(&self.sent, from);
             if agrees > best.0 {
                 best = (agrees, lag);
@@ -342,21 +351,32 @@ impl Look {
 
     /// How many more signs agree than disagree, or the other way round, in parts of 1,000.
     fn agrees(&self, sent: &[u64; SENT_WORDS], from: u64) -> u32 {
-        let (first, shift) = ((from / WORD as u64) as usize, from % WORD as u64);
-        let mut differ = 0;
-        for (at, (signs, is_loud)) in self.signs.iter().zip(self.is_loud).enumerate() {
-            if is_loud {
-                let (low, high) = (
-                    sent[(first + at) % SENT_WORDS],
-                    sent[(first + at + 1) % SENT_WORDS],
-                );
-                // Shifted in two steps, since a shift by 64 is none.
-                let sent = low >> shift | (high << 1) << (63 - shift);
-                differ += (signs ^ sent).count_ones();
-            }
-        }
+        let differ = self.differing(sent, from, LOOK_WORDS);
         let all = self.loud * WORD as u32;
         (2 * differ).abs_diff(all) * 1_000 / all
+    }
+
+    /// The first loud words agree no better than by chance.
+    fn is_out_of_question(&self, sent: &[u64; SENT_WORDS], from: u64) -> bool {
+        let differ = self.differing(sent, from, PROBE_WORDS);
+        (2 * differ).abs_diff((PROBE_WORDS * WORD) as u32) < PROBE_MIN
+    }
+
+    /// How many signs of the first loud words differ.
+    fn differing(&self, sent: &[u64; SENT_WORDS], from: u64, words: usize) -> u32 {
+        let (first, shift) = ((from / WORD as u64) as usize, from % WORD as u64);
+        let loud = self.signs.iter().zip(self.is_loud).enumerate();
+        let loud = loud.filter(|(_, (_, is_loud))| *is_loud).take(words);
+        loud.map(|(at, (signs, _))| {
+            let (low, high) = (
+                sent[(first + at) % SENT_WORDS],
+                sent[(first + at + 1) % SENT_WORDS],
+            );
+            // Shifted in two steps, since a shift by 64 is none.
+            let sent = low >> shift | (high << 1) << (63 - shift);
+            (signs ^ sent).count_ones()
+        })
+        .sum()
     }
 }
 

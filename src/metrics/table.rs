@@ -78,6 +78,8 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_provider_reconnects_total", Sort::Counter, &["provider", "kind", "why"], "Connections to a provider that were lost and made again"),
     metric("trunkline_provider_first_result_seconds", Sort::Histogram, &["provider", "kind"], "From a question to a provider to the first of its answer"),
     metric("trunkline_provider_audio_dropped_ms_total", Sort::Counter, &["provider"], "Audio that no recogniser could be given for too long"),
+    metric("trunkline_realtime_tokens_total", Sort::Counter, &["provider", "kind"], "Tokens that models which hear and speak say they have read and written"),
+    metric("trunkline_realtime_tools_refused_total", Sort::Counter, &[], "Tools that such a model called and that are not there"),
     metric("trunkline_opened_ahead_total", Sort::Counter, &["outcome"], "What was opened for calls before their media sockets, by what became of it"),
     metric("trunkline_inference_waiting", Sort::Gauge, &["lane"], "Jobs that wait for the embedded speech, by lane"),
     metric("trunkline_webhooks_refused_total", Sort::Counter, &["reason"], "Carriers' webhooks that were refused"),
@@ -108,6 +110,7 @@ pub(super) fn begin_at_zero() {
         "trunkline_interruptions_total",
         "trunkline_underruns_total",
         "trunkline_carrier_stream_errors_total",
+        "trunkline_realtime_tools_refused_total",
     ] {
         counter!(name).increment(0);
     }
@@ -150,6 +153,12 @@ pub(super) fn begin_at_zero() {
         gauge!("trunkline_circuits_open", "provider" => name, "kind" => stage).increment(0.0);
         if kind == Kind::Recogniser {
             counter!("trunkline_provider_audio_dropped_ms_total", "provider" => name).increment(0);
+        }
+        if kind == Kind::Realtime {
+            for kind in ["read", "written"] {
+                counter!("trunkline_realtime_tokens_total", "provider" => name, "kind" => kind)
+                    .increment(0);
+            }
         }
     }
     for hop in super::ANSWER_HOPS {

@@ -51,7 +51,7 @@ const ASKED_MAX: usize = 4;
 const PREPARED_MAX: usize = 2;
 /// What waits to go to the mouth, in the order in which it is to be said.
 enum Waiting {
-    Clause(Clause),
+    Clause(Box<Clause>),
     End,
 }
 
@@ -193,7 +193,7 @@ impl Speaking {
         is_filler: bool,
     ) {
         self.begin(reply);
-        self.waiting.push_back(Waiting::Clause(Clause {
+        self.waiting.push_back(Waiting::Clause(Box::new(Clause {
             number,
             matching: Matching::new(&text),
             text,
@@ -201,7 +201,7 @@ impl Speaking {
             is_begun: false,
             is_lost: false,
             is_filler,
-        }));
+        })));
         self.ask_next();
     }
 
@@ -283,10 +283,8 @@ impl Speaking {
             self.prepared.retain(|ahead| !is_lost(ahead));
         }
         for waiting in &mut self.waiting {
-            if let Waiting::Clause(Clause {
-                voicing: Some(voicing),
-                ..
-            }) = waiting
+            if let Waiting::Clause(clause) = waiting
+                && let Some(voicing) = &mut clause.voicing
                 && voicing.poll(cx).is_ready()
             {
                 news = Poll::Ready(());
@@ -396,7 +394,7 @@ impl Speaking {
             self.heard_of_own(at.clause, at.heard_ms);
         }
         let clauses = self.waiting.drain(..).filter_map(|waiting| match waiting {
-            Waiting::Clause(clause) => Some(clause),
+            Waiting::Clause(clause) => Some(*clause),
             Waiting::End => None,
         });
         let clauses: Vec<Clause> = clauses.collect();

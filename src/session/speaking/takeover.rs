@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::voicing::{Blame, Voicing};
-use super::{Clause, PATIENCE, Prepared, Speaking, Waiting};
+use super::{PATIENCE, Prepared, Speaking, Waiting};
 
 /// The same as [`PATIENCE`] where another voice stands ready.
 const PATIENCE_BRIEF: Duration = Duration::from_millis(1_500);
@@ -89,12 +89,10 @@ impl Speaking {
     fn voicings(&self) -> impl Iterator<Item = &Voicing> {
         let asked = self.waiting.iter().filter_map(|waiting| match waiting {
             // A filler that is not at hand says nothing about the voice.
-            Waiting::Clause(Clause {
-                voicing,
-                is_lost,
-                is_filler,
-                ..
-            }) => voicing.as_ref().filter(|_| !is_lost && !is_filler),
+            Waiting::Clause(clause) => {
+                let is_telling = !clause.is_lost && !clause.is_filler;
+                clause.voicing.as_ref().filter(|_| is_telling)
+            }
             Waiting::End => None,
         });
         let ahead = self.prepared.iter().map(|Prepared { voicing, .. }| voicing);

@@ -3,7 +3,7 @@ use std::sync::mpsc;
 
 /// Tells how many lines came together, and waits to be let go on.
 struct Gate {
-    came: mpsc::Sender<usize>,
+    came: mpsc::SyncSender<usize>,
     go: mpsc::Receiver<Result<(), SpeechError>>,
 }
 
@@ -21,13 +21,13 @@ impl Judge for Gate {
 struct Rig {
     detector: Detector,
     came: mpsc::Receiver<usize>,
-    go: mpsc::Sender<Result<(), SpeechError>>,
+    go: mpsc::SyncSender<Result<(), SpeechError>>,
 }
 
 impl Rig {
     fn new(capacity: usize, calls: usize) -> Self {
-        let (came_in, came) = mpsc::channel();
-        let (go, go_out) = mpsc::channel();
+        let (came_in, came) = mpsc::sync_channel(64);
+        let (go, go_out) = mpsc::sync_channel(64);
         let gate = Gate {
             came: came_in,
             go: go_out,

@@ -41,7 +41,10 @@ async fn disturb(house: &House, after_ms: u64, sound: &[u8], count: &mut Count) 
     count.dropped += usize::from(!is_whole || !record.violations.is_empty());
     let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
         Event::Cleared { at_ms, .. } => Some(at_ms),
-        _ => None,
+        Event::AgentStarted { .. }
+        | Event::AgentQuiet { .. }
+        | Event::MarkEchoed { .. }
+        | Event::ServerClosed { .. } => None,
     });
     count.stopped_ms.extend(cleared.map(|at| at - from_ms));
 }
@@ -100,7 +103,10 @@ async fn an_interruption_stops_the_agent_within_a_quarter_of_a_second() {
             count.dropped += usize::from(dropped);
             let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|e| match e {
                 Event::Cleared { at_ms, .. } => Some(at_ms),
-                _ => None,
+                Event::AgentStarted { .. }
+                | Event::AgentQuiet { .. }
+                | Event::MarkEchoed { .. }
+                | Event::ServerClosed { .. } => None,
             });
             count.stopped_ms.extend(cleared.map(|at| at - from_ms));
         }

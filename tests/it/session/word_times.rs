@@ -31,7 +31,10 @@ async fn cut(house: &House, after_ms: u64, with: Speech, then_ms: u64) -> Cut {
     assert!(house.is_empty_within(5_000).await);
     let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
         Event::Cleared { at_ms, .. } => Some(usize::try_from(at_ms).unwrap() * 8),
-        _ => None,
+        Event::AgentStarted { .. }
+        | Event::AgentQuiet { .. }
+        | Event::MarkEchoed { .. }
+        | Event::ServerClosed { .. } => None,
     });
     let agent = record.agent();
     let whole = question();
