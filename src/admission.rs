@@ -248,7 +248,7 @@ impl Admission {
             levels.cpu_expected,
         );
         tell(
-            gauge!("trunkline_load_call_cpu_ratio"),
+            gauge!("trunkline_load_cpu_each_ratio"),
             Some(levels.call_cost),
         );
         let lag = gauge!("trunkline_load_event_loop_lag_seconds");

@@ -85,7 +85,6 @@ mod tests {
     fn this_system_tells() {
         let mut cpu = Cpu::new();
         assert_eq!(cpu.used(), None);
-        // A process that has just begun may not have used a tick.
         assert!(cpu.before.is_some());
     }
 }

@@ -63,7 +63,7 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_admission_open", Sort::Gauge, &[], "1 while new calls are taken, by what is measured"),
     metric("trunkline_load_cpu_ratio", Sort::Gauge, &[], "CPU in use, smoothed, of what the process may use"),
     metric("trunkline_load_cpu_expected_ratio", Sort::Gauge, &[], "The same with the calls that are in no reading yet"),
-    metric("trunkline_load_call_cpu_ratio", Sort::Gauge, &[], "What a call has been found to cost of it"),
+    metric("trunkline_load_cpu_each_ratio", Sort::Gauge, &[], "What a call has been found to cost of it"),
     metric("trunkline_load_event_loop_lag_seconds", Sort::Gauge, &[], "How late the event loop is, 95th percentile of two seconds"),
     metric("trunkline_load_inference_wait_seconds", Sort::Gauge, &[], "What inference waits for its turn, smoothed"),
     metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),

@@ -96,9 +96,9 @@ async fn a_promised_call_is_let_in_however_full_it_has_become() {
     assert_eq!(house.ears.rooms(), rooms, "its room was kept for it");
     let levels = app.admission.levels();
     assert_eq!((levels.promised, levels.running), (0, 1));
-    // It is promised once.
-    let again = refusal(&house, &sign(&promised, &key())).await;
-    assert_eq!(again, Some((503, "busy: cpu\n".into())));
+    // It comes once.
+    let again = upgrade(&house, &sign(&promised, &key())).await;
+    assert_eq!(again.unwrap_err().status(), 409);
 }
 
 #[tokio::test]
