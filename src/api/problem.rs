@@ -259,7 +259,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after_s: Option<u64>,
     retry_at: Option<When>,
-    reason: Option<&'static str>,
+    full: Option<Full>,
     extra: Vec<(header::HeaderName, HeaderValue)>,
 }
 
@@ -315,7 +315,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_s: None,
             retry_at: None,
-            reason: None,
+            full: None,
             extra: Vec::new(),
         }
     }
@@ -325,7 +325,7 @@ impl Problem {
         let mut problem = Self::new(Code::AtCapacity)
             .detail(full.to_string())
             .retry_after(RETRY_AFTER_S);
-        problem.reason = Some(full.code());
+        problem.full = Some(full);
         problem
     }
 
@@ -413,7 +413,7 @@ impl Problem {
             errors: self.errors,
             retry_after: self.retry_after_s,
             retry_at: self.retry_at,
-            reason: self.reason,
+            reason: self.full.map(Full::code),
         };
         // Only maps with keys that are no strings have no JSON form.
         let json = serde_json::to_vec(&body).unwrap_or_default();
