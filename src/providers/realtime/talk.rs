@@ -1,11 +1,11 @@
 //! What the three faces of a call's model share: answers asked for and made, and what the connection knows as sound.
 
+mod voice;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use metrics::counter;
 use tokio::sync::Notify;
 use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
@@ -13,9 +13,9 @@ use trunkline_core::wire::realtime::{About, Answer, Outcome, Realtime, RealtimeE
 
 use super::END_CALL;
 use super::making::{Making, Phase};
-use super::spoken::{BYTES_PER_MS, MS_PER_LETTER};
+use super::spoken::MS_PER_LETTER;
 use crate::clock;
-use crate::provider::{OwnVoice, Passage, Pieces, Sound, StageError};
+use crate::provider::Passage;
 use crate::providers::hop::Hop;
 use crate::think::Thought;
 
@@ -25,8 +25,6 @@ const ANSWERS_MAX: usize = 3;
 const ITEMS_MAX: usize = 256;
 /// Requests that wait for the connection.
 const ORDERS_MAX: usize = 64;
-/// Most sound that is handed over at once: half a second.
-const PIECE_BYTES_MAX: usize = 500 * BYTES_PER_MS;
 /// What a tool answers that is not there.
 const NO_TOOL: &str = r#"{"error":"there is no such tool in this call"}"#;
 
@@ -433,81 +431,6 @@ impl Talk {
         for (kind, count) in [("read", read), ("written", written)] {
             counter!("trunkline_realtime_tokens_total", "provider" => self.hop.provider, "kind" => kind)
                 .increment(count);
-        }
-    }
-
-    /// The next of a clause's sound from its byte `from` on; `None` when that was all.
-    fn poll_sound(
-        &self,
-        at: Passage,
-        from: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Arc<[u8]>, StageError>>> {
-        let failed = || {
-            let trouble = Trouble::new(TroubleKind::Server, "an answer broke off");
-            Poll::Ready(Some(Err(self.hop.failed(&trouble))))
-        };
-        let mut state = self.state();
-        let Some(making) = state.making(at.answer) else {
-            return failed();
-        };
-        let sound = making.spoken.sound(at.clause, from);
-        if !sound.is_empty() {
-            let piece = sound.get(..PIECE_BYTES_MAX).unwrap_or(sound);
-            return Poll::Ready(Some(Ok(piece.into())));
-        }
-        if making.spoken.is_whole(at.clause) {
-            return Poll::Ready(None);
-        }
-        if !making.is_open() {
-            return failed();
-        }
-        making.wakes(cx.waker());
-        Poll::Pending
-    }
-}
-
-/// A clause's sound on its way to the caller.
-struct Sounding {
-    talk: Arc<Talk>,
-    at: Passage,
-    given: usize,
-    is_over: bool,
-}
-
-impl OwnVoice for Arc<Talk> {
-    fn spoken(&self, text: &str) -> Option<(Passage, Pieces)> {
-        let at = self.state().passage(text)?;
-        let sounding = Sounding {
-            talk: Arc::clone(self),
-            at,
-            given: 0,
-            is_over: false,
-        };
-        let pieces = stream::unfold(sounding, |mut sounding| async move {
-            if sounding.is_over {
-                return None;
-            }
-            let next = std::future::poll_fn(|cx| {
-                sounding.talk.poll_sound(sounding.at, sounding.given, cx)
-            });
-            let piece = next.await?;
-            match &piece {
-                Ok(piece) => sounding.given += piece.len(),
-                Err(_) => sounding.is_over = true,
-            }
-            Some((piece.map(Sound::Audio), sounding))
-        });
-        Some((at, pieces.boxed()))
-    }
-
-    fn heard(&self, at: Passage, heard_ms: u32) {
-        let mut state = self.state();
-        if let Some(making) = state.making(at.answer)
-            && let Some(begins) = making.spoken.begins(at.clause)
-        {
-            let to_ms = (begins / BYTES_PER_MS) as u64 + u64::from(heard_ms);
-            making.heard_ms = making.heard_ms.max(to_ms);
         }
     }
 }
