@@ -17,6 +17,17 @@ struct Count {
     stopped_ms: Vec<u64>,
 }
 
+/// When the carrier was told to forget what it had not played, if that is what happened.
+pub(super) fn cleared_ms(event: &Event) -> Option<u64> {
+    match event {
+        Event::Cleared { at_ms, .. } => Some(*at_ms),
+        Event::AgentStarted { .. }
+        | Event::AgentQuiet { .. }
+        | Event::MarkEchoed { .. }
+        | Event::ServerClosed { .. } => None,
+    }
+}
+
 /// Makes a sound `after_ms` into the agent's question, and hangs up when all of the question could have been said.
 async fn disturb(house: &House, after_ms: u64, sound: &[u8], count: &mut Count) {
     let mut notes = house.notes();
@@ -39,13 +50,7 @@ async fn disturb(house: &House, after_ms: u64, sound: &[u8], count: &mut Count) 
         .iter()
         .any(|(text, cut)| !cut && text.ends_with(QUESTION));
     count.dropped += usize::from(!is_whole || !record.violations.is_empty());
-    let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
-        Event::Cleared { at_ms, .. } => Some(at_ms),
-        Event::AgentStarted { .. }
-        | Event::AgentQuiet { .. }
-        | Event::MarkEchoed { .. }
-        | Event::ServerClosed { .. } => None,
-    });
+    let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|e| cleared_ms(&e));
     count.stopped_ms.extend(cleared.map(|at| at - from_ms));
 }
 
@@ -101,13 +106,8 @@ async fn an_interruption_stops_the_agent_within_a_quarter_of_a_second() {
             let dropped = agent_said(&notes.take()).iter().any(|(_, cut)| *cut);
             count.tried += 1;
             count.dropped += usize::from(dropped);
-            let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|e| match e {
-                Event::Cleared { at_ms, .. } => Some(at_ms),
-                Event::AgentStarted { .. }
-                | Event::AgentQuiet { .. }
-                | Event::MarkEchoed { .. }
-                | Event::ServerClosed { .. } => None,
-            });
+            let cleared =
+                std::iter::from_fn(|| events.try_recv().ok()).find_map(|e| cleared_ms(&e));
             count.stopped_ms.extend(cleared.map(|at| at - from_ms));
         }
     }

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use trunkline::carrier_double::{CallRecord, Event, Speech};
+use trunkline::carrier_double::{CallRecord, Speech};
 use trunkline_core::call::Note;
 
 use super::barge_in::QUESTION;
+use super::false_stops::cleared_ms;
 use super::rig::{House, OPENING, agent_said, speech};
 use super::tongue;
 
@@ -29,13 +30,9 @@ async fn cut(house: &House, after_ms: u64, with: Speech, then_ms: u64) -> Cut {
     call.stay_silent(then_ms).await.unwrap();
     let record = call.finish().await.unwrap();
     assert!(house.is_empty_within(5_000).await);
-    let cleared = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
-        Event::Cleared { at_ms, .. } => Some(usize::try_from(at_ms).unwrap() * 8),
-        Event::AgentStarted { .. }
-        | Event::AgentQuiet { .. }
-        | Event::MarkEchoed { .. }
-        | Event::ServerClosed { .. } => None,
-    });
+    let cleared = std::iter::from_fn(|| events.try_recv().ok())
+        .find_map(|event| cleared_ms(&event))
+        .map(|at_ms| usize::try_from(at_ms).unwrap() * 8);
     let agent = record.agent();
     let whole = question();
     let began = agent.windows(1_440).position(|w| w == &whole[..1_440]);
