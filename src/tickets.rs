@@ -90,3 +90,33 @@ fn place(claims: &Claims) -> (u64, String) {
 fn now_s() -> u64 {
     u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use trunkline_core::token::Direction;
+
+    use super::*;
+
+    #[test]
+    fn of_two_who_bring_a_token_at_once_one_spends_it() {
+        let key = Key::from_bytes(&[7; 32]).unwrap();
+        let tickets = Tickets::new(vec![key], false);
+        let claims = Claims {
+            call_id: "call_1".into(),
+            client: None,
+            agent: "front-desk".into(),
+            from: None,
+            to: None,
+            direction: Direction::Inbound,
+            expires_unix_s: now_s() + 300,
+            reusable: false,
+            carrier: None,
+        };
+        let token = tickets.sign(&claims).unwrap();
+        // Both are let in before either is known to have come.
+        let (one, other) = (tickets.admit(&token), tickets.admit(&token));
+        let spent = [one, other].map(|claims| tickets.spend(&claims.unwrap()).is_ok());
+        assert_eq!(spent, [true, false]);
+        assert!(matches!(tickets.admit(&token), Err(Refused::Used)));
+    }
+}

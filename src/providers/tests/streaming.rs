@@ -122,7 +122,8 @@ async fn it_connects_before_there_is_audio_and_sends_what_gathered_until_then() 
     push(&mut line, 0, 24_000);
     let opened = tokio_tungstenite::accept_async(stream).await.unwrap();
     let mut peer = super::rig::Peer(opened);
-    assert_eq!(peer.audio(24_000).await, audio(0, 24_000));
+    let all = timeout(Duration::from_secs(10), peer.audio(24_000)).await;
+    assert_eq!(all.expect("all of it comes"), audio(0, 24_000));
 }
 
 #[tokio::test(start_paused = true)]
