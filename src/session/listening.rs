@@ -253,6 +253,15 @@ impl Listening {
         }
     }
 
+    /// Something depends on the next frame: the caller may be at the end of what they say, or mean to interrupt. Where words
+    /// are made of whole utterances, all of their speech is such.
+    pub(super) fn is_hurried(&self) -> bool {
+        match &self.recogniser {
+            Recogniser::Stream(stream) => stream.is_hurried(),
+            Recogniser::Ears | Recogniser::Utterances(_) => self.ear.speaking(),
+        }
+    }
+
     /// What a recogniser says that listens all the time; nothing ever from any other.
     pub(super) fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<SttEvent> {
         match &mut self.recogniser {

@@ -15,6 +15,7 @@ pub(crate) mod model;
 mod pieces;
 pub(crate) mod raw;
 mod realtime;
+mod rests;
 pub(crate) mod rig;
 mod silence;
 pub(crate) mod speaker;
