@@ -200,10 +200,12 @@ impl Session {
             tokio::select! {
                 biased;
                 () = sleep.as_mut() => self.woken(rests),
-                Some(done) = self.jobs.next() => self.done(done),
+                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => self.done(done),
                 () = self.speaking.next() => self.voiced(),
                 event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
-                Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
+                Some((reply, thought)) = self.thinking.next(), if self.thinking.is_at_work() => {
+                    self.thought(reply, thought);
+                }
                 Some(told) = self.outside.next() => self.told(told),
                 inbound = self.line.attend(rests) => self.inbound(inbound),
             }

@@ -167,6 +167,11 @@ impl Listening {
         position_ms(self.ear.position())
     }
 
+    /// When a message that came now, behind the frames received so far, would have come on a line that is never late, ms.
+    pub(super) fn undelayed_ms(&self, now: At) -> u64 {
+        self.clock.undelayed_ms(now.ms())
+    }
+
     /// Samples received.
     pub(super) fn position(&self) -> u64 {
         self.ear.position()

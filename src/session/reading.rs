@@ -14,19 +14,29 @@ const AHEAD_MS_MAX: u64 = 30_000;
 /// Messages that are taken from a line at once after a rest; what is left comes in its turn.
 const AT_ONCE_MAX: usize = 8;
 
+/// A frame that comes later than this was not the last to come.
+const LATE_MS: u64 = 10;
+
 impl Session {
     /// The line is not looked at for now.
     pub(super) fn rests(&self) -> bool {
         self.rests_until > self.now().ms()
     }
 
-    /// After a frame: the line rests for as long as admission finds right, unless something depends on the next frame.
+    /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next.
     fn may_rest(&mut self, now: At) {
-        self.rests_until = match self.pace.rest_ms() {
+        let ms = self.pace.rest_ms();
+        let is_awaited = || {
+            // A frame that is late has others behind it.
+            let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));
+            late_ms > LATE_MS
+                || self.listening.is_hurried()
+                || self.speaking.is_at_its_end()
+                || !self.call.consent_decided()
+        };
+        self.rests_until = match ms {
             0 => 0,
-            _ if self.listening.is_hurried() || !self.call.consent_decided() => 0,
-            // What came during a rest is read in one go, and the next begins with the first of it.
-            _ if self.rests_until > now.ms() => self.rests_until,
+            _ if is_awaited() => 0,
             ms => now.ms() + ms,
         };
     }
@@ -55,10 +65,7 @@ impl Session {
             Some(Inbound::Key { digit }) => Event::Key { key: digit },
             Some(Inbound::Mark { name }) => {
                 let now = self.now();
-                let came = self
-                    .keeping
-                    .as_ref()
-                    .map_or(now.ms(), |k| k.undelayed_ms(now));
+                let came = self.listening.undelayed_ms(now);
                 self.speaking.marked(came, &name);
                 return self.drive(None);
             }

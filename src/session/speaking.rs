@@ -153,6 +153,11 @@ impl Speaking {
         self.mouth.next_due()
     }
 
+    /// The rest of what is said has been sent, and the caller hears it: what comes next may follow at once.
+    pub(super) fn is_at_its_end(&self) -> bool {
+        self.mouth.is_at_its_end()
+    }
+
     pub(super) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }

@@ -23,7 +23,7 @@ async fn the_conversation_is_the_same() {
     assert_eq!(record.ending, Ending::ServerClosed(Some(1000)));
     assert_eq!((record.clears, record.underruns), (0, 0));
     assert_eq!(record.violations, []);
-    assert_eq!(reason(&notes.take()), EndReason::Completed);
+    assert_eq!(reason(&notes.take()), EndReason::AgentHungUp);
     // The end of a turn depends on the next frame, and no line rests there.
     for (turn, most) in record.turns.iter().zip([600, 600, 900, 2_000, 600]) {
         assert!(turn.response_ms().is_some_and(|ms| ms < most), "{turn:?}");
