@@ -186,6 +186,9 @@ pub struct Passage {
 
 /// A mind that speaks for itself: to the words that it gives, it has the sound.
 pub trait OwnVoice: Send + Sync {
+    /// Whose voice that is.
+    fn provider(&self) -> Provider;
+
     /// The sound of words that it gave, as [`Voice::say`] has it; `None` if it has none, or not all of it any more.
     fn spoken(&self, text: &str) -> Option<(Passage, Pieces)>;
 

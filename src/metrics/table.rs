@@ -146,8 +146,11 @@ pub(super) fn begin_at_zero() {
     for vendor in VENDORS {
         let (name, kind) = (vendor.name, vendor.does.kind());
         let stage = kind.code();
-        counter!("trunkline_stages_taken_over_total", "stage" => stage, "provider" => name)
-            .increment(0);
+        // One that hears, thinks and speaks stands behind nobody.
+        if kind != Kind::Realtime {
+            counter!("trunkline_stages_taken_over_total", "stage" => stage, "provider" => name)
+                .increment(0);
+        }
         counter!("trunkline_circuit_changes_total", "provider" => name, "kind" => stage, "to" => "open")
             .increment(0);
         gauge!("trunkline_circuits_open", "provider" => name, "kind" => stage).increment(0.0);

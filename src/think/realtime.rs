@@ -76,7 +76,7 @@ impl RealtimeMind {
                 stands_in: true,
                 ..mind.provider()
             },
-            Some(_) | None => Provider::of(self.talk.vendor()),
+            Some(_) | None => self.talk.served_by(),
         }
     }
 

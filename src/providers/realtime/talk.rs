@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use metrics::counter;
 use tokio::sync::Notify;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
 use trunkline_core::wire::realtime::{About, Answer, Outcome, Realtime, RealtimeEvent, Turn};
 
@@ -54,9 +55,9 @@ impl Talk {
         Arc::clone(&self.wake)
     }
 
-    /// The vendor's name, as events, metrics and logs write it.
-    pub fn vendor(&self) -> &'static str {
-        self.hop.provider
+    /// Who is talked to, and by which model.
+    pub fn served_by(&self) -> Provider {
+        self.hop.served_by()
     }
 
     /// There is a connection.
