@@ -225,6 +225,10 @@ pub trait Voice: Send + Sync {
         wanted_in: Duration,
     ) -> BoxStream<'static, Result<Sound, StageError>>;
 
+    /// Begins with a sentence that this voice is to say first, before anybody listens, if it can be begun. It is let go
+    /// when something else is said before it.
+    fn begin(&self, _text: &Arc<str>, _speed: f32) {}
+
     /// Makes a sentence that every caller may hear, and keeps it for good.
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>>;
 }
