@@ -253,10 +253,14 @@ impl Admission {
 
     /// Tells the metrics where the server stands.
     pub fn tell(&self) {
-        let levels = self.levels();
+        let (levels, marks) = {
+            let load = lock(&self.load);
+            (load.levels(), load.limits())
+        };
         let tell = |gauge: metrics::Gauge, level: Option<f64>| gauge.set(level.unwrap_or(0.0));
         let seconds = |ms: Option<f64>| ms.map(|ms| ms / 1_000.0);
         tell(gauge!("trunkline_load_cpu_ratio"), levels.cpu);
+        tell(gauge!("trunkline_load_cpu_mark_ratio"), marks.cpu);
         tell(
             gauge!("trunkline_load_cpu_expected_ratio"),
             levels.cpu_expected,
@@ -267,8 +271,12 @@ impl Admission {
         );
         let lag = gauge!("trunkline_load_event_loop_lag_seconds");
         tell(lag, seconds(levels.lag_ms));
+        let lag_mark = gauge!("trunkline_load_event_loop_lag_mark_seconds");
+        tell(lag_mark, seconds(marks.lag_ms));
         let wait = gauge!("trunkline_load_inference_wait_seconds");
         tell(wait, seconds(levels.wait_ms));
+        let wait_mark = gauge!("trunkline_load_inference_wait_mark_seconds");
+        tell(wait_mark, seconds(marks.wait_ms));
         tell(
             gauge!("trunkline_calls_promised"),
             Some(levels.promised.into()),

@@ -341,7 +341,11 @@ impl Speaking {
                     let was_begun = clause.is_begun;
                     let is_whole = clause.hand_over(&mut self.mouth, self.take, &mut self.pace);
                     if clause.is_begun && !was_begun {
-                        self.events.extend(clause.voiced(self.reply, self.began));
+                        self.events.extend(clause.voiced(
+                            self.reply,
+                            self.began,
+                            self.own.as_ref(),
+                        ));
                     }
                     let times = clause.take_times(&mut self.mouth, self.take);
                     if let (Some(reply), Some(words)) = (self.reply, times) {

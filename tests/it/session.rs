@@ -22,4 +22,5 @@ pub(crate) mod speaker;
 mod stages;
 pub(crate) mod stand_in;
 pub(crate) mod tongue;
+pub(crate) mod two_answers;
 mod word_times;

@@ -260,6 +260,11 @@ impl Load {
         }
     }
 
+    /// The marks above which new calls are turned away.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Where the server stands.
     pub fn levels(&self) -> Levels {
         Levels {
