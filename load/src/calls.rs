@@ -5,7 +5,7 @@ use crate::clock::{Clock, Micros, ms, seconds};
 use crate::line::{End, Line};
 use crate::process::{Usage, machine_cpu_ms};
 use crate::report::{Report, ServerUse};
-use crate::speech::{Random, Speech};
+use crate::speech::{Noise, Random, Speech};
 use crate::tally::{Lateness, Tally};
 use crate::web::{Target, twilio_signature};
 use anyhow::{Context as _, Result, bail};
@@ -42,8 +42,19 @@ pub(crate) struct CallOptions {
     /// Interrupt one answer in so many; 0: none
     #[arg(long, default_value_t = 3)]
     pub(crate) barge_every: usize,
+    /// Share of the answers that are not interrupted in which there is a noise that interrupts nothing
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) noises: f64,
+    /// Its kinds, in turn
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "KINDS",
+        default_value = "cough,mm-hm,street,echo"
+    )]
+    pub(crate) noise_kinds: Vec<Noise>,
     /// Send no marker tones; then no answer is verified
-    #[arg(long)]
+    #[arg(long, conflicts_with = "noises")]
     pub(crate) no_marker: bool,
     /// Makes a run's pauses and ids again; random without it
     #[arg(long)]
@@ -125,6 +136,8 @@ impl CallOptions {
         script.consent = self.consent();
         script.hesitate = self.hesitate.clamp(0.0, 1.0);
         script.barge_every = self.barge_every;
+        script.noises = self.noises.clamp(0.0, 1.0);
+        script.noise_kinds.clone_from(&self.noise_kinds);
         script.is_marked = !self.no_marker;
         let extra = if script.consent == Consent::Unasked {
             0.0

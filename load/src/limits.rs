@@ -1,7 +1,8 @@
 //! What a run may not exceed, so that a build can fail on it.
 
 use crate::report::Report;
-use crate::tally::Spread;
+use crate::speech::Noise;
+use crate::tally::{STOPPED_MS, Spread};
 use clap::Args;
 
 /// Limits; what is not given is not looked at. A call that fails, a turn without an answer, a run without turns and a driver
@@ -20,6 +21,15 @@ pub(crate) struct Limits {
     /// No wrong answer
     #[arg(long)]
     pub(crate) no_wrong: bool,
+    /// Answers dropped for a noise, per cent of those of its kind
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) false_stops_max: Option<f64>,
+    /// An interruption is to be stopped within so long, ms ...
+    #[arg(long, value_name = "MS", default_value_t = STOPPED_MS)]
+    pub(crate) stopped_ms_max: f64,
+    /// ... in at least so many of 100
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) stopped_share_min: Option<f64>,
     /// CPU of the server for a second of a call, ms
     #[arg(long)]
     pub(crate) cpu_ms_max: Option<f64>,
@@ -70,6 +80,21 @@ impl Limits {
             self.no_wrong && tally.wrong > 0,
             format!("{} wrong answers", tally.wrong),
         );
+        for (kind, noise) in Noise::ALL.into_iter().zip(&tally.noises) {
+            let percent = 100.0 * noise.dropped_share();
+            check(
+                over(self.false_stops_max, percent),
+                format!("{percent:.2} % false stops by {}", kind.name()),
+            );
+        }
+        let stopped = 100.0 * tally.stopped_share(self.stopped_ms_max);
+        check(
+            self.stopped_share_min.is_some_and(|min| stopped < min),
+            format!(
+                "{stopped:.1} % of the interruptions stopped within {} ms",
+                self.stopped_ms_max
+            ),
+        );
         if self.cpu_ms_max.is_some() || self.kib_per_call_max.is_some() {
             check(
                 report.used.processes == 0,
@@ -95,7 +120,7 @@ mod tests {
     use super::*;
     use crate::clock::ms;
     use crate::report::ServerUse;
-    use crate::tally::{Lateness, Tally};
+    use crate::tally::{Lateness, NoiseTally, Tally};
 
     fn report() -> Report {
         Report {
@@ -106,6 +131,18 @@ mod tests {
                 plain: vec![ms(400); 20],
                 underruns: 1,
                 wrong: 2,
+                barge_ins: 3,
+                barge_stop: vec![ms(200), ms(250), ms(251)],
+                noises: [
+                    NoiseTally {
+                        made: 200,
+                        dropped: 3,
+                        ..NoiseTally::default()
+                    },
+                    NoiseTally::default(),
+                    NoiseTally::default(),
+                    NoiseTally::default(),
+                ],
                 ..Tally::default()
             },
             lateness: Lateness::default(),
@@ -122,8 +159,11 @@ mod tests {
 
     #[test]
     fn each_limit_is_missed_by_what_exceeds_it_alone() {
-        let none = Limits::default();
-        let cases: [(Limits, Option<&str>); 9] = [
+        let none = Limits {
+            stopped_ms_max: STOPPED_MS,
+            ..Limits::default()
+        };
+        let cases: [(Limits, Option<&str>); 13] = [
             (none.clone(), None),
             (
                 Limits {
@@ -159,6 +199,35 @@ mod tests {
                     ..none.clone()
                 },
                 Some("2 wrong answers"),
+            ),
+            (
+                Limits {
+                    false_stops_max: Some(1.4),
+                    ..none.clone()
+                },
+                Some("1.50 % false stops by cough"),
+            ),
+            (
+                Limits {
+                    false_stops_max: Some(1.5),
+                    ..none.clone()
+                },
+                None,
+            ),
+            (
+                Limits {
+                    stopped_share_min: Some(99.0),
+                    ..none.clone()
+                },
+                Some("66.7 % of the interruptions stopped within 250 ms"),
+            ),
+            (
+                Limits {
+                    stopped_share_min: Some(99.0),
+                    stopped_ms_max: 251.0,
+                    ..none.clone()
+                },
+                None,
             ),
             (
                 Limits {

@@ -1,6 +1,7 @@
 //! A run's figures, for people and for machines.
 
-use crate::tally::{Lateness, PAUSES_MS, Spread, Tally};
+use crate::speech::Noise;
+use crate::tally::{Lateness, PAUSES_MS, STOPPED_MS, Spread, Tally};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -110,6 +111,7 @@ impl Report {
             );
         }
         self.counts(&mut out);
+        self.noises(&mut out);
         self.usage(&mut out);
         if self.is_void() {
             out.push_str(
@@ -145,9 +147,10 @@ impl Report {
         );
         let _ = writeln!(
             out,
-            "interjections {}  |  barge-ins {}, without clear {}, stale frames {}",
+            "interjections {}  |  barge-ins {} ({:.1} % stopped within {STOPPED_MS} ms), without clear {}, stale frames {}",
             pauses.join(", "),
             tally.barge_ins,
+            100.0 * tally.stopped_share(STOPPED_MS),
             tally.barge_without_clear,
             tally.stale_frames
         );
@@ -171,6 +174,29 @@ impl Report {
             tally.media_in,
             tally.refused
         );
+    }
+
+    fn noises(&self, out: &mut String) {
+        let tally = &self.tally;
+        for (kind, noise) in Noise::ALL.into_iter().zip(&tally.noises) {
+            if noise.made == 0 {
+                continue;
+            }
+            let Spread { p50, max, .. } = Spread::of(&noise.halts);
+            let _ = writeln!(
+                out,
+                "noise {:<8}{:>5} answers, {} halted ({p50:.0} ms, at most {max:.0}), false stops {} ({:.2} %), answered {}",
+                kind.name(),
+                noise.made,
+                noise.halted,
+                noise.dropped,
+                100.0 * noise.dropped_share(),
+                noise.answered,
+            );
+        }
+        for trouble in tally.noise_troubles.iter().take(20) {
+            let _ = writeln!(out, "  {trouble}");
+        }
     }
 
     fn usage(&self, out: &mut String) {

@@ -10,6 +10,8 @@ use tokio::net::TcpStream;
 
 /// After this token the first sentence is whole.
 const FIRST_SENTENCE: usize = 5;
+/// What every answer ends with.
+pub(super) const ENDING: &str = "right?";
 
 /// Answers one request, at once or as a stream.
 pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Shared) -> Result<()> {
@@ -94,6 +96,7 @@ fn reply(reference: Option<Reference>) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
+    // It ends with [`ENDING`].
     let rest = " to Thursday . Please come at three in the afternoon . Is that right ?";
     tokens.extend(rest.split(' ').skip(1).map(|word| {
         if [".", "?"].contains(&word) {
