@@ -158,9 +158,13 @@ impl Caller {
     /// What the caller does with the frame that is due `now`; `at` counts frames.
     pub(crate) fn say(&mut self, now: Micros, at: u64) -> Said<'_> {
         self.decide(now);
+        if self.has_heard_enough(now) {
+            return Said::Goodbye;
+        }
         match self.phase {
             Phase::Pause { until } if now >= until => {
-                if now >= self.script.window_to {
+                let has_talked = self.script.talk.is_some() && self.tally.turns > 0;
+                if now >= self.script.window_to || has_talked {
                     return Said::Goodbye;
                 }
                 if let (true, Consent::Key(key)) = (self.is_consenting, self.script.consent) {
@@ -256,6 +260,15 @@ impl Caller {
             }
             Phase::Greeting | Phase::Pause { .. } | Phase::Speaking { .. } | Phase::Waiting => {}
         }
+    }
+
+    /// Whether the caller only wanted to hear so much of an answer.
+    fn has_heard_enough(&self, now: Micros) -> bool {
+        let is_answer = self.phase == Phase::Answer && !self.is_consenting;
+        let heard = self.first_audible.filter(|_| is_answer);
+        heard
+            .zip(self.script.talk)
+            .is_some_and(|(first, talk)| now >= first + talk)
     }
 
     /// Whether this turn's answer is one that is interrupted.

@@ -36,6 +36,9 @@ pub(crate) struct Limits {
     /// Memory that a call adds to the server, KiB
     #[arg(long)]
     pub(crate) kib_per_call_max: Option<f64>,
+    /// How far the server's memory in the last sixth of the time may be above the first; needs --rss-every
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) rss_growth_max: Option<f64>,
 }
 
 impl Limits {
@@ -111,6 +114,12 @@ impl Limits {
             over(self.kib_per_call_max, kib),
             format!("{kib:.0} KiB per call"),
         );
+        // What is not known is no figure that is kept.
+        let growth = report.memory.growth_percent().unwrap_or(f64::INFINITY);
+        check(
+            over(self.rss_growth_max, growth),
+            format!("memory grew by {growth:.1} %"),
+        );
         misses
     }
 }
@@ -119,6 +128,7 @@ impl Limits {
 mod tests {
     use super::*;
     use crate::clock::ms;
+    use crate::memory::Curve;
     use crate::report::ServerUse;
     use crate::tally::{Lateness, NoiseTally, Tally};
 
@@ -153,6 +163,11 @@ mod tests {
                 processes: 1,
                 ..ServerUse::default()
             },
+            memory: {
+                let mut memory = Curve::default();
+                (0..6).for_each(|at| memory.note(f64::from(at), 100.0 + f64::from(at)));
+                memory
+            },
             providers: None,
         }
     }
@@ -163,7 +178,7 @@ mod tests {
             stopped_ms_max: STOPPED_MS,
             ..Limits::default()
         };
-        let cases: [(Limits, Option<&str>); 13] = [
+        let cases: [(Limits, Option<&str>); 14] = [
             (none.clone(), None),
             (
                 Limits {
@@ -213,6 +228,13 @@ mod tests {
                     ..none.clone()
                 },
                 None,
+            ),
+            (
+                Limits {
+                    rss_growth_max: Some(4.9),
+                    ..none.clone()
+                },
+                Some("memory grew by 5.0 %"),
             ),
             (
                 Limits {

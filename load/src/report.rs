@@ -1,5 +1,6 @@
 //! A run's figures, for people and for machines.
 
+use crate::memory::Curve;
 use crate::speech::Noise;
 use crate::tally::{Lateness, PAUSES_MS, STOPPED_MS, Spread, Tally};
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) tally: Tally,
     pub(crate) lateness: Lateness,
     pub(crate) used: ServerUse,
+    /// The server's memory over the window.
+    pub(crate) memory: Curve,
     /// What the providers say.
     pub(crate) providers: Option<Value>,
 }
@@ -61,7 +64,7 @@ impl Report {
         let server = self.used.is_known.then(|| {
             json!({"cpu_percent": percent(self.used.cpu_ms), "cpu_ms_per_call_second": self.cpu_ms_per_call_second(),
                 "rss_before_kib": self.used.rss_before_kib, "rss_max_kib": self.used.rss_max_kib,
-                "kib_per_call": self.kib_per_call(), "processes": self.used.processes})
+                "kib_per_call": self.kib_per_call(), "memory": self.memory.json(), "processes": self.used.processes})
         });
         json!({
             "calls": self.calls, "duration_s": self.duration_s, "seed": self.seed.to_string(),
@@ -212,6 +215,14 @@ impl Report {
                 used.rss_max_kib,
                 self.kib_per_call(),
                 used.processes
+            );
+        }
+        if let (Some((first, last)), Some(growth)) =
+            (self.memory.ends_kib(), self.memory.growth_percent())
+        {
+            let _ = writeln!(
+                out,
+                "memory: {first:.0} KiB in the first sixth of the time, {last:.0} KiB in the last: {growth:+.1} %"
             );
         }
         let late = |share| self.lateness.percentile(share);

@@ -48,6 +48,8 @@ pub(crate) struct Script {
     pub(crate) echo_db: (f64, f64),
     /// How long an answer that was halted for a noise may take to go on.
     pub(crate) resume_wait: Micros,
+    /// Callers take one turn, hear so much of the answer, and hang up.
+    pub(crate) talk: Option<Micros>,
     /// Whether turns are marked with their code.
     pub(crate) is_marked: bool,
     /// How they agree to the recording.
@@ -77,6 +79,7 @@ impl Script {
             noise_range: ms(1_300),
             echo_db: (18.0, 26.0),
             resume_wait: ms(4_000),
+            talk: None,
             is_marked: true,
             consent: Consent::Unasked,
             consent_wait: ms(4_000),

@@ -539,3 +539,17 @@ fn the_same_seed_makes_the_same_noises() {
     assert!(!trace().is_empty());
     assert_eq!(trace(), trace());
 }
+
+#[test]
+fn who_wants_to_hear_so_much_of_one_answer_hangs_up_then() {
+    let short = |script: &mut Script| script.talk = Some(ms(1_000));
+    let tally = rehearse(PUNCTUAL, 1, short);
+    assert_eq!((tally.turns, tally.verified, tally.answers), (1, 1, 1));
+    assert!(tally.answer_length.is_empty(), "it hung up in the middle");
+    let silent = Server {
+        answers: Answers::Never,
+        ..PUNCTUAL
+    };
+    let tally = rehearse(silent, 1, short);
+    assert_eq!((tally.turns, tally.unanswered), (1, 1));
+}
