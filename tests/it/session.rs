@@ -4,12 +4,15 @@
 mod barge_in;
 mod chat;
 mod conversation;
+mod crowd;
 mod drain;
+mod effects;
 mod failover;
 mod false_stops;
 mod held;
 mod hostile;
 pub(crate) mod logs;
+mod memory;
 mod messages;
 pub(crate) mod model;
 mod pieces;
