@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use trunkline::carrier_double::Ending;
+use trunkline::clock;
 use trunkline_core::call::{EndReason, Note};
 
 use super::conversation::book;
@@ -39,13 +39,15 @@ async fn what_comes_meanwhile_is_seen_after_the_rest_and_all_of_it() {
         let mut call = house.call("reader").await;
         call.wait_agent_speaking_ms(1_500).await.unwrap();
         call.hang_up().await.unwrap();
-        let hung_up = Instant::now();
-        let ended = |note: &Note| match note {
-            Note::Ended { reason, .. } => Some(*reason),
-            _ => None,
+        let hung_up = clock::timer_now();
+        let ended = |note: &Note| {
+            let Note::Ended { reason, .. } = note else {
+                return None;
+            };
+            Some(*reason)
         };
         assert_eq!(notes.until(ended).await, EndReason::CallerHungUp);
-        let after = Instant::now() - hung_up;
+        let after = clock::timer_now() - hung_up;
         let range = Duration::from_millis(seen_after.start)..Duration::from_millis(seen_after.end);
         assert!(range.contains(&after), "rests of {rest_ms} ms: {after:?}");
     }
