@@ -259,12 +259,14 @@ impl Listening {
     }
 
     /// Something depends on the next frame: the caller may be at the end of what they say, or mean to interrupt. Where words
-    /// are made of whole utterances, all of their speech is such.
-    pub(super) fn is_hurried(&self) -> bool {
-        match &self.recogniser {
-            Recogniser::Stream(stream) => stream.is_hurried(),
-            Recogniser::Ears | Recogniser::Utterances(_) => self.ear.speaking(),
-        }
+    /// are made of whole utterances, all of their speech is such. `over_agent`: while the agent has the floor.
+    pub(super) fn is_hurried(&self, over_agent: bool) -> bool {
+        let is_interrupted = over_agent && !self.ear.is_quiet();
+        is_interrupted
+            || match &self.recogniser {
+                Recogniser::Stream(stream) => stream.is_hurried(),
+                Recogniser::Ears | Recogniser::Utterances(_) => self.ear.speaking(),
+            }
     }
 
     /// What a recogniser says that listens all the time; nothing ever from any other.

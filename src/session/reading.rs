@@ -24,13 +24,13 @@ impl Session {
     }
 
     /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next.
-    fn may_rest(&mut self, now: At) {
+    fn may_rest(&mut self, now: At, over_agent: bool) {
         let ms = self.pace.rest_ms();
         let is_awaited = || {
             // A frame that is late has others behind it.
             let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));
             late_ms > LATE_MS
-                || self.listening.is_hurried()
+                || self.listening.is_hurried(over_agent)
                 || self.speaking.is_at_its_end()
                 || !self.call.consent_decided()
         };
@@ -104,6 +104,6 @@ impl Session {
         self.listening
             .push(now, self.line.audio(), over_agent, &self.jobs);
         self.drive_listening();
-        self.may_rest(now);
+        self.may_rest(now, over_agent);
     }
 }

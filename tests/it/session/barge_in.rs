@@ -80,7 +80,7 @@ async fn the_transcript_has_exactly_the_words_that_were_played_before_the_interr
         300, 640, 1_000, 1_333, 1_777, 2_480, 3_210, 4_444, 5_150, 6_060,
     ];
     // The same while the server has so much to do that lines rest.
-    for (after_ms, rest_ms) in after.into_iter().flat_map(|ms| [(ms, 0), (ms, 40)]) {
+    for (after_ms, rest_ms) in after.into_iter().flat_map(|ms| [(ms, 0), (ms, 60)]) {
         let house = House::open().await;
         house.app.admission.pace().set(rest_ms);
         let with = speech("Please tell me about Monday instead.");

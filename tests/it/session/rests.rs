@@ -12,7 +12,7 @@ use super::rig::{House, heard, reason};
 #[tokio::test(start_paused = true)]
 async fn the_conversation_is_the_same() {
     let house = House::open().await;
-    house.app.admission.pace().set(40);
+    house.app.admission.pace().set(60);
     let mut notes = house.notes();
     let record = book(house.call("front-desk").await).await;
     let heard = heard(&record);

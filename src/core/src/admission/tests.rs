@@ -268,7 +268,7 @@ fn lines_rest_while_the_cpu_is_busy() {
     let mut server = Server::new(1);
     assert_eq!(server.load.rest_ms(), 0);
     // What a rest saves does not end it.
-    for (cpu, rest_ms) in [(0.45, 0), (0.55, 40), (0.35, 40), (0.2, 0), (0.45, 0)] {
+    for (cpu, rest_ms) in [(0.45, 0), (0.55, 60), (0.35, 60), (0.2, 0), (0.45, 0)] {
         server.stays(20_000, reading(cpu, 1.0, 1.0));
         assert_eq!(server.load.rest_ms(), rest_ms, "{cpu}");
     }
