@@ -245,9 +245,11 @@ async fn a_guess_that_holds_is_asked_for_once_and_heard_once() {
     let ahead: Vec<bool> = held
         .notes
         .iter()
-        .filter_map(|note| match note {
-            Note::Timed { timing, .. } => Some(timing.is_ahead),
-            _ => None,
+        .filter_map(|note| {
+            if let Note::Timed { timing, .. } = note {
+                return Some(timing.is_ahead);
+            }
+            None
         })
         .collect();
     assert_eq!(ahead, [true, true], "both were guesses");
