@@ -5,6 +5,7 @@
 //! a while, and is kept however full it becomes meanwhile.
 
 mod cpu;
+mod pace;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use trunkline_core::admission::{Levels, Limits, Load, Reading, Verdict, Why};
 
 use crate::clock;
+pub use pace::Pace;
 pub use watch::{READ_EVERY, watch};
 
 /// When whoever was turned away may try again, seconds.
@@ -133,6 +135,7 @@ impl Drop for Place {
 pub struct Admission {
     load: Arc<Mutex<Load>>,
     promises: Mutex<BTreeMap<String, Promise>>,
+    pace: Pace,
     began: Instant,
 }
 
@@ -148,6 +151,7 @@ impl Default for Admission {
         Self {
             load: Arc::new(Mutex::new(Load::new(Limits::default(), cores))),
             promises: Mutex::default(),
+            pace: Pace::default(),
             began: clock::timer_now(),
         }
     }
@@ -164,8 +168,18 @@ impl Admission {
         let now = clock::timer_now();
         let since = now.saturating_duration_since(self.began);
         let now_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        lock(&self.load).read(now_ms, reading);
+        let rest_ms = {
+            let mut load = lock(&self.load);
+            load.read(now_ms, reading);
+            load.rest_ms()
+        };
+        self.pace.set(rest_ms);
         self.forget_late(now);
+    }
+
+    /// How eagerly calls read their lines, as it is at any time.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
     }
 
     /// Whether what was measured lets another call in. `uses_models`: it asks something of inference.

@@ -167,6 +167,11 @@ impl Listening {
         position_ms(self.ear.position())
     }
 
+    /// When a message that came now, behind the frames received so far, would have come on a line that is never late, ms.
+    pub(super) fn undelayed_ms(&self, now: At) -> u64 {
+        self.clock.undelayed_ms(now.ms())
+    }
+
     /// Samples received.
     pub(super) fn position(&self) -> u64 {
         self.ear.position()
@@ -250,6 +255,15 @@ impl Listening {
         let position = self.ear.position();
         if let Recogniser::Stream(stream) = &mut self.recogniser {
             stream.attend(haste, position, now);
+        }
+    }
+
+    /// Something depends on the next frame: the caller may be at the end of what they say, or mean to interrupt. Where words
+    /// are made of whole utterances, all of their speech is such.
+    pub(super) fn is_hurried(&self) -> bool {
+        match &self.recogniser {
+            Recogniser::Stream(stream) => stream.is_hurried(),
+            Recogniser::Ears | Recogniser::Utterances(_) => self.ear.speaking(),
         }
     }
 

@@ -3,13 +3,15 @@
 use super::request::{self, Request};
 use super::{Shared, Stage};
 use crate::clock::{Micros, ms};
-use crate::tone::Reference;
+use crate::tone::{CODES, Reference};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 /// After this token the first sentence is whole.
 const FIRST_SENTENCE: usize = 5;
+/// What every answer ends with.
+pub(super) const ENDING: &str = "right?";
 
 /// Answers one request, at once or as a stream.
 pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Shared) -> Result<()> {
@@ -59,7 +61,7 @@ pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Sha
 
 /// Notes what the request carries; what it asks about is the last of it.
 fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
-    let mut last = None;
+    let mut told: Vec<Reference> = Vec::new();
     let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
     for message in messages.iter().filter(|message| message["role"] == "user") {
         let text = message["content"].to_string();
@@ -67,14 +69,45 @@ fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
             shared.note(Some(reference.id), |trail| {
                 trail.carried.get_or_insert(at);
             });
-            last = Some(reference);
+            told.push(reference);
         }
     }
+    for (reference, lost, is_twice) in gaps(&told) {
+        shared.note(Some(reference.id), |trail| {
+            trail.lost_before = trail.lost_before.max(lost);
+            trail.is_twice |= is_twice;
+        });
+    }
+    let last = told.last().copied();
     shared.note(last.map(|reference| reference.id), |trail| {
         trail.asked = Some(at);
         trail.requests += 1;
     });
     last
+}
+
+/// What is missing of a conversation, whose pieces of speech are numbered in turn by their codes: in front of which piece
+/// how many are, and which one was there already. A piece without a code may be any.
+fn gaps(told: &[Reference]) -> Vec<(Reference, u64, bool)> {
+    let mut found = Vec::new();
+    let (mut last, mut unread): (Option<Reference>, u64) = (None, 0);
+    for &reference in told {
+        let Some(code) = reference.code else {
+            unread += 1;
+            continue;
+        };
+        let before = last
+            .replace(reference)
+            .filter(|last| last.id != reference.id);
+        let Some(before) = before.and_then(|last| last.code) else {
+            continue;
+        };
+        let step = u64::from((code + CODES - before) % CODES);
+        let lost = step.saturating_sub(1 + std::mem::take(&mut unread));
+        found.push((reference, lost, step == 0));
+    }
+    found.retain(|(_, lost, is_twice)| *lost > 0 || *is_twice);
+    found
 }
 
 /// 25 tokens: four sentences, the number in the first and, should that be cut off, in the next.
@@ -94,6 +127,7 @@ fn reply(reference: Option<Reference>) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
+    // It ends with [`ENDING`].
     let rest = " to Thursday . Please come at three in the afternoon . Is that right ?";
     tokens.extend(rest.split(' ').skip(1).map(|word| {
         if [".", "?"].contains(&word) {
@@ -221,5 +255,34 @@ mod tests {
         );
         assert!(anthropic.token("x").contains("\"text_delta\""));
         assert!(anthropic.end(false).contains("event: message_stop"));
+    }
+
+    #[test]
+    fn what_is_missing_between_two_pieces_of_speech_was_lost() {
+        let told = |codes: &[Option<u8>]| -> Vec<Reference> {
+            let numbered = codes.iter().zip(1..);
+            numbered.map(|(&code, id)| Reference { id, code }).collect()
+        };
+        for (codes, gap) in [
+            (&[Some(14), Some(15), Some(0), Some(1)][..], None),
+            (&[Some(14), Some(1)], Some((2, 2, false))),
+            (&[Some(3), None, Some(5)], None),
+            (&[Some(3), None, Some(7)], Some((3, 2, false))),
+            (&[Some(3), Some(3), Some(4)], Some((2, 0, true))),
+            (&[None, Some(3)], None),
+            (&[], None),
+        ] {
+            let found: Vec<(u64, u64, bool)> = gaps(&told(codes))
+                .into_iter()
+                .map(|(reference, lost, is_twice)| (reference.id, lost, is_twice))
+                .collect();
+            assert_eq!(found, Vec::from_iter(gap), "{codes:?}");
+        }
+        // One piece named twice is one piece.
+        let one = Reference {
+            id: 7,
+            code: Some(2),
+        };
+        assert_eq!(gaps(&[one, one]), []);
     }
 }

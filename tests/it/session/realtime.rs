@@ -246,10 +246,10 @@ async fn a_guess_that_holds_is_asked_for_once_and_heard_once() {
         .notes
         .iter()
         .filter_map(|note| {
-            if let Note::Timed { timing, .. } = note {
-                return Some(timing.is_ahead);
-            }
-            None
+            let Note::Timed { timing, .. } = note else {
+                return None;
+            };
+            Some(timing.is_ahead)
         })
         .collect();
     assert_eq!(ahead, [true, true], "both were guesses");
