@@ -205,9 +205,12 @@ impl Caller {
         let is_audible = self.audible_end.is_some_and(|end| end > now);
         let quiet = self.script.speech.noise(marker, at);
         match &mut self.disturbance {
-            Some(disturbance) => {
-                Said::Frame(disturbance.say(now, is_audible, &self.script.speech.sounds, quiet))
-            }
+            Some(disturbance) => Said::Frame(disturbance.say(
+                (now, at),
+                is_audible,
+                &self.script.speech.sounds,
+                quiet,
+            )),
             None => Said::Frame(quiet),
         }
     }
@@ -247,7 +250,7 @@ impl Caller {
                         .is_some_and(|first| now >= first + script.barge_after)
                 {
                     self.barge_in(now);
-                } else if is_over && !self.may_resume(now) {
+                } else if (is_over && !self.may_resume(now)) || self.is_endless(now) {
                     self.answer_over(now, false);
                     if self.is_consenting {
                         self.is_consenting = false;

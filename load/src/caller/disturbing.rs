@@ -14,6 +14,8 @@ use trunkline_media::g711::mulaw_decode;
 /// How late an echo is.
 const ECHO_MS: f64 = 150.0;
 const ECHO_RANGE_MS: f64 = 150.0;
+/// No answer that is disturbed takes longer.
+const ANSWER_MAX: Micros = ms(30_000);
 /// Samples of a frame, in time.
 const SAMPLE_US: u64 = 125;
 
@@ -107,13 +109,13 @@ impl Disturbance {
     /// audible or not, does not come.
     pub(super) fn say<'a>(
         &'a mut self,
-        now: Micros,
+        (now, at): (Micros, u64),
         is_audible: bool,
         sounds: &'a Sounds,
         quiet: &'a Frame,
     ) -> &'a Frame {
         if let Some(echo) = &mut self.echo {
-            return echo.mixed(now, quiet);
+            return echo.mixed(now, at, quiet);
         }
         let sound = sounds.of(self.kind, self.which);
         let is_time = now >= self.from && (self.said > 0 || is_audible);
@@ -203,6 +205,14 @@ impl Caller {
         };
         let since = self.audible_end.unwrap_or(0).max(disturbance.to);
         !disturbance.is_complete(now) && now <= since + self.script.resume_wait
+    }
+
+    /// Whether what goes on and on is no answer any more: an agent that answers itself.
+    pub(super) fn is_endless(&self, now: Micros) -> bool {
+        self.disturbance.is_some()
+            && self
+                .first_audible
+                .is_some_and(|first| now > first + ANSWER_MAX)
     }
 
     /// An answer is over that was to be disturbed. Who hung up in it knows nothing of its end; and what was no answer to

@@ -15,6 +15,8 @@ pub(super) struct Echo {
     gain: f64,
     /// What is played, from when on.
     played: VecDeque<(Micros, Vec<i16>)>,
+    /// When the call's first frame was due: a line's clock is even, however late a frame is sent.
+    began: Option<Micros>,
     frame: Frame,
 }
 
@@ -25,6 +27,7 @@ impl Echo {
             delay,
             gain: 10f64.powf(-attenuation_db / 20.0),
             played: VecDeque::new(),
+            began: None,
             frame: [0; FRAME],
         }
     }
@@ -44,9 +47,11 @@ impl Echo {
         });
     }
 
-    /// The last 20 ms at the caller's: their own sound, and what the line returns.
-    pub(super) fn mixed(&mut self, now: Micros, own: &Frame) -> &Frame {
+    /// The last 20 ms at the caller's: their own sound, and what the line returns. `at` counts the call's frames.
+    pub(super) fn mixed(&mut self, now: Micros, at: u64, own: &Frame) -> &Frame {
         self.frame = *own;
+        let since = at * FRAME_LASTS;
+        let now = *self.began.get_or_insert(now.saturating_sub(since)) + since;
         let back = FRAME_LASTS + self.delay;
         let ends = |(begin, samples): &(Micros, Vec<i16>)| begin + samples.len() as u64 * SAMPLE_US;
         while self
@@ -78,11 +83,12 @@ mod tests {
     use super::*;
     use trunkline_media::g711::MULAW_SILENCE;
 
-    /// The samples of `frames` frames from the call's beginning.
+    /// The samples of `frames` frames from 20 ms before the call's beginning, sent up to a millisecond late.
     fn returned(echo: &mut Echo, frames: u64) -> Vec<i16> {
         let quiet = [MULAW_SILENCE; FRAME];
-        (1..=frames)
-            .flat_map(|at| *echo.mixed(at * FRAME_LASTS, &quiet))
+        assert_eq!(echo.began, None);
+        (0..frames)
+            .flat_map(|at| *echo.mixed(at * FRAME_LASTS + at % 3 * 500, at, &quiet))
             .map(mulaw_decode)
             .collect()
     }
@@ -92,8 +98,8 @@ mod tests {
         let mut echo = Echo::new(ms(150), 20.0);
         echo.plays(ms(10), &[mulaw_encode(8_000); 80]);
         echo.plays(ms(40), &[mulaw_encode(-8_000); 80]);
-        let heard = returned(&mut echo, 20);
-        let at_ms = |ms: usize| heard[ms * 8];
+        let heard = returned(&mut echo, 21);
+        let at_ms = |ms: usize| heard[(ms + 20) * 8];
         for (range, sample) in [(160..170, 800), (190..200, -800)] {
             for ms in range {
                 assert!((at_ms(ms) - sample).abs() < 40, "{ms}: {}", at_ms(ms));
@@ -111,14 +117,14 @@ mod tests {
         echo.plays(ms(100), &[mulaw_encode(8_000); 800]);
         echo.cleared(ms(30));
         let heard = returned(&mut echo, 30);
-        assert!(heard[150 * 8..180 * 8].iter().all(|s| *s > 3_000));
-        assert!(heard[180 * 8..].iter().all(|s| *s == 0));
+        assert!(heard[170 * 8..200 * 8].iter().all(|s| *s > 3_000));
+        assert!(heard[200 * 8..].iter().all(|s| *s == 0));
     }
 
     #[test]
     fn the_callers_own_sound_stays() {
         let mut echo = Echo::new(ms(150), 20.0);
         let own = [mulaw_encode(500); FRAME];
-        assert_eq!(echo.mixed(ms(500), &own), &own);
+        assert_eq!(echo.mixed(ms(500), 25, &own), &own);
     }
 }

@@ -110,7 +110,8 @@ fn gaps(told: &[Reference]) -> Vec<(Reference, u64, bool)> {
     found
 }
 
-/// 25 tokens: four sentences, the number in the first and, should that be cut off, in the next.
+/// 26 tokens: four sentences, the number in the first, should that be cut off in the next, and in the last, whose end tells
+/// whose answer ends.
 fn reply(reference: Option<Reference>) -> Vec<String> {
     let number = format!(" {}", reference.map_or(0, Reference::number));
     let mut tokens: Vec<String> = [
@@ -128,7 +129,9 @@ fn reply(reference: Option<Reference>) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     // It ends with [`ENDING`].
-    let rest = " to Thursday . Please come at three in the afternoon . Is that right ?";
+    let rest = format!(
+        " to Thursday . Please come at three in the afternoon . Is reference{number} right ?"
+    );
     tokens.extend(rest.split(' ').skip(1).map(|word| {
         if [".", "?"].contains(&word) {
             word.to_owned()
@@ -177,7 +180,7 @@ impl Dialect {
             return event(&json!({"type": "content_block_stop", "index": 0}))
                 + &event(
                     &json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-                    "usage": {"output_tokens": 25}}),
+                    "usage": {"output_tokens": 26}}),
                 )
                 + &event(&json!({"type": "message_stop"}));
         }
@@ -198,12 +201,12 @@ impl Dialect {
         }
         json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model, "stop_reason": "end_turn",
             "stop_sequence": null, "content": [{"type": "text", "text": text}],
-            "usage": {"input_tokens": 50, "output_tokens": 25}})
+            "usage": {"input_tokens": 50, "output_tokens": 26}})
     }
 }
 
 fn openai_usage() -> Value {
-    json!({"prompt_tokens": 50, "completion_tokens": 25, "total_tokens": 75})
+    json!({"prompt_tokens": 50, "completion_tokens": 26, "total_tokens": 76})
 }
 
 fn event(data: &Value) -> String {
@@ -223,14 +226,14 @@ mod tests {
             id: 10_001,
             code: Some(4),
         }));
-        assert_eq!(tokens.len(), 25);
+        assert_eq!(tokens.len(), 26);
         let text = tokens.concat();
         assert_eq!(
             tokens[..=FIRST_SENTENCE].concat(),
             "The reference 1000104 is here."
         );
-        assert_eq!(Reference::all(&text).len(), 2);
-        assert!(text.ends_with("the afternoon. Is that right?"));
+        assert_eq!(Reference::all(&text).len(), 3);
+        assert!(text.ends_with("the afternoon. Is reference 1000104 right?"));
     }
 
     #[test]
