@@ -21,10 +21,10 @@ async fn three_calls_at_once_play_without_a_gap_on_a_server_that_stalls() {
     }
     calls[0].stay_silent(500).await.unwrap();
     let whole = tongue::samples(&tongue::voiced(QUESTION));
-    for _ in 0..16 {
-        calls[0].stay_silent(260).await.unwrap();
+    for _ in 0..20 {
         // Nothing of the server's runs for so long, and the carrier plays on.
         tokio::time::advance(Duration::from_millis(300)).await;
+        calls[0].stay_silent(560).await.unwrap();
     }
     for call in calls {
         let record = call.finish().await.unwrap();

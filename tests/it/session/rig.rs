@@ -59,16 +59,15 @@ business = "Oak"
 flow = "booker.flow.toml"
 "#;
 const BOOKER_FLOW: &str = r#"
-start = "day"
-[states.day]
-say = "Which day suits you?"
-slot = "day"
-type = "day"
-retry = "Sorry, which day?"
+start = "first"
+[states.first]
+say = "When shall I book?"
+slot = "wish"
+type = "text"
 next = "once"
 else = "once"
 [states.once]
-say = "Booked for {{day|or:some day}}. Shall I book another day for you as well?"
+say = "Booked {{wish|or:some day}} for you. Shall I book another day for you as well?"
 slot = "more"
 type = "text"
 next = "twice"
