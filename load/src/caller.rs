@@ -4,6 +4,8 @@
 //! the marker of its code in the noise, speech, waiting, the answer. Some turns hesitate in the middle, and some answers are
 //! interrupted.
 
+mod disturbing;
+mod echo;
 mod hearing;
 mod script;
 #[cfg(test)]
@@ -14,6 +16,7 @@ use crate::playout::Playout;
 use crate::speech::{Frame, Random};
 use crate::tally::{PAUSES_MS, Tally};
 use crate::tone::{CODES, Marker};
+use disturbing::{Disturbance, Noises};
 use hearing::Beginning;
 pub(crate) use script::{Consent, Script};
 use std::rc::Rc;
@@ -95,6 +98,10 @@ pub(crate) struct Caller {
     underruns: u64,
     /// The answer's beginning, until it is known whose words it answers.
     beginning: Option<Beginning>,
+    /// Which answers are disturbed, and how.
+    noises: Noises,
+    /// What disturbs this one.
+    disturbance: Option<Disturbance>,
 }
 
 impl Caller {
@@ -130,6 +137,8 @@ impl Caller {
             dry: Vec::new(),
             underruns: 0,
             beginning: None,
+            noises: Noises::new(mixed, index),
+            disturbance: None,
             script,
         }
     }
@@ -149,9 +158,13 @@ impl Caller {
     /// What the caller does with the frame that is due `now`; `at` counts frames.
     pub(crate) fn say(&mut self, now: Micros, at: u64) -> Said<'_> {
         self.decide(now);
+        if self.has_heard_enough(now) {
+            return Said::Goodbye;
+        }
         match self.phase {
             Phase::Pause { until } if now >= until => {
-                if now >= self.script.window_to {
+                let has_talked = self.script.talk.is_some() && self.tally.turns > 0;
+                if now >= self.script.window_to || has_talked {
                     return Said::Goodbye;
                 }
                 if let (true, Consent::Key(key)) = (self.is_consenting, self.script.consent) {
@@ -189,7 +202,17 @@ impl Caller {
             return Said::Frame(self.line_frame(position).1);
         }
         let marker = self.marker(now).filter(|_| self.script.is_marked);
-        Said::Frame(self.script.speech.noise(marker, at))
+        let is_audible = self.audible_end.is_some_and(|end| end > now);
+        let quiet = self.script.speech.noise(marker, at);
+        match &mut self.disturbance {
+            Some(disturbance) => Said::Frame(disturbance.say(
+                (now, at),
+                is_audible,
+                &self.script.speech.sounds,
+                quiet,
+            )),
+            None => Said::Frame(quiet),
+        }
     }
 
     /// What follows from the time alone.
@@ -227,8 +250,8 @@ impl Caller {
                         .is_some_and(|first| now >= first + script.barge_after)
                 {
                     self.barge_in(now);
-                } else if is_over {
-                    self.answer_over(false);
+                } else if (is_over && !self.may_resume(now)) || self.is_endless(now) {
+                    self.answer_over(now, false);
                     if self.is_consenting {
                         self.is_consenting = false;
                         self.tally.consents += 1;
@@ -242,6 +265,15 @@ impl Caller {
         }
     }
 
+    /// Whether the caller only wanted to hear so much of an answer.
+    fn has_heard_enough(&self, now: Micros) -> bool {
+        let is_answer = self.phase == Phase::Answer && !self.is_consenting;
+        let heard = self.first_audible.filter(|_| is_answer);
+        heard
+            .zip(self.script.talk)
+            .is_some_and(|(first, talk)| now >= first + talk)
+    }
+
     /// Whether this turn's answer is one that is interrupted.
     fn interrupts(&self) -> bool {
         let every = self.script.barge_every;
@@ -249,7 +281,7 @@ impl Caller {
     }
 
     fn barge_in(&mut self, now: Micros) {
-        self.answer_over(true);
+        self.answer_over(now, true);
         if self.counts() {
             self.tally.barge_ins += 1;
         }
@@ -385,7 +417,8 @@ impl Caller {
                     is_half: false,
                 })
             }
-            Phase::Greeting | Phase::Speaking { .. } | Phase::Waiting | Phase::Answer => None,
+            Phase::Answer => self.disturbance.as_ref()?.marker(now),
+            Phase::Greeting | Phase::Speaking { .. } | Phase::Waiting => None,
         }
     }
 

@@ -3,9 +3,10 @@
 use crate::caller::{Caller, Consent, Script};
 use crate::clock::{Clock, Micros, ms, seconds};
 use crate::line::{End, Line};
+use crate::memory::Curve;
 use crate::process::{Usage, machine_cpu_ms};
 use crate::report::{Report, ServerUse};
-use crate::speech::{Random, Speech};
+use crate::speech::{Noise, Random, Speech};
 use crate::tally::{Lateness, Tally};
 use crate::web::{Target, twilio_signature};
 use anyhow::{Context as _, Result, bail};
@@ -42,8 +43,19 @@ pub(crate) struct CallOptions {
     /// Interrupt one answer in so many; 0: none
     #[arg(long, default_value_t = 3)]
     pub(crate) barge_every: usize,
+    /// Share of the answers that are not interrupted in which there is a noise that interrupts nothing
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) noises: f64,
+    /// Its kinds, in turn
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "KINDS",
+        default_value = "cough,mm-hm,street,echo"
+    )]
+    pub(crate) noise_kinds: Vec<Noise>,
     /// Send no marker tones; then no answer is verified
-    #[arg(long)]
+    #[arg(long, conflicts_with = "noises")]
     pub(crate) no_marker: bool,
     /// Makes a run's pauses and ids again; random without it
     #[arg(long)]
@@ -69,6 +81,9 @@ pub(crate) struct CallOptions {
     /// The server's process, for CPU and memory
     #[arg(long)]
     pub(crate) pid: Option<u32>,
+    /// Write down its memory every so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) rss_every: Option<f64>,
 }
 
 /// Where calls go: one URL for all, or one for each.
@@ -125,6 +140,8 @@ impl CallOptions {
         script.consent = self.consent();
         script.hesitate = self.hesitate.clamp(0.0, 1.0);
         script.barge_every = self.barge_every;
+        script.noises = self.noises.clamp(0.0, 1.0);
+        script.noise_kinds.clone_from(&self.noise_kinds);
         script.is_marked = !self.no_marker;
         let extra = if script.consent == Consent::Unasked {
             0.0
@@ -270,7 +287,7 @@ pub(crate) async fn hold(
             finish(caller.tally, end, index)
         }));
     }
-    let used = watch(options, clock, window, providers.as_ref(), before).await;
+    let (used, memory) = watch(options, clock, window, providers.as_ref(), before).await;
     let mut tally = Tally::default();
     for call in running {
         tally.add(call.await.unwrap_or_default());
@@ -287,11 +304,13 @@ pub(crate) async fn hold(
         tally,
         lateness,
         used,
+        memory,
         providers: stats,
     })
 }
 
-fn finish(mut tally: Tally, end: End, index: usize) -> Tally {
+/// What was measured in a call, and how it ended.
+pub(crate) fn finish(mut tally: Tally, end: End, index: usize) -> Tally {
     match end {
         End::HungUp => {}
         End::ByServer(code) => {
@@ -312,7 +331,7 @@ async fn watch(
     window: (Micros, Micros),
     providers: Option<&Target>,
     before: Option<Usage>,
-) -> ServerUse {
+) -> (ServerUse, Curve) {
     let mark = async |path| {
         if let Some(providers) = providers {
             let _ = providers.at(path).ask("GET").await;
@@ -330,9 +349,20 @@ async fn watch(
     mark("/window?at=start").await;
     let from = usage();
     let mut rss_max = from.0.rss_kib;
+    let mut memory = Curve::default();
     while clock.now() < window.1 {
         clock.until((clock.now() + ms(1_000)).min(window.1)).await;
-        rss_max = rss_max.max(options.pid.map(Usage::of).unwrap_or_default().rss_kib);
+        let rss_kib = options.pid.map(Usage::of).unwrap_or_default().rss_kib;
+        rss_max = rss_max.max(rss_kib);
+        let at_s = clock.now().saturating_sub(window.0) as f64 / 1e6;
+        let is_due = |every: &f64| {
+            memory
+                .last_s()
+                .is_none_or(|last| at_s >= last + every - 0.5)
+        };
+        if options.rss_every.as_ref().is_some_and(is_due) {
+            memory.note(at_s, rss_kib);
+        }
     }
     mark("/window?at=end").await;
     let to = usage();
@@ -342,7 +372,7 @@ async fn watch(
     if options.pid.is_some_and(is_child) {
         own_ms -= server_ms;
     }
-    ServerUse {
+    let used = ServerUse {
         is_known: options.pid.is_some(),
         cpu_ms: server_ms,
         rss_before_kib: before.unwrap_or_default().rss_kib,
@@ -351,7 +381,8 @@ async fn watch(
         own_ms,
         providers_ms,
         foreign_ms: (to.3 - from.3 - server_ms - providers_ms - own_ms).max(0.0),
-    }
+    };
+    (used, memory)
 }
 
 /// Whether this process started `pid`; then its use is part of this one's.

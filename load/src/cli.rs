@@ -8,9 +8,12 @@
 
 use crate::calls::{self, CallOptions, Urls};
 use crate::faults::{self, FaultOptions};
+use crate::limits::Limits;
 use crate::process;
 use crate::providers::{Delays, Providers};
 use crate::run::{self, RunOptions};
+use crate::soak::{self, SoakOptions};
+use crate::tally::Spread;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -44,7 +47,9 @@ enum What {
         #[command(flatten)]
         urls: Urls,
         #[command(flatten)]
-        options: CallOptions,
+        options: Box<CallOptions>,
+        #[command(flatten)]
+        limits: Limits,
         /// Write the figures here as well
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -61,6 +66,14 @@ enum What {
     Faults {
         #[command(flatten)]
         options: Box<FaultOptions>,
+        /// Write the figures here as well
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Hold short calls, one after the other, in rounds: does the server's memory grow?
+    Soak {
+        #[command(flatten)]
+        options: Box<SoakOptions>,
         /// Write the figures here as well
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -94,16 +107,24 @@ fn done(what: What) -> Result<bool> {
             calls,
             urls,
             options,
+            limits,
             json,
         } => {
             let targets = urls.read()?;
             let report = on_one_thread(calls::hold(&options, &targets, calls))?;
             print!("{}", report.table());
-            keep(json.as_deref(), &report.json())?;
-            Ok(!report.is_void())
+            let misses = limits.misses(&report, Spread::of(&report.tally.plain).p95);
+            if !misses.is_empty() {
+                println!("MISSED: {}", misses.join("; "));
+            }
+            let mut figures = report.json();
+            figures["misses"] = serde_json::json!(misses);
+            keep(json.as_deref(), &figures)?;
+            Ok(misses.is_empty())
         }
         What::Run { options, json } => judged(run::run(*options), json.as_deref()),
         What::Faults { options, json } => judged(faults::run(*options), json.as_deref()),
+        What::Soak { options, json } => judged(soak::run(*options), json.as_deref()),
     }
 }
 

@@ -8,12 +8,13 @@ use crate::clock::{Clock, Micros, ms};
 use crate::line::End;
 use crate::providers::{Delays, Providers, Stage};
 use crate::server::ServerOptions;
-use crate::tally::{Lateness, Tally};
+use crate::tally::{Lateness, Spread, Tally};
 use crate::web::Target;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What to break, and what is borne.
@@ -55,6 +56,9 @@ const HOWS: [(&str, &str); 3] = [
     ("500", "500&cut=true"),
 ];
 
+/// So long after the measuring begins: turns that are under way count already.
+const INTO_WINDOW: Micros = ms(3_000);
+
 /// Runs every fault. The figures, and whether all calls bore them all.
 ///
 /// # Errors
@@ -76,6 +80,21 @@ pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
     let mut rows = Vec::new();
     let mut is_good = true;
     let server = run.server.start().await?;
+    println!(
+        "{:<11}{:>6}{:>9}{:>10}{:>6}{:>8}{:>14}{:>7}{:>7}{:>7}{:>7}{:>8}",
+        "fault",
+        "calls",
+        "went on",
+        "in words",
+        "lost",
+        "silent",
+        "silence p50",
+        "max",
+        "turns",
+        "wrong",
+        "words",
+        "twice"
+    );
     for stage in Stage::ALL {
         for (name, how) in HOWS {
             let label = format!("{}:{name}", stage.name());
@@ -88,9 +107,11 @@ pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
                 run.for_ms,
                 path(&run.at, stage.name())
             );
+            providers.at("/reset").ask("GET").await?;
             let outcomes = broken(&run, &server.targets, &providers.at(&order)).await?;
+            let words = Words::told(&providers).await?;
             let silence_max = ms(run.silence_max_ms);
-            let (row, is_borne) = judged(&label, &outcomes, silence_max, run.all_go_on);
+            let (row, is_borne) = judged(&label, &outcomes, words, silence_max, run.all_go_on);
             is_good &= is_borne;
             rows.push(row);
         }
@@ -109,6 +130,26 @@ fn path<'a>(at: &'a [String], stage: &str) -> &'a str {
     let mut paths = at.iter().filter_map(|at| at.split_once('='));
     let found = paths.find(|(name, _)| *name == stage);
     found.map_or("", |(_, path)| path)
+}
+
+/// What became of the callers' words, by the model's requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Words {
+    /// Pieces of speech that the model was never told of.
+    lost: u64,
+    /// Pieces that it was told of twice.
+    twice: u64,
+}
+
+impl Words {
+    async fn told(providers: &Target) -> Result<Self> {
+        let stats: Value = serde_json::from_str(&providers.at("/stats").ask("GET").await?.1)?;
+        let count = |what: &str| stats["words"][what].as_u64();
+        Ok(Self {
+            lost: count("lost").context("the providers do not say which words were lost")?,
+            twice: count("twice").unwrap_or(0),
+        })
+    }
 }
 
 struct Outcome {
@@ -149,7 +190,7 @@ async fn broken(run: &FaultOptions, targets: &[Target], order: &Target) -> Resul
             }
         }));
     }
-    clock.until(window.0).await;
+    clock.until(window.0 + INTO_WINDOW).await;
     let (status, answer) = order.ask("POST").await?;
     if status != 200 {
         bail!("the providers do not take {}: {answer}", order.path);
@@ -169,31 +210,40 @@ async fn broken(run: &FaultOptions, targets: &[Target], order: &Target) -> Resul
 fn judged(
     label: &str,
     outcomes: &[Outcome],
+    words: Words,
     silence_max: Micros,
     all_go_on: bool,
 ) -> (Value, bool) {
     let mut counts = [0u64; 4];
-    let mut silence = 0;
+    let (mut turns, mut wrong) = (0, 0);
     for Outcome { tally, end } in outcomes {
-        silence = silence.max(tally.silence_max.0);
         let went_on = *end == End::HungUp && tally.verified > 0 && tally.unanswered == 0;
         let said_sorry = matches!(end, End::ByServer(_)) && tally.answered() > 0;
         counts[0] += u64::from(went_on);
         counts[1] += u64::from(!went_on && said_sorry);
         counts[2] += u64::from(!went_on && !said_sorry);
         counts[3] += u64::from(tally.silence_max.0 > silence_max);
+        turns += tally.turns;
+        wrong += tally.wrong;
     }
     let [went_on, said_sorry, lost, silent] = counts;
     let is_borne = lost == 0 && silent == 0 && !(all_go_on && said_sorry > 0);
+    let silences: Vec<Micros> = outcomes.iter().map(|o| o.tally.silence_max.0).collect();
+    let Spread { p50, max, .. } = Spread::of(&silences);
     println!(
-        "{label:<10} {:>3} calls: {went_on} went on, {said_sorry} ended with words, {lost} lost, {silent} silent for too long; longest silence {:.0} ms{}",
+        "{label:<11}{:>6}{went_on:>9}{said_sorry:>10}{lost:>6}{silent:>8}{p50:>14.0}{max:>7.0}{turns:>7}{wrong:>7}{:>7}{:>8}{}",
         outcomes.len(),
-        silence as f64 / 1e3,
+        words.lost,
+        words.twice,
         if is_borne { "" } else { "  MISSED" }
     );
+    let mut ends: BTreeMap<String, u64> = BTreeMap::new();
+    for outcome in outcomes {
+        *ends.entry(format!("{:?}", outcome.end)).or_default() += 1;
+    }
     let row = json!({"fault": label, "calls": outcomes.len(), "went_on": went_on, "ended_with_words": said_sorry,
-        "lost": lost, "silent": silent, "silence_max_ms": silence as f64 / 1e3,
-        "ends": outcomes.iter().map(|outcome| format!("{:?}", outcome.end)).collect::<Vec<_>>()});
+        "lost": lost, "silent": silent, "silence_max_ms": max, "silence_p50_ms": p50, "turns": turns,
+        "wrong_answers": wrong, "words_lost": words.lost, "words_twice": words.twice, "ends": ends});
     (row, is_borne)
 }
 
@@ -224,15 +274,18 @@ mod tests {
         ] {
             let outcomes = [outcome(end, verified, unverified, silence_ms)];
             assert_eq!(
-                judged("stt:close", &outcomes, ms(3_000), false).1,
+                judged("stt:close", &outcomes, Words::default(), ms(3_000), false).1,
                 is_borne,
                 "{end:?} {verified} {unverified}"
             );
             let goes_on = is_borne && *end == End::HungUp;
-            assert_eq!(judged("stt:close", &outcomes, ms(3_000), true).1, goes_on);
+            assert_eq!(
+                judged("stt:close", &outcomes, Words::default(), ms(3_000), true).1,
+                goes_on
+            );
         }
         let mut deaf = outcome(&End::HungUp, 1, 0, 900);
         deaf.tally.unanswered = 1;
-        assert!(!judged("stt:close", &[deaf], ms(3_000), false).1);
+        assert!(!judged("stt:close", &[deaf], Words::default(), ms(3_000), false).1);
     }
 }

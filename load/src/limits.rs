@@ -1,7 +1,8 @@
 //! What a run may not exceed, so that a build can fail on it.
 
 use crate::report::Report;
-use crate::tally::Spread;
+use crate::speech::Noise;
+use crate::tally::{STOPPED_MS, Spread};
 use clap::Args;
 
 /// Limits; what is not given is not looked at. A call that fails, a turn without an answer, a run without turns and a driver
@@ -20,12 +21,24 @@ pub(crate) struct Limits {
     /// No wrong answer
     #[arg(long)]
     pub(crate) no_wrong: bool,
+    /// Answers dropped for a noise, per cent of those of its kind
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) false_stops_max: Option<f64>,
+    /// An interruption is to be stopped within so long, ms ...
+    #[arg(long, value_name = "MS", default_value_t = STOPPED_MS)]
+    pub(crate) stopped_ms_max: f64,
+    /// ... in at least so many of 100
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) stopped_share_min: Option<f64>,
     /// CPU of the server for a second of a call, ms
     #[arg(long)]
     pub(crate) cpu_ms_max: Option<f64>,
     /// Memory that a call adds to the server, KiB
     #[arg(long)]
     pub(crate) kib_per_call_max: Option<f64>,
+    /// How far the server's memory in the last sixth of the time may be above the first; needs --rss-every
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) rss_growth_max: Option<f64>,
 }
 
 impl Limits {
@@ -70,6 +83,21 @@ impl Limits {
             self.no_wrong && tally.wrong > 0,
             format!("{} wrong answers", tally.wrong),
         );
+        for (kind, noise) in Noise::ALL.into_iter().zip(&tally.noises) {
+            let percent = 100.0 * noise.dropped_share();
+            check(
+                over(self.false_stops_max, percent),
+                format!("{percent:.2} % false stops by {}", kind.name()),
+            );
+        }
+        let stopped = 100.0 * tally.stopped_share(self.stopped_ms_max);
+        check(
+            self.stopped_share_min.is_some_and(|min| stopped < min),
+            format!(
+                "{stopped:.1} % of the interruptions stopped within {} ms",
+                self.stopped_ms_max
+            ),
+        );
         if self.cpu_ms_max.is_some() || self.kib_per_call_max.is_some() {
             check(
                 report.used.processes == 0,
@@ -86,6 +114,12 @@ impl Limits {
             over(self.kib_per_call_max, kib),
             format!("{kib:.0} KiB per call"),
         );
+        // What is not known is no figure that is kept.
+        let growth = report.memory.growth_percent().unwrap_or(f64::INFINITY);
+        check(
+            over(self.rss_growth_max, growth),
+            format!("memory grew by {growth:.1} %"),
+        );
         misses
     }
 }
@@ -94,8 +128,9 @@ impl Limits {
 mod tests {
     use super::*;
     use crate::clock::ms;
+    use crate::memory::Curve;
     use crate::report::ServerUse;
-    use crate::tally::{Lateness, Tally};
+    use crate::tally::{Lateness, NoiseTally, Tally};
 
     fn report() -> Report {
         Report {
@@ -106,6 +141,18 @@ mod tests {
                 plain: vec![ms(400); 20],
                 underruns: 1,
                 wrong: 2,
+                barge_ins: 3,
+                barge_stop: vec![ms(200), ms(250), ms(251)],
+                noises: [
+                    NoiseTally {
+                        made: 200,
+                        dropped: 3,
+                        ..NoiseTally::default()
+                    },
+                    NoiseTally::default(),
+                    NoiseTally::default(),
+                    NoiseTally::default(),
+                ],
                 ..Tally::default()
             },
             lateness: Lateness::default(),
@@ -116,14 +163,22 @@ mod tests {
                 processes: 1,
                 ..ServerUse::default()
             },
+            memory: {
+                let mut memory = Curve::default();
+                (0..6).for_each(|at| memory.note(f64::from(at), 100.0 + f64::from(at)));
+                memory
+            },
             providers: None,
         }
     }
 
     #[test]
     fn each_limit_is_missed_by_what_exceeds_it_alone() {
-        let none = Limits::default();
-        let cases: [(Limits, Option<&str>); 9] = [
+        let none = Limits {
+            stopped_ms_max: STOPPED_MS,
+            ..Limits::default()
+        };
+        let cases: [(Limits, Option<&str>); 14] = [
             (none.clone(), None),
             (
                 Limits {
@@ -159,6 +214,42 @@ mod tests {
                     ..none.clone()
                 },
                 Some("2 wrong answers"),
+            ),
+            (
+                Limits {
+                    false_stops_max: Some(1.4),
+                    ..none.clone()
+                },
+                Some("1.50 % false stops by cough"),
+            ),
+            (
+                Limits {
+                    false_stops_max: Some(1.5),
+                    ..none.clone()
+                },
+                None,
+            ),
+            (
+                Limits {
+                    rss_growth_max: Some(4.9),
+                    ..none.clone()
+                },
+                Some("memory grew by 5.0 %"),
+            ),
+            (
+                Limits {
+                    stopped_share_min: Some(99.0),
+                    ..none.clone()
+                },
+                Some("66.7 % of the interruptions stopped within 250 ms"),
+            ),
+            (
+                Limits {
+                    stopped_share_min: Some(99.0),
+                    stopped_ms_max: 251.0,
+                    ..none.clone()
+                },
+                None,
             ),
             (
                 Limits {

@@ -1,6 +1,8 @@
 //! A run's figures, for people and for machines.
 
-use crate::tally::{Lateness, PAUSES_MS, Spread, Tally};
+use crate::memory::Curve;
+use crate::speech::Noise;
+use crate::tally::{Lateness, PAUSES_MS, STOPPED_MS, Spread, Tally};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -29,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) tally: Tally,
     pub(crate) lateness: Lateness,
     pub(crate) used: ServerUse,
+    /// The server's memory over the window.
+    pub(crate) memory: Curve,
     /// What the providers say.
     pub(crate) providers: Option<Value>,
 }
@@ -60,7 +64,7 @@ impl Report {
         let server = self.used.is_known.then(|| {
             json!({"cpu_percent": percent(self.used.cpu_ms), "cpu_ms_per_call_second": self.cpu_ms_per_call_second(),
                 "rss_before_kib": self.used.rss_before_kib, "rss_max_kib": self.used.rss_max_kib,
-                "kib_per_call": self.kib_per_call(), "processes": self.used.processes})
+                "kib_per_call": self.kib_per_call(), "memory": self.memory.json(), "processes": self.used.processes})
         });
         json!({
             "calls": self.calls, "duration_s": self.duration_s, "seed": self.seed.to_string(),
@@ -110,6 +114,7 @@ impl Report {
             );
         }
         self.counts(&mut out);
+        self.noises(&mut out);
         self.usage(&mut out);
         if self.is_void() {
             out.push_str(
@@ -145,9 +150,10 @@ impl Report {
         );
         let _ = writeln!(
             out,
-            "interjections {}  |  barge-ins {}, without clear {}, stale frames {}",
+            "interjections {}  |  barge-ins {} ({:.1} % stopped within {STOPPED_MS} ms), without clear {}, stale frames {}",
             pauses.join(", "),
             tally.barge_ins,
+            100.0 * tally.stopped_share(STOPPED_MS),
             tally.barge_without_clear,
             tally.stale_frames
         );
@@ -173,6 +179,29 @@ impl Report {
         );
     }
 
+    fn noises(&self, out: &mut String) {
+        let tally = &self.tally;
+        for (kind, noise) in Noise::ALL.into_iter().zip(&tally.noises) {
+            if noise.made == 0 {
+                continue;
+            }
+            let Spread { p50, max, .. } = Spread::of(&noise.halts);
+            let _ = writeln!(
+                out,
+                "noise {:<8}{:>5} answers, {} halted ({p50:.0} ms, at most {max:.0}), false stops {} ({:.2} %), answered {}",
+                kind.name(),
+                noise.made,
+                noise.halted,
+                noise.dropped,
+                100.0 * noise.dropped_share(),
+                noise.answered,
+            );
+        }
+        for trouble in tally.noise_troubles.iter().take(20) {
+            let _ = writeln!(out, "  {trouble}");
+        }
+    }
+
     fn usage(&self, out: &mut String) {
         let percent = |cpu_ms: f64| cpu_ms / (self.duration_s * 10.0).max(1e-9);
         let used = &self.used;
@@ -186,6 +215,14 @@ impl Report {
                 used.rss_max_kib,
                 self.kib_per_call(),
                 used.processes
+            );
+        }
+        if let (Some((first, last)), Some(growth)) =
+            (self.memory.ends_kib(), self.memory.growth_percent())
+        {
+            let _ = writeln!(
+                out,
+                "memory: {first:.0} KiB in the first sixth of the time, {last:.0} KiB in the last: {growth:+.1} %"
             );
         }
         let late = |share| self.lateness.percentile(share);

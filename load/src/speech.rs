@@ -1,7 +1,10 @@
 //! What the callers say, cut into frames of 20 ms: see `speech/README.md` for the clips.
 
-use crate::tone::{CODES, Marker, sine};
+mod sounds;
+
+use crate::tone::{Marker, sine};
 use anyhow::{Context as _, Result};
+pub(crate) use sounds::{Noise, Sounds};
 use trunkline_media::FRAME;
 use trunkline_media::g711::mulaw_encode;
 
@@ -30,6 +33,8 @@ pub(crate) struct Speech {
     pub(crate) halves: Vec<(Vec<Frame>, Vec<Frame>)>,
     /// Agrees to the recording.
     pub(crate) yes: Vec<Frame>,
+    /// What is no interruption.
+    pub(crate) sounds: Sounds,
     noise: Vec<Frame>,
     markers: Vec<Vec<Frame>>,
 }
@@ -54,10 +59,9 @@ impl Speech {
                 (clip!("half-3a"), clip!("half-3b")),
             ],
             yes: clip!("yes"),
+            sounds: Sounds::made(),
             noise: line_noise(&mut random, None, 50),
-            markers: (0..CODES)
-                .flat_map(|code| [false, true].map(|is_half| Marker::Words { code, is_half }))
-                .chain([Marker::Consent])
+            markers: Marker::all()
                 .map(|marker| line_noise(&mut random, Some(marker), 10))
                 .collect(),
         })
@@ -67,10 +71,7 @@ impl Speech {
     pub(crate) fn noise(&self, marker: Option<Marker>, at: u64) -> &Frame {
         let frames = match marker {
             None => &self.noise,
-            Some(Marker::Words { code, is_half }) => {
-                &self.markers[2 * usize::from(code % CODES) + usize::from(is_half)]
-            }
-            Some(Marker::Consent) => &self.markers[2 * usize::from(CODES)],
+            Some(marker) => &self.markers[marker.place()],
         };
         &frames[(at % frames.len() as u64) as usize]
     }

@@ -1,10 +1,14 @@
 //! What was measured: plain counts and lists, of one caller or of many together.
 
 use crate::clock::Micros;
+use crate::speech::Noise;
 use serde_json::{Value, json};
 
 /// Pauses of hesitating turns, ms, in the order of every list about them.
 pub(crate) const PAUSES_MS: [u64; 3] = [250, 450, 700];
+
+/// An interruption is to be stopped within so long, ms.
+pub(crate) const STOPPED_MS: f64 = 250.0;
 
 macro_rules! tally {
     ($($(#[doc = $doc:literal])+ $name:ident: $of:ty,)+) => {
@@ -70,6 +74,10 @@ tally! {
     barge_ins: u64,
     /// Those that no `clear` followed.
     barge_without_clear: u64,
+    /// Noises while the agent spoke, by kind, in the order of [`Noise::ALL`].
+    noises: [NoiseTally; 4],
+    /// Noises that dropped an answer, or were answered, in words.
+    noise_troubles: Vec<String>,
     /// Audible frames that came after the `clear` of an interruption.
     stale_frames: u64,
     /// Answers that were cleared though nobody spoke.
@@ -96,6 +104,15 @@ impl Tally {
         self.verified + self.unverified
     }
 
+    /// Share of the interruptions that were stopped within `ms`; all of none.
+    pub(crate) fn stopped_share(&self, ms: f64) -> f64 {
+        let soon = self.barge_stop.iter().filter(|&&at| at as f64 <= ms * 1e3);
+        if self.barge_ins == 0 {
+            return 1.0;
+        }
+        soon.count() as f64 / self.barge_ins as f64
+    }
+
     /// Everything, for machines. Times are milliseconds.
     pub(crate) fn json(&self) -> Value {
         let by_pause: Vec<Value> = (0..PAUSES_MS.len())
@@ -103,6 +120,11 @@ impl Tally {
                 json!({"pause_ms": PAUSES_MS[at], "turns": self.pauses[at],
                     "interjections": self.interjected[at]})
             })
+            .collect();
+        let noises: Vec<Value> = Noise::ALL
+            .into_iter()
+            .zip(&self.noises)
+            .map(|(kind, tally)| tally.json(kind))
             .collect();
         json!({
             "response_latency_ms": Spread::of(&self.plain).json(),
@@ -120,6 +142,8 @@ impl Tally {
             "out_of_turn": self.out_of_turn, "underruns": self.underruns,
             "answers_with_underrun": self.answers_with_underrun,
             "barge_without_clear": self.barge_without_clear, "stale_frames": self.stale_frames,
+            "stopped_within_250_ms": self.stopped_share(STOPPED_MS), "noises": noises,
+            "noise_troubles": self.noise_troubles.iter().take(50).collect::<Vec<_>>(),
             "unasked_clears": self.unasked_clears, "without_greeting": self.without_greeting,
             "consents": self.consents, "marks": self.marks, "media_in": self.media_in,
             "refused_messages": self.refused, "ended_by_server": self.ended_by_server,
@@ -149,6 +173,46 @@ impl Merge for [u64; 3] {
     fn merge(&mut self, other: Self) {
         for (sum, more) in self.iter_mut().zip(other) {
             *sum += more;
+        }
+    }
+}
+
+/// What became of the answers into which one kind of noise came.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct NoiseTally {
+    /// How many there were.
+    pub(crate) made: u64,
+    /// Those that were taken back, for a while or for good.
+    pub(crate) halted: u64,
+    /// Those that did not come to their end.
+    pub(crate) dropped: u64,
+    /// Those in which something that nobody said was answered.
+    pub(crate) answered: u64,
+    /// How long nothing was heard of an answer that went on.
+    pub(crate) halts: Vec<Micros>,
+}
+
+impl NoiseTally {
+    /// Share of the answers that were dropped.
+    pub(crate) fn dropped_share(&self) -> f64 {
+        self.dropped as f64 / self.made.max(1) as f64
+    }
+
+    fn json(&self, kind: Noise) -> Value {
+        json!({"kind": kind.name(), "made": self.made, "halted": self.halted, "dropped": self.dropped,
+            "dropped_share": self.dropped_share(), "answered": self.answered,
+            "halt_ms": Spread::of(&self.halts).json()})
+    }
+}
+
+impl Merge for [NoiseTally; 4] {
+    fn merge(&mut self, other: Self) {
+        for (sum, more) in self.iter_mut().zip(other) {
+            sum.made += more.made;
+            sum.halted += more.halted;
+            sum.dropped += more.dropped;
+            sum.answered += more.answered;
+            sum.halts.merge(more.halts);
         }
     }
 }

@@ -12,11 +12,19 @@ pub(crate) const CODES: u8 = 16;
 /// What the voice speaks in when its text carries no code: a greeting, an apology.
 const NEUTRAL_HZ: f64 = 440.0;
 const CONSENT_HZ: f64 = 3_100.0;
+const SOUND_HZ: f64 = 3_200.0;
+const BACKCHANNEL_HZ: f64 = 3_300.0;
+/// The last piece of an answer has this beside its code, both equally loud.
+const CLOSING_HZ: f64 = 300.0;
 
 /// Share of the energy that a marker beside line noise must have.
 const MARKER_SHARE_MIN: f64 = 0.5;
+/// A marker is faint.
+const MARKER_RMS_MAX: f64 = 100.0;
 /// The same for the tone of an answer, which has nothing beside it.
 const ANSWER_SHARE_MIN: f64 = 0.7;
+/// The same for each of the two tones of a closing piece.
+const CLOSING_SHARE_MIN: f64 = 0.3;
 
 /// What a caller announces with its faint tone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +38,10 @@ pub(crate) enum Marker {
     },
     /// What follows is a yes to the question of recording.
     Consent,
+    /// What follows is a sound without words.
+    Sound,
+    /// What follows is "mm-hm".
+    Backchannel,
 }
 
 impl Marker {
@@ -38,17 +50,36 @@ impl Marker {
         match self {
             Self::Words { code, is_half } => code_hz(Some(code)) + if is_half { 50.0 } else { 0.0 },
             Self::Consent => CONSENT_HZ,
+            Self::Sound => SOUND_HZ,
+            Self::Backchannel => BACKCHANNEL_HZ,
         }
     }
 
-    fn all() -> impl Iterator<Item = Self> {
+    /// Every one, in the order of [`Marker::place`].
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..CODES)
             .flat_map(|code| [false, true].map(|is_half| Self::Words { code, is_half }))
-            .chain([Self::Consent])
+            .chain([Self::Consent, Self::Sound, Self::Backchannel])
     }
 
-    /// Reads it from what stands before the words; `None` if there is none or it is not clear.
+    /// Its place among all.
+    pub(crate) fn place(self) -> usize {
+        let words = 2 * usize::from(CODES);
+        match self {
+            Self::Words { code, is_half } => 2 * usize::from(code % CODES) + usize::from(is_half),
+            Self::Consent => words,
+            Self::Sound => words + 1,
+            Self::Backchannel => words + 2,
+        }
+    }
+
+    /// Reads it from what stands before the words; `None` if there is none or it is not clear. What is not faint is the
+    /// echo of an answer.
     pub(crate) fn read(samples: &[i16], rate_hz: u32) -> Option<Self> {
+        let energy: f64 = samples.iter().map(|&s| f64::from(s).powi(2)).sum();
+        if energy > MARKER_RMS_MAX * MARKER_RMS_MAX * samples.len() as f64 {
+            return None;
+        }
         let (marker, share) = strongest(
             samples,
             rate_hz,
@@ -75,9 +106,31 @@ impl Spoken {
         let codes = (0..CODES).map(|code| (Self::Code(code), code_hz(Some(code))));
         match strongest(samples, 8_000, codes.chain([(Self::Neutral, NEUTRAL_HZ)])) {
             Some((spoken, share)) if share >= ANSWER_SHARE_MIN => spoken,
-            _ => Self::Unclear,
+            _ => Self::closing(samples).unwrap_or(Self::Unclear),
         }
     }
+
+    /// Whose answer ends here: at least 20 ms of it, 8 kHz. `None` if it is not its closing piece.
+    pub(crate) fn closing(samples: &[i16]) -> Option<Self> {
+        let (_, share) = strongest(samples, 8_000, [((), CLOSING_HZ)].into_iter())?;
+        if share < CLOSING_SHARE_MIN {
+            return None;
+        }
+        let codes = (0..CODES).map(|code| (Self::Code(code), code_hz(Some(code))));
+        strongest(samples, 8_000, codes.chain([(Self::Neutral, NEUTRAL_HZ)]))
+            .filter(|(_, share)| *share >= CLOSING_SHARE_MIN)
+            .map(|(spoken, _)| spoken)
+    }
+}
+
+/// The last piece of an answer: the tone of its code and the one that closes.
+pub(crate) fn closing(code: Option<u8>, rate_hz: u32, count: usize, amplitude: f64) -> Vec<i16> {
+    let closing = sine(CLOSING_HZ, rate_hz, count, amplitude / 2.0);
+    sine(code_hz(code), rate_hz, count, amplitude / 2.0)
+        .into_iter()
+        .zip(closing)
+        .map(|(a, b)| a + b)
+        .collect()
 }
 
 /// The frequency in which an answer to a code is spoken; without one, of anything else.
@@ -177,7 +230,26 @@ mod tests {
                 })
                 .collect();
             assert_eq!(Marker::read(&samples, 8_000), Some(marker));
+            assert_eq!(Marker::all().nth(marker.place()), Some(marker));
         }
+    }
+
+    #[test]
+    fn an_answer_closes_in_its_own_code_and_nowhere_else() {
+        for code in (0..CODES).map(Some).chain([None]) {
+            let own = code.map_or(Spoken::Neutral, Spoken::Code);
+            let coded = |samples: Vec<i16>| -> Vec<i16> {
+                let codes = samples.into_iter().map(mulaw_encode);
+                codes.map(mulaw_decode).collect()
+            };
+            let end = coded(closing(code, 8_000, 800, 8_000.0));
+            for from in [0, 37, 600] {
+                assert_eq!(Spoken::closing(&end[from..from + 160]), Some(own));
+            }
+            let middle = coded(sine(code_hz(code), 8_000, 160, 8_000.0));
+            assert_eq!(Spoken::closing(&middle), None);
+        }
+        assert_eq!(Spoken::closing(&[0; 160]), None);
     }
 
     #[test]
@@ -189,6 +261,8 @@ mod tests {
         assert_eq!(Marker::read(&noise, 8_000), None);
         assert_eq!(Marker::read(&[0; 800], 8_000), None);
         assert_eq!(Marker::read(&[], 8_000), None);
+        let loud = sine(code_hz(Some(3)), 8_000, 1_280, 300.0);
+        assert_eq!(Marker::read(&loud, 8_000), None);
     }
 
     #[test]

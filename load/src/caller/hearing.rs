@@ -1,6 +1,6 @@
 //! What a caller makes of the agent's audio.
 
-use super::{Caller, Line, Phase};
+use super::{Caller, Disturbance, Line, Phase};
 use crate::clock::Micros;
 use crate::tone::Spoken;
 use trunkline_media::g711::mulaw_decode;
@@ -27,7 +27,11 @@ impl Caller {
         }
         let dry_since = self.playout.end();
         let (begin, end) = self.playout.queue(now, mulaw.len());
-        if self.audible_end.is_some() && now > dry_since {
+        let is_halted = self
+            .disturbance
+            .as_ref()
+            .is_some_and(Disturbance::is_halted);
+        if self.audible_end.is_some() && now > dry_since && !is_halted {
             self.dry.push(now - dry_since);
         }
         if !mulaw
@@ -90,6 +94,9 @@ impl Caller {
             looks: 0,
         });
         self.phase = Phase::Answer;
+        if self.may_be_disturbed() {
+            self.disturbance = self.noises.next(&self.script, begin, self.code);
+        }
         true
     }
 
@@ -99,6 +106,9 @@ impl Caller {
             if self.phase == Phase::Greeting {
                 self.tally.greeting.push(now - self.started);
             }
+        }
+        if let Some(disturbance) = &mut self.disturbance {
+            disturbance.heard(begin, mulaw);
         }
         let dry = std::mem::take(&mut self.dry);
         if self.phase == Phase::Answer && self.counts() {
@@ -149,6 +159,9 @@ impl Caller {
     }
 
     fn answered(&mut self, latency: Micros, is_verified: bool) {
+        if let (Some(disturbance), true) = (&mut self.disturbance, is_verified) {
+            disturbance.is_of_own_answer();
+        }
         if !self.counts() {
             return;
         }
@@ -191,7 +204,13 @@ impl Caller {
                 }
             }
             // Servers may clear at every turn of the caller's; what counts is an answer that is cut.
-            Phase::Answer if was_audible && self.counts() => self.tally.unasked_clears += 1,
+            Phase::Answer if was_audible => {
+                let disturbance = self.disturbance.as_mut();
+                let is_asked = disturbance.is_some_and(|disturbance| disturbance.cleared(now));
+                if !is_asked && self.counts() {
+                    self.tally.unasked_clears += 1;
+                }
+            }
             Phase::Greeting
             | Phase::Pause { .. }
             | Phase::Speaking { .. }
@@ -208,11 +227,11 @@ impl Caller {
                 .see(now.saturating_sub(self.silent_since));
         }
         if self.phase == Phase::Answer {
-            self.answer_over(true);
+            self.answer_over(now, true);
         }
     }
 
-    pub(super) fn answer_over(&mut self, is_cut: bool) {
+    pub(super) fn answer_over(&mut self, now: Micros, is_cut: bool) {
         if let Some(Beginning { latency, .. }) = self.beginning.take() {
             // Over before there was enough of it to tell.
             self.answered(latency, false);
@@ -220,7 +239,9 @@ impl Caller {
         if self.counts() {
             self.tally.answers += 1;
             self.tally.answers_with_underrun += u64::from(self.underruns > 0);
-            if !is_cut {
+            if self.disturbance.is_some() {
+                self.disturbed(now, is_cut);
+            } else if !is_cut {
                 self.tally.answer_length.push(self.audible_length);
             }
         }
@@ -234,5 +255,6 @@ impl Caller {
         self.underruns = 0;
         self.dry.clear();
         self.beginning = None;
+        self.disturbance = None;
     }
 }

@@ -1,7 +1,7 @@
 //! What all callers of a run have in common.
 
 use crate::clock::{Micros, ms};
-use crate::speech::Speech;
+use crate::speech::{Noise, Speech};
 
 /// How the caller agrees to the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,18 @@ pub(crate) struct Script {
     pub(crate) answer_wait: Micros,
     /// Share of turns that hesitate.
     pub(crate) hesitate: f64,
+    /// Share of the answers that are not interrupted in which there is a noise, of these kinds in turn.
+    pub(crate) noises: f64,
+    pub(crate) noise_kinds: Vec<Noise>,
+    /// How far into the answer the noise begins, and how much later it may.
+    pub(crate) noise_after: Micros,
+    pub(crate) noise_range: Micros,
+    /// How much quieter a line returns what is played on it, decibels: from the loudest to the quietest.
+    pub(crate) echo_db: (f64, f64),
+    /// How long an answer that was halted for a noise may take to go on.
+    pub(crate) resume_wait: Micros,
+    /// Callers take one turn, hear so much of the answer, and hang up.
+    pub(crate) talk: Option<Micros>,
     /// Whether turns are marked with their code.
     pub(crate) is_marked: bool,
     /// How they agree to the recording.
@@ -61,6 +73,13 @@ impl Script {
             underrun: ms(20),
             answer_wait: ms(10_000),
             hesitate: 0.33,
+            noises: 0.0,
+            noise_kinds: Noise::ALL.to_vec(),
+            noise_after: ms(700),
+            noise_range: ms(1_300),
+            echo_db: (18.0, 26.0),
+            resume_wait: ms(4_000),
+            talk: None,
             is_marked: true,
             consent: Consent::Unasked,
             consent_wait: ms(4_000),

@@ -1,9 +1,9 @@
 //! The measures themselves: callers against a server whose every delay is known, in a time of their own.
 
 use super::*;
-use crate::speech::Speech;
+use crate::speech::{Noise, Speech};
 use crate::tally::Spread;
-use crate::tone::{code_hz, sine};
+use crate::tone::{closing, code_hz, sine};
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 
 const VOICE: u16 = 600;
@@ -15,6 +15,19 @@ enum Answers {
     ToTheTurnBefore,
     WithoutACode,
     Never,
+}
+
+/// What it does with a sound that is no turn.
+#[derive(Clone, Copy, PartialEq)]
+enum OnNoise {
+    /// Speaks on.
+    Nothing,
+    /// Falls silent, and goes on when it is over.
+    Resume,
+    /// Falls silent for good.
+    Drop,
+    /// Falls silent and answers it.
+    Answer,
 }
 
 #[derive(Clone, Copy)]
@@ -34,6 +47,7 @@ struct Server {
     greets: bool,
     /// Whether it hears the code in a pause as well as before the words.
     hears_pauses: bool,
+    on_noise: OnNoise,
 }
 
 const PUNCTUAL: Server = Server {
@@ -46,6 +60,7 @@ const PUNCTUAL: Server = Server {
     cuts_after_ms: None,
     greets: true,
     hears_pauses: true,
+    on_noise: OnNoise::Nothing,
 };
 
 const ANSWER_FRAMES: u64 = 100;
@@ -62,7 +77,14 @@ struct State {
     due: u64,
     left: u64,
     tone: Option<u8>,
+    /// What it hears is no turn.
+    is_noise: bool,
+    /// Frames of an answer that was halted.
+    kept: u64,
 }
+
+/// How many frames at its end close an answer.
+const CLOSING_FRAMES: u64 = 5;
 
 /// Runs one call for `minutes` against the server, in steps of a millisecond.
 fn rehearse(server: Server, minutes: u64, change: impl FnOnce(&mut Script)) -> Tally {
@@ -98,7 +120,11 @@ fn rehearse(server: Server, minutes: u64, change: impl FnOnce(&mut Script)) -> T
 }
 
 fn send(server: Server, state: &mut State, caller: &mut Caller, now: u64) {
-    let tone = sine(code_hz(state.tone), 8_000, 160, 8_000.0);
+    let tone = if state.left <= CLOSING_FRAMES {
+        closing(state.tone, 8_000, 160, 8_000.0)
+    } else {
+        sine(code_hz(state.tone), 8_000, 160, 8_000.0)
+    };
     let frame: Vec<u8> = tone.into_iter().map(mulaw_encode).collect();
     caller.heard(ms(now), &frame);
     state.left -= 1;
@@ -120,15 +146,25 @@ fn hear(server: Server, state: &mut State, samples: &[i16], caller: &mut Caller,
         let silence = std::mem::take(&mut state.recent);
         if silence.len() > 960 && (server.hears_pauses || !state.is_speech) {
             let from = silence.len().saturating_sub(1_280);
-            state.before = state.code;
-            state.code = match Marker::read(&silence[from..], 8_000) {
-                Some(Marker::Words { code, .. }) => Some(code),
-                Some(Marker::Consent) | None => None,
-            };
+            let marker = Marker::read(&silence[from..], 8_000);
+            // What nothing is told of is its own voice.
+            state.is_noise = matches!(marker, Some(Marker::Sound | Marker::Backchannel) | None);
+            if !state.is_noise {
+                state.before = state.code;
+                state.code = match marker {
+                    Some(Marker::Words { code, .. }) => Some(code),
+                    Some(Marker::Consent | Marker::Sound | Marker::Backchannel) | None => None,
+                };
+            }
         }
         if state.voiced == 3 {
             state.is_speech = true;
-            if state.left > 0 && server.clears {
+            if state.is_noise {
+                if state.left > 0 && server.on_noise != OnNoise::Nothing {
+                    caller.cleared(ms(now));
+                    state.kept = std::mem::take(&mut state.left);
+                }
+            } else if state.left > 0 && server.clears {
                 caller.cleared(ms(now));
                 state.left = server.stale_frames;
             }
@@ -138,6 +174,19 @@ fn hear(server: Server, state: &mut State, samples: &[i16], caller: &mut Caller,
         state.recent.extend(samples);
         if state.is_speech && now >= state.last_voice + server.endpoint_ms {
             state.is_speech = false;
+            if std::mem::take(&mut state.is_noise) {
+                let kept = std::mem::take(&mut state.kept);
+                (state.left, state.due) = match server.on_noise {
+                    OnNoise::Nothing => return,
+                    OnNoise::Drop => (0, now),
+                    OnNoise::Resume => (kept, now),
+                    OnNoise::Answer => (ANSWER_FRAMES, now),
+                };
+                if server.on_noise == OnNoise::Answer {
+                    state.tone = None;
+                }
+                return;
+            }
             state.tone = match server.answers {
                 Answers::Right => state.code,
                 Answers::ToTheTurnBefore => state.before,
@@ -410,4 +459,97 @@ fn a_call_without_a_greeting_goes_on() {
         |_| (),
     );
     assert_eq!((tally.without_greeting, tally.verified), (1, tally.turns));
+}
+
+/// With a noise in every answer: kinds, what the server does, and of all that were made the shares that were halted,
+/// dropped and answered.
+#[test]
+fn an_answer_that_a_noise_ends_is_a_false_stop_and_one_that_goes_on_is_none() {
+    use OnNoise::{Answer, Drop, Nothing, Resume};
+    let sounds = [Noise::Cough, Noise::MmHm, Noise::Street];
+    for (kinds, on_noise, halted, dropped, answered) in [
+        (&sounds[..], Nothing, 0, 0, 0),
+        (&sounds[..], Resume, 1, 0, 0),
+        (&sounds[..], Drop, 1, 1, 0),
+        (&sounds[..], Answer, 1, 1, 1),
+        (&[Noise::Echo][..], Nothing, 0, 0, 0),
+        (&[Noise::Echo][..], Drop, 1, 1, 0),
+    ] {
+        let server = Server {
+            on_noise,
+            ..PUNCTUAL
+        };
+        let tally = rehearse(server, 3, |script| {
+            script.noises = 1.0;
+            script.noise_range = ms(1_000);
+            script.echo_db = (12.0, 12.0);
+            script.noise_kinds = kinds.to_vec();
+        });
+        for kind in kinds {
+            let noise = &tally.noises[*kind as usize];
+            assert!(noise.made >= 5, "{kind:?} {}", noise.made);
+            let of_all = |share: u64| noise.made * share;
+            assert_eq!(
+                (noise.halted, noise.dropped, noise.answered),
+                (of_all(halted), of_all(dropped), of_all(answered)),
+                "{kind:?}"
+            );
+        }
+        assert_eq!(
+            tally.noise_troubles.len() as u64,
+            tally.noises.iter().map(|noise| noise.dropped).sum::<u64>()
+        );
+        // A halt is no gap, and what is cleared for a noise is not cleared for nothing.
+        assert_eq!((tally.underruns, tally.unasked_clears), (0, 0));
+        assert_eq!((tally.verified, tally.wrong), (tally.turns, 0));
+    }
+}
+
+#[test]
+fn a_halt_lasts_from_the_clear_to_the_next_sound() {
+    let server = Server {
+        on_noise: OnNoise::Resume,
+        ..PUNCTUAL
+    };
+    let tally = rehearse(server, 5, |script| {
+        script.noises = 0.5;
+        script.noise_range = ms(1_000);
+        script.noise_kinds = vec![Noise::Street];
+    });
+    let noise = &tally.noises[Noise::Street as usize];
+    // Two seconds from its first frame, of which three are heard before the clear, and 200 ms of silence behind it.
+    let (p50, max) = ms_of(&noise.halts);
+    assert!(
+        (2_120.0..=2_200.0).contains(&p50) && max <= 2_200.0,
+        "{p50} {max}"
+    );
+    assert!(noise.made.abs_diff(tally.turns / 2) <= 1);
+    assert_eq!(noise.halts.len() as u64, noise.made);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_noises() {
+    let trace = || {
+        let server = Server {
+            on_noise: OnNoise::Drop,
+            ..PUNCTUAL
+        };
+        rehearse(server, 2, |script| script.noises = 0.6).noise_troubles
+    };
+    assert!(!trace().is_empty());
+    assert_eq!(trace(), trace());
+}
+
+#[test]
+fn who_wants_to_hear_so_much_of_one_answer_hangs_up_then() {
+    let short = |script: &mut Script| script.talk = Some(ms(1_000));
+    let tally = rehearse(PUNCTUAL, 1, short);
+    assert_eq!((tally.turns, tally.verified, tally.answers), (1, 1, 1));
+    assert!(tally.answer_length.is_empty(), "it hung up in the middle");
+    let silent = Server {
+        answers: Answers::Never,
+        ..PUNCTUAL
+    };
+    let tally = rehearse(silent, 1, short);
+    assert_eq!((tally.turns, tally.unanswered), (1, 1));
 }

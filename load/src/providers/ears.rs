@@ -224,11 +224,10 @@ impl Ears {
         let to_ms = self.last_voice_ms.max(from_ms);
         let lasted_ms = if all { to_ms } else { self.heard_ms } - from_ms;
         let (code, is_half) = match self.marker {
-            Some(Marker::Consent) => {
-                let words = ["Yes,", "that", "is", "fine."].map(str::to_owned).to_vec();
+            Some(told @ (Marker::Consent | Marker::Sound | Marker::Backchannel)) => {
                 return Words {
                     reference: None,
-                    words,
+                    words: unnumbered(told),
                     from_ms,
                     to_ms,
                 };
@@ -262,6 +261,16 @@ impl Ears {
             to_ms,
         }
     }
+}
+
+/// The words of what carries no number.
+fn unnumbered(told: Marker) -> Vec<String> {
+    let words: &[&str] = match told {
+        Marker::Consent => &["Yes,", "that", "is", "fine."],
+        Marker::Backchannel => &["Mm-hm."],
+        Marker::Sound | Marker::Words { .. } => &[],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -365,5 +374,18 @@ mod tests {
             told.iter()
                 .any(|(_, heard, text)| *heard == Heard::Ended && text == "Yes, that is fine.")
         );
+    }
+
+    #[test]
+    fn a_sound_has_no_words_and_a_sign_of_listening_has_its_own() {
+        for (marker, words) in [(Marker::Sound, ""), (Marker::Backchannel, "Mm-hm.")] {
+            let told = told(&[
+                (marker.hz(), 50.0, 300),
+                (200.0, 9_000.0, 400),
+                (0.0, 0.0, 400),
+            ]);
+            assert!(told.iter().all(|(_, _, text)| text == words));
+            assert!(told.iter().any(|(_, heard, _)| *heard == Heard::Ended));
+        }
     }
 }

@@ -283,6 +283,10 @@ impl<'a> Listening<'a> {
         else {
             return;
         };
+        if words.words.is_empty() && !*is_begun {
+            // A turn begins with words; a sound is none.
+            return;
+        }
         let (event, confidence) = match heard {
             Heard::Growing if *is_begun => ("Update", 0.05),
             Heard::Growing => ("StartOfTurn", 0.05),

@@ -3,13 +3,15 @@
 use super::request::{self, Request};
 use super::{Shared, Stage};
 use crate::clock::{Micros, ms};
-use crate::tone::Reference;
+use crate::tone::{CODES, Reference};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 /// After this token the first sentence is whole.
 const FIRST_SENTENCE: usize = 5;
+/// What every answer ends with.
+pub(super) const ENDING: &str = "right?";
 
 /// Answers one request, at once or as a stream.
 pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Shared) -> Result<()> {
@@ -59,7 +61,7 @@ pub(super) async fn answer(stream: &mut TcpStream, asked: &Request, shared: &Sha
 
 /// Notes what the request carries; what it asks about is the last of it.
 fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
-    let mut last = None;
+    let mut told: Vec<Reference> = Vec::new();
     let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
     for message in messages.iter().filter(|message| message["role"] == "user") {
         let text = message["content"].to_string();
@@ -67,9 +69,16 @@ fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
             shared.note(Some(reference.id), |trail| {
                 trail.carried.get_or_insert(at);
             });
-            last = Some(reference);
+            told.push(reference);
         }
     }
+    for (reference, lost, is_twice) in gaps(&told) {
+        shared.note(Some(reference.id), |trail| {
+            trail.lost_before = trail.lost_before.max(lost);
+            trail.is_twice |= is_twice;
+        });
+    }
+    let last = told.last().copied();
     shared.note(last.map(|reference| reference.id), |trail| {
         trail.asked = Some(at);
         trail.requests += 1;
@@ -77,7 +86,32 @@ fn note(body: &Value, at: Micros, shared: &Shared) -> Option<Reference> {
     last
 }
 
-/// 25 tokens: four sentences, the number in the first and, should that be cut off, in the next.
+/// What is missing of a conversation, whose pieces of speech are numbered in turn by their codes: in front of which piece
+/// how many are, and which one was there already. A piece without a code may be any.
+fn gaps(told: &[Reference]) -> Vec<(Reference, u64, bool)> {
+    let mut found = Vec::new();
+    let (mut last, mut unread): (Option<Reference>, u64) = (None, 0);
+    for &reference in told {
+        let Some(code) = reference.code else {
+            unread += 1;
+            continue;
+        };
+        let before = last
+            .replace(reference)
+            .filter(|last| last.id != reference.id);
+        let Some(before) = before.and_then(|last| last.code) else {
+            continue;
+        };
+        let step = u64::from((code + CODES - before) % CODES);
+        let lost = step.saturating_sub(1 + std::mem::take(&mut unread));
+        found.push((reference, lost, step == 0));
+    }
+    found.retain(|(_, lost, is_twice)| *lost > 0 || *is_twice);
+    found
+}
+
+/// 26 tokens: four sentences, the number in the first, should that be cut off in the next, and in the last, whose end tells
+/// whose answer ends.
 fn reply(reference: Option<Reference>) -> Vec<String> {
     let number = format!(" {}", reference.map_or(0, Reference::number));
     let mut tokens: Vec<String> = [
@@ -94,7 +128,10 @@ fn reply(reference: Option<Reference>) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    let rest = " to Thursday . Please come at three in the afternoon . Is that right ?";
+    // It ends with [`ENDING`].
+    let rest = format!(
+        " to Thursday . Please come at three in the afternoon . Is reference{number} right ?"
+    );
     tokens.extend(rest.split(' ').skip(1).map(|word| {
         if [".", "?"].contains(&word) {
             word.to_owned()
@@ -143,7 +180,7 @@ impl Dialect {
             return event(&json!({"type": "content_block_stop", "index": 0}))
                 + &event(
                     &json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-                    "usage": {"output_tokens": 25}}),
+                    "usage": {"output_tokens": 26}}),
                 )
                 + &event(&json!({"type": "message_stop"}));
         }
@@ -164,12 +201,12 @@ impl Dialect {
         }
         json!({"id": "msg_1", "type": "message", "role": "assistant", "model": self.model, "stop_reason": "end_turn",
             "stop_sequence": null, "content": [{"type": "text", "text": text}],
-            "usage": {"input_tokens": 50, "output_tokens": 25}})
+            "usage": {"input_tokens": 50, "output_tokens": 26}})
     }
 }
 
 fn openai_usage() -> Value {
-    json!({"prompt_tokens": 50, "completion_tokens": 25, "total_tokens": 75})
+    json!({"prompt_tokens": 50, "completion_tokens": 26, "total_tokens": 76})
 }
 
 fn event(data: &Value) -> String {
@@ -189,14 +226,14 @@ mod tests {
             id: 10_001,
             code: Some(4),
         }));
-        assert_eq!(tokens.len(), 25);
+        assert_eq!(tokens.len(), 26);
         let text = tokens.concat();
         assert_eq!(
             tokens[..=FIRST_SENTENCE].concat(),
             "The reference 1000104 is here."
         );
-        assert_eq!(Reference::all(&text).len(), 2);
-        assert!(text.ends_with("the afternoon. Is that right?"));
+        assert_eq!(Reference::all(&text).len(), 3);
+        assert!(text.ends_with("the afternoon. Is reference 1000104 right?"));
     }
 
     #[test]
@@ -221,5 +258,34 @@ mod tests {
         );
         assert!(anthropic.token("x").contains("\"text_delta\""));
         assert!(anthropic.end(false).contains("event: message_stop"));
+    }
+
+    #[test]
+    fn what_is_missing_between_two_pieces_of_speech_was_lost() {
+        let told = |codes: &[Option<u8>]| -> Vec<Reference> {
+            let numbered = codes.iter().zip(1..);
+            numbered.map(|(&code, id)| Reference { id, code }).collect()
+        };
+        for (codes, gap) in [
+            (&[Some(14), Some(15), Some(0), Some(1)][..], None),
+            (&[Some(14), Some(1)], Some((2, 2, false))),
+            (&[Some(3), None, Some(5)], None),
+            (&[Some(3), None, Some(7)], Some((3, 2, false))),
+            (&[Some(3), Some(3), Some(4)], Some((2, 0, true))),
+            (&[None, Some(3)], None),
+            (&[], None),
+        ] {
+            let found: Vec<(u64, u64, bool)> = gaps(&told(codes))
+                .into_iter()
+                .map(|(reference, lost, is_twice)| (reference.id, lost, is_twice))
+                .collect();
+            assert_eq!(found, Vec::from_iter(gap), "{codes:?}");
+        }
+        // One piece named twice is one piece.
+        let one = Reference {
+            id: 7,
+            code: Some(2),
+        };
+        assert_eq!(gaps(&[one, one]), []);
     }
 }

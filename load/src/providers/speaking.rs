@@ -31,6 +31,8 @@ pub(super) enum Piece {
         reference: Option<Reference>,
         /// The first of that.
         is_first: bool,
+        /// The last of a whole answer.
+        is_last: bool,
         /// Text whose speech begins with it, and where in the context's audio, ms.
         words: Option<(String, u64)>,
     },
@@ -55,6 +57,8 @@ struct Part {
     left: u64,
     reference: Option<Reference>,
     is_first: bool,
+    /// An answer ends with it.
+    ends_answer: bool,
     words: Option<String>,
 }
 
@@ -143,6 +147,7 @@ impl Speaking {
                 left: pieces_in(&part, self.ms_per_char),
                 reference,
                 is_first: true,
+                ends_answer: ends_answer(&part),
                 words: Some(part),
             });
         }
@@ -183,6 +188,7 @@ impl Speaking {
                     context: context.name.clone(),
                     reference: part.reference,
                     is_first: std::mem::take(&mut part.is_first),
+                    is_last: part.ends_answer && part.left == 1,
                     words: part.words.take().map(|words| (words, context.sent_ms)),
                 });
                 part.left -= 1;
@@ -209,6 +215,11 @@ impl Speaking {
         });
         out
     }
+}
+
+/// Whether an answer's last words are the text's.
+pub(super) fn ends_answer(text: &str) -> bool {
+    text.trim_end().ends_with(super::mind::ENDING)
 }
 
 /// A text in parts of one reference each: it can hold the end of one answer and the beginning of another.
@@ -324,5 +335,29 @@ mod tests {
             })
         );
         assert_eq!(parted("More.", old), [("More.".to_owned(), old)]);
+    }
+
+    #[test]
+    fn the_last_piece_of_an_answer_is_told_apart() {
+        let mut speaking = speaking();
+        for (text, ends) in [("Is that right now? ", false), ("Is that right?", true)] {
+            let ask = Ask {
+                text: text.into(),
+                now: true,
+                ends,
+                ..Ask::default()
+            };
+            speaking.ask(0, 0, ask);
+        }
+        let is_last: Vec<bool> = speaking
+            .take(ms(9_000))
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Audio { is_last, .. } => Some(*is_last),
+                Piece::Flushed { .. } | Piece::Done { .. } => None,
+            })
+            .collect();
+        assert!(is_last.len() > 9);
+        assert_eq!(is_last.iter().position(|is| *is), Some(is_last.len() - 1));
     }
 }

@@ -19,6 +19,10 @@ pub(super) struct Trail {
     pub(super) requests: u64,
     /// The first chat request that holds it at all.
     pub(super) carried: Option<Micros>,
+    /// Pieces of speech in front of it that the model was never told of.
+    pub(super) lost_before: u64,
+    /// The model was told of the same words before.
+    pub(super) is_twice: bool,
     pub(super) first_token: Option<Micros>,
     pub(super) sentence: Option<Micros>,
     pub(super) voiced: Option<Micros>,
@@ -120,7 +124,9 @@ impl Trails {
             trail.carried.is_none_or(|at| at > in_time)
         });
         let requests: u64 = self.counted().map(|trail| trail.requests).sum();
-        json!({"stages_ms": spreads, "window": {"finals": finals.len(), "unanswered_finals": unanswered.count(),
+        let lost: u64 = self.trails.values().map(|trail| trail.lost_before).sum();
+        let twice = self.trails.values().filter(|trail| trail.is_twice).count();
+        json!({"stages_ms": spreads, "words": {"lost": lost, "twice": twice}, "window": {"finals": finals.len(), "unanswered_finals": unanswered.count(),
             "llm_requests": requests}})
     }
 }

@@ -2,10 +2,10 @@
 //! and OpenAI's speech by POST.
 
 use super::request::{self, Request};
-use super::speaking::{Ask, Piece, Speaking, pieces_in, step};
+use super::speaking::{Ask, Piece, Speaking, ends_answer, pieces_in, step};
 use super::{Shared, Socket, Stage};
 use crate::clock::{Micros, ms};
-use crate::tone::{Reference, code_hz, sine};
+use crate::tone::{Reference, closing, code_hz, sine};
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,10 +42,15 @@ impl Format {
         }
     }
 
-    /// [`super::speaking::PIECE_MS`] of the tone of an answer.
-    fn piece(self, reference: Option<Reference>) -> Vec<u8> {
-        let hz = code_hz(reference.and_then(|reference| reference.code));
-        let samples = sine(hz, self.rate_hz, self.rate_hz as usize / 10, AMPLITUDE);
+    /// [`super::speaking::PIECE_MS`] of the tone of an answer, or of its end.
+    fn piece(self, reference: Option<Reference>, is_last: bool) -> Vec<u8> {
+        let code = reference.and_then(|reference| reference.code);
+        let count = self.rate_hz as usize / 10;
+        let samples = if is_last {
+            closing(code, self.rate_hz, count, AMPLITUDE)
+        } else {
+            sine(code_hz(code), self.rate_hz, count, AMPLITUDE)
+        };
         if self.is_mulaw {
             samples.into_iter().map(mulaw_encode).collect()
         } else {
@@ -67,9 +72,11 @@ pub(super) async fn speak(stream: &mut TcpStream, asked: &Request, shared: &Shar
     shared.note(id, |trail| {
         trail.voiced.get_or_insert(asked.at);
     });
-    let audio = Format::of(asked).piece(reference);
     let first = asked.at + ms(shared.delays.tts_first_ms);
-    for at in 0..pieces_in(text, shared.delays.tts_ms_per_char) {
+    let pieces = pieces_in(text, shared.delays.tts_ms_per_char);
+    for at in 0..pieces {
+        let is_last = ends_answer(text) && at + 1 == pieces;
+        let audio = Format::of(asked).piece(reference, is_last);
         let due = first + at * step(&shared.delays);
         if !shared.wait(Stage::Tts, &asked.path, asked.at, due).await {
             shared.count("tts_cut");
@@ -173,7 +180,9 @@ impl Protocol {
 
     /// A piece as it is sent: none, one or two messages.
     fn write(self, piece: &Piece, format: Format, ms_per_char: f64) -> Vec<Message> {
-        let encoded = |reference: &Option<Reference>| STANDARD.encode(format.piece(*reference));
+        let encoded = |reference: &Option<Reference>, is_last: &bool| {
+            STANDARD.encode(format.piece(*reference, *is_last))
+        };
         let texts = |values: &[Value]| {
             values
                 .iter()
@@ -186,11 +195,12 @@ impl Protocol {
                 Piece::Audio {
                     context,
                     reference,
+                    is_last,
                     words,
                     ..
                 },
             ) => {
-                let chunk = json!({"type": "chunk", "context_id": context, "data": encoded(reference), "done": false,
+                let chunk = json!({"type": "chunk", "context_id": context, "data": encoded(reference, is_last), "done": false,
                     "status_code": 206, "step_time": 20.0});
                 let timed = words
                     .as_ref()
@@ -214,6 +224,7 @@ impl Protocol {
                 Piece::Audio {
                     context,
                     reference,
+                    is_last,
                     words,
                     ..
                 },
@@ -221,7 +232,7 @@ impl Protocol {
                 let alignment = words
                     .as_ref()
                     .map_or(Value::Null, |(text, _)| alignment(text, ms_per_char));
-                let mut message = json!({"audio": encoded(reference), "isFinal": null, "alignment": alignment,
+                let mut message = json!({"audio": encoded(reference, is_last), "isFinal": null, "alignment": alignment,
                     "normalizedAlignment": alignment});
                 if is_multi {
                     message["contextId"] = json!(context);
@@ -239,8 +250,13 @@ impl Protocol {
             ) => texts(&[
                 json!({"audio": null, "isFinal": true, "alignment": null, "normalizedAlignment": null}),
             ]),
-            (Self::Aura, Piece::Audio { reference, .. }) => {
-                vec![Message::binary(format.piece(*reference))]
+            (
+                Self::Aura,
+                Piece::Audio {
+                    reference, is_last, ..
+                },
+            ) => {
+                vec![Message::binary(format.piece(*reference, *is_last))]
             }
             (Self::Aura, Piece::Done { .. }) => {
                 texts(&[json!({"type": "Flushed", "sequence_id": 0})])
@@ -444,7 +460,7 @@ mod tests {
             (false, 24_000, 4_800),
             (false, 16_000, 3_200),
         ] {
-            assert_eq!(Format { is_mulaw, rate_hz }.piece(None).len(), bytes);
+            assert_eq!(Format { is_mulaw, rate_hz }.piece(None, false).len(), bytes);
         }
     }
 }

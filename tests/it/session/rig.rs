@@ -210,6 +210,7 @@ impl House {
                 "speaker.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n[realtime]\n"),
             ),
+            ("eager.toml", &format!("{CHATTER}[realtime]\n")),
             (
                 "patient.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n"),
