@@ -121,6 +121,11 @@ impl Ears {
         self.speech_from_ms.is_some()
     }
 
+    /// Whether a tone told what is being said.
+    pub(super) fn is_announced(&self) -> bool {
+        self.marker.is_some()
+    }
+
     fn samples_in(&self, ms: u64) -> usize {
         (u64::from(self.rate_hz) * ms / 1_000) as usize
     }
