@@ -5,6 +5,7 @@
 //! a while, and is kept however full it becomes meanwhile.
 
 mod cpu;
+mod pace;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use trunkline_core::admission::{Levels, Limits, Load, Reading, Verdict, Why};
 
 use crate::clock;
+pub use pace::Pace;
 pub use watch::{READ_EVERY, watch};
 
 /// When whoever was turned away may try again, seconds.
@@ -133,6 +135,7 @@ impl Drop for Place {
 pub struct Admission {
     load: Arc<Mutex<Load>>,
     promises: Mutex<BTreeMap<String, Promise>>,
+    pace: Pace,
     began: Instant,
 }
 
@@ -148,6 +151,7 @@ impl Default for Admission {
         Self {
             load: Arc::new(Mutex::new(Load::new(Limits::default(), cores))),
             promises: Mutex::default(),
+            pace: Pace::default(),
             began: clock::timer_now(),
         }
     }
@@ -164,8 +168,18 @@ impl Admission {
         let now = clock::timer_now();
         let since = now.saturating_duration_since(self.began);
         let now_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        lock(&self.load).read(now_ms, reading);
+        let rest_ms = {
+            let mut load = lock(&self.load);
+            load.read(now_ms, reading);
+            load.rest_ms()
+        };
+        self.pace.set(rest_ms);
         self.forget_late(now);
+    }
+
+    /// How eagerly calls read their lines, as it is at any time.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
     }
 
     /// Whether what was measured lets another call in. `uses_models`: it asks something of inference.
@@ -239,10 +253,14 @@ impl Admission {
 
     /// Tells the metrics where the server stands.
     pub fn tell(&self) {
-        let levels = self.levels();
+        let (levels, marks) = {
+            let load = lock(&self.load);
+            (load.levels(), load.limits())
+        };
         let tell = |gauge: metrics::Gauge, level: Option<f64>| gauge.set(level.unwrap_or(0.0));
         let seconds = |ms: Option<f64>| ms.map(|ms| ms / 1_000.0);
         tell(gauge!("trunkline_load_cpu_ratio"), levels.cpu);
+        tell(gauge!("trunkline_load_cpu_mark_ratio"), marks.cpu);
         tell(
             gauge!("trunkline_load_cpu_expected_ratio"),
             levels.cpu_expected,
@@ -253,8 +271,12 @@ impl Admission {
         );
         let lag = gauge!("trunkline_load_event_loop_lag_seconds");
         tell(lag, seconds(levels.lag_ms));
+        let lag_mark = gauge!("trunkline_load_event_loop_lag_mark_seconds");
+        tell(lag_mark, seconds(marks.lag_ms));
         let wait = gauge!("trunkline_load_inference_wait_seconds");
         tell(wait, seconds(levels.wait_ms));
+        let wait_mark = gauge!("trunkline_load_inference_wait_mark_seconds");
+        tell(wait_mark, seconds(marks.wait_ms));
         tell(
             gauge!("trunkline_calls_promised"),
             Some(levels.promised.into()),

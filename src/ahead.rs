@@ -3,7 +3,8 @@
 //! While a call that we placed rings, the way to its voice and its language model is made, and its notices are voiced as
 //! far as they are not kept yet. Its recogniser is called once somebody has answered, or together with the rest when a
 //! carrier asks what to do with a call that came in: some vendors bill the time that a recogniser's socket is open, and
-//! most calls that ring are answered by nobody.
+//! most calls that ring are answered by nobody. The opening of a call that came in is begun by its own voice meanwhile, and
+//! goes on where it is when the media socket opens.
 //!
 //! Each stack is made for one call of one client's, and only that call gets it. There are so many at most, each waits so
 //! long at most, and one whose call does not come says goodbye.
@@ -258,8 +259,8 @@ pub(crate) async fn rings(app: &App, coming: &Coming<'_>, settings: &Settings, r
 }
 
 /// Somebody answered a call, or a call came in: the carrier is told where the media socket is. From here on the voice is
-/// the call's own, and nothing else is voiced with it.
-pub(crate) async fn answered(app: &App, coming: &Coming<'_>) {
+/// the call's own, and nothing is voiced with it but what it will say first: the sentences of `opening`.
+pub(crate) async fn answered(app: &App, coming: &Coming<'_>, opening: &[Arc<str>]) {
     let ahead = &app.ahead;
     let Some(number) = (match ahead.found(coming) {
         Some(number) => Some(number),
@@ -270,6 +271,10 @@ pub(crate) async fn answered(app: &App, coming: &Coming<'_>) {
     ahead.change(coming.call_id, number, |waiting| {
         if let Some(stack) = &mut waiting.stack {
             call_recogniser(&mut stack.hearing, &mut waiting.is_called);
+            let voice = &stack.voices.current().stage;
+            for sentence in opening {
+                voice.begin(sentence, waiting.speed);
+            }
         }
     });
     ahead.keep_up(coming.call_id, number, Vec::new(), SOCKET_PATIENCE);

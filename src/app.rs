@@ -317,6 +317,7 @@ impl App {
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,
             stepped_down: stack.stepped_down,
+            pace: self.admission.pace(),
             feed: self.feed.clone(),
             draining: self.draining.subscribe(),
             keep: arrival.keep,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -68,15 +68,42 @@ impl Line {
     /// The next message; audio is in [`Line::audio`]. A socket closed in order counts as `stop`; `None` is a line that
     /// broke, or that broke the rules once too often. Sends what waits meanwhile. Safe to cancel.
     pub async fn receive(&mut self) -> Option<Inbound> {
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// As [`Line::receive`], unless the line rests: then what waits is sent, and nobody is woken by what comes.
+    pub async fn attend(&mut self, rests: bool) -> Option<Inbound> {
+        poll_fn(|cx| match rests {
+            true => self.poll_rest(cx),
+            false => self.poll_receive(cx),
+        })
+        .await
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Inbound>> {
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            self.broke(&error);
+        }
+        match self.broken {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    }
+
+    /// As [`Line::receive`], of what has come already.
+    pub fn received(&mut self) -> Poll<Option<Inbound>> {
+        self.poll_receive(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Inbound>> {
         while !self.broken {
-            let text = match poll_fn(|cx| self.poll(cx)).await {
+            let text = match ready!(self.poll(cx)) {
                 Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Close(_))) => return Some(Inbound::Stop),
+                Some(Ok(Message::Close(_))) => return Poll::Ready(Some(Inbound::Stop)),
                 // Binary frames are not of this protocol; pings are answered below us.
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => continue,
                 Some(Err(error)) => {
-                    tracing::info!(%error, "media socket broke");
-                    self.broken = true;
+                    self.broke(&error);
                     continue;
                 }
                 None => {
@@ -85,11 +112,16 @@ impl Line {
                 }
             };
             match self.stream.receive(text.as_str(), &mut self.audio) {
-                Ok(inbound) => return Some(inbound),
+                Ok(inbound) => return Poll::Ready(Some(inbound)),
                 Err(fault) => self.fault(&fault),
             }
         }
-        None
+        Poll::Ready(None)
+    }
+
+    fn broke(&mut self, error: &axum::Error) {
+        tracing::info!(%error, "media socket broke");
+        self.broken = true;
     }
 
     fn fault(&mut self, fault: &Fault) {

@@ -186,6 +186,9 @@ pub struct Passage {
 
 /// A mind that speaks for itself: to the words that it gives, it has the sound.
 pub trait OwnVoice: Send + Sync {
+    /// Whose voice that is.
+    fn provider(&self) -> Provider;
+
     /// The sound of words that it gave, as [`Voice::say`] has it; `None` if it has none, or not all of it any more.
     fn spoken(&self, text: &str) -> Option<(Passage, Pieces)>;
 
@@ -221,6 +224,10 @@ pub trait Voice: Send + Sync {
         speed: f32,
         wanted_in: Duration,
     ) -> BoxStream<'static, Result<Sound, StageError>>;
+
+    /// Begins with a sentence that this voice is to say first, before anybody listens, if it can be begun. It is let go
+    /// when something else is said before it.
+    fn begin(&self, _text: &Arc<str>, _speed: f32) {}
 
     /// Makes a sentence that every caller may hear, and keeps it for good.
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>>;

@@ -6,7 +6,9 @@
 
 mod keeping;
 mod listening;
+mod noting;
 mod outside;
+mod reading;
 mod speaking;
 mod thinking;
 
@@ -25,13 +27,11 @@ use trunkline_core::admission::Why;
 use trunkline_core::call::{
     Action, Call, EndReason, Event, Note, Settings, Staff, Stage, StepDown, Timer,
 };
-use trunkline_core::commands::Command;
 use trunkline_core::consent::Refusal;
-use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
-use trunkline_core::wire::twilio::{Inbound, Track};
 
+use crate::admission::Pace;
 use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
@@ -47,9 +47,6 @@ use listening::{Heard, Listening};
 use outside::{Outside, Told};
 use speaking::{Own, Speaking};
 use thinking::Thinking;
-
-/// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
-const AHEAD_MS_MAX: u64 = 30_000;
 
 /// Everything a call needs that outlives it.
 pub struct Means {
@@ -81,6 +78,8 @@ pub struct Means {
     pub matters: Option<Box<dyn Matters>>,
     /// Where its turns are told of as spans, if anywhere.
     pub trace: Option<CallTrace>,
+    /// How eagerly it reads its line.
+    pub pace: Pace,
 }
 
 /// What must be known outside the call before it ends. The methods must not block.
@@ -133,6 +132,11 @@ pub struct Session {
     reason: Option<EndReason>,
     /// Why the call began without our own models of turns, until it has said so.
     stepped_down: Option<Why>,
+    pace: Pace,
+    /// The line is not looked at until then, ms.
+    rests_until: u64,
+    /// When something other than the line is due, ms.
+    due: Option<u64>,
 }
 
 impl Session {
@@ -175,6 +179,9 @@ impl Session {
             actions: Vec::new(),
             reason: None,
             stepped_down: means.stepped_down,
+            pace: means.pace,
+            rests_until: 0,
+            due: None,
         }
     }
 
@@ -188,22 +195,19 @@ impl Session {
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
-            self.wake_at(sleep.as_mut());
+            let rests = self.rests();
+            self.wake_at(sleep.as_mut(), rests);
             tokio::select! {
                 biased;
-                () = sleep.as_mut() => {
-                    let now = self.now();
-                    self.listening.tick(now);
-                    self.drive(None);
-                    self.drive_listening();
-                    self.keep();
-                }
-                Some(done) = self.jobs.next() => self.done(done),
+                () = sleep.as_mut() => self.woken(rests),
+                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => self.done(done),
                 () = self.speaking.next() => self.voiced(),
                 event = poll_fn(|cx| self.listening.poll_stream(cx)) => self.streamed(event),
-                Some((reply, thought)) = self.thinking.next() => self.thought(reply, thought),
+                Some((reply, thought)) = self.thinking.next(), if self.thinking.is_at_work() => {
+                    self.thought(reply, thought);
+                }
                 Some(told) = self.outside.next() => self.told(told),
-                inbound = self.line.receive() => self.inbound(inbound),
+                inbound = self.line.attend(rests) => self.inbound(inbound),
             }
         }
         let reason = self.reason.unwrap_or(EndReason::LineLost);
@@ -228,7 +232,22 @@ impl Session {
         At::from_ms(clock::timer_now().duration_since(self.began).as_millis() as u64)
     }
 
-    fn wake_at(&self, sleep: Pin<&mut Sleep>) {
+    /// It is time for something, or for the line.
+    fn woken(&mut self, rested: bool) {
+        let now = self.now();
+        if self.due.is_some_and(|due| due <= now.ms()) {
+            self.listening.tick(now);
+            self.drive(None);
+            self.drive_listening();
+            self.keep();
+        }
+        if rested {
+            self.read_on();
+        }
+    }
+
+    /// Sets the clock; one that rests is woken for its line too.
+    fn wake_at(&mut self, sleep: Pin<&mut Sleep>, rests: bool) {
         let call = self.call.deadline().map(|(at, _): (At, Timer)| at.ms());
         let keeping = self.keeping.as_ref().map(Keeping::next_due);
         let listening = self.listening.next_due();
@@ -236,65 +255,17 @@ impl Session {
             .into_iter()
             .flatten()
             .min();
-        let at = self.began + Duration::from_millis(next.unwrap_or(u64::from(u32::MAX)));
+        self.due = next;
+        let next = next.unwrap_or(u64::from(u32::MAX));
+        let next = if rests {
+            next.min(self.rests_until)
+        } else {
+            next
+        };
+        let at = self.began + Duration::from_millis(next);
         if sleep.deadline() != at {
             sleep.reset(at);
         }
-    }
-
-    fn inbound(&mut self, inbound: Option<Inbound>) {
-        let event = match inbound {
-            None => return self.line_closed(EndReason::LineLost),
-            Some(Inbound::Stop) => return self.line_closed(EndReason::CallerHungUp),
-            Some(Inbound::Media {
-                track: Track::Inbound,
-                ..
-            }) => return self.media(),
-            Some(Inbound::Key { digit }) => Event::Key { key: digit },
-            Some(Inbound::Mark { name }) => {
-                let now = self.now();
-                let came = self
-                    .keeping
-                    .as_ref()
-                    .map_or(now.ms(), |k| k.undelayed_ms(now));
-                self.speaking.marked(came, &name);
-                return self.drive(None);
-            }
-            Some(
-                Inbound::Media {
-                    track: Track::Outbound,
-                    ..
-                }
-                | Inbound::Connected { .. }
-                | Inbound::Start(_)
-                | Inbound::Unknown,
-            ) => return,
-        };
-        self.drive(Some(event));
-    }
-
-    /// No mark will come any more: what the caller heard of the sentence in play is known by the clock alone.
-    fn line_closed(&mut self, reason: EndReason) {
-        if let Some(heard) = self.speaking.heard(self.now().ms()) {
-            self.drive(Some(heard));
-        }
-        self.drive(Some(Event::LineClosed { reason }));
-    }
-
-    fn media(&mut self) {
-        let now = self.now();
-        if self.listening.audio_ms() > now.ms() + AHEAD_MS_MAX {
-            tracing::warn!("audio came far faster than real time; the line is closed");
-            return self.line_closed(EndReason::LineLost);
-        }
-        if let Some(keeping) = &mut self.keeping {
-            let position = self.listening.position();
-            keeping.caller(now, self.call.granted(), position, self.line.audio());
-        }
-        let over_agent = self.call.speaking().is_some();
-        self.listening
-            .push(now, self.line.audio(), over_agent, &self.jobs);
-        self.drive_listening();
     }
 
     fn streamed(&mut self, event: SttEvent) {
@@ -487,70 +458,6 @@ impl Session {
             Action::Note(note) => self.note(note),
             Action::HangUp { .. } => {}
         }
-    }
-
-    fn note(&mut self, note: Note) {
-        match &note {
-            Note::Ended { reason, .. } => self.reason = Some(*reason),
-            Note::Commanded { command, means, .. } => {
-                tracing::info!(?command, ?means, "command");
-                if let (Command::OptOut, Some(matters)) = (command, &self.matters) {
-                    matters.opted_out();
-                }
-            }
-            Note::StageFailed { stage, .. } => {
-                metrics::stage_failed(*stage);
-                tracing::warn!(?stage, "stage failed");
-            }
-            Note::TakenOver { stage, vendor, .. } => {
-                metrics::taken_over(*stage, vendor);
-                tracing::warn!(?stage, vendor, "another provider takes over");
-            }
-            Note::SteppedDown { cause, .. } => {
-                metrics::stepped_down(*cause);
-                tracing::warn!(cause = cause.code(), "turns are judged without our models");
-            }
-            Note::Interrupted { .. } => metrics::interrupted(),
-            Note::AgentSaid { .. } => self.tell_full(),
-            Note::Answered { timing, .. } => {
-                metrics::answered(timing);
-                self.listening.turn_answered();
-                tracing::debug!(?timing, "answered");
-            }
-            Note::Consent {
-                step:
-                    Step::Withdrawn {
-                        class,
-                        erase,
-                        from_ms,
-                    },
-                ..
-            } => {
-                if let Some(matters) = &self.matters {
-                    matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
-                }
-            }
-            Note::Timed { timing, by, .. } => metrics::timed(timing, by.as_deref()),
-            Note::CallerSaid { .. }
-            | Note::CallerPressed { .. }
-            | Note::Consent { .. }
-            | Note::Guarded { .. }
-            | Note::Resumed { .. } => {}
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.note(&note);
-        }
-        let now = self.now();
-        if let Some(keeping) = &mut self.keeping {
-            let failure = keeping.note(now, self.call.granted(), &note, &mut self.speaking);
-            self.unstored(failure);
-        }
-        self.thinking.note(&note, self.call.consent_decided());
-        // Nobody watching is no error.
-        let _ = self.feed.send(LiveNote {
-            call_id: Arc::clone(&self.call_id),
-            note,
-        });
     }
 
     fn thought(&mut self, reply: trunkline_core::call::ReplyId, thought: crate::think::Thought) {

@@ -4,13 +4,10 @@
 //! model and a light one that only detects voice, from queues ordered by deadline. Nothing here knows of calls; state
 //! that a call has between requests ([`VadState`]) is a value that it keeps.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::oneshot;
 
 use crate::clock;
@@ -22,6 +19,7 @@ mod detector;
 mod engines;
 mod error;
 pub mod espeak;
+mod lane;
 mod load;
 mod mel;
 mod moonshine;
@@ -31,6 +29,7 @@ mod pool;
 mod queue;
 pub mod recording;
 mod runtime;
+mod saying;
 mod silero;
 mod smart_turn;
 pub mod spoken;
@@ -42,17 +41,20 @@ mod waits;
 
 pub use error::SpeechError;
 pub use espeak::Espeak;
-pub use pool::LaneStats;
+pub use lane::LaneStats;
+
 pub use queue::Kind;
+pub use saying::{Spoken, VoiceSettings};
 pub use silero::{VadState, WINDOW_SAMPLES};
 pub use transcribe::Segment;
 pub use voice::LINE_RATE;
 
-use cache::{Key, SpokenCache};
+use cache::SpokenCache;
 use detector::Detector;
 use engines::Engines;
-use pool::Lane;
+use pool::Pool;
 use runtime::Runtime;
+use saying::Sayings;
 use silero::Silero;
 use waits::Waits;
 
@@ -67,9 +69,6 @@ const HEAVY_WAITING_MAX_PER_WORKER: usize = 32;
 const LIGHT_WAITING_MAX: usize = 4_096;
 /// What does not expire is still waited for this long after its deadline.
 const PATIENCE: Duration = Duration::from_secs(20);
-const SENTENCE_PAUSE_MS: usize = 180;
-/// Each sentence of a text is needed about this long after the one before.
-const SENTENCE_SPACING: Duration = Duration::from_secs(1);
 
 /// How the workers are set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,19 +106,6 @@ pub enum Hear {
     Final,
 }
 
-/// How the voice speaks.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct VoiceSettings {
-    /// 1 is the voice's own pace, 2 twice as fast; 0.5 to 2.
-    pub speed: f32,
-}
-
-impl Default for VoiceSettings {
-    fn default() -> Self {
-        VoiceSettings { speed: 1.0 }
-    }
-}
-
 /// What was heard. Its `Debug` shows no words.
 #[derive(Clone, PartialEq)]
 pub struct Transcript {
@@ -142,15 +128,6 @@ impl std::fmt::Debug for Transcript {
             .field("audio_ms", &self.audio_ms)
             .finish()
     }
-}
-
-/// What is to be played.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spoken {
-    /// Mu-law, 8 kHz, mono.
-    pub audio: Arc<[u8]>,
-    /// Whether it was made before.
-    pub from_cache: bool,
 }
 
 /// What the workers have done and have before them.
@@ -176,9 +153,9 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let now = clock::now();
         if self.room == Room::Whole {
-            self.inner.heavy.release(now);
+            self.inner.heavy.lane.release(now);
         }
-        self.inner.light.release(now);
+        self.inner.light.lane.release(now);
     }
 }
 
@@ -194,15 +171,10 @@ pub struct Speech {
     inner: Arc<Inner>,
 }
 
-type Saying = BoxFuture<'static, Result<Arc<[u8]>, SpeechError>>;
-
 struct Inner {
-    heavy: Lane<Engines>,
+    heavy: Arc<Pool<Engines>>,
     light: Detector,
-    espeak: Espeak,
-    phoneme_voice: String,
-    cache: Mutex<SpokenCache>,
-    saying: Mutex<HashMap<Key, WeakShared<Saying>>>,
+    sayings: Arc<Sayings>,
     waits: Arc<Waits>,
 }
 
@@ -221,16 +193,19 @@ impl Speech {
         let engines = load_engines(&runtime, models, &voice, settings.better_ears, workers)?;
         let silero = Silero::load(&runtime, &models.path(manifest::SILERO_PATH))?;
         let capacity = workers * HEAVY_WAITING_MAX_PER_WORKER;
+        let espeak = Espeak::new(
+            &models.path(manifest::ESPEAK_LIBRARY_PATH),
+            &models.path(manifest::ESPEAK_DATA_FOLDER),
+        )?;
+        let heavy = Pool::start("speech", engines, &HEAVY_KINDS, capacity)?;
+        let heavy = Arc::new(heavy);
+        let cache = SpokenCache::new(settings.cache_bytes_max);
+        let phoneme_voice = piper::phoneme_voice(&voice)?;
+        let sayings = Sayings::new(Arc::clone(&heavy), espeak, phoneme_voice, cache);
         let inner = Inner {
-            heavy: Lane::start("speech", engines, &HEAVY_KINDS, capacity)?,
+            heavy,
             light: Detector::start(silero, LIGHT_WAITING_MAX)?,
-            espeak: Espeak::new(
-                &models.path(manifest::ESPEAK_LIBRARY_PATH),
-                &models.path(manifest::ESPEAK_DATA_FOLDER),
-            )?,
-            phoneme_voice: piper::phoneme_voice(&voice)?,
-            cache: Mutex::new(SpokenCache::new(settings.cache_bytes_max)),
-            saying: Mutex::default(),
+            sayings: Arc::new(sayings),
             waits: Arc::default(),
         };
         Ok(Speech {
@@ -337,20 +312,7 @@ impl Speech {
         voice: &VoiceSettings,
         deadline: Duration,
     ) -> Result<Spoken, SpeechError> {
-        let key = key(text, voice)?;
-        if let Some(audio) = lock(&self.inner.cache).find(&key) {
-            return Ok(Spoken {
-                audio,
-                from_cache: true,
-            });
-        }
-        let saying = self.join_or_begin(&key, voice.speed, deadline);
-        let made = tokio::time::timeout(deadline + PATIENCE, saying).await;
-        let audio = made.unwrap_or(Err(SpeechError::Late))?;
-        Ok(Spoken {
-            audio,
-            from_cache: false,
-        })
+        self.inner.sayings.say(text, voice, deadline).await
     }
 
     /// Makes the text now and keeps it for good: openings, apologies, what every caller hears.
@@ -360,23 +322,17 @@ impl Speech {
         voice: &VoiceSettings,
         deadline: Duration,
     ) -> Result<(), SpeechError> {
-        self.say(text, voice, deadline).await?;
-        let pinned = lock(&self.inner.cache).pin(&key(text, voice)?);
-        if pinned {
-            Ok(())
-        } else {
-            Err(SpeechError::Busy)
-        }
+        self.inner.sayings.pin(text, voice, deadline).await
     }
 
     /// Room for one call more, or [`SpeechError::Busy`] when the workers could not serve it in time.
     pub fn admit(&self, room: Room) -> Result<Admission, SpeechError> {
         let now = clock::now();
-        self.inner.light.admit(now)?;
+        self.inner.light.lane.admit(now)?;
         if room == Room::Whole
-            && let Err(busy) = self.inner.heavy.admit(now)
+            && let Err(busy) = self.inner.heavy.lane.admit(now)
         {
-            self.inner.light.release(now);
+            self.inner.light.lane.release(now);
             return Err(busy);
         }
         Ok(Admission {
@@ -395,97 +351,19 @@ impl Speech {
     /// eSpeak NG's process, which also has plain voices of its own.
     #[must_use]
     pub fn espeak(&self) -> &Espeak {
-        &self.inner.espeak
+        self.inner.sayings.espeak()
     }
 
     /// What the workers have done and have before them.
     #[must_use]
     pub fn stats(&self) -> SpeechStats {
-        let (cache_entries, cache_bytes) = {
-            let cache = lock(&self.inner.cache);
-            (cache.len(), cache.bytes())
-        };
+        let (cache_entries, cache_bytes) = self.inner.sayings.kept();
         SpeechStats {
-            heavy: self.inner.heavy.stats(),
-            light: self.inner.light.stats(),
+            heavy: self.inner.heavy.lane.stats(),
+            light: self.inner.light.lane.stats(),
             cache_entries,
             cache_bytes,
         }
-    }
-
-    /// The future that makes the text, shared by everyone who wants it now. It ends when nobody does any more.
-    fn join_or_begin(&self, key: &Key, speed: f32, deadline: Duration) -> Shared<Saying> {
-        let mut saying = lock(&self.inner.saying);
-        if let Some(shared) = saying.get(key).and_then(WeakShared::upgrade) {
-            return shared;
-        }
-        saying.retain(|_, weak| weak.upgrade().is_some());
-        let inner = Arc::clone(&self.inner);
-        let of_future = key.clone();
-        let future: Saying = Box::pin(async move {
-            let audio = inner.make(&of_future.text, speed, deadline).await?;
-            lock(&inner.cache).keep(of_future, Arc::clone(&audio));
-            Ok(audio)
-        });
-        let shared = future.shared();
-        if let Some(weak) = shared.downgrade() {
-            saying.insert(key.clone(), weak);
-        }
-        shared
-    }
-}
-
-impl Inner {
-    /// Sentence by sentence, so that more urgent work can come between.
-    async fn make(
-        &self,
-        text: &str,
-        speed: f32,
-        deadline: Duration,
-    ) -> Result<Arc<[u8]>, SpeechError> {
-        let sentences = spoken::sentences(text);
-        let last = sentences.len().saturating_sub(1);
-        let mut answers = Vec::new();
-        let mut wanted = deadline;
-        for (number, sentence) in sentences.into_iter().enumerate() {
-            let phonemes = self.phonemes(&sentence, deadline + PATIENCE).await?;
-            let pause_ms = if number < last { SENTENCE_PAUSE_MS } else { 0 };
-            let run = move |engines: &mut Engines| engines.say(&phonemes, speed, pause_ms);
-            answers.push(
-                self.heavy
-                    .submit((Kind::Voice, 1), clock::now() + wanted, run)?,
-            );
-            wanted += SENTENCE_SPACING;
-        }
-        let mut audio = Vec::new();
-        for answer in answers {
-            audio.extend(answered(answer, Kind::Voice, wanted).await?);
-        }
-        if audio.is_empty() {
-            return Err(SpeechError::NothingToSay);
-        }
-        Ok(audio.into())
-    }
-
-    /// Of a sentence: of each clause, and the mark that ends it, which the voice was trained to hear.
-    async fn phonemes(
-        &self,
-        sentence: &[spoken::Clause],
-        deadline: Duration,
-    ) -> Result<String, SpeechError> {
-        let mut phonemes = String::new();
-        for clause in sentence {
-            if !phonemes.is_empty() {
-                phonemes.push(' ');
-            }
-            let of_clause = self
-                .espeak
-                .phonemes(&clause.text, &self.phoneme_voice, deadline)
-                .await?;
-            phonemes.push_str(&of_clause);
-            phonemes.push(clause.end);
-        }
-        Ok(phonemes)
     }
 }
 
@@ -532,34 +410,9 @@ async fn answered<T>(
     }
 }
 
-fn key(text: &str, voice: &VoiceSettings) -> Result<Key, SpeechError> {
-    check_length(
-        "a text in characters",
-        text.chars().count(),
-        spoken::TEXT_CHARS_MAX,
-    )?;
-    let text = spoken::spoken(text);
-    if !text.chars().any(char::is_alphanumeric) {
-        return Err(SpeechError::NothingToSay);
-    }
-    let speed = if voice.speed.is_finite() {
-        voice.speed
-    } else {
-        1.0
-    };
-    Ok(Key {
-        speed: (speed.clamp(0.5, 2.0) * 1_000.0).round() as u32,
-        text,
-    })
-}
-
 fn check_length(what: &'static str, found: usize, limit: usize) -> Result<(), SpeechError> {
     if found > limit {
         return Err(SpeechError::TooLong { what, found, limit });
     }
     Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

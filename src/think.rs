@@ -1,5 +1,6 @@
 //! Who thinks for an agent: a scripted flow, or a language model.
 
+mod briefing;
 mod chat;
 mod flow;
 mod realtime;

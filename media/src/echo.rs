@@ -25,7 +25,7 @@ const SENT_WORDS: usize = 256;
 const SENT: u64 = (SENT_WORDS * WORD) as u64;
 
 /// Sound shorter than this is not compared, in words of samples: too little agrees with anything.
-const WORDS_MIN: u32 = 5;
+const WORDS_MIN: usize = 5;
 
 /// Parts of a look that are this much quieter than its loudest, in energy, are not compared: noise is as loud there.
 const QUIET: i64 = 50;
@@ -45,6 +45,15 @@ const PROBE_WORDS: usize = 3;
 /// … at which so many more signs agree than disagree, or the other way round: by chance one delay in 250 does, and at the
 /// delay of an echo all but a few looks do.
 const PROBE_MIN: u32 = 40;
+
+/// The first of those words may disagree by this much, or the other two need not be looked at: half of all delays go here,
+/// and of those of an echo one in fifty.
+const PROBE_FIRST_MIN: u32 = 6;
+
+/// Sound that was compared for so many frames and is not ours is somebody else's, and from then on …
+const SOMEBODY_FRAMES: u32 = 15;
+/// … looks need not overlap.
+const SOMEBODY_EVERY: u32 = LOOK_FRAMES;
 
 /// Delays that differ by less are the same, in samples.
 const SAME: u64 = 4;
@@ -81,6 +90,8 @@ pub struct EchoDetector {
     echo: Option<Echo>,
     /// When a look found a delay, and which, the newest last.
     likely: [(u64, u64); LIKELY_MAX],
+    /// Frames of sound, less those without, in which nothing of ours was found.
+    strange: u32,
 }
 
 /// What is known of the line's echo.
@@ -106,6 +117,7 @@ impl Default for EchoDetector {
             heard: [0; LOOK],
             echo: None,
             likely: [(0, u64::MAX); LIKELY_MAX],
+            strange: 0,
         }
     }
 }
@@ -177,6 +189,15 @@ impl EchoDetector {
             }
         }
         if !is_loud {
+            self.strange = self.strange.saturating_sub(1);
+            return 0;
+        }
+        self.strange = match self.strange {
+            // Counts on in steps of a look, so that one is due where it comes round.
+            strange if strange >= SOMEBODY_FRAMES + SOMEBODY_EVERY - 1 => SOMEBODY_FRAMES,
+            strange => strange + 1,
+        };
+        if self.strange > SOMEBODY_FRAMES {
             return 0;
         }
         let Some(look) = Look::at(&self.heard) else {
@@ -210,6 +231,7 @@ impl EchoDetector {
             doubted: 0,
             missed: 0,
         });
+        self.strange = 0;
         LOOK_FRAMES
     }
 
@@ -314,18 +336,37 @@ fn is_up(before: i16, sample: i16) -> bool {
     4 * i32::from(sample) >= 3 * i32::from(before)
 }
 
+/// The signs of a word of what came in, and which of the look it is.
+type Signs = (usize, u64);
+
+/// How many signs differ from what was sent, if the look begins at `from` of it.
+fn differing(words: &[Signs], sent: &[u64; SENT_WORDS], from: u64) -> u32 {
+    let (first, shift) = ((from / WORD as u64) as usize, from % WORD as u64);
+    let differing = words.iter().map(|(at, signs)| {
+        let (low, high) = (
+            sent[(first + at) % SENT_WORDS],
+            sent[(first + at + 1) % SENT_WORDS],
+        );
+        // Shifted in two steps, since a shift by 64 is none.
+        let sent = low >> shift | (high << 1) << (63 - shift);
+        (signs ^ sent).count_ones()
+    });
+    differing.sum()
+}
+
 /// The signs of what came in.
 struct Look {
-    signs: [u64; LOOK_WORDS],
-    /// The parts with sound in them.
-    is_loud: [bool; LOOK_WORDS],
-    loud: u32,
+    /// Of the words with sound in them, in order; the first `count` hold.
+    loud: [Signs; LOOK_WORDS],
+    count: usize,
+    /// The first of them.
+    probe: [Signs; PROBE_WORDS],
 }
 
 impl Look {
     /// `None` if it holds too little sound.
     fn at(heard: &[i16; LOOK]) -> Option<Self> {
-        let (mut signs, mut energies) = ([0; LOOK_WORDS], [0; LOOK_WORDS]);
+        let (mut signs, mut energies) = ([0_u64; LOOK_WORDS], [0_i64; LOOK_WORDS]);
         let mut last = heard[0];
         for ((word, energy), samples) in signs.iter_mut().zip(&mut energies).zip(heard.chunks(WORD))
         {
@@ -340,43 +381,33 @@ impl Look {
             .copied()
             .max()
             .filter(|e| *e >= ENERGY_MIN)?;
-        let is_loud = energies.map(|energy| energy * QUIET >= loudest);
-        let loud = is_loud.iter().map(|is| u32::from(*is)).sum();
-        (loud >= WORDS_MIN).then_some(Self {
-            signs,
-            is_loud,
-            loud,
-        })
+        let (mut loud, mut count) = ([(0, 0); LOOK_WORDS], 0);
+        for (at, (signs, energy)) in signs.into_iter().zip(energies).enumerate() {
+            if energy * QUIET >= loudest {
+                loud[count] = (at, signs);
+                count += 1;
+            }
+        }
+        let probe = [loud[0], loud[1], loud[2]];
+        (count >= WORDS_MIN).then_some(Self { loud, count, probe })
     }
 
     /// How many more signs agree than disagree, or the other way round, in parts of 1,000.
     fn agrees(&self, sent: &[u64; SENT_WORDS], from: u64) -> u32 {
-        let differ = self.differing(sent, from, LOOK_WORDS);
-        let all = self.loud * WORD as u32;
+        let differ = differing(&self.loud[..self.count], sent, from);
+        let all = (self.count * WORD) as u32;
         (2 * differ).abs_diff(all) * 1_000 / all
     }
 
     /// The first loud words agree no better than by chance.
     fn is_out_of_question(&self, sent: &[u64; SENT_WORDS], from: u64) -> bool {
-        let differ = self.differing(sent, from, PROBE_WORDS);
+        let (first, rest) = self.probe.split_at(1);
+        let differ = differing(first, sent, from);
+        if (2 * differ).abs_diff(WORD as u32) < PROBE_FIRST_MIN {
+            return true;
+        }
+        let differ = differ + differing(rest, sent, from);
         (2 * differ).abs_diff((PROBE_WORDS * WORD) as u32) < PROBE_MIN
-    }
-
-    /// How many signs of the first loud words differ.
-    fn differing(&self, sent: &[u64; SENT_WORDS], from: u64, words: usize) -> u32 {
-        let (first, shift) = ((from / WORD as u64) as usize, from % WORD as u64);
-        let loud = self.signs.iter().zip(self.is_loud).enumerate();
-        let loud = loud.filter(|(_, (_, is_loud))| *is_loud).take(words);
-        loud.map(|(at, (signs, _))| {
-            let (low, high) = (
-                sent[(first + at) % SENT_WORDS],
-                sent[(first + at + 1) % SENT_WORDS],
-            );
-            // Shifted in two steps, since a shift by 64 is none.
-            let sent = low >> shift | (high << 1) << (63 - shift);
-            (signs ^ sent).count_ones()
-        })
-        .sum()
     }
 }
 

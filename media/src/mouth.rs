@@ -44,6 +44,9 @@ pub struct MouthSettings {
     pub chunk_ms: u32,
     /// How far ahead of real time audio is sent, up to 10,000 ms; at least one chunk is always sent.
     pub lead_ms: u32,
+    /// Once audio is that far ahead, it waits for room for this much more than a chunk: several chunks then go out in one go. 0 to
+    /// `lead_ms` less a chunk.
+    pub refill_ms: u32,
     /// A chunk whose mark is this late counts as played. For a carrier without marks: its latency.
     pub mark_grace_ms: u32,
     /// Time from sending audio to its playing, assumed until the first mark has been echoed.
@@ -57,6 +60,7 @@ impl Default for MouthSettings {
         Self {
             chunk_ms: 100,
             lead_ms: 500,
+            refill_ms: 0,
             mark_grace_ms: 2_000,
             latency_ms: 100,
             keep_heard: false,
@@ -162,6 +166,9 @@ pub struct Mouth {
     sending: Option<u32>,
     /// Since when a chunk waits for more of its clause.
     held_since: Option<u64>,
+    refill_ms: u64,
+    /// As much as may be is ahead.
+    is_full: bool,
     scratch: Vec<u8>,
     mark: String,
     counters: MouthCounters,
@@ -181,6 +188,8 @@ impl Mouth {
             clear_due: false,
             sending: None,
             held_since: None,
+            refill_ms: settings.refill_ms.min(10_000).into(),
+            is_full: false,
             scratch: Vec::with_capacity(chunk as usize),
             mark: String::with_capacity(24),
             counters: MouthCounters::default(),
@@ -246,6 +255,11 @@ impl Mouth {
         }
         self.script.tell(facts);
         while !self.paused && self.send(now_ms, facts, out) {}
+    }
+
+    /// All that is there has been sent, and is not all heard yet.
+    pub fn is_at_its_end(&self) -> bool {
+        self.playout.in_play().is_some() && self.script.next_piece(self.chunk).is_none()
     }
 
     /// When [`Mouth::poll`] must be called again if nothing else happens; a time in the past means now.
@@ -404,6 +418,7 @@ impl Mouth {
         self.script.cut(heard);
         self.sending = None;
         self.held_since = None;
+        self.is_full = false;
         self.clear_due = true;
         self.counters.clears += 1;
         true
@@ -411,7 +426,8 @@ impl Mouth {
 
     /// When this may be sent; a time in the past means now.
     fn send_due_ms(&self, piece: &Piece) -> u64 {
-        let due = self.playout.send_due_ms(piece.to - piece.from);
+        let room_ms = if self.is_full { self.refill_ms } else { 0 };
+        let due = self.playout.send_due_ms(piece.to - piece.from) + room_ms;
         let Some(since) = self.held_since.filter(|_| piece.may_grow) else {
             return due;
         };
@@ -432,8 +448,10 @@ impl Mouth {
             self.held_since.get_or_insert(now_ms);
         }
         if self.send_due_ms(&piece) > now_ms {
+            self.is_full |= self.playout.send_due_ms(piece.to - piece.from) > now_ms;
             return false;
         }
+        self.is_full = false;
         self.held_since = None;
         if self.sending == Some(piece.reply) && self.playout.dry(now_ms) {
             self.counters.underruns += 1;

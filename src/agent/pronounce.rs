@@ -159,6 +159,10 @@ impl Voice for Respelled {
         self.voice.say(self.respell(text), speed, wanted_in)
     }
 
+    fn begin(&self, text: &Arc<str>, speed: f32) {
+        self.voice.begin(&self.respell(Arc::clone(text)), speed);
+    }
+
     fn keep(&self, text: Arc<str>, speed: f32) -> BoxFuture<'static, Result<(), StageError>> {
         self.voice.keep(self.respell(text), speed)
     }

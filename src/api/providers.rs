@@ -92,11 +92,25 @@ pub(super) struct Provider {
     updated_at: When,
 }
 
+/// What a default does in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DefaultKind {
+    /// Hears.
+    Recogniser,
+    /// Thinks.
+    Model,
+    /// Speaks.
+    Voice,
+    /// Hears, thinks and speaks, for agents that ask for that.
+    Realtime,
+}
+
 /// What the operator of the server provides to every client.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ProviderDefault {
     owner: Owner,
-    kind: Kind,
+    kind: DefaultKind,
     /// Who it is, as `deepgram`.
     #[schema(max_length = 64, example = "openai_compatible")]
     vendor: String,
@@ -329,11 +343,11 @@ pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<P
     let mut data = Vec::new();
     for (kind, first, behind) in [
         (
-            Kind::Recogniser,
+            DefaultKind::Recogniser,
             &defaults.recogniser,
             &defaults.recogniser_behind,
         ),
-        (Kind::Voice, &defaults.voice, &defaults.voice_behind),
+        (DefaultKind::Voice, &defaults.voice, &defaults.voice_behind),
     ] {
         let behind = behind.iter().map(|next| match next {
             Behind::Chosen(chosen) => Some(chosen),
@@ -358,7 +372,7 @@ pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<P
     data.extend(models.enumerate().map(|(place, chat)| {
         ProviderDefault {
             owner: Owner::Operator,
-            kind: Kind::Model,
+            kind: DefaultKind::Model,
             vendor: match chat.dialect {
                 Dialect::OpenAi => "openai_compatible",
                 Dialect::Anthropic => "anthropic",
@@ -367,6 +381,14 @@ pub(super) async fn defaults(State(app): State<Arc<App>>, _: Caller) -> Answer<P
             model: Some(chat.model.clone()),
             fallback: Some(place).filter(|place| *place > 0),
         }
+    }));
+    let realtime = defaults.realtime.iter().map(|realtime| &realtime.chosen);
+    data.extend(realtime.map(|chosen| ProviderDefault {
+        owner: Owner::Operator,
+        kind: DefaultKind::Realtime,
+        vendor: chosen.vendor.name.to_owned(),
+        model: Some(chosen.model.clone()).filter(|model| !model.is_empty()),
+        fallback: None,
     }));
     Answer(ProviderDefaults { data })
 }

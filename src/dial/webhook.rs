@@ -117,6 +117,8 @@ async fn instructions(
                 agent,
                 down: app.admission.down(call_id),
             },
+            // It was voiced while the call rang.
+            &[],
         )
         .await;
     }

@@ -64,8 +64,11 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_load_cpu_ratio", Sort::Gauge, &[], "CPU in use, smoothed, of what the process may use"),
     metric("trunkline_load_cpu_expected_ratio", Sort::Gauge, &[], "The same with the calls that are in no reading yet"),
     metric("trunkline_load_cpu_each_ratio", Sort::Gauge, &[], "What a call has been found to cost of it"),
+    metric("trunkline_load_cpu_mark_ratio", Sort::Gauge, &[], "Above this share of CPU new calls are turned away; 0 if it closes nothing"),
     metric("trunkline_load_event_loop_lag_seconds", Sort::Gauge, &[], "How late the event loop is, 95th percentile of two seconds"),
+    metric("trunkline_load_event_loop_lag_mark_seconds", Sort::Gauge, &[], "Above this lateness new calls are turned away; 0 if it closes nothing"),
     metric("trunkline_load_inference_wait_seconds", Sort::Gauge, &[], "What inference waits for its turn, smoothed"),
+    metric("trunkline_load_inference_wait_mark_seconds", Sort::Gauge, &[], "Above this waiting new calls are turned away; 0 if it closes nothing"),
     metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),
     metric("trunkline_answer_seconds", Sort::Histogram, &["hop"], "What a caller waited for after their voice ended: turn, model, voice, all"),
     metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
@@ -146,8 +149,11 @@ pub(super) fn begin_at_zero() {
     for vendor in VENDORS {
         let (name, kind) = (vendor.name, vendor.does.kind());
         let stage = kind.code();
-        counter!("trunkline_stages_taken_over_total", "stage" => stage, "provider" => name)
-            .increment(0);
+        // One that hears, thinks and speaks stands behind nobody.
+        if kind != Kind::Realtime {
+            counter!("trunkline_stages_taken_over_total", "stage" => stage, "provider" => name)
+                .increment(0);
+        }
         counter!("trunkline_circuit_changes_total", "provider" => name, "kind" => stage, "to" => "open")
             .increment(0);
         gauge!("trunkline_circuits_open", "provider" => name, "kind" => stage).increment(0.0);

@@ -18,16 +18,19 @@ use trunkline_core::wire::link::{Trouble, TroubleKind};
 use trunkline_core::wire::tts::{TtsCodec, TtsRequest};
 
 pub use self::kept::Kept;
-use self::kept::Made;
+use self::kept::{Made, pace};
 use self::link::Link;
 use super::circuit::Circuit;
 use super::hop::Hop;
-use crate::provider::{Sound, StageError, Voice};
+use crate::provider::{Pieces, Sound, StageError, Voice};
 
 /// How long a sentence that is made ahead may take as a whole.
 const KEEP_PATIENCE: Duration = Duration::from_secs(30);
 /// Links of one call: a call has one pace, and another for a moment.
 const LINKS_MAX: usize = 4;
+
+/// Sentences that are begun before anybody asks for them.
+const BEGUN_MAX: usize = 4;
 
 /// Makes the codec of one connection, for a pace.
 pub type MakeTts = Arc<dyn Fn(f32) -> Box<dyn TtsCodec> + Send + Sync>;
@@ -85,6 +88,7 @@ impl CloudVoices {
         CloudVoice {
             inner: Arc::clone(&self.0),
             links: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -103,6 +107,15 @@ impl CloudVoices {
 pub struct CloudVoice {
     inner: Arc<Inner>,
     links: Mutex<Vec<Link>>,
+    /// What is being made before anybody asks for it.
+    begun: Mutex<Vec<Begun>>,
+}
+
+/// A sentence that is to be said first.
+struct Begun {
+    text: Arc<str>,
+    speed: f32,
+    pieces: Pieces,
 }
 
 impl CloudVoice {
@@ -110,7 +123,32 @@ impl CloudVoice {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self, text: Arc<str>, speed: f32) -> BoxStream<'static, Result<Sound, StageError>> {
+    fn begun(&self) -> std::sync::MutexGuard<'_, Vec<Begun>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was begun of this text, unless it failed before anybody waited for it. If it is another that is said now,
+    /// nobody waits for those that were begun.
+    fn take_begun(&self, text: &Arc<str>, speed: f32) -> Option<Pieces> {
+        let mut begun = self.begun();
+        let is = |begun: &Begun| begun.text == *text && pace(begun.speed) == pace(speed);
+        let at = begun.iter().position(is);
+        let taken = at.map(|at| begun.remove(at).pieces);
+        let unwanted = match taken {
+            Some(_) => Vec::new(),
+            None => std::mem::take(&mut *begun),
+        };
+        drop(begun);
+        drop(unwanted);
+        let mut pieces = taken?;
+        match pieces.next().now_or_never() {
+            None => Some(pieces),
+            Some(Some(Ok(first))) => Some(stream::iter([Ok(first)]).chain(pieces).boxed()),
+            Some(Some(Err(_)) | None) => None,
+        }
+    }
+
+    fn fresh(&self, text: Arc<str>, speed: f32) -> Pieces {
         let make = match &self.inner.speaks {
             Speaks::Post(make) => {
                 let request = make(&text, speed);
@@ -160,7 +198,25 @@ impl Voice for CloudVoice {
                 let made = words.map(Sound::Words).into_iter();
                 stream::iter(made.chain([Sound::Audio(audio)]).map(Ok)).boxed()
             }
-            None => self.fresh(text, speed),
+            None => {
+                let begun = self.take_begun(&text, speed);
+                begun.unwrap_or_else(|| self.fresh(text, speed))
+            }
+        }
+    }
+
+    /// Over a socket alone: a POST is not made before somebody reads what comes of it.
+    fn begin(&self, text: &Arc<str>, speed: f32) {
+        let is_socket = matches!(self.inner.speaks, Speaks::Socket(_));
+        let is_kept = self.inner.kept.find(&self.inner.identity, speed, text);
+        let mut begun = self.begun();
+        let is_there = begun.iter().any(|begun| begun.text == *text);
+        if is_socket && is_kept.is_none() && !is_there && begun.len() < BEGUN_MAX {
+            begun.push(Begun {
+                text: Arc::clone(text),
+                speed,
+                pieces: self.fresh(Arc::clone(text), speed),
+            });
         }
     }
 

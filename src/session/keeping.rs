@@ -74,11 +74,6 @@ impl Keeping {
             .caller(granted, self.clock.caller_at(position), mulaw);
     }
 
-    /// When a mark that came now would have come on a line that is never late, ms.
-    pub(super) fn undelayed_ms(&self, now: At) -> u64 {
-        self.clock.undelayed_ms(now.ms())
-    }
-
     /// Tells of a failure, once.
     pub(super) fn note(
         &mut self,

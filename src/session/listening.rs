@@ -167,6 +167,11 @@ impl Listening {
         position_ms(self.ear.position())
     }
 
+    /// When a message that came now, behind the frames received so far, would have come on a line that is never late, ms.
+    pub(super) fn undelayed_ms(&self, now: At) -> u64 {
+        self.clock.undelayed_ms(now.ms())
+    }
+
     /// Samples received.
     pub(super) fn position(&self) -> u64 {
         self.ear.position()
@@ -251,6 +256,17 @@ impl Listening {
         if let Recogniser::Stream(stream) = &mut self.recogniser {
             stream.attend(haste, position, now);
         }
+    }
+
+    /// Something depends on the next frame: the caller may be at the end of what they say, or mean to interrupt. Where words
+    /// are made of whole utterances, all of their speech is such. `over_agent`: while the agent has the floor.
+    pub(super) fn is_hurried(&self, over_agent: bool) -> bool {
+        let is_interrupted = over_agent && !self.ear.is_quiet();
+        is_interrupted
+            || match &self.recogniser {
+                Recogniser::Stream(stream) => stream.is_hurried(),
+                Recogniser::Ears | Recogniser::Utterances(_) => self.ear.speaking(),
+            }
     }
 
     /// What a recogniser says that listens all the time; nothing ever from any other.

@@ -39,6 +39,8 @@ use crate::succession::Succession;
 /// Mu-law, 8 kHz. Its source stands in `fixtures/speech/README.md`.
 const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ulaw");
 
+/// Once half a second is ahead, chunks go out two at a time: a carrier that is sent to less often costs less.
+const REFILL_MS: u32 = 100;
 /// The first clause of an answer is wanted as soon as this.
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
@@ -119,6 +121,7 @@ impl Speaking {
             speed,
             mouth: Mouth::new(&MouthSettings {
                 keep_heard,
+                refill_ms: REFILL_MS,
                 ..MouthSettings::default()
             }),
             reply: None,
@@ -148,6 +151,11 @@ impl Speaking {
 
     pub(super) fn next_due(&self) -> Option<u64> {
         self.mouth.next_due()
+    }
+
+    /// The rest of what is said has been sent, and the caller hears it: what comes next may follow at once.
+    pub(super) fn is_at_its_end(&self) -> bool {
+        self.mouth.is_at_its_end()
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -333,7 +341,11 @@ impl Speaking {
                     let was_begun = clause.is_begun;
                     let is_whole = clause.hand_over(&mut self.mouth, self.take, &mut self.pace);
                     if clause.is_begun && !was_begun {
-                        self.events.extend(clause.voiced(self.reply, self.began));
+                        self.events.extend(clause.voiced(
+                            self.reply,
+                            self.began,
+                            self.own.as_ref(),
+                        ));
                     }
                     let times = clause.take_times(&mut self.mouth, self.take);
                     if let (Some(reply), Some(words)) = (self.reply, times) {

@@ -57,6 +57,11 @@ impl Thinking {
         self.mind.note(note, is_decided);
     }
 
+    /// A mind thinks, or is about to be let go.
+    pub(super) fn is_at_work(&self) -> bool {
+        !self.thoughts.is_empty()
+    }
+
     /// The next thought; `None` while the mind has nothing to do.
     pub(super) async fn next(&mut self) -> Option<(ReplyId, Thought)> {
         let (reply, thought) = self.thoughts.next().await?;

@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::SpeechError;
+use super::lane::{Lane, LaneStats, Shared, State, Waiting};
 use super::load::Load;
-use super::pool::LaneStats;
 use super::queue::Kind;
 use super::silero::{Line, Silero, VadState, WINDOW_SAMPLES};
 use crate::clock;
@@ -42,27 +41,19 @@ impl Judge for Silero {
 
 /// The queue and its thread, which ends with it.
 pub(super) struct Detector {
-    shared: Arc<Shared>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    pub(super) lane: Lane<Lines>,
 }
 
-struct Shared {
-    state: Mutex<State>,
-    wake: Condvar,
+/// The lines that wait.
+pub(super) struct Lines {
+    /// By when the answer is wanted, and in the order of asking.
+    waiting: BTreeMap<(Instant, u64), Asked>,
+    windows: usize,
+    asked: u64,
     capacity: usize,
 }
 
-struct State {
-    /// By when the answer is wanted, and in the order of asking.
-    waiting: BTreeMap<(Instant, u64), Waiting>,
-    windows: usize,
-    asked: u64,
-    load: Load,
-    stats: LaneStats,
-    stopping: bool,
-}
-
-struct Waiting {
+struct Asked {
     line: Line,
     windows: usize,
     reply: oneshot::Sender<Judged>,
@@ -71,27 +62,16 @@ struct Waiting {
 impl Detector {
     /// Starts the thread.
     pub(super) fn start(judge: impl Judge, capacity: usize) -> Result<Self, SpeechError> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                waiting: BTreeMap::new(),
-                windows: 0,
-                asked: 0,
-                load: Load::new(1, &[Kind::Activity]),
-                stats: LaneStats::default(),
-                stopping: false,
-            }),
-            wake: Condvar::new(),
+        let lines = Lines {
+            waiting: BTreeMap::new(),
+            windows: 0,
+            asked: 0,
             capacity,
-        });
-        let of_thread = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("speech-light".to_owned())
-            .spawn(move || work(&of_thread, judge))
-            .map_err(|error| SpeechError::inference("a worker thread", error))?;
-        Ok(Detector {
-            shared,
-            thread: Some(thread),
-        })
+        };
+        let serve = |shared: &Shared<Lines>| work(shared, judge);
+        let workers = vec![("speech-light".to_owned(), serve)];
+        let lane = Lane::start(lines, &[Kind::Activity], workers)?;
+        Ok(Detector { lane })
     }
 
     /// Asks about the windows of a line. Dropping the receiver takes the question back.
@@ -103,82 +83,60 @@ impl Detector {
     ) -> Result<oneshot::Receiver<Judged>, SpeechError> {
         let (reply, answer) = oneshot::channel();
         let now = clock::now();
-        let mut queue = self.shared.lock();
-        if queue.stopping {
+        let mut of_lane = self.lane.shared.lock();
+        if of_lane.stopping {
             return Err(SpeechError::Stopped);
         }
-        if queue.waiting.len() >= self.shared.capacity {
-            queue.stats.refused += 1;
-            return Err(SpeechError::Busy);
-        }
-        let due = match queue.load.calls() < CALLS_FOR_COMPANY {
+        let due = match of_lane.load.calls() < CALLS_FOR_COMPANY {
             true => now,
             false => now + wanted_in,
         };
-        let windows = samples.len() / WINDOW_SAMPLES;
-        let first_due = queue.waiting.keys().next().map(|(due, _)| *due);
-        queue.asked += 1;
-        queue.windows += windows;
-        let key = (due, queue.asked);
         let line = Line::new(state, samples);
-        queue.waiting.insert(
-            key,
-            Waiting {
-                line,
-                windows,
-                reply,
-            },
-        );
-        let is_full = queue.waiting.len() == TOGETHER_MAX;
-        drop(queue);
-        if is_full || first_due.is_none_or(|first| due < first) {
-            self.shared.wake.notify_one();
+        let Some(is_urgent) = of_lane.queue.put(due, line, reply) else {
+            of_lane.stats.refused += 1;
+            return Err(SpeechError::Busy);
+        };
+        drop(of_lane);
+        if is_urgent {
+            self.lane.shared.wake_one();
         }
         Ok(answer)
     }
+}
 
-    pub(super) fn stats(&self) -> LaneStats {
-        let state = self.shared.lock();
-        LaneStats {
-            workers: 1,
-            waiting: state.waiting.len(),
-            ahead_ms: state.ahead().as_secs_f64() * 1_000.0,
-            cost_ms: Kind::ALL.map(|kind| state.load.cost_ms(kind)),
-            ..state.stats
-        }
+impl Waiting for Lines {
+    fn len(&self) -> usize {
+        self.waiting.len()
     }
 
-    /// Counts one call in when there is room for it.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), SpeechError> {
-        let mut state = self.shared.lock();
-        let ahead = state.ahead();
-        if !state.load.has_room(ahead, now) {
-            return Err(SpeechError::Busy);
-        }
-        let calls = state.load.calls() + 1;
-        state.load.calls_changed(calls, now);
-        Ok(())
+    fn ahead_ms(&self, load: &Load) -> f64 {
+        self.windows as f64 * load.cost_ms(Kind::Activity)
     }
 
-    /// Counts one call out.
-    pub(super) fn release(&self, now: Instant) {
-        let mut state = self.shared.lock();
-        let calls = state.load.calls().saturating_sub(1);
-        state.load.calls_changed(calls, now);
+    fn clear(&mut self) {
+        self.waiting.clear();
+        self.windows = 0;
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic inside the work is caught before it reaches the lock's holder.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn ahead(&self) -> Duration {
-        let ms = self.windows as f64 * self.load.cost_ms(Kind::Activity);
-        Duration::from_secs_f64(ms.max(0.0) / 1_000.0)
+impl Lines {
+    /// Whether the thread has to know of it at once; `None` if there is no place for it.
+    fn put(&mut self, due: Instant, line: Line, reply: oneshot::Sender<Judged>) -> Option<bool> {
+        if self.waiting.len() >= self.capacity {
+            return None;
+        }
+        let windows = line.samples.len() / WINDOW_SAMPLES;
+        let first_due = self.waiting.keys().next().map(|(due, _)| *due);
+        self.asked += 1;
+        self.windows += windows;
+        let asked = Asked {
+            line,
+            windows,
+            reply,
+        };
+        self.waiting.insert((due, self.asked), asked);
+        let is_full = self.waiting.len() == TOGETHER_MAX;
+        Some(is_full || first_due.is_none_or(|first| due < first))
     }
 
     /// How long the first may still wait; nothing when it is time.
@@ -191,60 +149,47 @@ impl State {
             })
     }
 
-    /// Those whose answers are wanted first, and by when the first of them was. Those whom nobody waits for any more are
-    /// left out.
-    fn take(&mut self) -> (Vec<Line>, Vec<(oneshot::Sender<Judged>, Instant)>) {
+    /// Those whose answers are wanted first, and by when each of them is. Those whom nobody waits for any more are left
+    /// out, and counted.
+    fn take(
+        &mut self,
+        stats: &mut LaneStats,
+    ) -> (Vec<Line>, Vec<(oneshot::Sender<Judged>, Instant)>) {
         let (mut lines, mut replies) = (Vec::new(), Vec::new());
         while lines.len() < TOGETHER_MAX {
-            let Some(((due, _), waiting)) = self.waiting.pop_first() else {
+            let Some(((due, _), asked)) = self.waiting.pop_first() else {
                 break;
             };
-            self.windows = self.windows.saturating_sub(waiting.windows);
-            if waiting.reply.is_closed() {
-                self.stats.cancelled += 1;
+            self.windows = self.windows.saturating_sub(asked.windows);
+            if asked.reply.is_closed() {
+                stats.cancelled += 1;
                 continue;
             }
-            lines.push(waiting.line);
-            replies.push((waiting.reply, due));
+            lines.push(asked.line);
+            replies.push((asked.reply, due));
         }
         (lines, replies)
     }
 }
 
-impl Drop for Detector {
-    /// Waits for the thread, which ends after the batch in its hands. Who waits is told that nobody will answer.
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.stopping = true;
-        state.waiting.clear();
-        drop(state);
-        self.shared.wake.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has ended too.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work(shared: &Shared, mut judge: impl Judge) {
+fn work(shared: &Shared<Lines>, mut judge: impl Judge) {
     let mut state = shared.lock();
     loop {
         if state.stopping {
             return;
         }
-        if state.waiting.is_empty() {
-            let woken = shared.wake.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+        if state.queue.waiting.is_empty() {
+            state = shared.wait(state, None);
             continue;
         }
         let started = clock::now();
-        let patience = state.patience(started);
+        let patience = state.queue.patience(started);
         if !patience.is_zero() {
-            let woken = shared.wake.wait_timeout(state, patience);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            state = shared.wait(state, Some(patience));
             continue;
         }
-        let (mut lines, replies) = state.take();
+        let State { queue, stats, .. } = &mut *state;
+        let (mut lines, replies) = queue.take(stats);
         drop(state);
         let windows = lines.iter().map(|line| line.samples.len() / WINDOW_SAMPLES);
         let windows: usize = windows.sum();

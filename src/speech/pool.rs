@@ -1,19 +1,19 @@
-//! The worker threads. They are not the executor's: a model computes for a tenth of a second, and a call's socket must
-//! not wait for it.
+//! The workers that own the models. They are not the executor's threads: a model computes for a tenth of a second, and a
+//! call's socket must not wait for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::SpeechError;
+use super::lane::{Lane, Shared, Waiting};
 use super::load::Load;
 use super::queue::{Kind, Next, Offer, Queue};
 use crate::clock;
 
 /// What is done with a piece of work when its turn comes.
-enum Fate<'a, E> {
+pub(super) enum Fate<'a, E> {
     Run(&'a mut E),
     Fail(SpeechError),
 }
@@ -21,53 +21,27 @@ enum Fate<'a, E> {
 /// Answers whether the work was really done.
 type Task<E> = Box<dyn FnOnce(Fate<'_, E>) -> bool + Send>;
 
-/// A queue and the threads that serve it, each with an `E` of its own.
-pub(super) struct Lane<E> {
-    shared: Arc<Shared<E>>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+/// A queue ordered by deadline, and workers that each have an `E` of their own.
+pub(super) struct Pool<E: 'static> {
+    pub(super) lane: Lane<Queue<Task<E>>>,
 }
 
-struct Shared<E> {
-    state: Mutex<State<E>>,
-    wake: Condvar,
-    workers: usize,
+impl<E: 'static> Waiting for Queue<Task<E>> {
+    fn len(&self) -> usize {
+        Queue::len(self)
+    }
+
+    fn ahead_ms(&self, load: &Load) -> f64 {
+        let of = |kind| self.count(kind) as f64 * load.cost_ms(kind);
+        Kind::ALL.into_iter().map(of).sum()
+    }
+
+    fn clear(&mut self) {
+        Queue::clear(self);
+    }
 }
 
-struct State<E> {
-    queue: Queue<Task<E>>,
-    load: Load,
-    stats: LaneStats,
-    stopping: bool,
-}
-
-/// What a lane has done and has before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct LaneStats {
-    /// Worker threads.
-    pub workers: usize,
-    /// Pieces of work that wait.
-    pub waiting: usize,
-    /// Milliseconds of work that wait, by what each kind has cost so far.
-    pub ahead_ms: f64,
-    /// Pieces of work done.
-    pub done: u64,
-    /// Of these, ended after their deadline.
-    pub done_late: u64,
-    /// The most a piece of work was late, in milliseconds.
-    pub late_ms_max: u64,
-    /// Given up because they were too late to be of use.
-    pub expired: u64,
-    /// Partials that gave way to other work.
-    pub gave_way: u64,
-    /// Refused because the queue was full.
-    pub refused: u64,
-    /// Not done because nobody waited for the answer any more.
-    pub cancelled: u64,
-    /// Mean milliseconds of each kind, in the order of [`Kind::ALL`]; of voice activity, of a window.
-    pub cost_ms: [f64; Kind::ALL.len()],
-}
-
-impl<E: Send + 'static> Lane<E> {
+impl<E: Send + 'static> Pool<E> {
     /// Starts a thread for every engine.
     pub(super) fn start(
         name: &str,
@@ -75,33 +49,17 @@ impl<E: Send + 'static> Lane<E> {
         kinds: &[Kind],
         capacity: usize,
     ) -> Result<Self, SpeechError> {
-        let workers = engines.len();
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                queue: Queue::new(capacity),
-                load: Load::new(workers, kinds),
-                stats: LaneStats::default(),
-                stopping: false,
-            }),
-            wake: Condvar::new(),
-            workers,
-        });
-        let mut lane = Lane {
-            shared,
-            threads: Vec::new(),
+        let worker = |(number, engine): (usize, E)| {
+            let serve = move |shared: &Shared<Queue<Task<E>>>| work(shared, engine);
+            (format!("{name}-{number}"), serve)
         };
-        for (number, engine) in engines.into_iter().enumerate() {
-            let shared = Arc::clone(&lane.shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("{name}-{number}"))
-                .spawn(move || work(&shared, engine))
-                .map_err(|error| SpeechError::inference("a worker thread", error))?;
-            lane.threads.push(thread);
-        }
-        Ok(lane)
+        let workers = engines.into_iter().enumerate().map(worker).collect();
+        let lane = Lane::start(Queue::new(capacity), kinds, workers)?;
+        Ok(Pool { lane })
     }
 
-    /// Puts a piece of work into the queue: its kind and how many units of it. The receiver gives its result; dropped before its turn, the work is not done.
+    /// Puts a piece of work into the queue: its kind and how many units of it. The receiver gives its result; dropped
+    /// before its turn, the work is not done.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         (kind, units): (Kind, usize),
@@ -126,7 +84,7 @@ impl<E: Send + 'static> Lane<E> {
             let _ = reply.send(result);
             done
         });
-        let mut state = self.shared.lock();
+        let mut state = self.lane.shared.lock();
         if state.stopping {
             return Err(SpeechError::Stopped);
         }
@@ -142,78 +100,15 @@ impl<E: Send + 'static> Lane<E> {
             }
         };
         drop(state);
-        self.shared.wake.notify_one();
+        self.lane.shared.wake_one();
         if let Some(partial) = displaced {
             partial(Fate::Fail(SpeechError::GaveWay));
         }
         Ok(answer)
     }
-
-    pub(super) fn stats(&self) -> LaneStats {
-        let state = self.shared.lock();
-        LaneStats {
-            workers: self.shared.workers,
-            waiting: state.queue.len(),
-            ahead_ms: state.ahead().as_secs_f64() * 1_000.0,
-            cost_ms: Kind::ALL.map(|kind| state.load.cost_ms(kind)),
-            ..state.stats
-        }
-    }
-
-    /// Counts one call in when there is room for it.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), SpeechError> {
-        let mut state = self.shared.lock();
-        let ahead = state.ahead();
-        if !state.load.has_room(ahead, now) {
-            return Err(SpeechError::Busy);
-        }
-        let calls = state.load.calls() + 1;
-        state.load.calls_changed(calls, now);
-        Ok(())
-    }
-
-    /// Counts one call out.
-    pub(super) fn release(&self, now: Instant) {
-        let mut state = self.shared.lock();
-        let calls = state.load.calls().saturating_sub(1);
-        state.load.calls_changed(calls, now);
-    }
 }
 
-impl<E> Shared<E> {
-    fn lock(&self) -> MutexGuard<'_, State<E>> {
-        // A panic inside the work is caught before it reaches the lock's holder.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<E> State<E> {
-    fn ahead(&self) -> Duration {
-        let ms: f64 = Kind::ALL
-            .iter()
-            .map(|kind| self.queue.count(*kind) as f64 * self.load.cost_ms(*kind))
-            .sum();
-        Duration::from_secs_f64(ms.max(0.0) / 1_000.0)
-    }
-}
-
-impl<E> Drop for Lane<E> {
-    /// Waits for the threads, which end after the work in their hands: a process that exits under a running inference
-    /// takes the runtime away from it. What waits is told by its receiver that nobody will answer.
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.stopping = true;
-        state.queue.clear();
-        drop(state);
-        self.shared.wake.notify_all();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has ended too.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work<E>(shared: &Shared<E>, mut engine: E) {
+fn work<E>(shared: &Shared<Queue<Task<E>>>, mut engine: E) {
     let mut state = shared.lock();
     loop {
         if state.stopping {
@@ -222,10 +117,7 @@ fn work<E>(shared: &Shared<E>, mut engine: E) {
         let started = clock::now();
         match state.queue.next(started) {
             None => {
-                state = shared
-                    .wake
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = shared.wait(state, None);
             }
             Some(Next::Expired(entry)) => {
                 state.stats.expired += 1;
@@ -249,35 +141,22 @@ fn work<E>(shared: &Shared<E>, mut engine: E) {
     }
 }
 
-impl LaneStats {
-    /// A piece of work was done.
-    pub(super) fn count(&mut self, deadline: Instant, ended: Instant) {
-        self.done += 1;
-        let late = ended.saturating_duration_since(deadline);
-        if !late.is_zero() {
-            self.done_late += 1;
-            self.late_ms_max = self
-                .late_ms_max
-                .max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     /// One worker whose engine is the list of what it did.
-    fn lane(capacity: usize) -> Lane<Vec<&'static str>> {
-        Lane::start("test", vec![Vec::new()], &Kind::ALL, capacity).unwrap()
+    fn pool(capacity: usize) -> Pool<Vec<&'static str>> {
+        Pool::start("test", vec![Vec::new()], &Kind::ALL, capacity).unwrap()
     }
 
     /// Keeps the worker busy until the sender is used or dropped.
-    fn hold(lane: &Lane<Vec<&'static str>>) -> mpsc::SyncSender<()> {
+    fn hold(pool: &Pool<Vec<&'static str>>) -> mpsc::SyncSender<()> {
         let (go, wait) = mpsc::sync_channel(1);
         let (started, begun) = mpsc::sync_channel(1);
-        let _unread = lane
+        let _unread = pool
             .submit((Kind::Final, 1), clock::now(), move |_| {
                 let _ = started.send(());
                 let _ = wait.recv();
@@ -294,41 +173,41 @@ mod tests {
 
     #[tokio::test]
     async fn the_urgent_overtakes_and_the_abandoned_is_skipped() {
-        let lane = lane(10);
-        let go = hold(&lane);
+        let pool = pool(10);
+        let go = hold(&pool);
         let say = |name: &'static str| {
             move |did: &mut Vec<&'static str>| {
                 did.push(name);
                 Ok(did.clone())
             }
         };
-        let slow = lane
+        let slow = pool
             .submit((Kind::Voice, 1), later(60_000), say("voice"))
             .unwrap();
-        let gone = lane
+        let gone = pool
             .submit((Kind::Final, 1), later(10_000), say("gone"))
             .unwrap();
-        let quick = lane
+        let quick = pool
             .submit((Kind::Final, 1), later(30_000), say("final"))
             .unwrap();
         drop(gone);
         go.send(()).unwrap();
         assert_eq!(quick.await.unwrap().unwrap(), ["final"]);
         assert_eq!(slow.await.unwrap().unwrap(), ["final", "voice"]);
-        assert_eq!(lane.stats().cancelled, 1);
+        assert_eq!(pool.lane.stats().cancelled, 1);
     }
 
     #[tokio::test]
     async fn a_panic_answers_its_own_work_and_the_worker_goes_on() {
-        let lane = lane(10);
-        let bad = lane.submit((Kind::Final, 1), later(1_000), |_| -> Result<(), _> {
+        let pool = pool(10);
+        let bad = pool.submit((Kind::Final, 1), later(1_000), |_| -> Result<(), _> {
             panic!("broken")
         });
         assert!(matches!(
             bad.unwrap().await.unwrap(),
             Err(SpeechError::Inference { .. })
         ));
-        let good = lane
+        let good = pool
             .submit((Kind::Final, 1), later(1_000), |_| Ok(7))
             .unwrap();
         assert_eq!(good.await.unwrap().unwrap(), 7);
@@ -336,54 +215,40 @@ mod tests {
 
     #[tokio::test]
     async fn partials_give_way_and_late_scores_are_told() {
-        let lane = lane(2);
-        let go = hold(&lane);
-        let partial = lane
+        let pool = pool(2);
+        let go = hold(&pool);
+        let partial = pool
             .submit((Kind::Partial, 1), later(60_000), |_| Ok(()))
             .unwrap();
-        let late = lane
+        let late = pool
             .submit((Kind::TurnScore, 1), clock::now(), |_| Ok(()))
             .unwrap();
-        let last = lane
+        let last = pool
             .submit((Kind::Final, 1), later(60_000), |_| Ok(()))
             .unwrap();
         assert!(matches!(partial.await.unwrap(), Err(SpeechError::GaveWay)));
         assert!(matches!(
-            lane.submit((Kind::Voice, 1), later(1), |_| Ok(())),
+            pool.submit((Kind::Voice, 1), later(1), |_| Ok(())),
             Err(SpeechError::Busy)
         ));
         go.send(()).unwrap();
         last.await.unwrap().unwrap();
         assert!(matches!(late.await.unwrap(), Err(SpeechError::Late)));
-        let stats = lane.stats();
+        let stats = pool.lane.stats();
         assert_eq!((stats.gave_way, stats.expired, stats.refused), (1, 1, 1));
     }
 
     #[tokio::test]
     async fn a_lane_that_is_dropped_leaves_no_one_waiting() {
-        let lane = lane(10);
-        let go = hold(&lane);
-        let waiting = lane
+        let pool = pool(10);
+        let go = hold(&pool);
+        let waiting = pool
             .submit((Kind::Final, 1), later(1_000), |_| Ok(()))
             .unwrap();
         // Dropping waits for the worker, which is held here.
-        let dropping = std::thread::spawn(move || drop(lane));
+        let dropping = std::thread::spawn(move || drop(pool));
         assert!(waiting.await.is_err());
         drop(go);
         dropping.join().unwrap();
-    }
-
-    #[test]
-    fn calls_are_counted_in_and_out() {
-        let lane = lane(10);
-        let now = clock::now();
-        let mut calls = 0;
-        while lane.admit(now).is_ok() {
-            calls += 1;
-            assert!(calls < 1_000);
-        }
-        lane.release(now);
-        assert!(lane.admit(now).is_ok());
-        assert!(matches!(lane.admit(now), Err(SpeechError::Busy)));
     }
 }

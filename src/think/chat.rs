@@ -5,7 +5,6 @@ mod dialect;
 pub(super) mod history;
 mod reading;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,26 +12,16 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use serde_json::value::RawValue;
-use trunkline_core::call::{After, Ask, Expects, Note, Provider};
+use trunkline_core::call::{Ask, Note, Provider};
 use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpec};
 
 use super::Thought;
+use super::briefing::{self, Briefing};
 use crate::providers::END_CALL;
 use crate::succession::Succession;
 pub use dialect::Dialect;
 use history::History;
 use reading::Reading;
-
-/// Said to every model, after the agent's own prompt.
-pub(super) const HOUSE_RULES: &str = "You are speaking on the telephone. Answer in one to three short sentences of plain speech, \
-without lists, headings, symbols or emoji. Ask one question at a time. You are an AI assistant: say so if asked, and \
-never claim to be a person. Your words may be cut off by the caller; what they did not hear is not in the conversation. \
-When the conversation is over, say goodbye and call end_call.";
-
-/// Stands for what the caller says when the call begins.
-pub(super) const OPEN: &str = "(The call begins. Greet the caller.)";
-/// The same when they are silent.
-pub(super) const SILENCE: &str = "(The caller says nothing.)";
 
 /// Where the model is and how it is asked.
 #[derive(Clone)]
@@ -76,31 +65,22 @@ pub struct Model {
     pub first_token: Duration,
 }
 
-/// Most pieces of context that operators may add; the oldest is left out first.
-pub(super) const TOLD_MAX: usize = 16;
-
 /// A model and the conversation it has been told of: what the caller said and what the caller heard.
 pub struct ChatMind {
     models: Succession<Model>,
     turn: Turn,
-    system: String,
-    greeting: Option<String>,
+    briefing: Briefing,
     history: History,
-    /// What operators told it during the call.
-    told: VecDeque<String>,
 }
 
 impl ChatMind {
     /// A model, and those that take over from it, with the agent's prompt. The greeting, if any, is said instead of asking the model to open.
     pub fn new(models: Succession<Model>, prompt: &str, greeting: Option<String>) -> Self {
-        let system = format!("{prompt}\n\n{HOUSE_RULES}");
         Self {
             turn: Turn::default(),
             models,
-            system,
-            greeting,
+            briefing: Briefing::new(prompt, greeting),
             history: History::default(),
-            told: VecDeque::new(),
         }
     }
 
@@ -111,37 +91,22 @@ impl ChatMind {
     }
 
     pub(super) fn told(&mut self, text: String) {
-        if self.told.len() >= TOLD_MAX {
-            self.told.pop_front();
-        }
-        self.told.push_back(text);
+        self.briefing.add(text);
     }
 
     pub(super) fn think(&mut self, ask: Ask) -> BoxStream<'static, Thought> {
-        if let (Ask::Open, Some(greeting)) = (&ask, &self.greeting) {
-            let done = Thought::Done {
-                after: After::Listen,
-                expects: Expects::Words,
-            };
-            return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
+        if let Some(greeting) = self.briefing.greets(&ask) {
+            return greeting;
         }
-        self.history.release(match &ask {
-            Ask::Answer { text, .. } => text,
-            Ask::Open | Ask::Silence => "",
-        });
-        let mut messages = vec![ChatMessage::System(self.system.clone())];
+        self.history.release(briefing::words(&ask));
+        let mut messages = vec![ChatMessage::System(self.briefing.instructions.clone())];
         messages.extend(self.history.messages());
+        // What the caller said is in the conversation already, but for what is not known for good.
         if let Ask::Answer { guessed, .. } = &ask {
             goes_on(&mut messages, guessed);
         }
-        let told = self.told.iter();
-        messages.extend(told.map(|text| ChatMessage::System(text.clone())));
-        match ask {
-            Ask::Open => messages.push(ChatMessage::User(OPEN.into())),
-            Ask::Silence => messages.push(ChatMessage::User(SILENCE.into())),
-            // What the caller said is in the conversation already, but for what is not known for good.
-            Ask::Answer { .. } => {}
-        }
+        messages.extend(self.briefing.told().map(ChatMessage::System));
+        messages.extend(briefing::unspoken(&ask).map(|text| ChatMessage::User(text.into())));
         let at = self.turn.at.load(Ordering::Relaxed);
         let mut asking = Asking {
             models: self.models.starting(at),

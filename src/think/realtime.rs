@@ -9,12 +9,13 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
+use trunkline_core::call::{Ask, Note, Provider, ReplyId};
 use trunkline_core::wire::realtime::Turn;
 
 use super::Thought;
+use super::briefing::{self, Briefing};
+use super::chat::ChatMind;
 use super::chat::history::History;
-use super::chat::{ChatMind, HOUSE_RULES, OPEN, SILENCE, TOLD_MAX};
 use crate::clock;
 use crate::providers::{Held, Talk};
 
@@ -30,10 +31,8 @@ const REPLIES_MAX: usize = 4;
 /// A model that hears and speaks, and the conversation.
 pub struct RealtimeMind {
     talk: Arc<Talk>,
-    instructions: String,
-    greeting: Option<String>,
+    briefing: Briefing,
     history: History,
-    told: VecDeque<String>,
     first: Duration,
     /// Who answers when it does not: from then on, for the rest of the call.
     spare: Option<(ChatMind, &'static str)>,
@@ -61,10 +60,8 @@ impl RealtimeMind {
     ) -> Self {
         Self {
             talk,
-            instructions: format!("{prompt}\n\n{HOUSE_RULES}"),
-            greeting,
+            briefing: Briefing::new(prompt, greeting),
             history: History::default(),
-            told: VecDeque::new(),
             first: first_ms.map_or(FIRST, |ms| Duration::from_millis(ms.into())),
             spare,
             is_spare: Arc::default(),
@@ -79,7 +76,7 @@ impl RealtimeMind {
                 stands_in: true,
                 ..mind.provider()
             },
-            Some(_) | None => Provider::of(self.talk.vendor()),
+            Some(_) | None => self.talk.served_by(),
         }
     }
 
@@ -87,24 +84,14 @@ impl RealtimeMind {
         if let Some((spare, _)) = &mut self.spare {
             spare.told(text.clone());
         }
-        if self.told.len() >= TOLD_MAX {
-            self.told.pop_front();
-        }
-        self.told.push_back(text);
+        self.briefing.add(text);
     }
 
     pub(super) fn think(&mut self, reply: ReplyId, ask: Ask) -> BoxStream<'static, Thought> {
-        if let (Ask::Open, Some(greeting)) = (&ask, &self.greeting) {
-            let done = Thought::Done {
-                after: After::Listen,
-                expects: Expects::Words,
-            };
-            return stream::iter([Thought::Started, Thought::Said(greeting.clone()), done]).boxed();
+        if let Some(greeting) = self.briefing.greets(&ask) {
+            return greeting;
         }
-        self.history.release(match &ask {
-            Ask::Answer { text, .. } => text,
-            Ask::Open | Ask::Silence => "",
-        });
+        self.history.release(briefing::words(&ask));
         let spare = self
             .spare
             .as_mut()
@@ -114,16 +101,16 @@ impl RealtimeMind {
             spare => spare,
         };
         let mut turns = self.history.turns(&self.talk);
-        turns.extend(self.told.iter().cloned().map(Turn::System));
-        match ask {
-            Ask::Open => turns.push(Turn::User(OPEN.into())),
-            Ask::Silence => turns.push(Turn::User(SILENCE.into())),
-            Ask::Answer { guessed, .. } if !guessed.is_empty() => turns.push(Turn::User(guessed)),
-            Ask::Answer { .. } => {}
+        turns.extend(self.briefing.told().map(Turn::System));
+        turns.extend(briefing::unspoken(&ask).map(|text| Turn::User(text.into())));
+        if let Ask::Answer { guessed, .. } = ask
+            && !guessed.is_empty()
+        {
+            turns.push(Turn::User(guessed));
         }
         let is_brief = spare.is_some() && !self.talk.is_open();
         let patience = if is_brief { UNCONNECTED } else { self.first };
-        let number = self.talk.ask(self.instructions.clone(), turns);
+        let number = self.talk.ask(self.briefing.instructions.clone(), turns);
         if self.replies.len() >= REPLIES_MAX {
             self.replies.pop_front();
         }

@@ -185,7 +185,9 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
         down: place.down(),
     };
     app.admission.promise(&call_id, place, SOCKET_PATIENCE);
-    ahead::answered(app, &coming).await;
+    let (way, person) = (Direction::Inbound, call.from.as_ref());
+    let settings = app.reception.settings(&agent, way, person, true);
+    ahead::answered(app, &coming, &settings.notices.opening).await;
     Verdict::Connect(Box::new(AwaitedCall {
         claims: Claims {
             call_id,

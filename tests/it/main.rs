@@ -13,6 +13,7 @@ mod carrier;
 mod cli;
 mod cli_folder;
 mod commands_recall;
+mod complaints;
 mod desk;
 mod dial;
 mod doorway;

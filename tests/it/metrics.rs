@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use metrics_exporter_prometheus::PrometheusRecorder;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use trunkline::metrics::{self, DASHBOARD, METRICS, PROCESS_METRICS};
-use trunkline_core::phone::PhoneNumber;
 
-use crate::session::model::{Answer, Model};
-use crate::session::rig::{House, Plot, claims, speech, unhurried};
+use crate::session::rig::unhurried;
+use crate::session::two_answers::{self, By, Held, SECRETS};
 
 const README: &str = include_str!("../../README.md");
 /// What appears with its first use alone: whom clients choose is not known before.
@@ -76,35 +76,49 @@ fn label_values(text: &str) -> BTreeSet<(String, String)> {
     values
 }
 
+/// What is told after a call.
+async fn scraped(held: &Held, recorder: &PrometheusRecorder) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let waiting = Box::new(|| [("speech", 0), ("voice_activity", 0)]);
+    let app = std::sync::Arc::clone(&held.house.app);
+    tokio::spawn(metrics::serve(listener, recorder.handle(), app, waiting));
+    unhurried(async { reqwest::get(url).await.unwrap().text().await.unwrap() }).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_speaks_is_the_vendor_of_its_hops_and_takes_over_from_nobody() {
+    let recorder = metrics::recorder().unwrap();
+    let _counting = ::metrics::set_default_local_recorder(&recorder);
+    let held = two_answers::hold(By::Speaker, |_| {}).await;
+    let text = scraped(&held, &recorder).await;
+    let told = |hop: &str| {
+        let begins = format!("trunkline_turn_latency_seconds_count{{hop=\"{hop}\",");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&begins));
+        lines.map(str::to_owned).collect::<Vec<String>>()
+    };
+    for hop in ["recogniser", "model", "clause", "voice"] {
+        let all = [r#"vendor="openai_compatible",profile="own"} 2"#];
+        assert_eq!(told(hop), all, "{hop}");
+    }
+    // Nothing stands there as 0 for ever.
+    let (mut stages, name) = (BTreeSet::new(), "trunkline_stages_taken_over_total");
+    for line in text.lines().filter(|line| line.starts_with(name)) {
+        let of_line = label_values(line).into_iter();
+        stages.extend(of_line.filter_map(|(label, value)| (label == "stage").then_some(value)));
+    }
+    assert_eq!(
+        stages.into_iter().collect::<Vec<_>>(),
+        ["model", "recogniser", "voice"]
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_scrape_after_a_call_has_every_name_and_no_word_number_or_id() {
     let recorder = metrics::recorder().unwrap();
     let _counting = ::metrics::set_default_local_recorder(&recorder);
-    let words = Answer::Words(vec!["We have raspberries. ", "Anything else?"], 20);
-    let model = Model::open([words, Answer::Goodbye("Goodbye.")]).await;
-    let house = House::build(Plot {
-        chat: Some(model.settings.clone()),
-        ..Plot::default()
-    })
-    .await;
-    // It asks its model nothing before a turn is over, so the model is asked as often as it has answers.
-    let mut claims = claims("patient");
-    claims.from = PhoneNumber::parse("+15005550006").ok();
-    let mut call = house.call_as(&claims, 1).await.unwrap();
-    for said in ["Have you got strawberries?", "No thank you."] {
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech(said)).await.unwrap();
-        call.wait_for_answer().await.unwrap();
-    }
-    call.wait_until_over().await;
-    call.finish().await.unwrap();
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
-    let waiting = Box::new(|| [("speech", 0), ("voice_activity", 0)]);
-    let app = std::sync::Arc::clone(&house.app);
-    tokio::spawn(metrics::serve(listener, recorder.handle(), app, waiting));
-    let text = unhurried(async { reqwest::get(url).await.unwrap().text().await.unwrap() }).await;
+    let held = two_answers::hold(By::Model, |_| {}).await;
+    let text = scraped(&held, &recorder).await;
 
     let told = series(&text);
     for name in &told {
@@ -138,15 +152,7 @@ async fn a_scrape_after_a_call_has_every_name_and_no_word_number_or_id() {
         text.contains("trunkline_interruptions_total 0"),
         "what did not happen is 0: {text}"
     );
-    for secret in [
-        "raspberries",
-        "strawberries",
-        "500555",
-        "call_",
-        "cli_",
-        "stand-in",
-        "patient",
-    ] {
+    for secret in SECRETS.iter().chain(&["call_", "cli_", "stand-in"]) {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     for (label, value) in label_values(&text) {

@@ -16,11 +16,10 @@ use trunkline::egress::Egress;
 use trunkline::metrics;
 use trunkline::traces::{Traces, TracesSettings};
 use trunkline_core::call::{EndReason, Note, ReplyId, Timing};
-use trunkline_core::phone::PhoneNumber;
 use trunkline_core::time::At;
 
-use crate::session::model::{Answer, Model};
-use crate::session::rig::{House, Plot, claims, speech, unhurried};
+use crate::session::rig::{House, claims, unhurried};
+use crate::session::two_answers::{self, By, Held, SECRETS};
 
 /// What it answers, in turn; 200 after the last. `None` is no answer at all.
 type Answers = Mutex<VecDeque<Option<(StatusCode, &'static str)>>>;
@@ -141,32 +140,13 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
     let collector = Collector::open([]).await;
     let traces = collector.start();
-    let words = Answer::Words(vec!["We have raspberries. ", "Anything else?"], 20);
-    let model = Model::open([words, Answer::Goodbye("Farewell, dear marmalade.")]).await;
-    let house = House::build(Plot {
-        chat: Some(model.settings.clone()),
-        ..Plot::default()
-    })
-    .await;
-    house.app.traces.get_or_init(|| traces.clone());
-    let mut notes = house.notes();
-    // It asks its model nothing before a turn is over, so the model is asked as often as it has answers.
-    let mut claims = claims("patient");
-    claims.from = PhoneNumber::parse("+15005550006").ok();
-    claims.to = PhoneNumber::parse("+15005550009").ok();
-    let mut call = house.call_as(&claims, 1).await.unwrap();
-    for said in ["Have you got strawberries?", "No thank you."] {
-        call.wait_until_agent_quiet(700).await.unwrap();
-        call.speak(speech(said)).await.unwrap();
-        call.wait_for_answer().await.unwrap();
-    }
-    call.wait_until_over().await;
-    call.finish().await.unwrap();
-    assert!(house.is_empty_within(100).await);
+    let ready = |house: &House| {
+        house.app.traces.get_or_init(|| traces.clone());
+    };
+    let Held { claims, notes, .. } = two_answers::hold(By::Model, ready).await;
     unhurried(traces.flush(Duration::from_secs(5))).await;
 
     let timed: Vec<Timing> = notes
-        .take()
         .into_iter()
         .filter_map(|note| {
             if let Note::Timed { timing, .. } = note {
@@ -249,26 +229,49 @@ async fn a_call_is_a_tree_of_its_turns_with_their_very_times() {
 
     // What was said, by whom and with which keys is nobody's business there.
     let all = collector.bytes();
-    for secret in [
-        "strawberries",
-        "raspberries",
-        "marmalade",
-        "Anything",
-        "thank",
-        "500555",
-        "Robin",
-        "Oak",
-        "patient",
+    let keys = [
         "a-key-of-the-model",
         "the-key-of-the-collector",
         "127.0.0.1",
-    ] {
+    ];
+    for secret in SECRETS.iter().chain(&keys) {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
     let requests = collector.seen.requests.lock().unwrap();
     for (headers, _) in requests.iter() {
         assert_eq!(headers["x-key"], "the-key-of-the-collector");
         assert_eq!(headers["content-type"], "application/json");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_model_that_speaks_the_voice_is_its_own_by_its_name() {
+    let collector = Collector::open([]).await;
+    let traces = collector.start();
+    let ready = |house: &House| {
+        house.app.traces.get_or_init(|| traces.clone());
+    };
+    two_answers::hold(By::Speaker, ready).await;
+    unhurried(traces.flush(Duration::from_secs(5))).await;
+    let spans = collector.spans();
+    for name in ["recogniser", "model", "voice"] {
+        let hops = named(&spans, name);
+        assert_eq!(hops.len(), 2, "{name}");
+        for hop in hops {
+            assert_eq!(
+                hop.attribute("trunkline.vendor").unwrap(),
+                "openai_compatible"
+            );
+            assert_eq!(hop.attribute("trunkline.model").unwrap(), "stand-in");
+            assert_eq!(hop.attribute("trunkline.stands_in").unwrap(), false);
+            assert_eq!(hop.0["kind"], 3, "{name} is somebody outside");
+        }
+    }
+    for thinker in named(&spans, "model") {
+        assert_eq!(
+            thinker.attribute("gen_ai.request.model").unwrap(),
+            "stand-in"
+        );
     }
 }
 

@@ -104,6 +104,32 @@ fn a_lost_mark_does_not_keep_a_call_waiting() {
 }
 
 #[test]
+fn what_is_far_ahead_is_sent_two_chunks_at_a_time() {
+    let mut mouth = Mouth::new(&MouthSettings {
+        refill_ms: 100,
+        ..MouthSettings::default()
+    });
+    let mut facts = Vec::new();
+    mouth.say(1, 0, clause(1_150)).unwrap();
+    mouth.end(1);
+    let chunks = |mouth: &mut Mouth, now_ms, facts: &mut Vec<Fact>| {
+        poll(mouth, now_ms, facts).matches('a').count()
+    };
+    assert_eq!(chunks(&mut mouth, 0, &mut facts), 5);
+    // A mark that comes is no reason to send less at a time.
+    assert_eq!(chunks(&mut mouth, 100, &mut facts), 0);
+    assert_eq!(mouth.next_due(), Some(200));
+    assert_eq!(chunks(&mut mouth, 200, &mut facts), 2);
+    // Late: all that there is room for.
+    assert_eq!(chunks(&mut mouth, 530, &mut facts), 3);
+    // Cut and said again: at once.
+    let _ = mouth.pause(600);
+    mouth.resume();
+    assert_eq!(mouth.next_due(), Some(0));
+    assert_eq!(chunks(&mut mouth, 600, &mut facts), 5);
+}
+
+#[test]
 fn an_empty_reply_is_played_at_the_next_poll() {
     let mut mouth = Mouth::new(&MouthSettings::default());
     let mut facts = Vec::new();

@@ -33,6 +33,12 @@ const IDLE_MAX: f64 = 0.2;
 const STRAINED_WAIT: f64 = 0.5;
 /// … and of the mark of the CPU.
 const STRAINED_CPU: f64 = 0.9;
+/// The part of the CPU in use from which lines rest between two readings of them …
+const RESTS_FROM: f64 = 0.5;
+/// … and under which they do so no longer. The gap is wider than what the rests save.
+const RESTS_DOWN_TO: f64 = 0.3;
+/// How long they rest, ms: three frames are read in one go, and a voice or a pause is noticed 30 ms later on average.
+const REST_MS: u32 = 60;
 /// Readings that are further apart than this are taken for this far apart, ms.
 const APART_MS_MAX: u64 = 60_000;
 
@@ -140,6 +146,7 @@ pub struct Load {
     cost: f64,
     idle: f64,
     full: [bool; Why::ALL.len()],
+    rests: bool,
 }
 
 impl Load {
@@ -160,6 +167,7 @@ impl Load {
             cost: COST_FIRST / cores,
             idle: 0.0,
             full: [false; Why::ALL.len()],
+            rests: false,
         }
     }
 
@@ -206,6 +214,18 @@ impl Load {
         self.unseen *= 1.0 - newest;
         self.learn((apart / LEARN_MS).min(1.0), newest);
         self.latch();
+        let mark = if self.rests {
+            RESTS_DOWN_TO
+        } else {
+            RESTS_FROM
+        };
+        self.rests = self.cpu.is_some_and(|cpu| cpu >= mark);
+    }
+
+    /// How long the line of a call may rest after it was read, while nothing depends on what comes on it, ms. Waking a call
+    /// for every frame costs as much as all that is done with the frame; while the CPU is idle, that buys some milliseconds.
+    pub fn rest_ms(&self) -> u32 {
+        if self.rests { REST_MS } else { 0 }
     }
 
     /// Whether one call more is taken. `uses_models`: it asks something of inference.
@@ -238,6 +258,11 @@ impl Load {
         } else {
             None
         }
+    }
+
+    /// The marks above which new calls are turned away.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Where the server stands.

@@ -267,7 +267,12 @@ impl Call {
             } => self.mind_done(reply, after, expects, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
-            Event::Voiced { reply, clause, at } => self.voiced(reply, clause, at),
+            Event::Voiced {
+                reply,
+                clause,
+                at,
+                by,
+            } => self.voiced(reply, clause, at, by),
             Event::WordsTimed {
                 reply,
                 clause,

@@ -1,30 +1,24 @@
 //! What the three faces of a call's model share: answers asked for and made, and what the connection knows as sound.
 
+mod state;
 mod voice;
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use metrics::counter;
 use tokio::sync::Notify;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
 use trunkline_core::wire::realtime::{About, Answer, Outcome, Realtime, RealtimeEvent, Turn};
 
 use super::END_CALL;
 use super::making::{Making, Phase};
-use super::spoken::MS_PER_LETTER;
 use crate::clock;
-use crate::provider::Passage;
 use crate::providers::hop::Hop;
 use crate::think::Thought;
+use state::{Order, State};
 
-/// Answers whose sound is kept: the one in play, one that is thought of, and one that may be repeated.
-const ANSWERS_MAX: usize = 3;
-/// Items of the caller's that are remembered.
-const ITEMS_MAX: usize = 256;
-/// Requests that wait for the connection.
-const ORDERS_MAX: usize = 64;
 /// What a tool answers that is not there.
 const NO_TOOL: &str = r#"{"error":"there is no such tool in this call"}"#;
 
@@ -37,25 +31,6 @@ pub struct Held {
     item: String,
 }
 
-/// A request other than for an answer.
-enum Order {
-    Cancel {
-        response: String,
-    },
-    Truncate {
-        ask: u64,
-        item: String,
-        content: u64,
-        heard_ms: u64,
-    },
-    Delete {
-        item: String,
-    },
-    ToolAnswered {
-        call: String,
-    },
-}
-
 /// A call's conversation with a model that hears and speaks. All of it may be used from anywhere at any time; nothing waits.
 pub struct Talk {
     state: Mutex<State>,
@@ -63,35 +38,10 @@ pub struct Talk {
     hop: Hop,
 }
 
-struct State {
-    connection: u32,
-    is_open: bool,
-    /// The connection is of no use: an answer did not come.
-    is_stuck: bool,
-    asks: u64,
-    answers: VecDeque<Making>,
-    orders: VecDeque<(u32, Order)>,
-    /// What the caller said, as the present connection has it.
-    items: VecDeque<(String, String)>,
-    ms_per_letter: f32,
-    /// Items in a row that were not written down.
-    unheard: u32,
-}
-
 impl Talk {
     pub(super) fn new(hop: Hop) -> Self {
         Self {
-            state: Mutex::new(State {
-                connection: 0,
-                is_open: false,
-                is_stuck: false,
-                asks: 0,
-                answers: VecDeque::new(),
-                orders: VecDeque::new(),
-                items: VecDeque::new(),
-                ms_per_letter: MS_PER_LETTER,
-                unheard: 0,
-            }),
+            state: Mutex::new(State::new()),
             wake: Arc::new(Notify::new()),
             hop,
         }
@@ -105,9 +55,9 @@ impl Talk {
         Arc::clone(&self.wake)
     }
 
-    /// The vendor's name, as events, metrics and logs write it.
-    pub fn vendor(&self) -> &'static str {
-        self.hop.provider
+    /// Who is talked to, and by which model.
+    pub fn served_by(&self) -> Provider {
+        self.hop.served_by()
     }
 
     /// There is a connection.
@@ -119,16 +69,7 @@ impl Talk {
 
     /// Asks for an answer to this conversation, once those before it are over; its number.
     pub fn ask(&self, instructions: String, conversation: Vec<Turn>) -> u64 {
-        let mut state = self.state();
-        state.asks += 1;
-        let ask = state.asks;
-        let making = Making::new(ask, instructions, conversation, state.ms_per_letter);
-        if state.answers.len() >= ANSWERS_MAX {
-            let oldest = state.answers.pop_front();
-            state.stop(oldest);
-        }
-        state.answers.push_back(making);
-        drop(state);
+        let ask = self.state().ask(instructions, conversation);
         self.wake.notify_one();
         ask
     }
@@ -234,13 +175,7 @@ impl Talk {
 
     /// Somebody begins to connect: the number of the connection.
     pub(super) fn connecting(&self) -> u32 {
-        let mut state = self.state();
-        state.connection += 1;
-        state.is_open = false;
-        state.is_stuck = false;
-        state.items.clear();
-        state.orders.clear();
-        state.connection
+        self.state().connecting()
     }
 
     pub(super) fn opened(&self, connection: u32) {
@@ -267,10 +202,7 @@ impl Talk {
             let item = item.to_owned();
             return state.order(connection, Order::Delete { item });
         }
-        if state.items.len() >= ITEMS_MAX {
-            state.items.pop_front();
-        }
-        state.items.push_back((item.to_owned(), words.to_owned()));
+        state.keep_item(item, words);
     }
 
     /// An item was not written down; how many in a row.
@@ -432,104 +364,5 @@ impl Talk {
             counter!("trunkline_realtime_tokens_total", "provider" => self.hop.provider, "kind" => kind)
                 .increment(count);
         }
-    }
-}
-
-impl State {
-    fn making(&mut self, ask: u64) -> Option<&mut Making> {
-        self.answers.iter_mut().find(|making| making.ask == ask)
-    }
-
-    /// The answer of this id, while more of it is expected and wanted.
-    fn going(&mut self, response: &str) -> Option<&mut Making> {
-        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
-        let making = self.answers.iter_mut().find(is)?;
-        (making.phase == Phase::Going && !making.is_cancelled).then_some(making)
-    }
-
-    fn order(&mut self, connection: u32, order: Order) {
-        if connection == self.connection && self.orders.len() < ORDERS_MAX {
-            self.orders.push_back((connection, order));
-        }
-    }
-
-    fn answering(&mut self, connection: u32, response: String, ask: Option<u64>) {
-        let is = |making: &&mut Making| {
-            making.phase == Phase::Asked && ask.is_none_or(|ask| ask == making.ask)
-        };
-        let making = self.answers.iter_mut().find(is);
-        let is_wanted = making.is_some_and(|making| {
-            making.response = Some(response.clone());
-            making.phase = Phase::Going;
-            !making.is_cancelled
-        });
-        if !is_wanted {
-            self.order(connection, Order::Cancel { response });
-        }
-    }
-
-    fn answered(&mut self, response: &str, outcome: &Outcome) {
-        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
-        let Some(making) = self.answers.iter_mut().find(is) else {
-            return;
-        };
-        match making.is_cancelled {
-            true => making.breaks(),
-            false => making.ends(outcome),
-        }
-        if let Some(pace) = making.spoken.pace() {
-            self.ms_per_letter = (self.ms_per_letter + pace.clamp(30.0, 200.0)) / 2.0;
-        }
-    }
-
-    fn cancel(&mut self, ask: u64) {
-        let Some(making) = self.making(ask).filter(|making| !making.is_cancelled) else {
-            return;
-        };
-        making.is_cancelled = true;
-        let connection = making.connection;
-        let response = making.response.clone();
-        let unheard = making.item.clone().filter(|_| making.heard_ms == 0);
-        match making.phase {
-            // It never was asked for.
-            Phase::Waiting => making.breaks(),
-            // Its id is not known: it is cancelled as soon as it is.
-            Phase::Asked | Phase::Whole | Phase::Broken => {}
-            Phase::Going => {
-                if let Some(response) = response {
-                    self.order(connection, Order::Cancel { response });
-                }
-            }
-        }
-        if let Some((item, _)) = unheard {
-            self.order(connection, Order::Delete { item });
-        }
-    }
-
-    /// Nobody asks for this one any more.
-    fn stop(&mut self, making: Option<Making>) {
-        if let Some(making) = making
-            && making.phase == Phase::Going
-            && let Some(response) = making.response
-        {
-            self.order(making.connection, Order::Cancel { response });
-        }
-    }
-
-    /// Where these words were said by the model, the newest answer first.
-    fn passage(&mut self, text: &str) -> Option<Passage> {
-        for making in self.answers.iter_mut().rev() {
-            let Some((clause, was_asked)) = making.spoken.find(text) else {
-                continue;
-            };
-            let is_whole = making.spoken.is_whole(clause);
-            if making.spoken.is_silent(clause) || !is_whole && (was_asked || !making.is_open()) {
-                // What broke off once is not tried again.
-                return None;
-            }
-            let answer = making.ask;
-            return Some(Passage { answer, clause });
-        }
-        None
     }
 }

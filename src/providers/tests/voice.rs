@@ -135,6 +135,51 @@ async fn what_is_dropped_is_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_begun_goes_on_where_it_is_and_is_let_go_for_anything_else() {
+    let (voice, mut door) = voice();
+    let mut peer = door.open().await;
+    for text in ["one", "one", "two", "three"] {
+        voice.begin(&text.into(), 1.0);
+    }
+    for asked in ["say 1 one", "say 2 two", "say 3 three"] {
+        assert_eq!(peer.text().await, asked);
+    }
+    peer.say_bytes(vec![1, 10]).await;
+    peer.say_bytes(vec![1, 11]).await;
+    peer.say("done 1").await;
+    let mut first = say(&voice, "one");
+    is_said(&mut first, &[&[10], &[11]]).await;
+    // Said again, it is made again; and the others are not what is said next.
+    let mut again = say(&voice, "one");
+    let mut after = Vec::new();
+    for _ in 0..3 {
+        after.push(peer.text().await);
+    }
+    after.sort_unstable();
+    assert_eq!(after, ["cancel 2", "cancel 3", "say 4 one"]);
+    peer.say_bytes(vec![4, 40]).await;
+    peer.say("done 4").await;
+    is_said(&mut again, &[&[40]]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_before_anybody_waited_for_it_is_asked_for_anew() {
+    let (voice, mut door) = voice();
+    voice.begin(&"one".into(), 1.0);
+    let mut first = door.open().await;
+    assert_eq!(first.text().await, "say 1 one");
+    let mut second = door.open().await;
+    assert_eq!(second.text().await, "say 1 one");
+    assert!(second.next().await.is_none(), "both were silent too long");
+    let mut pieces = say(&voice, "one");
+    let mut third = door.open().await;
+    assert_eq!(third.text().await, "say 1 one");
+    third.say_bytes(vec![1, 7]).await;
+    third.say("done 1").await;
+    is_said(&mut pieces, &[&[7]]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cut_before_the_first_piece_is_not_heard() {
     let (voice, mut door) = voice();
     let mut peer = door.open().await;

@@ -100,6 +100,11 @@ impl Stream {
         }
     }
 
+    /// Words are wanted as soon as they are there.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.haste == Haste::Now
+    }
+
     /// Neither the ear nor the recogniser has heard anything before `sample` that has no final words. A recogniser that has
     /// none for a voice may be deaf, and the next one has to hear it.
     fn is_silent_before(&self, sample: u64) -> bool {

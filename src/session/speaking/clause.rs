@@ -10,7 +10,7 @@ use trunkline_media::mouth::Mouth;
 
 use super::pace::Pace;
 use super::voicing::{Blame, Voicing};
-use super::{Prepared, own};
+use super::{Own, Prepared, own};
 use crate::provider::StageError;
 
 /// So much waits in the mouth at most, but for one piece.
@@ -53,14 +53,24 @@ impl Clause {
         Some(Prepared { text, voicing })
     }
 
-    /// The voice's first sound of it came, to be told when that is handed over.
-    pub(super) fn voiced(&self, reply: Option<ReplyId>, began: Instant) -> Option<Event> {
-        let first = self.voicing.as_ref()?.first()?;
-        let ms = first.saturating_duration_since(began).as_millis() as u64;
+    /// The first sound of it came, to be told when that is handed over. If it is the mind's own, it came from `own`.
+    pub(super) fn voiced(
+        &self,
+        reply: Option<ReplyId>,
+        began: Instant,
+        own: Option<&Own>,
+    ) -> Option<Event> {
+        let voicing = self.voicing.as_ref()?;
+        let ms = voicing
+            .first()?
+            .saturating_duration_since(began)
+            .as_millis() as u64;
+        let own = own.filter(|_| voicing.passage().is_some());
         Some(Event::Voiced {
             reply: reply?,
             clause: self.number,
             at: At::from_ms(ms),
+            by: own.map(Own::provider),
         })
     }
 

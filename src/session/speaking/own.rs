@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_core::call::Settings;
+use trunkline_core::call::{Provider, Settings};
 use trunkline_media::mouth::Fact;
 
 use super::voicing::Voicing;
@@ -36,6 +36,11 @@ impl Own {
             settings,
             passages: Vec::new(),
         }
+    }
+
+    /// Who speaks.
+    pub(super) fn provider(&self) -> Provider {
+        self.voice.provider()
     }
 
     /// A clause is being handed over.

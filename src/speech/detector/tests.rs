@@ -34,6 +34,7 @@ impl Rig {
         };
         let detector = Detector::start(gate, capacity).unwrap();
         detector
+            .lane
             .shared
             .lock()
             .load
@@ -65,7 +66,7 @@ fn who_comes_meanwhile_is_judged_together_and_each_gets_its_own() {
     for (n, other) in (2_u8..5).zip(others) {
         assert_eq!(other.blocking_recv().unwrap().unwrap().1, [f32::from(n)]);
     }
-    let stats = rig.detector.stats();
+    let stats = rig.detector.lane.stats();
     assert_eq!((stats.done, stats.cancelled, stats.waiting), (4, 1, 0));
 }
 
@@ -106,7 +107,7 @@ fn a_full_queue_refuses_and_a_failure_is_told_to_all() {
     let (one, other) = (rig.ask(1, HOUR), rig.ask(2, HOUR));
     let refused = rig.detector.ask(VadState::default(), Vec::new(), HOUR);
     assert!(matches!(refused, Err(SpeechError::Busy)));
-    assert_eq!(rig.detector.stats().refused, 1);
+    assert_eq!(rig.detector.lane.stats().refused, 1);
     drop(one);
     drop(other);
     let rig = Rig::new(2, 0);

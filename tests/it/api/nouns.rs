@@ -1,11 +1,15 @@
 //! The nouns, one by one: what goes in comes out, and what must not does not.
 
 use serde_json::{Value, json};
+use trunkline::api::Rate;
 use trunkline::live::Control;
+use trunkline::providers::Providers;
+use trunkline::stack::Defaults;
 use trunkline_core::token::{Direction, verify};
 
 use super::rig::{Api, agent, id};
 use crate::session::rig::{key, now_s};
+use crate::session::speaker::Speaker;
 
 #[tokio::test]
 async fn an_agent_has_versions_that_never_change() {
@@ -100,6 +104,36 @@ async fn secrets_go_in_and_never_out() {
             .iter()
             .all(|one| one["owner"] == "operator")
     );
+}
+
+#[tokio::test]
+async fn what_the_operator_provides_is_listed_stage_by_stage() {
+    let speaker = Speaker::open(false, []).await;
+    let defaults = Defaults {
+        realtime: Some(speaker.chosen()),
+        ..Defaults::default()
+    };
+    let api = Api::of(Rate::default(), defaults, Providers::default()).await;
+    let who = api.client().await;
+    let listed = api.get(&who, "/v1/providers/defaults").await.fine();
+    let one =
+        |kind: &str, vendor: &str| json!({ "owner": "operator", "kind": kind, "vendor": vendor });
+    let mut speaks = one("realtime", "openai_compatible");
+    speaks["model"] = "stand-in".into();
+    assert_eq!(
+        listed["data"],
+        json!([
+            one("recogniser", "embedded"),
+            one("voice", "embedded"),
+            speaks
+        ])
+    );
+    assert!(!listed.to_string().contains("hush"), "no key");
+    // Without one there is none.
+    let api = Api::open().await;
+    let who = api.client().await;
+    let listed = api.get(&who, "/v1/providers/defaults").await.fine();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A server with two clients, and a way to ask it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -37,6 +38,7 @@ pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     router: Router,
     folder: TempDir,
+    numbers: AtomicU32,
 }
 
 /// A client and a key of its own.
@@ -133,6 +135,7 @@ impl Api {
             router: router(&app),
             app,
             folder,
+            numbers: AtomicU32::new(0),
         }
     }
 
@@ -143,6 +146,12 @@ impl Api {
 
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// A number of its own each time: a number leads to one client alone, whoever asks for it second is refused.
+    pub(crate) fn new_number(&self) -> String {
+        let taken = self.numbers.fetch_add(1, Ordering::Relaxed);
+        format!("+1555010{taken:04}")
     }
 
     /// A new client with a key that may do everything.

@@ -61,9 +61,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     });
     let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
-    let last = who.client.as_str().as_bytes().last().unwrap() % 10;
-    let other_last = who.client.as_str().as_bytes()[20] % 10;
-    let number = json!({ "number": format!("+155501001{last}{other_last}") });
+    let number = json!({ "number": api.new_number() });
     BTreeMap::from([
         (
             "/v1/api-keys",

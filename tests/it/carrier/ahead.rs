@@ -28,6 +28,8 @@ use crate::session::tongue;
 
 const TO: &str = "+12125550137";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What a caller hears first.
+const GREETED: &str = "Hello, this is Robin, the AI assistant of Oak.";
 const OPENING: &str = "Hello, this is Robin, the AI assistant of Oak, calling about your visit.";
 
 /// A socket as a vendor sees it.
@@ -302,10 +304,12 @@ async fn a_call_gets_what_was_opened_for_it_and_nobody_elses() {
     })
     .await;
     let first = until(&mut seen, |opened| {
-        opened.open() == 2 && !opened.model.is_empty()
+        let begun = |voice: &&Seen| !voice.texts.is_empty();
+        opened.open() == 2 && !opened.model.is_empty() && opened.voices().iter().all(begun)
     })
     .await;
     assert_eq!((first.voices().len(), first.recognisers().len()), (1, 1));
+    assert_eq!(first.voices()[0].texts, [GREETED], "begun, and once");
     assert_eq!(app.ahead.count(), 1);
 
     let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
@@ -316,18 +320,14 @@ async fn a_call_gets_what_was_opened_for_it_and_nobody_elses() {
     line.wait_until_agent_quiet(700).await.unwrap();
     let both = seen.borrow().clone();
     assert_eq!((both.voices().len(), both.recognisers().len()), (2, 2));
-    let used = |seen: &Seen| (!seen.texts.is_empty(), seen.audio_bytes > 8_000);
-    assert_eq!(
-        both.voices().iter().map(|s| used(s).0).collect::<Vec<_>>(),
-        [false, true]
-    );
-    assert_eq!(
-        both.recognisers()
-            .iter()
-            .map(|s| used(s).1)
-            .collect::<Vec<_>>(),
-        [false, true]
-    );
+    assert_eq!(both.voices()[0].texts, [GREETED], "nothing more");
+    let said = &both.voices()[1].texts;
+    assert_eq!(said[0], GREETED);
+    let times = said.iter().filter(|text| *text == GREETED).count();
+    assert_eq!(times, 1, "what was begun is what is heard: {said:?}");
+    let listened = both.recognisers().into_iter();
+    let listened: Vec<bool> = listened.map(|seen| seen.audio_bytes > 8_000).collect();
+    assert_eq!(listened, [false, true]);
     drop(line);
     until(&mut seen, |opened| opened.open() == 2).await;
 

@@ -7,7 +7,7 @@ use super::rig::{self, House, OPENING, agent_said, caller_said, heard, speech};
 use super::stand_in::Does;
 
 /// Books an appointment with the front desk.
-async fn book(mut call: Carrier) -> CallRecord {
+pub(super) async fn book(mut call: Carrier) -> CallRecord {
     for words in [
         "I want to book an appointment please.",
         "On Monday.",

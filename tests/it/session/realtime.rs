@@ -9,6 +9,7 @@ use super::chat::{GOODBYE, MOMENT};
 use super::model::{Answer, Model};
 use super::rig::{self, House, OPENING, Plot, agent_said, heard, longest_silence_ms, speech};
 use super::speaker::{Reply, Speaker, voiced};
+use super::stand_in::Does;
 use super::tongue;
 
 const GREETING: &str = "How can I help you?";
@@ -34,8 +35,13 @@ async fn house(speaker: &Speaker, spare: Option<&Model>) -> House {
 
 /// Says these things, each when the agent has been quiet for a while, and waits for the end.
 async fn hold(house: &House, says: &[&str]) -> Held {
+    hold_by("speaker", house, says).await
+}
+
+/// The same by another agent.
+async fn hold_by(agent: &str, house: &House, says: &[&str]) -> Held {
     let mut notes = house.notes();
-    let mut call = house.call("speaker").await;
+    let mut call = house.call(agent).await;
     for words in says {
         call.wait_until_agent_quiet(900).await.unwrap();
         call.speak(speech(words)).await.unwrap();
@@ -224,6 +230,101 @@ async fn an_answer_that_the_caller_speaks_over_at_once_is_cancelled_and_asked_an
     assert_eq!(speaker.came("response.cancel").len(), 1, "{all}");
     let said = asked(second).into_iter().filter(|turn| turn == "*").count();
     assert!(said >= 2, "both things that were said: {:?}", asked(second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_that_holds_is_asked_for_once_and_heard_once() {
+    let speaker = Speaker::open(false, [Reply::Says(HOURS), Reply::Goodbye(GOODBYE)]).await;
+    let house = house(&speaker, None).await;
+    // Nobody scores turns, so they are waited out, and the answer is thought of meanwhile.
+    house.ears.turn.always(Does::Hangs);
+    let says = ["When are you open?", "Thank you, bye."];
+    let held = hold_by("eager", &house, &says).await;
+    assert_eq!(held.heard, format!("{HOURS} {GOODBYE}").to_uppercase());
+    assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
+    let ahead: Vec<bool> = held
+        .notes
+        .iter()
+        .filter_map(|note| {
+            let Note::Timed { timing, .. } = note else {
+                return None;
+            };
+            Some(timing.is_ahead)
+        })
+        .collect();
+    assert_eq!(ahead, [true, true], "both were guesses");
+    let creates = speaker.came("response.create");
+    assert_eq!(creates.len(), 2);
+    // It is asked about the sound of what was said, and knows its own answer as sound afterwards.
+    assert_eq!(asked(&creates[0]).last().unwrap(), "*");
+    assert_eq!(asked(&creates[1])[3..], ["*", "*"]);
+    for undone in [
+        "response.cancel",
+        "conversation.item.truncate",
+        "conversation.item.delete",
+    ] {
+        assert_eq!(speaker.came(undone), Vec::<Value>::new(), "{undone}");
+    }
+    assert_eq!(speaker.errors(), Vec::<Value>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_that_is_wrong_costs_a_cancelled_answer_and_nothing_that_is_heard() {
+    let long = "Certainly, for which day of the week shall I write that down? Mornings are best, since it is quiet \
+        then, and on Tuesdays and on Thursdays there is somebody here until late in the evening. If you would rather come \
+        at noon, that can be done on Wednesdays, but then you may have to wait for a while, since others do so too.";
+    for (guess, cancels, deletes) in [
+        // In the making when the caller goes on.
+        (Reply::Says(long), 1, 1),
+        (Reply::Silence, 1, 0),
+        // Whole by then; one of them would have ended the call.
+        (Reply::Says("Yes?"), 0, 1),
+        (Reply::Goodbye("Bye."), 0, 1),
+        // It failed, and nobody noticed.
+        (Reply::Fails, 0, 0),
+        (Reply::Refuses, 0, 0),
+    ] {
+        let what = format!("{guess:?}");
+        let replies = [guess, Reply::Says(HOURS), Reply::Goodbye(GOODBYE)];
+        let speaker = Speaker::open(false, replies).await;
+        let house = house(&speaker, None).await;
+        house.ears.turn.always(Does::Hangs);
+        let mut notes = house.notes();
+        let mut call = house.call("eager").await;
+        call.wait_until_agent_quiet(900).await.unwrap();
+        call.speak(speech("I need an appointment.")).await.unwrap();
+        call.stay_silent(450).await.unwrap();
+        call.speak(speech("And so does my wife.")).await.unwrap();
+        call.wait_for_answer().await.unwrap();
+        call.wait_until_agent_quiet(900).await.unwrap();
+        call.speak(speech("Thank you, bye.")).await.unwrap();
+        call.wait_until_over().await;
+        let record = call.finish().await.unwrap();
+        let notes = notes.take();
+        let said = format!(
+            "{OPENING} {GREETING} {}",
+            format!("{HOURS} {GOODBYE}").to_uppercase()
+        );
+        assert_eq!(heard(&record), said, "{what}");
+        assert_eq!((record.clears, record.violations), (0, vec![]), "{what}");
+        assert_eq!(rig::reason(&notes), EndReason::AgentHungUp, "{what}");
+        let creates = speaker.came("response.create");
+        assert_eq!(creates.len(), 3, "{what}");
+        assert_eq!(asked(&creates[0])[2..], ["*"], "{what}");
+        assert_eq!(asked(&creates[1])[2..], ["*", "*"], "{what}");
+        assert_eq!(asked(&creates[2])[2..], ["*", "*", "*", "*"], "{what}");
+        let undone = (
+            speaker.came("response.cancel").len(),
+            speaker.came("conversation.item.delete").len(),
+        );
+        assert_eq!(undone, (cancels, deletes), "{what}");
+        assert!(
+            speaker.came("conversation.item.truncate").is_empty(),
+            "{what}"
+        );
+        let refused = usize::from(what == "Refuses");
+        assert_eq!(speaker.errors().len(), refused, "{what}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,6 +52,30 @@ else = "bye"
 say = "Thank you. See you on {{day|or:some day}}."
 end = true
 "#;
+/// An agent that books whatever it is told, and asks for more.
+const BOOKER: &str = r#"
+name = "Robin"
+business = "Oak"
+flow = "booker.flow.toml"
+"#;
+const BOOKER_FLOW: &str = r#"
+start = "first"
+[states.first]
+say = "When shall I book?"
+slot = "wish"
+type = "text"
+next = "once"
+else = "once"
+[states.once]
+say = "Booked {{wish|or:some day}} for you. Shall I book another day for you as well?"
+slot = "more"
+type = "text"
+next = "twice"
+else = "twice"
+[states.twice]
+say = "Booked twice."
+end = true
+"#;
 /// An agent that reads aloud for more than a minute.
 const READER: &str = r#"
 name = "Robin"
@@ -178,12 +202,15 @@ impl House {
         for (name, text) in [
             ("talker.toml", TALKER),
             ("talker.flow.toml", TALKER_FLOW),
+            ("booker.toml", BOOKER),
+            ("booker.flow.toml", BOOKER_FLOW),
             ("reader.toml", READER),
             ("chatter.toml", CHATTER),
             (
                 "speaker.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n[realtime]\n"),
             ),
+            ("eager.toml", &format!("{CHATTER}[realtime]\n")),
             (
                 "patient.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n"),

@@ -229,16 +229,24 @@ pub(crate) struct StandInVoice {
     /// Words are drawn out, and the voice tells when they are said.
     pub(crate) drawls: AtomicBool,
     kept: Arc<Mutex<HashSet<Arc<str>>>>,
+    /// What calls had it voice.
+    asked: Mutex<Vec<String>>,
 }
 
 impl StandInVoice {
     pub(crate) fn new() -> Self {
         Self {
+            asked: Mutex::default(),
             trickles: Mutex::default(),
             plan: Plan::new(Does::Answers(150)),
             drawls: AtomicBool::new(false),
             kept: Arc::default(),
         }
+    }
+
+    /// What calls had it voice, in order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
     }
 
     /// As if nothing had been made ahead.
@@ -254,6 +262,7 @@ impl Voice for StandInVoice {
         _: f32,
         _: Duration,
     ) -> BoxStream<'static, Result<Sound, StageError>> {
+        self.asked.lock().unwrap().push(text.to_string());
         if self.drawls.load(Ordering::Relaxed) {
             let (audio, words) = tongue::drawled(&text);
             // Some voices tell the words before they are heard, and some after.

@@ -264,6 +264,25 @@ fn inference_that_waits_turns_away_only_who_needs_it() {
 }
 
 #[test]
+fn lines_rest_while_the_cpu_is_busy() {
+    let mut server = Server::new(1);
+    assert_eq!(server.load.rest_ms(), 0);
+    // What a rest saves does not end it.
+    for (cpu, rest_ms) in [(0.45, 0), (0.55, 60), (0.35, 60), (0.2, 0), (0.45, 0)] {
+        server.stays(20_000, reading(cpu, 1.0, 1.0));
+        assert_eq!(server.load.rest_ms(), rest_ms, "{cpu}");
+    }
+    // A server that cannot measure its CPU is never in a hurry to save it.
+    server.stays(20_000, reading(0.9, 1.0, 1.0));
+    let unknown = Reading {
+        cpu: None,
+        ..reading(0.9, 1.0, 1.0)
+    };
+    server.stays(20_000, unknown);
+    assert_eq!(server.load.rest_ms(), 0);
+}
+
+#[test]
 fn nonsense_is_borne() {
     let mut server = Server::new(0);
     server.load.ended();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::timing::Staff;
+use super::timing::{Provider, Staff};
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -211,6 +211,8 @@ pub enum Event {
         clause: u16,
         /// When, which may lie in the past.
         at: At,
+        /// Who made it, if not the call's voice: a mind that speaks for itself.
+        by: Option<Provider>,
     },
     /// The voice has told when words of a clause are said: those behind the ones that it told of before.
     WordsTimed {

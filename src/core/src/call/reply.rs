@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
-use super::timing::{Staff, Timing};
+use super::timing::{Provider, Staff, Timing};
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -96,6 +96,8 @@ pub(super) struct Reply {
     pub(super) timing: Timing,
     /// Who worked for the call when its first audio went out.
     by: Option<Arc<Staff>>,
+    /// Who made the first sound of it, if not the call's voice.
+    pub(super) voiced_by: Option<Provider>,
     /// Its times were told.
     is_timed: bool,
     /// Bytes and keys of the open turn that this reply answers.
@@ -147,6 +149,7 @@ impl Reply {
                 ..Timing::default()
             },
             by: None,
+            voiced_by: None,
             is_timed: false,
             answers: (0, 0),
             committed: false,
@@ -266,7 +269,13 @@ impl Reply {
     ) {
         if self.answers != (0, 0) && self.timing.first_audio == At::START {
             self.timing.first_audio = first_audio.max(self.timing.decided);
-            self.by = by;
+            self.by = match (self.voiced_by.take(), by) {
+                (Some(voice), Some(staff)) => {
+                    let staff = Staff::clone(&staff);
+                    Some(Arc::new(Staff { voice, ..staff }))
+                }
+                (_, by) => by,
+            };
             out.push(Action::Note(Note::Answered {
                 reply: self.id,
                 timing: self.timing,

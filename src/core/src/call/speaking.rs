@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::action::{Action, Ask, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
 use super::reply::{Fate, Mind, Origin, Playback, Reply};
+use super::timing::Provider;
 use super::{Call, Words};
 use crate::guard;
 use crate::time::At;
@@ -146,15 +147,17 @@ impl Call {
         }
     }
 
-    /// The voice gave the first sound of a clause.
-    pub(super) fn voiced(&mut self, id: ReplyId, clause: u16, at: At) {
+    /// The voice gave the first sound of a clause, or whoever it is `by`.
+    pub(super) fn voiced(&mut self, id: ReplyId, clause: u16, at: At, by: Option<Provider>) {
         let now = self.now;
         if let Some(reply) = self.reply(id)
             && let Some(clause) = reply.clauses.get(usize::from(clause))
             && !clause.protected
             && !clause.filler
+            && reply.timing.first_voice.is_none()
         {
-            reply.timing.first_voice.get_or_insert(at.min(now));
+            reply.timing.first_voice = Some(at.min(now));
+            reply.voiced_by = by;
         }
     }
 

@@ -12,6 +12,7 @@ pub mod date;
 mod encode;
 mod fields;
 pub mod form;
+mod plain;
 pub mod rest;
 pub mod signature;
 mod stream;
@@ -238,6 +239,9 @@ pub fn decode<'a>(message: &'a str, audio: &mut Vec<u8>) -> Result<Message<'a>, 
             bytes: message.len(),
         });
     }
+    if let Some(media) = plain::media(message) {
+        return plain_media(&media, audio);
+    }
     let envelope: Envelope<'a> = fields::object(message)?;
     let event = text(&envelope.event, "event", 64)?;
     let inbound = match &*event {
@@ -259,12 +263,10 @@ pub fn decode<'a>(message: &'a str, audio: &mut Vec<u8>) -> Result<Message<'a>, 
             });
         }
         "media" => {
-            let inbound = media_in(&envelope, audio)?;
-            let message = placed(envelope, inbound);
-            if message.is_err() {
-                audio.clear();
-            }
-            return message;
+            let media: MediaPart<'_> = part(envelope.media, "media")?;
+            let inbound = media_in(&media, audio)?;
+            let message = placed(envelope.stream_id, &envelope.sequence, inbound);
+            return message.inspect_err(|_| audio.clear());
         }
         "dtmf" => Inbound::Key {
             digit: key(&envelope)?,
@@ -284,13 +286,36 @@ pub fn decode<'a>(message: &'a str, audio: &mut Vec<u8>) -> Result<Message<'a>, 
             });
         }
     };
-    placed(envelope, inbound)
+    placed(envelope.stream_id, &envelope.sequence, inbound)
 }
 
-fn placed<'a>(envelope: Envelope<'a>, inbound: Inbound) -> Result<Message<'a>, WireError> {
-    let sequence = optional_number(&envelope.sequence)?;
+/// A media message that was read in one look.
+fn plain_media<'a>(
+    plain: &plain::PlainMedia<'a>,
+    audio: &mut Vec<u8>,
+) -> Result<Message<'a>, WireError> {
+    let media = MediaPart {
+        track: plain::scalar(plain.track),
+        chunk: plain::scalar(plain.chunk),
+        timestamp: plain::scalar(plain.timestamp),
+        payload: plain::scalar(plain.payload),
+    };
+    let inbound = media_in(&media, audio)?;
+    let (stream_id, sequence) = (
+        plain::scalar(plain.stream_id),
+        plain::scalar(plain.sequence),
+    );
+    placed(stream_id, &sequence, inbound).inspect_err(|_| audio.clear())
+}
+
+fn placed<'a>(
+    stream_id: Scalar<'a>,
+    sequence: &Scalar<'a>,
+    inbound: Inbound,
+) -> Result<Message<'a>, WireError> {
+    let sequence = optional_number(sequence)?;
     Ok(Message {
-        stream_id: Some(id(envelope.stream_id, "streamSid")?),
+        stream_id: Some(id(stream_id, "streamSid")?),
         sequence,
         inbound,
     })
@@ -396,8 +421,7 @@ fn parameters(start: &StartPart<'_>) -> Result<BTreeMap<String, String>, WireErr
     Ok(parameters)
 }
 
-fn media_in(envelope: &Envelope<'_>, audio: &mut Vec<u8>) -> Result<Inbound, WireError> {
-    let media: MediaPart<'_> = part(envelope.media, "media")?;
+fn media_in(media: &MediaPart<'_>, audio: &mut Vec<u8>) -> Result<Inbound, WireError> {
     let track = Track::parse(&text(&media.track, "media.track", 64)?).ok_or(WireError::Wrong {
         field: "media.track",
         expected: "inbound or outbound",

@@ -292,6 +292,7 @@ fn event(line: &str) -> Option<Event> {
             reply: reply(1)?,
             clause: clause(1)?,
             at: at(2)?,
+            by: word(3).map(|_| Provider::of("openai")),
         },
         "timed" => Event::WordsTimed {
             reply: reply(1)?,
@@ -432,9 +433,11 @@ fn show_note(note: &Note) -> String {
                 None => format!("{} ?", hop.name()),
             });
             let ahead = if timing.is_ahead { ", ahead" } else { "" };
-            let by = by
-                .as_ref()
-                .map_or_else(String::new, |staff| format!(", by {}", staff.model.model));
+            let names = |staff: &Arc<Staff>| {
+                let (model, voice) = (&staff.model.model, staff.voice.vendor);
+                format!(", by {model}, voiced by {voice}")
+            };
+            let by = by.as_ref().map_or_else(String::new, names);
             format!("timed {}: {}{ahead}{by}", reply.0, hops.join(", "))
         }
         Note::Consent { step, .. } => format!("consent {}", show_step(*step)),

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use trunkline_core::call::Provider;
 use trunkline_core::wire::link::{Trouble, TroubleKind};
 
 use super::Talk;
@@ -23,6 +24,10 @@ struct Sounding {
 }
 
 impl OwnVoice for Arc<Talk> {
+    fn provider(&self) -> Provider {
+        self.served_by()
+    }
+
     fn spoken(&self, text: &str) -> Option<(Passage, Pieces)> {
         let at = self.state().passage(text)?;
         let sounding = Sounding {

@@ -278,6 +278,29 @@ struct Error<'a> {
     event_id: Scalar<'a>,
 }
 
+/// Events of the beta whose names are others now; what is in them is the same.
+const BETA_NAMES: [(&str, &str); 7] = [
+    ("transcription_session.updated", "session.updated"),
+    ("response.audio.delta", "response.output_audio.delta"),
+    ("response.audio.done", "response.output_audio.done"),
+    (
+        "response.audio_transcript.delta",
+        "response.output_audio_transcript.delta",
+    ),
+    (
+        "response.audio_transcript.done",
+        "response.output_audio_transcript.done",
+    ),
+    ("response.text.delta", "response.output_text.delta"),
+    ("response.text.done", "response.output_text.done"),
+];
+
+/// The present name of an event.
+fn present(name: &str) -> &str {
+    let known = BETA_NAMES.iter().find(|(beta, _)| *beta == name);
+    known.map_or(name, |(_, present)| present)
+}
+
 /// Reads a message. `sent_ms`: so much audio was sent, and nothing can have been heard behind it.
 pub(super) fn read(
     json: &str,
@@ -288,10 +311,8 @@ pub(super) fn read(
     let item = || id(&message.item_id, "item");
     let response = || id(&message.response_id, "response");
     let at_ms = |at: &Scalar<'_>| at.whole().ok_or("time").map(|at| at.min(sent_ms));
-    out.push(match message.kind.text() {
-        "session.created" | "session.updated" | "transcription_session.updated" => {
-            RealtimeEvent::Ready
-        }
+    out.push(match present(message.kind.text()) {
+        "session.created" | "session.updated" => RealtimeEvent::Ready,
         "input_audio_buffer.speech_started" => RealtimeEvent::SpeechStarted {
             item: item()?,
             at_ms: at_ms(&message.audio_start_ms)?,
@@ -312,7 +333,7 @@ pub(super) fn read(
             item: item()?,
             trouble: trouble(&error(message.error)),
         },
-        "response.output_audio.delta" | "response.audio.delta" => RealtimeEvent::Audio {
+        "response.output_audio.delta" => RealtimeEvent::Audio {
             response: response()?,
             item: item()?,
             content: message.content_index.whole().unwrap_or(0),
@@ -320,22 +341,20 @@ pub(super) fn read(
                 .decode(message.delta.text())
                 .map_err(|_| "base64")?,
         },
-        "response.output_audio.done" | "response.audio.done" => RealtimeEvent::AudioEnded {
+        "response.output_audio.done" => RealtimeEvent::AudioEnded {
             response: response()?,
         },
-        "response.output_audio_transcript.delta"
-        | "response.audio_transcript.delta"
-        | "response.output_text.delta"
-        | "response.text.delta" => RealtimeEvent::Words {
-            response: response()?,
-            delta: text(&message.delta),
-        },
-        "response.output_audio_transcript.done"
-        | "response.audio_transcript.done"
-        | "response.output_text.done"
-        | "response.text.done" => RealtimeEvent::WordsEnded {
-            response: response()?,
-        },
+        "response.output_audio_transcript.delta" | "response.output_text.delta" => {
+            RealtimeEvent::Words {
+                response: response()?,
+                delta: text(&message.delta),
+            }
+        }
+        "response.output_audio_transcript.done" | "response.output_text.done" => {
+            RealtimeEvent::WordsEnded {
+                response: response()?,
+            }
+        }
         "response.function_call_arguments.done" => RealtimeEvent::Called {
             response: response()?,
             call: id(&message.call_id, "call")?,

@@ -1,0 +1,193 @@
+//! Which answers a conversation has asked for and how far each has come, and what the connection is still to be told.
+
+use std::collections::VecDeque;
+
+use trunkline_core::wire::realtime::{Outcome, Turn};
+
+use crate::provider::Passage;
+use crate::providers::realtime::making::{Making, Phase};
+use crate::providers::realtime::spoken::MS_PER_LETTER;
+
+/// Answers whose sound is kept: the one in play, one that is thought of, and one that may be repeated.
+const ANSWERS_MAX: usize = 3;
+/// Items of the caller's that are remembered.
+const ITEMS_MAX: usize = 256;
+/// Requests that wait for the connection.
+const ORDERS_MAX: usize = 64;
+/// A request other than for an answer.
+pub(super) enum Order {
+    Cancel {
+        response: String,
+    },
+    Truncate {
+        ask: u64,
+        item: String,
+        content: u64,
+        heard_ms: u64,
+    },
+    Delete {
+        item: String,
+    },
+    ToolAnswered {
+        call: String,
+    },
+}
+
+/// All that is known of a conversation.
+pub(super) struct State {
+    pub(super) connection: u32,
+    pub(super) is_open: bool,
+    /// The connection is of no use: an answer did not come.
+    pub(super) is_stuck: bool,
+    asks: u64,
+    pub(super) answers: VecDeque<Making>,
+    pub(super) orders: VecDeque<(u32, Order)>,
+    /// What the caller said, as the present connection has it.
+    pub(super) items: VecDeque<(String, String)>,
+    ms_per_letter: f32,
+    /// Items in a row that were not written down.
+    pub(super) unheard: u32,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            connection: 0,
+            is_open: false,
+            is_stuck: false,
+            asks: 0,
+            answers: VecDeque::new(),
+            orders: VecDeque::new(),
+            items: VecDeque::new(),
+            ms_per_letter: MS_PER_LETTER,
+            unheard: 0,
+        }
+    }
+
+    /// Another answer is wanted: its number.
+    pub(super) fn ask(&mut self, instructions: String, conversation: Vec<Turn>) -> u64 {
+        self.asks += 1;
+        let making = Making::new(self.asks, instructions, conversation, self.ms_per_letter);
+        if self.answers.len() >= ANSWERS_MAX {
+            let oldest = self.answers.pop_front();
+            self.stop(oldest);
+        }
+        self.answers.push_back(making);
+        self.asks
+    }
+
+    /// Somebody begins to connect: the number of the connection, which knows nothing of the one before.
+    pub(super) fn connecting(&mut self) -> u32 {
+        self.connection += 1;
+        self.is_open = false;
+        self.is_stuck = false;
+        self.items.clear();
+        self.orders.clear();
+        self.connection
+    }
+
+    /// The connection has these words of the caller's as an item.
+    pub(super) fn keep_item(&mut self, item: &str, words: &str) {
+        if self.items.len() >= ITEMS_MAX {
+            self.items.pop_front();
+        }
+        self.items.push_back((item.to_owned(), words.to_owned()));
+    }
+
+    pub(super) fn making(&mut self, ask: u64) -> Option<&mut Making> {
+        self.answers.iter_mut().find(|making| making.ask == ask)
+    }
+
+    /// The answer of this id, while more of it is expected and wanted.
+    pub(super) fn going(&mut self, response: &str) -> Option<&mut Making> {
+        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
+        let making = self.answers.iter_mut().find(is)?;
+        (making.phase == Phase::Going && !making.is_cancelled).then_some(making)
+    }
+
+    pub(super) fn order(&mut self, connection: u32, order: Order) {
+        if connection == self.connection && self.orders.len() < ORDERS_MAX {
+            self.orders.push_back((connection, order));
+        }
+    }
+
+    pub(super) fn answering(&mut self, connection: u32, response: String, ask: Option<u64>) {
+        let is = |making: &&mut Making| {
+            making.phase == Phase::Asked && ask.is_none_or(|ask| ask == making.ask)
+        };
+        let making = self.answers.iter_mut().find(is);
+        let is_wanted = making.is_some_and(|making| {
+            making.response = Some(response.clone());
+            making.phase = Phase::Going;
+            !making.is_cancelled
+        });
+        if !is_wanted {
+            self.order(connection, Order::Cancel { response });
+        }
+    }
+
+    pub(super) fn answered(&mut self, response: &str, outcome: &Outcome) {
+        let is = |making: &&mut Making| making.response.as_deref() == Some(response);
+        let Some(making) = self.answers.iter_mut().find(is) else {
+            return;
+        };
+        match making.is_cancelled {
+            true => making.breaks(),
+            false => making.ends(outcome),
+        }
+        if let Some(pace) = making.spoken.pace() {
+            self.ms_per_letter = (self.ms_per_letter + pace.clamp(30.0, 200.0)) / 2.0;
+        }
+    }
+
+    pub(super) fn cancel(&mut self, ask: u64) {
+        let Some(making) = self.making(ask).filter(|making| !making.is_cancelled) else {
+            return;
+        };
+        making.is_cancelled = true;
+        let connection = making.connection;
+        let response = making.response.clone();
+        let unheard = making.item.clone().filter(|_| making.heard_ms == 0);
+        match making.phase {
+            // It never was asked for.
+            Phase::Waiting => making.breaks(),
+            // Its id is not known: it is cancelled as soon as it is.
+            Phase::Asked | Phase::Whole | Phase::Broken => {}
+            Phase::Going => {
+                if let Some(response) = response {
+                    self.order(connection, Order::Cancel { response });
+                }
+            }
+        }
+        if let Some((item, _)) = unheard {
+            self.order(connection, Order::Delete { item });
+        }
+    }
+
+    /// Nobody asks for this one any more.
+    fn stop(&mut self, making: Option<Making>) {
+        if let Some(making) = making
+            && making.phase == Phase::Going
+            && let Some(response) = making.response
+        {
+            self.order(making.connection, Order::Cancel { response });
+        }
+    }
+
+    /// Where these words were said by the model, the newest answer first.
+    pub(super) fn passage(&mut self, text: &str) -> Option<Passage> {
+        for making in self.answers.iter_mut().rev() {
+            let Some((clause, was_asked)) = making.spoken.find(text) else {
+                continue;
+            };
+            let is_whole = making.spoken.is_whole(clause);
+            if making.spoken.is_silent(clause) || !is_whole && (was_asked || !making.is_open()) {
+                // What broke off once is not tried again.
+                return None;
+            }
+            let answer = making.ask;
+            return Some(Passage { answer, clause });
+        }
+        None
+    }
+}

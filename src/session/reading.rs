@@ -1,0 +1,109 @@
+//! The line of a call: what comes on it, and when it is looked at.
+
+use std::task::Poll;
+
+use trunkline_core::call::{EndReason, Event};
+use trunkline_core::time::At;
+use trunkline_core::wire::twilio::{Inbound, Track};
+
+use super::Session;
+
+/// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
+const AHEAD_MS_MAX: u64 = 30_000;
+
+/// Messages that are taken from a line at once after a rest; what is left comes in its turn.
+const AT_ONCE_MAX: usize = 8;
+
+/// A frame that comes later than this was not the last to come.
+const LATE_MS: u64 = 10;
+
+impl Session {
+    /// The line is not looked at for now.
+    pub(super) fn rests(&self) -> bool {
+        self.rests_until > self.now().ms()
+    }
+
+    /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next.
+    fn may_rest(&mut self, now: At, over_agent: bool) {
+        let ms = self.pace.rest_ms();
+        let is_awaited = || {
+            // A frame that is late has others behind it.
+            let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));
+            late_ms > LATE_MS
+                || self.listening.is_hurried(over_agent)
+                || self.speaking.is_at_its_end()
+                || !self.call.consent_decided()
+        };
+        self.rests_until = match ms {
+            0 => 0,
+            _ if is_awaited() => 0,
+            ms => now.ms() + ms,
+        };
+    }
+
+    /// Takes in what came while the line rested.
+    pub(super) fn read_on(&mut self) {
+        for _ in 0..AT_ONCE_MAX {
+            if self.call.is_ended() {
+                return;
+            }
+            match self.line.received() {
+                Poll::Ready(inbound) => self.inbound(inbound),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    pub(super) fn inbound(&mut self, inbound: Option<Inbound>) {
+        let event = match inbound {
+            None => return self.line_closed(EndReason::LineLost),
+            Some(Inbound::Stop) => return self.line_closed(EndReason::CallerHungUp),
+            Some(Inbound::Media {
+                track: Track::Inbound,
+                ..
+            }) => return self.media(),
+            Some(Inbound::Key { digit }) => Event::Key { key: digit },
+            Some(Inbound::Mark { name }) => {
+                let now = self.now();
+                let came = self.listening.undelayed_ms(now);
+                self.speaking.marked(came, &name);
+                return self.drive(None);
+            }
+            Some(
+                Inbound::Media {
+                    track: Track::Outbound,
+                    ..
+                }
+                | Inbound::Connected { .. }
+                | Inbound::Start(_)
+                | Inbound::Unknown,
+            ) => return,
+        };
+        self.drive(Some(event));
+    }
+
+    /// No mark will come any more: what the caller heard of the sentence in play is known by the clock alone.
+    fn line_closed(&mut self, reason: EndReason) {
+        if let Some(heard) = self.speaking.heard(self.now().ms()) {
+            self.drive(Some(heard));
+        }
+        self.drive(Some(Event::LineClosed { reason }));
+    }
+
+    fn media(&mut self) {
+        let now = self.now();
+        if self.listening.audio_ms() > now.ms() + AHEAD_MS_MAX {
+            tracing::warn!("audio came far faster than real time; the line is closed");
+            return self.line_closed(EndReason::LineLost);
+        }
+        if let Some(keeping) = &mut self.keeping {
+            let position = self.listening.position();
+            keeping.caller(now, self.call.granted(), position, self.line.audio());
+        }
+        let over_agent = self.call.speaking().is_some();
+        self.listening
+            .push(now, self.line.audio(), over_agent, &self.jobs);
+        self.drive_listening();
+        self.may_rest(now, over_agent);
+    }
+}
