@@ -96,6 +96,8 @@ pub(crate) struct Caller {
     /// Times that the queue was dry since the last audible frame, and in this answer.
     dry: Vec<Micros>,
     underruns: u64,
+    /// When the last that the agent let be heard was played, whatever it was.
+    last_audible: Micros,
     /// The answer's beginning, until it is known whose words it answers.
     beginning: Option<Beginning>,
     /// Which answers are disturbed, and how.
@@ -136,6 +138,7 @@ impl Caller {
             audible_length: 0,
             dry: Vec::new(),
             underruns: 0,
+            last_audible: now,
             beginning: None,
             noises: Noises::new(mixed, index),
             disturbance: None,

@@ -92,8 +92,13 @@ struct Shared {
     faults: RefCell<Faults>,
     trails: RefCell<Trails>,
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    /// How long the voice lasted that nobody had announced: an echo, or a caller without markers, ms.
+    unannounced_ms: RefCell<Vec<u64>>,
     changed: watch::Sender<()>,
 }
+
+/// Pieces of unannounced voice that are remembered.
+const UNANNOUNCED_MAX: usize = 500;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -172,6 +177,7 @@ async fn serve(listener: std::net::TcpListener, delays: Delays) -> std::io::Resu
         delays,
         faults: RefCell::default(),
         counts: RefCell::default(),
+        unannounced_ms: RefCell::default(),
         changed: watch::channel(()).0,
     });
     loop {
@@ -270,6 +276,7 @@ async fn desk(stream: &mut TcpStream, request: &Request, shared: &Shared) -> Res
         "/reset" => {
             shared.trails.borrow_mut().reset();
             shared.counts.borrow_mut().clear();
+            shared.unannounced_ms.borrow_mut().clear();
             (200, json!({}))
         }
         "/window" => {
@@ -297,6 +304,7 @@ async fn desk(stream: &mut TcpStream, request: &Request, shared: &Shared) -> Res
 fn stats(shared: &Shared) -> Value {
     let mut stats = shared.trails.borrow().json(shared.clock.now());
     stats["counts"] = json!(*shared.counts.borrow());
+    stats["unannounced_voice_ms"] = json!(*shared.unannounced_ms.borrow());
     stats
 }
 

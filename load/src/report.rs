@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// If the driver itself sent one frame in a hundred later than this, the run says nothing, ms.
-const LATE_MS_MAX: usize = 10;
+pub(crate) const LATE_MS_MAX: usize = 10;
 
 /// What was used over the window, milliseconds of CPU.
 #[derive(Debug, Clone, Copy, Default)]

@@ -59,6 +59,18 @@ impl ServerOptions {
             self.wait_for(&Target::parse(health)?, child.as_mut())
                 .await?;
         }
+        let targets = self.targets().await?;
+        if child.is_some() {
+            listens(&targets[0]).await?;
+        }
+        Ok(Server { child, targets })
+    }
+
+    /// Where to call now: addresses may be good for a while only, and a command makes new ones.
+    ///
+    /// # Errors
+    /// The command fails, the file cannot be read, or there is no address.
+    pub(crate) async fn targets(&self) -> Result<Vec<Target>> {
         let addresses = match (&self.url_command, &self.media_urls) {
             (Some(command), _) => {
                 let output = shell(command).output().await?;
@@ -75,11 +87,7 @@ impl ServerOptions {
             }
             (None, None) => self.url.clone().unwrap_or_default(),
         };
-        let targets = targets(&addresses)?;
-        if child.is_some() {
-            listens(&targets[0]).await?;
-        }
-        Ok(Server { child, targets })
+        targets(&addresses)
     }
 
     async fn wait_for(&self, health: &Target, mut child: Option<&mut Child>) -> Result<()> {

@@ -52,6 +52,9 @@ pub(crate) struct SoakOptions {
 /// No call takes longer, however slow the server is.
 const CALL_MAX: Micros = ms(60_000);
 
+/// Addresses are asked for anew after so long.
+const URLS_LAST: Micros = ms(60_000);
+
 /// What a round came to.
 struct Round {
     tally: Tally,
@@ -85,7 +88,7 @@ pub(crate) async fn run(mut run: SoakOptions) -> Result<(Value, bool)> {
     println!("before: {before_kib:.0} KiB");
     let mut rounds = Vec::new();
     for number in 1..=run.rounds.max(1) {
-        let round = held(&run, &server.targets, pid, clock, &mut memory).await?;
+        let round = held(&run, pid, clock, &mut memory).await?;
         println!("round {number}: {}", round.line());
         for failure in round.tally.failures.iter().take(5) {
             println!("  failed: {failure}");
@@ -112,13 +115,7 @@ fn growth(rounds: &[Round]) -> f64 {
 }
 
 /// Holds the calls of one round, lets the server rest and reads its memory.
-async fn held(
-    run: &SoakOptions,
-    targets: &[Target],
-    pid: u32,
-    clock: Clock,
-    memory: &mut Curve,
-) -> Result<Round> {
+async fn held(run: &SoakOptions, pid: u32, clock: Clock, memory: &mut Curve) -> Result<Round> {
     let began = clock.now();
     let seed = run.options.seed();
     let mut script = run.options.script(run.at_once, 0)?;
@@ -127,11 +124,12 @@ async fn held(
     let script = Rc::new(script);
     let lateness = Rc::new(RefCell::new(Lateness::default()));
     let (next, left) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(run.at_once)));
+    let targets = Rc::new(RefCell::new(run.server.targets().await?));
     let mut lines = Vec::new();
     for line in 0..run.at_once {
         let begins = began + seconds(line as f64 / run.options.ramp.max(0.01));
         let (script, run, lateness) = (Rc::clone(&script), run.clone(), Rc::clone(&lateness));
-        let (next, left, targets) = (Rc::clone(&next), Rc::clone(&left), targets.to_vec());
+        let (next, left, targets) = (Rc::clone(&next), Rc::clone(&left), Rc::clone(&targets));
         lines.push(tokio::task::spawn_local(async move {
             clock.until(begins).await;
             let mut tally = Tally::default();
@@ -143,8 +141,10 @@ async fn held(
                     lateness: &lateness,
                     window: (0, clock.now() + CALL_MAX),
                 };
-                let target = &targets[index % targets.len()];
-                let call = run.options.call(target, &mut caller, (seed, index), shared);
+                let target = one_of(&targets.borrow(), index);
+                let call = run
+                    .options
+                    .call(&target, &mut caller, (seed, index), shared);
                 let end = call.await;
                 tally.add(finish(caller.tally, end, index));
             }
@@ -152,10 +152,14 @@ async fn held(
             tally
         }));
     }
-    let mut rss_max_kib: f64 = 0.0;
+    let (mut rss_max_kib, mut renewed): (f64, Micros) = (0.0, began);
     let every = seconds(run.options.rss_every.unwrap_or(10.0)).max(ms(1_000));
     while left.get() > 0 && !lines.iter().all(tokio::task::JoinHandle::is_finished) {
         clock.until(clock.now() + ms(500)).await;
+        if clock.now() >= renewed + URLS_LAST {
+            renewed = clock.now();
+            *targets.borrow_mut() = run.server.targets().await?;
+        }
         let is_due = |last: f64| clock.now() >= seconds(last) + every;
         if memory.last_s().is_none_or(is_due) {
             let rss_kib = Usage::of(pid).rss_kib;
@@ -179,6 +183,10 @@ async fn held(
         rss_kib,
         rss_max_kib: rss_max_kib.max(rss_kib),
     })
+}
+
+fn one_of(targets: &[Target], index: usize) -> Target {
+    targets[index % targets.len()].clone()
 }
 
 impl Round {

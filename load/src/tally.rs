@@ -44,6 +44,8 @@ tally! {
     answer_length: Vec<Micros>,
     /// Longest time a caller who waited for an answer heard nothing.
     silence_max: Longest,
+    /// How long nothing had been heard of the agent when the call ended.
+    silence_at_end: Longest,
     /// Turns that were spoken.
     turns: u64,
     /// Hesitating turns, by pause.

@@ -40,6 +40,7 @@ impl Caller {
         {
             return;
         }
+        self.last_audible = end;
         match self.phase {
             Phase::Greeting | Phase::Answer => {}
             Phase::Waiting => {
@@ -221,6 +222,8 @@ impl Caller {
 
     /// The call is over, `now`, for whatever reason: what was waited for did not come.
     pub(crate) fn hung_up(&mut self, now: Micros) {
+        let silence = now.saturating_sub(self.last_audible);
+        self.tally.silence_at_end.see(silence);
         if self.phase == Phase::Waiting && self.counts() {
             self.tally
                 .silence_max

@@ -7,6 +7,8 @@ use crate::tone::{Marker, Reference};
 
 /// Voice for so long begins speech, 10 ms blocks.
 const ONSET_BLOCKS: u32 = 3;
+/// Nobody makes a word of less voice.
+const WORD_MS_MIN: u64 = 120;
 /// A word comes every so often.
 const WORD_MS: u64 = 250;
 /// Silence that can hold a marker.
@@ -117,6 +119,11 @@ impl Ears {
     /// Whether something is being said.
     pub(super) fn is_speech(&self) -> bool {
         self.speech_from_ms.is_some()
+    }
+
+    /// Whether a tone told what is being said.
+    pub(super) fn is_announced(&self) -> bool {
+        self.marker.is_some()
     }
 
     fn samples_in(&self, ms: u64) -> usize {
@@ -235,6 +242,14 @@ impl Ears {
             Some(Marker::Words { code, is_half }) => (Some(code), is_half),
             None => (None, false),
         };
+        if lasted_ms < WORD_MS_MIN {
+            return Words {
+                reference: None,
+                words: Vec::new(),
+                from_ms,
+                to_ms,
+            };
+        }
         let known = ((lasted_ms / WORD_MS) as usize).clamp(1, WORDS.len());
         let mut words: Vec<String> = WORDS[..known]
             .iter()
@@ -386,6 +401,16 @@ mod tests {
             ]);
             assert!(told.iter().all(|(_, _, text)| text == words));
             assert!(told.iter().any(|(_, heard, _)| *heard == Heard::Ended));
+        }
+    }
+
+    #[test]
+    fn a_moment_of_voice_is_no_word() {
+        let quiet = (0.0, 0.0, 400);
+        for (ms, has_words) in [(110, false), (120, true)] {
+            let told = told(&[quiet, (200.0, 9_000.0, ms), quiet]);
+            let ended = told.iter().find(|(_, heard, _)| *heard == Heard::Ended);
+            assert_eq!(ended.map(|(_, _, text)| !text.is_empty()), Some(has_words));
         }
     }
 }

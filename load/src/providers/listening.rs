@@ -3,7 +3,7 @@
 
 use super::ears::{Ears, Heard, Manners, Words};
 use super::request::Request;
-use super::{Shared, Socket, Stage};
+use super::{Shared, Socket, Stage, UNANNOUNCED_MAX};
 use crate::clock::{Micros, ms};
 use anyhow::Result;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -237,6 +237,11 @@ impl<'a> Listening<'a> {
     }
 
     fn note(&self, words: &Words, voice_end: Micros, is_final: bool) {
+        let is_unannounced = !self.ears.is_announced() && words.to_ms > words.from_ms;
+        let mut unannounced_ms = self.shared.unannounced_ms.borrow_mut();
+        if is_final && is_unannounced && unannounced_ms.len() < UNANNOUNCED_MAX {
+            unannounced_ms.push(words.to_ms - words.from_ms);
+        }
         let due = self.shared.clock.now() + ms(self.shared.delays.stt_late_ms);
         self.shared
             .note(words.reference.map(|reference| reference.id), |trail| {
