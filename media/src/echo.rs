@@ -181,11 +181,16 @@ impl EchoDetector {
         if let Some(echo) = self.echo {
             let due = self.due(echo, at);
             let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
-            if heard < due * MISSING {
+            let is_missing = heard < due * MISSING;
+            if is_missing {
                 self.miss(echo);
             }
             if is_loud && heard <= due * LOUDER_MAX {
                 return u32::from(self.is_still_there(echo, at));
+            }
+            // What lasts becomes the noise of the line to the gate, and is our own voice all the same.
+            if !is_missing && heard <= due * LOUDER_MAX {
+                return u32::from(self.agrees_with(echo, at).is_some());
             }
         }
         if !is_loud {
@@ -255,17 +260,14 @@ impl EchoDetector {
     /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it has not
     /// agreed with what was sent for a while.
     fn is_still_there(&mut self, echo: Echo, at: u64) -> bool {
-        let near = echo.lag.saturating_sub(SAME)..=echo.lag + SAME;
-        let begins = look_at(at);
-        let best = Look::at(&self.heard).map(|look| self.best(&look, begins, near));
-        let Some((_, lag)) = best.filter(|(agrees, _)| *agrees >= AGREE_STILL) else {
+        let Some(lag) = self.agrees_with(echo, at) else {
             let doubted = echo.doubted + 1;
             if let Some(echo) = &mut self.echo {
                 echo.doubted = doubted;
             }
             return doubted <= DOUBTED_MAX;
         };
-        let gain = self.gain(lag, begins);
+        let gain = self.gain(lag, look_at(at));
         let gain = echo.gain + (gain - echo.gain) * LEARN;
         self.echo = Some(Echo {
             lag,
@@ -274,6 +276,14 @@ impl EchoDetector {
             missed: 0,
         });
         true
+    }
+
+    /// The delay, about that of the echo, at which what came in agrees with what was sent.
+    fn agrees_with(&self, echo: Echo, at: u64) -> Option<u64> {
+        let near = echo.lag.saturating_sub(SAME)..=echo.lag + SAME;
+        let look = Look::at(&self.heard)?;
+        let (agrees, lag) = self.best(&look, look_at(at), near);
+        (agrees >= AGREE_STILL).then_some(lag)
     }
 
     /// How much of the energy that was sent came back at this delay.

@@ -197,3 +197,51 @@ fn a_caller_is_heard_over_an_echo_and_without_one() {
         assert!(share >= share_min, "{db:?} dB: {share}: {late:?}");
     }
 }
+
+/// So many of the 20 ms frames of `echo` are known for it, in parts of 1.
+fn known(agent: &[i16], echo: &[f64], delay: usize) -> f64 {
+    let sounding = echo.chunks(FRAME).filter(|frame| {
+        let energy: f64 = frame.iter().map(|sample| sample * sample).sum();
+        energy > (FRAME * 60 * 60) as f64
+    });
+    let sounding = sounding.count();
+    let (_, known) = speech_found(agent, echo, delay, &[], 0);
+    known as f64 / sounding as f64
+}
+
+#[test]
+fn tones_of_ours_are_known_though_each_comes_a_little_later() {
+    // A tone is as loud as the one that is due, and agrees with it at its own delay alone: what was known is of no use. One
+    // that lasts passes for the noise of the line in the end, which others still hear.
+    let tone = |hz: f64| {
+        (0..48_000).map(move |at| {
+            (8_000.0 * (at as f64 * hz * std::f64::consts::TAU / 8_000.0).sin()) as i16
+        })
+    };
+    for (delay_ms, db) in [(150, -12.0), (215, -18.0), (300, -20.0), (215, -22.0)] {
+        let (mut agent, mut late) = (Vec::new(), Vec::new());
+        for hz in [600.0, 440.0, 1_350.0, 850.0, 2_100.0] {
+            let answer: Vec<i16> = tone(hz).chain(std::iter::repeat_n(0, 4_000)).collect();
+            agent.extend(&answer);
+            late.extend(answer.into_iter().chain([0; 10]));
+        }
+        let echo = through_a_line(&scaled(&late, db));
+        let known = known(&agent, &echo, delay_ms * 8);
+        println!("{delay_ms} ms, {db} dB: {known:.3}");
+        assert!(known > 0.9, "{delay_ms} ms, {db} dB: {known:.3}");
+    }
+}
+
+#[test]
+fn an_echo_whose_delay_changes_is_found_again() {
+    for agent in agent() {
+        let mut echo = through_a_line(&scaled(&agent, -15.0));
+        // From the second on, each second is 3 ms later.
+        for at in (8_000..echo.len()).step_by(8_000) {
+            echo.splice(at..at, std::iter::repeat_n(0.0, 24));
+        }
+        let known = known(&agent, &echo, 1_203);
+        println!("{known:.3}");
+        assert!(known > 0.9, "{known:.3}");
+    }
+}

@@ -46,6 +46,8 @@ pub(super) struct Stream {
     transcribed: u64,
     /// There are words since then that are not final.
     has_partial: bool,
+    /// There are words, final or not, of the speech that goes on.
+    has_words: bool,
     /// The recogniser's verdict on the turn is waited for until then.
     verdict_until: Option<At>,
     haste: Haste,
@@ -66,6 +68,7 @@ impl Stream {
             stops: VecDeque::new(),
             transcribed: 0,
             has_partial: false,
+            has_words: false,
             verdict_until: None,
             haste: Haste::None,
             is_unanswered: false,
@@ -143,6 +146,7 @@ impl Stream {
         if self.talking.is_none() {
             self.verdict_until = None;
             self.is_unanswered = true;
+            self.has_words = false;
             self.talking = Some(sample);
             out.push_back(Event::SpeechStarted { at });
         }
@@ -170,6 +174,13 @@ impl Stream {
                 self.stops.pop_front();
             }
             self.stops.push_back(stop);
+        } else if !self.has_words {
+            // The recogniser found it empty before the ear found its end.
+            out.push_back(Event::Final {
+                until,
+                text: String::new(),
+                confidence: 1.0,
+            });
         }
     }
 
@@ -191,6 +202,7 @@ impl Stream {
             }
             SttEvent::Partial { until_ms, text } => {
                 self.has_partial = !text.is_empty();
+                self.has_words |= self.has_partial;
                 if self.has_partial {
                     let until = when(super::ms(until_ms)).min(now);
                     out.push_back(Event::Partial { until, text });
@@ -204,6 +216,7 @@ impl Stream {
                 ..
             } => {
                 self.has_partial = false;
+                self.has_words |= !text.is_empty();
                 self.is_unanswered = self.talking.is_some();
                 let sample = super::ms(until_ms);
                 self.transcribed = self.transcribed.max(sample);

@@ -100,7 +100,12 @@ fn play(turns: Turns, script: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_turn_by_the_recognisers_own_events() {
-    let cases: [(&str, &[&str], &[&str]); 9] = [
+    let cases: [(&str, &[&str], &[&str]); 10] = [
+        (
+            "a noise that the recogniser found empty before the ear found its end",
+            &["+1000", "=3150", "-3000", "@5500"],
+            &["+1000", "-3000", "=3000", "asked 0"],
+        ),
         (
             "words, then silence",
             &[
