@@ -197,6 +197,15 @@ impl Ear {
         self.recent.echo & 1 != 0
     }
 
+    /// All sound since this sample is our own voice coming back, as far as is known: of the last 640 ms at most.
+    pub fn hears_only_itself_since(&self, sample: u64) -> bool {
+        let since = self.position().saturating_sub(sample);
+        let frames = since.div_ceil(FRAME as u64).clamp(1, u32::BITS.into());
+        let mask = u32::MAX >> (u64::from(u32::BITS) - frames);
+        let Recent { loud, echo, .. } = self.recent;
+        echo & mask != 0 && loud & !echo & mask == 0
+    }
+
     /// Hears one message of the carrier, of any size, and appends what became known.
     pub fn push(&mut self, payload: &[u8], facts: &mut Vec<Fact>) {
         let mut bytes = payload;

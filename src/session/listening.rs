@@ -307,6 +307,12 @@ impl Listening {
 
     /// Takes in what it said.
     pub(super) fn streamed(&mut self, now: At, event: SttEvent) {
+        // It hears the beginning of our own voice before that is known for it.
+        if let SttEvent::SpeechStarted { at_ms } = event
+            && self.ear.hears_only_itself_since(ms(at_ms))
+        {
+            return;
+        }
         let clock = &self.clock;
         if let Recogniser::Stream(stream) = &mut self.recogniser {
             let when = |sample| At::from_ms(clock.when_ms(clock.caller_at(sample)));

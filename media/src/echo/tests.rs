@@ -245,3 +245,44 @@ fn an_echo_whose_delay_changes_is_found_again() {
         assert!(known > 0.9, "{known:.3}");
     }
 }
+
+#[test]
+fn whether_all_sound_of_late_is_ours() {
+    let voice = &agent()[1];
+    let echo = through_a_line(&scaled(voice, -18.0));
+    let caller = &callers()[0];
+    let talks = caller.iter().position(|s| s.unsigned_abs() > 800).unwrap();
+    let mut ear = Ear::new(EarSettings::default());
+    let (mut facts, mut noise) = (Vec::new(), Noise(7));
+    let sent: Vec<u8> = voice.iter().map(|s| g711::mulaw_encode(*s)).collect();
+    let mut chunks = sent.chunks(800);
+    // The echo comes back after 150 ms, and the caller begins after two seconds.
+    let (delay, cut_in) = (1_200, 16_000);
+    for at in (0..24_000).step_by(FRAME) {
+        if at % 800 == 0 {
+            ear.sent((at / 8) as u64, chunks.next().unwrap());
+        }
+        let sample = |at: usize| {
+            let echoed = at.checked_sub(delay).and_then(|at| echo.get(at));
+            let spoken = at
+                .checked_sub(cut_in)
+                .and_then(|at| caller.get(talks + at))
+                .map_or(0.0, |s| f64::from(*s));
+            echoed.unwrap_or(&0.0) + spoken
+        };
+        let frame: Vec<u8> = (at..at + FRAME)
+            .map(|at| g711::mulaw_encode((sample(at) + noise.next()) as i16))
+            .collect();
+        ear.next_spoken_at((at / 8) as u64);
+        ear.push(&frame, &mut facts);
+        ear.judge_by_energy(&mut facts);
+        let ours = ear.hears_only_itself_since(at.saturating_sub(2_400) as u64);
+        match at {
+            // Before anything comes back, and before that is known for what it is.
+            0..1_200 => assert!(!ours, "{at}"),
+            4_000..16_000 => assert!(ours, "{at}"),
+            18_000.. => assert!(!ours, "{at}"),
+            _ => {}
+        }
+    }
+}
