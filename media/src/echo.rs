@@ -24,7 +24,8 @@ const WORD: usize = 64;
 const SENT_WORDS: usize = 256;
 const SENT: u64 = (SENT_WORDS * WORD) as u64;
 
-/// Sound shorter than this is not compared, in words of samples: too little agrees with anything.
+/// Sound shorter than this is not compared, in words of samples: too little agrees with anything. No fewer than
+/// [`PROBE_WORDS`].
 const WORDS_MIN: usize = 5;
 
 /// Parts of a look that are this much quieter than its loudest, in energy, are not compared: noise is as loud there.
@@ -369,8 +370,6 @@ struct Look {
     /// Of the words with sound in them, in order; the first `count` hold.
     loud: [Signs; LOOK_WORDS],
     count: usize,
-    /// The first of them.
-    probe: [Signs; PROBE_WORDS],
 }
 
 impl Look {
@@ -398,8 +397,7 @@ impl Look {
                 count += 1;
             }
         }
-        let probe = [loud[0], loud[1], loud[2]];
-        (count >= WORDS_MIN).then_some(Self { loud, count, probe })
+        (count >= WORDS_MIN).then_some(Self { loud, count })
     }
 
     /// How many more signs agree than disagree, or the other way round, in parts of 1,000.
@@ -411,7 +409,7 @@ impl Look {
 
     /// The first loud words agree no better than by chance.
     fn is_out_of_question(&self, sent: &[u64; SENT_WORDS], from: u64) -> bool {
-        let (first, rest) = self.probe.split_at(1);
+        let (first, rest) = self.loud[..PROBE_WORDS].split_at(1);
         let differ = differing(first, sent, from);
         if (2 * differ).abs_diff(WORD as u32) < PROBE_FIRST_MIN {
             return true;
