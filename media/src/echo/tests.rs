@@ -81,6 +81,16 @@ impl Noise {
     }
 }
 
+/// The frame that begins at `at`: two sounds, each from a sample of the line on, and the line's noise.
+fn on_the_line(at: usize, sounds: [(usize, &[f64]); 2], noise: &mut Noise) -> Vec<u8> {
+    let sample = |at: usize| {
+        let heard = sounds.map(|(from, sound)| at.checked_sub(from).and_then(|at| sound.get(at)));
+        heard.into_iter().flatten().sum::<f64>() + noise.next()
+    };
+    let samples = (at..at + FRAME).map(sample);
+    samples.map(|s| g711::mulaw_encode(s as i16)).collect()
+}
+
 /// Plays `agent` to a line that returns `echo` of it `delay` samples later, while `caller` speaks from `caller_from` on.
 /// Where speech was found to start, and when that was known, ms.
 fn speech_found(
@@ -106,16 +116,8 @@ fn speech_found(
             ear.sent((at / 8) as u64, chunk);
             chunks.next();
         }
-        let sample = |at: usize| {
-            let echoed = at.checked_sub(start + delay).and_then(|at| echo.get(at));
-            let spoken = at
-                .checked_sub(start + caller_from)
-                .and_then(|at| caller.get(at));
-            echoed.unwrap_or(&0.0) + spoken.unwrap_or(&0.0)
-        };
-        let frame: Vec<u8> = (at..at + FRAME)
-            .map(|at| g711::mulaw_encode((sample(at) + noise.next()) as i16))
-            .collect();
+        let sounds = [(start + delay, echo), (start + caller_from, caller)];
+        let frame = on_the_line(at, sounds, &mut noise);
         ear.next_spoken_at((at / 8) as u64);
         ear.push(&frame, &mut facts);
         ear.judge_by_energy(&mut facts);
@@ -252,6 +254,7 @@ fn whether_all_sound_of_late_is_ours() {
     let echo = through_a_line(&scaled(voice, -18.0));
     let caller = &callers()[0];
     let talks = caller.iter().position(|s| s.unsigned_abs() > 800).unwrap();
+    let caller = scaled(&caller[talks..], 0.0);
     let mut ear = Ear::new(EarSettings::default());
     let (mut facts, mut noise) = (Vec::new(), Noise(7));
     let sent: Vec<u8> = voice.iter().map(|s| g711::mulaw_encode(*s)).collect();
@@ -262,17 +265,7 @@ fn whether_all_sound_of_late_is_ours() {
         if at % 800 == 0 {
             ear.sent((at / 8) as u64, chunks.next().unwrap());
         }
-        let sample = |at: usize| {
-            let echoed = at.checked_sub(delay).and_then(|at| echo.get(at));
-            let spoken = at
-                .checked_sub(cut_in)
-                .and_then(|at| caller.get(talks + at))
-                .map_or(0.0, |s| f64::from(*s));
-            echoed.unwrap_or(&0.0) + spoken
-        };
-        let frame: Vec<u8> = (at..at + FRAME)
-            .map(|at| g711::mulaw_encode((sample(at) + noise.next()) as i16))
-            .collect();
+        let frame = on_the_line(at, [(delay, &echo), (cut_in, &caller)], &mut noise);
         ear.next_spoken_at((at / 8) as u64);
         ear.push(&frame, &mut facts);
         ear.judge_by_energy(&mut facts);
