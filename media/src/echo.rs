@@ -71,6 +71,10 @@ const DUE_WORDS: u64 = 3;
 const LEARN: f32 = 0.15;
 /// An echo has at most this part of the energy that was sent: what is louder is a caller who sounds like us.
 const GAIN_MAX: f32 = 0.4;
+/// How fast its loudest frame is forgotten.
+const FADES: f32 = 0.98;
+/// What has this part of the energy of that frame is looked at, though the gate holds it to be the line's noise.
+const ALIKE: f32 = 0.25;
 /// Sound that may be the echo by its loudness, and does not agree with it for so many frames, is none.
 const DOUBTED_MAX: u32 = 12;
 /// An echo that is due is missing if the line holds less than this part of it …
@@ -102,6 +106,8 @@ struct Echo {
     lag: u64,
     /// Its energy, in parts of what was sent.
     gain: f32,
+    /// The energy of its loudest frame of late.
+    heard: f32,
     /// Frames since it last agreed with what was sent.
     doubted: u32,
     /// Frames in which it was due and the line was silent, since then.
@@ -179,22 +185,21 @@ impl EchoDetector {
         if !self.sounds(at) {
             return 0;
         }
+        let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
+        // What lasts becomes the noise of the line to the gate, and may be our own voice all the same.
+        let is_sound = is_loud || self.echo.is_some_and(|echo| heard >= echo.heard * ALIKE);
         if let Some(echo) = self.echo {
             let due = self.due(echo, at);
-            let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
             let is_missing = heard < due * MISSING;
             if is_missing {
                 self.miss(echo);
             }
-            if is_loud && heard <= due * LOUDER_MAX {
-                return u32::from(self.is_still_there(echo, at));
-            }
-            // What lasts becomes the noise of the line to the gate, and is our own voice all the same.
-            if !is_missing && heard <= due * LOUDER_MAX {
-                return u32::from(self.agrees_with(echo, at).is_some());
+            let is_like_it = heard <= due * LOUDER_MAX && (is_loud || !is_missing);
+            if is_like_it && self.is_still_there(echo, at, heard, is_loud) {
+                return 1;
             }
         }
-        if !is_loud {
+        if !is_sound {
             self.strange = self.strange.saturating_sub(1);
             return 0;
         }
@@ -234,6 +239,7 @@ impl EchoDetector {
         self.echo = Some(Echo {
             lag,
             gain,
+            heard,
             doubted: 0,
             missed: 0,
         });
@@ -258,21 +264,22 @@ impl EchoDetector {
         self.echo = Some(Echo { missed, ..echo }).filter(|_| missed <= MISSED_MAX);
     }
 
-    /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it has not
-    /// agreed with what was sent for a while.
-    fn is_still_there(&mut self, echo: Echo, at: u64) -> bool {
+    /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it does not
+    /// agree with what was sent, of a loud one only if it has not for a while.
+    fn is_still_there(&mut self, echo: Echo, at: u64, heard: f32, is_loud: bool) -> bool {
         let Some(lag) = self.agrees_with(echo, at) else {
-            let doubted = echo.doubted + 1;
+            let doubted = echo.doubted + u32::from(is_loud);
             if let Some(echo) = &mut self.echo {
                 echo.doubted = doubted;
             }
-            return doubted <= DOUBTED_MAX;
+            return is_loud && doubted <= DOUBTED_MAX;
         };
         let gain = self.gain(lag, look_at(at));
         let gain = echo.gain + (gain - echo.gain) * LEARN;
         self.echo = Some(Echo {
             lag,
             gain: gain.min(GAIN_MAX),
+            heard: heard.max(echo.heard * FADES),
             doubted: 0,
             missed: 0,
         });
