@@ -125,7 +125,7 @@ pub trait Listener: Send {
 /// How soon a recogniser is to have the caller's audio. A message costs much the same however short it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Haste {
-    /// Nobody speaks: two tenths of a second at a time.
+    /// Nobody speaks: four tenths of a second at a time.
     #[default]
     None,
     /// Somebody speaks: a tenth of a second at a time.

@@ -135,10 +135,19 @@ impl EchoDetector {
         if self.sent_to < at {
             self.silence(at);
         }
-        for byte in mulaw {
-            let sample = g711::mulaw_decode(*byte);
-            self.put(is_up(self.last_sent, sample), f32::from(sample));
-            self.last_sent = sample;
+        let mut rest = mulaw;
+        while !rest.is_empty() {
+            let room = WORD - (self.sent_to % WORD as u64) as usize;
+            let (part, after) = rest.split_at(room.min(rest.len()));
+            let (mut signs, mut energy) = (0_u64, 0_i64);
+            for (bit, byte) in part.iter().enumerate() {
+                let sample = g711::mulaw_decode(*byte);
+                signs |= u64::from(is_up(self.last_sent, sample)) << bit;
+                energy += i64::from(sample) * i64::from(sample);
+                self.last_sent = sample;
+            }
+            self.put(part.len(), signs, energy as f32);
+            rest = after;
         }
     }
 
@@ -153,23 +162,26 @@ impl EchoDetector {
         self.sent_to = self.sent_to.max(at.saturating_sub(SENT));
         self.last_sent = 0;
         while self.sent_to < at {
+            let room = WORD as u64 - self.sent_to % WORD as u64;
+            let samples = room.min(at - self.sent_to) as usize;
             // No sign is steady: it agrees with half of anything.
-            self.put(self.sent_to.is_multiple_of(2), 0.0);
+            let steady = 0x5555_5555_5555_5555 << (self.sent_to % 2);
+            self.put(samples, steady, 0.0);
         }
     }
 
-    fn put(&mut self, sign: bool, sample: f32) {
-        let (at, bit) = (
-            (self.sent_to / WORD as u64) as usize % SENT_WORDS,
-            self.sent_to % WORD as u64,
-        );
-        let (word, energy) = (&mut self.sent[at], &mut self.energies[at]);
+    /// So many samples that end in the word that they begin in: their signs, the first in bit 0, and their energy.
+    fn put(&mut self, samples: usize, signs: u64, energy: f32) {
+        let place = (self.sent_to / WORD as u64) as usize % SENT_WORDS;
+        let bit = self.sent_to % WORD as u64;
         if bit == 0 {
-            (*word, *energy) = (0, 0.0);
+            (self.sent[place], self.energies[place]) = (0, 0.0);
         }
-        *word |= u64::from(sign) << bit;
-        *energy += sample * sample;
-        self.sent_to += 1;
+        // What lies behind them is written over when it comes.
+        let behind = !(u64::MAX << bit);
+        self.sent[place] = self.sent[place] & behind | signs << bit;
+        self.energies[place] += energy;
+        self.sent_to += samples as u64;
     }
 
     /// Something that was sent may be heard at this moment, or its echo.

@@ -39,8 +39,11 @@ use crate::succession::Succession;
 /// Mu-law, 8 kHz. Its source stands in `fixtures/speech/README.md`.
 const RECORDED_APOLOGY: &[u8] = include_bytes!("../../fixtures/speech/apology.ulaw");
 
-/// Once half a second is ahead, chunks go out two at a time: a carrier that is sent to less often costs less.
-const REFILL_MS: u32 = 100;
+/// So much is sent ahead of real time …
+const LEAD_MS: u32 = 700;
+/// … and once it is, chunks go out four at a time: a carrier that is sent to less often costs less, and it never has less
+/// than 300 ms left.
+const REFILL_MS: u32 = 300;
 /// The first clause of an answer is wanted as soon as this.
 const FIRST_WANTED_IN: Duration = Duration::from_millis(200);
 /// A clause that is prepared may never be said.
@@ -121,6 +124,7 @@ impl Speaking {
             speed,
             mouth: Mouth::new(&MouthSettings {
                 keep_heard,
+                lead_ms: LEAD_MS,
                 refill_ms: REFILL_MS,
                 ..MouthSettings::default()
             }),

@@ -62,8 +62,8 @@ impl Timers {
     pub(super) fn earliest(&self) -> Option<(At, Timer)> {
         Timer::ALL
             .iter()
-            .zip(self.0)
-            .filter_map(|(timer, at)| Some((at?, *timer)))
+            .zip(&self.0)
+            .filter_map(|(timer, at)| Some(((*at)?, *timer)))
             .min_by_key(|(at, _)| *at)
     }
 
