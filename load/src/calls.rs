@@ -8,13 +8,13 @@ use crate::process::{Usage, machine_cpu_ms};
 use crate::report::{Report, ServerUse};
 use crate::speech::{Noise, Random, Speech};
 use crate::tally::{Lateness, Tally};
-use crate::web::{Target, twilio_signature};
+use crate::web::{Target, socket_bounds, twilio_signature};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use tokio_tungstenite::client_async;
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use trunkline_core::wire::twilio::{CarrierSide, CarrierStart};
@@ -225,7 +225,7 @@ impl CallOptions {
             );
         }
         let stream = target.connect().await?;
-        let upgrade = client_async(request, stream);
+        let upgrade = client_async_with_config(request, stream, Some(socket_bounds()));
         let upgraded = tokio::time::timeout(std::time::Duration::from_secs(10), upgrade);
         let (socket, _) = upgraded.await.context("the upgrade is not answered")??;
         Ok(socket)

@@ -3,6 +3,7 @@
 
 use super::ears::{Ears, Heard, Manners, Words};
 use super::request::Request;
+use super::tones::Format;
 use super::{Shared, Socket, Stage, UNANNOUNCED_MAX};
 use crate::clock::{Micros, ms};
 use anyhow::Result;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use trunkline_media::g711::mulaw_decode;
 
 /// Without audio and without a word it hangs up after so long.
 const IDLE: Micros = ms(10_000);
@@ -45,11 +45,9 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
     } else {
         "stt_nova"
     });
-    let is_mulaw = request.query("encoding") == Some("mulaw");
     let mut listening = Listening::new(request, shared);
     let mut changed = shared.changed.subscribe();
     let mut idle_since = shared.clock.now();
-    let mut samples = Vec::new();
     loop {
         let now = shared.clock.now();
         let (is_cut, stalled_until, late) = {
@@ -90,15 +88,7 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
                 idle_since = shared.clock.now();
                 match message? {
                     Message::Binary(bytes) if bytes.is_empty() => return bye(&mut socket, listening).await,
-                    Message::Binary(bytes) => {
-                        samples.clear();
-                        if is_mulaw {
-                            samples.extend(bytes.iter().map(|&code| mulaw_decode(code)));
-                        } else {
-                            samples.extend(bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
-                        }
-                        listening.hear(&samples);
-                    }
+                    Message::Binary(bytes) => listening.hear(&bytes),
                     Message::Text(text) => {
                         let message: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
                         match message["type"].as_str().unwrap_or("") {
@@ -183,9 +173,13 @@ impl<'a> Listening<'a> {
         let rate_hz = request
             .number("sample_rate")
             .and_then(|rate| u32::try_from(rate).ok());
+        let format = Format {
+            is_mulaw: request.query("encoding") == Some("mulaw"),
+            rate_hz: rate_hz.unwrap_or(16_000),
+        };
         let mut listening = Self {
             shared,
-            ears: Ears::new(manners, rate_hz.unwrap_or(16_000), connections),
+            ears: Ears::new(manners, format, connections),
             dialect: if is_flux(request) {
                 Dialect::Flux {
                     turn: 0,
@@ -212,10 +206,10 @@ impl<'a> Listening<'a> {
         self.out.push_back((due, message.to_string()));
     }
 
-    fn hear(&mut self, samples: &[i16]) {
+    fn hear(&mut self, audio: &[u8]) {
         let now = self.shared.clock.now();
         let mut told = Vec::new();
-        self.ears.hear(now, samples, |ears, heard| {
+        self.ears.hear(now, audio, |ears, heard| {
             let all = !matches!(heard, Heard::Growing | Heard::Started);
             told.push((
                 heard,
