@@ -13,7 +13,6 @@ mod voice;
 
 use crate::clock::{Clock, Micros, ms};
 use crate::tone::Reference;
-use crate::web;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use fault::{Faults, How};
@@ -26,7 +25,7 @@ use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tones::{Format, Sound, Tone, Tones};
 use trail::Trails;
 
@@ -104,6 +103,10 @@ struct Shared {
 
 /// Pieces of unannounced voice that are remembered.
 const UNANNOUNCED_MAX: usize = 500;
+
+/// How much of a socket is read at once. The library empties a buffer of that size at every look; its usual size costs more
+/// than all else that a short message takes.
+const READ_BYTES: usize = 4 * 1024;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -266,7 +269,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         }
         if request.upgrade_key.is_some() {
             request.upgrade(&mut stream).await?;
-            let bounds = Some(web::socket_bounds());
+            let bounds = Some(WebSocketConfig::default().read_buffer_size(READ_BYTES));
             let socket =
                 WebSocketStream::from_partially_read(stream, buffer, Role::Server, bounds).await;
             return if stage == Stage::Stt {
