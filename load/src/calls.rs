@@ -218,7 +218,7 @@ impl CallOptions {
         let upgrade = web::upgrade(&mut stream, target, &headers);
         let upgraded = tokio::time::timeout(Duration::from_secs(10), upgrade);
         let rest = upgraded.await.context("the upgrade is not answered")??;
-        Ok(Socket::new(stream, rest, mask))
+        Ok(Socket::of_client(stream, rest, mask))
     }
 }
 

@@ -14,6 +14,8 @@ use trunkline_core::wire::twilio::{CarrierSide, Outgoing, check_outgoing};
 /// How long the server may take to close its side.
 const CLOSES: Duration = Duration::from_secs(2);
 const FRAME: Micros = ms(20);
+/// What any message that is sent often has room in.
+const TEXT_BYTES: usize = 512;
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +45,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
         let end = talked.unwrap_or_else(|error| End::Failed(error.to_string()));
         caller.hung_up(self.clock.now());
         if end == End::HungUp {
-            let _ = tokio::time::timeout(CLOSES, self.socket.close()).await;
+            let closing = async {
+                self.socket.close(None).await.ok();
+                while let Ok(Received::Text(_) | Received::Binary(_) | Received::Ping) =
+                    self.socket.next().await
+                {}
+            };
+            let _ = tokio::time::timeout(CLOSES, closing).await;
         }
         end
     }
 
     async fn talk(&mut self, caller: &mut Caller) -> Result<End> {
-        let mut text = String::with_capacity(512);
+        let mut text = String::new();
         self.side.connected(&mut text);
         self.socket.text(&text);
         self.side.start(&mut text);
         self.socket.text(&text);
+        drop(text);
         self.socket.flush().await?;
         let clock = self.clock;
         let begun = clock.now();
@@ -68,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                     if (self.window.0..self.window.1).contains(&due) {
                         self.lateness.borrow_mut().note(now.saturating_sub(due));
                     }
-                    if self.speak(caller, now, frames, &mut text).await? {
+                    if self.speak(caller, now, frames).await? {
                         return Ok(End::HungUp);
                     }
                     frames += 1;
@@ -79,7 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                     let now = self.clock.now();
                     match received? {
                         Received::Close(code) => return Ok(End::ByServer(code)),
-                        Received::Binary => caller.tally.refused += 1,
+                        Received::Binary(_) => caller.tally.refused += 1,
+                        Received::Ping => self.socket.flush().await?,
                         Received::Text(message) => {
                             match check_outgoing(message, self.side.stream_id()) {
                                 Ok(Outgoing::Media { audio }) => caller.heard(now, &audio),
@@ -87,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                                 Ok(Outgoing::Mark { name }) => caller.playout.mark(now, name),
                                 Err(_) => caller.tally.refused += 1,
                             }
-                            if self.return_marks(caller, now, &mut text) {
+                            if self.return_marks(caller, now) {
                                 self.socket.flush().await?;
                             }
                         }
@@ -98,41 +108,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
     }
 
     /// Sends what is due; true if the caller has hung up.
-    async fn speak(
-        &mut self,
-        caller: &mut Caller,
-        now: Micros,
-        at: u64,
-        text: &mut String,
-    ) -> Result<bool> {
-        self.return_marks(caller, now, text);
+    async fn speak(&mut self, caller: &mut Caller, now: Micros, at: u64) -> Result<bool> {
+        self.return_marks(caller, now);
+        // Not kept from frame to frame: a thousand callers have the same memory in turn, which is at hand.
+        let mut text = String::with_capacity(TEXT_BYTES);
         let (key, frame) = match caller.say(now, at) {
             Said::Goodbye => {
-                self.side.stop(text);
-                self.socket.text(text);
+                self.side.stop(&mut text);
+                self.socket.text(&text);
                 self.socket.flush().await?;
                 return Ok(true);
             }
             Said::Frame(frame) => (None, frame),
             Said::Key(key, frame) => (Some(key), frame),
         };
-        self.side.media(at * 20, frame, text);
-        self.socket.text(text);
+        self.side.media(at * 20, frame, &mut text);
+        self.socket.text(&text);
         if let Some(key) = key {
-            self.side.key(key, text);
-            self.socket.text(text);
+            self.side.key(key, &mut text);
+            self.socket.text(&text);
         }
+        drop(text);
         self.socket.flush().await?;
         Ok(false)
     }
 
     /// Whether there are any.
-    fn return_marks(&mut self, caller: &mut Caller, now: Micros, text: &mut String) -> bool {
+    fn return_marks(&mut self, caller: &mut Caller, now: Micros) -> bool {
         let mut is_any = false;
         while let Some(name) = caller.playout.returned(now) {
+            let mut text = String::with_capacity(TEXT_BYTES);
             caller.tally.marks += 1;
-            self.side.mark(&name, text);
-            self.socket.text(text);
+            self.side.mark(&name, &mut text);
+            self.socket.text(&text);
             is_any = true;
         }
         is_any
@@ -199,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_over_a_socket_measures_what_the_server_does() {
         let (near, far) = tokio::io::duplex(1 << 16);
-        let socket = Socket::new(near, Vec::new(), [1, 2, 3, 4]);
+        let socket = Socket::of_client(near, Vec::new(), [1, 2, 3, 4]);
         let clock = Clock::new();
         let server = tokio::spawn(async move {
             serve(

@@ -24,8 +24,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tones::{Format, Sound, Tone, Tones};
 use trail::Trails;
 
@@ -104,11 +102,7 @@ struct Shared {
 /// Pieces of unannounced voice that are remembered.
 const UNANNOUNCED_MAX: usize = 500;
 
-/// How much of a socket is read at once. The library empties a buffer of that size at every look; its usual size costs more
-/// than all else that a short message takes.
-const READ_BYTES: usize = 4 * 1024;
-
-type Socket = WebSocketStream<TcpStream>;
+type Socket = crate::socket::Socket<TcpStream>;
 
 impl Shared {
     fn count(&self, what: &'static str) {
@@ -269,9 +263,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         }
         if request.upgrade_key.is_some() {
             request.upgrade(&mut stream).await?;
-            let bounds = Some(WebSocketConfig::default().read_buffer_size(READ_BYTES));
-            let socket =
-                WebSocketStream::from_partially_read(stream, buffer, Role::Server, bounds).await;
+            let socket = Socket::of_server(stream, buffer);
             return if stage == Stage::Stt {
                 listening::serve(socket, &request, shared).await
             } else {

@@ -1,27 +1,30 @@
-//! The caller's end of a WebSocket, as much as a carrier needs of it: messages are masked into one buffer and sent in one
-//! piece. The library does more for every message, and a thousand callers would wait for it and not for the server.
+//! A WebSocket, either end, as much of it as callers and fake providers need: what is due is written into one buffer and sent
+//! in one piece. The library does more for every message, and a thousand callers would wait for it and not for the server.
 
 mod frame;
 #[cfg(test)]
 mod tests;
 
-use frame::{Frame, Kind};
+use frame::{Frame, Kind, Mask};
 use std::io::{Error, Result};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// A server that takes nothing for so long has failed.
+/// Who takes nothing for so long has failed.
 const TAKES: Duration = Duration::from_secs(5);
 /// The longest message that is read.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// How much is read at once.
 const READ_BYTES: usize = 4 * 1024;
+/// What a frame is longer than its payload, at most.
+const FRAME_BYTES: usize = 14;
 
-/// One call's socket.
+/// One that is open.
 pub(crate) struct Socket<S> {
     stream: S,
-    mask: [u8; 4],
-    /// What is to be sent.
+    /// A client's.
+    mask: Mask,
+    /// What is to be sent. Thousands of sockets have one after the other the same memory for it, which is at hand.
     outbox: Vec<u8>,
     /// What came; up to `taken` it has been read.
     inbox: Vec<u8>,
@@ -38,19 +41,29 @@ pub(crate) enum Received<'a> {
     /// A text.
     Text(&'a str),
     /// Anything else that is a message.
-    Binary,
-    /// The server closed, with this code.
+    Binary(&'a [u8]),
+    /// A sign of life is asked for; it is what is sent next.
+    Ping,
+    /// The other side closes, with this code.
     Close(Option<u16>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// One whose upgrade is done; `rest` came behind it. All messages have the same mask: to take it off is as much work as
+    /// The client's end; `rest` came behind the upgrade. All messages have the same mask: to take it off is as much work as
     /// any other.
-    pub(crate) fn new(stream: S, rest: Vec<u8>, mask: [u8; 4]) -> Self {
+    pub(crate) fn of_client(stream: S, rest: Vec<u8>, mask: [u8; 4]) -> Self {
+        Self {
+            mask: Some(mask),
+            ..Self::of_server(stream, rest)
+        }
+    }
+
+    /// The server's end; `rest` came behind the upgrade.
+    pub(crate) fn of_server(stream: S, rest: Vec<u8>) -> Self {
         Self {
             stream,
-            mask,
-            outbox: Vec::with_capacity(1_024),
+            mask: None,
+            outbox: Vec::new(),
             inbox: rest,
             taken: 0,
             message: Vec::new(),
@@ -60,37 +73,63 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Adds a text to what is to be sent.
     pub(crate) fn text(&mut self, text: &str) {
-        frame::push(Kind::Text, text.as_bytes(), self.mask, &mut self.outbox);
+        self.push(Kind::Text, text.as_bytes());
+    }
+
+    /// Adds bytes to what is to be sent.
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+        self.push(Kind::Binary, bytes);
+    }
+
+    fn push(&mut self, kind: Kind, payload: &[u8]) {
+        self.outbox.reserve(payload.len() + FRAME_BYTES);
+        frame::push(kind, payload, self.mask, &mut self.outbox);
     }
 
     /// Sends what there is.
     ///
     /// # Errors
-    /// The connection is broken, or the server takes nothing.
+    /// The connection is broken, or the other side takes nothing.
     pub(crate) async fn flush(&mut self) -> Result<()> {
-        let sent = self.stream.write_all(&self.outbox);
-        let sent = tokio::time::timeout(TAKES, sent).await;
-        self.outbox.clear();
-        sent.map_err(|_| Error::other("the server takes nothing"))?
+        let outbox = std::mem::take(&mut self.outbox);
+        if outbox.is_empty() {
+            return Ok(());
+        }
+        let sent = tokio::time::timeout(TAKES, self.stream.write_all(&outbox)).await;
+        sent.map_err(|_| Error::other("the other side takes nothing"))?
     }
 
-    /// The next message. May be given up at any time; what has come of it is kept. Pings are answered with what is sent next.
+    /// Says that it is over, and why.
+    ///
+    /// # Errors
+    /// The connection is broken, or the other side takes nothing.
+    pub(crate) async fn close(&mut self, why: Option<(u16, &str)>) -> Result<()> {
+        let payload = why.map_or(Vec::new(), |(code, reason)| {
+            [&code.to_be_bytes(), reason.as_bytes()].concat()
+        });
+        self.push(Kind::Close, &payload);
+        self.flush().await
+    }
+
+    /// The next message. May be given up at any time; what has come of it is kept.
     ///
     /// # Errors
     /// The connection is broken, or what comes is no WebSocket message.
     pub(crate) async fn next(&mut self) -> Result<Received<'_>> {
         loop {
-            let Some(frame) = Frame::read(&self.inbox[self.taken..])? else {
+            let is_server = self.mask.is_none();
+            let Some(frame) = Frame::read(&self.inbox[self.taken..], is_server)? else {
                 self.more().await?;
                 continue;
             };
-            let payload = self.taken + frame.header..self.taken + frame.header + frame.length;
-            self.taken = payload.end;
-            let payload = &self.inbox[payload];
+            let from = self.taken + frame.header;
+            self.taken = from + frame.length;
+            let payload = &mut self.inbox[from..self.taken];
+            frame::mix(payload, frame.mask);
             let kind = match (frame.kind, self.begun) {
                 (Kind::Ping, _) => {
                     frame::push(Kind::Pong, payload, self.mask, &mut self.outbox);
-                    continue;
+                    return Ok(Received::Ping);
                 }
                 (Kind::Pong, _) => continue,
                 (Kind::Close, _) => return Ok(Received::Close(frame::close_code(payload))),
@@ -107,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             if self.message.len() + payload.len() > MESSAGE_BYTES_MAX {
                 return Err(frame::broken("a message is too long"));
             }
-            self.message.extend(payload);
+            self.message.extend_from_slice(payload);
             self.begun = Some(kind).filter(|_| !frame.is_last);
             if frame.is_last {
                 return received(kind, &self.message);
@@ -120,23 +159,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.inbox.drain(..std::mem::take(&mut self.taken));
         self.inbox.reserve(READ_BYTES);
         match self.stream.read_buf(&mut self.inbox).await? {
-            0 => Err(Error::other("the server hung up without a close message")),
+            0 => Err(Error::other(
+                "the other side hung up without a close message",
+            )),
             _ => Ok(()),
-        }
-    }
-
-    /// Closes in the way of WebSockets, and waits until the server has.
-    pub(crate) async fn close(&mut self) {
-        frame::push(Kind::Close, &[], self.mask, &mut self.outbox);
-        if self.flush().await.is_ok() {
-            while let Ok(Received::Text(_) | Received::Binary) = self.next().await {}
         }
     }
 }
 
 fn received(kind: Kind, message: &[u8]) -> Result<Received<'_>> {
     if kind == Kind::Binary {
-        return Ok(Received::Binary);
+        return Ok(Received::Binary(message));
     }
     let text = std::str::from_utf8(message);
     text.map(Received::Text)

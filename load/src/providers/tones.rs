@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
 use std::rc::Rc;
-use tokio_tungstenite::tungstenite::Bytes;
 use trunkline_media::g711::mulaw_encode;
 
 const AMPLITUDE: f64 = 8_000.0;
@@ -30,7 +29,7 @@ pub(super) struct Tone {
 /// [`super::speaking::PIECE_MS`] of a tone.
 #[derive(Debug)]
 pub(super) struct Sound {
-    pub(super) bytes: Bytes,
+    pub(super) bytes: Vec<u8>,
     pub(super) base64: String,
 }
 
@@ -68,7 +67,7 @@ impl Sound {
         };
         Self {
             base64: STANDARD.encode(&bytes),
-            bytes: bytes.into(),
+            bytes,
         }
     }
 }

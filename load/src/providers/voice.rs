@@ -8,12 +8,11 @@ use super::speaking::{Ask, Piece, Speaking, ends_answer, pieces_in, step};
 use super::tones::Format;
 use super::{Shared, Socket, Stage};
 use crate::clock::{Micros, ms};
+use crate::socket::Received;
 use crate::tone::Reference;
 use anyhow::Result;
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 
 /// How long Cartesia waits for the rest of a sentence where it is not told, and ElevenLabs.
 const PATIENCE: Micros = ms(3_000);
@@ -183,9 +182,7 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
         let mut is_over = false;
         for piece in pieces {
             note(&piece, now, shared);
-            for message in protocol.write(&piece, format, shared) {
-                socket.feed(message).await?;
-            }
+            protocol.write(&piece, format, shared, &mut socket);
             is_over |= matches!(
                 (protocol, &piece),
                 (
@@ -205,10 +202,13 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
             .due()
             .map(|due| due.max(stalled_until.unwrap_or(0)).max(now + 1));
         tokio::select! {
-            message = socket.next() => {
-                let Some(message) = message else { return Ok(()) };
-                let Message::Text(text) = message? else { continue };
-                let message: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+            received = socket.next() => {
+                let text = match received? {
+                    Received::Text(text) => text,
+                    Received::Binary(_) | Received::Ping => continue,
+                    Received::Close(_) => return Ok(socket.close(None).await?),
+                };
+                let message: Value = serde_json::from_str(text).unwrap_or_default();
                 format = reformatted(format, &message["output_format"]);
                 match protocol.read(&message) {
                     Wanted::Text(ask) => {
@@ -223,7 +223,7 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
                         speaking.cancel(&context);
                         if protocol == Protocol::Aura {
                             let cleared = json!({"type": "Cleared", "sequence_id": 0}).to_string();
-                            socket.send(Message::text(cleared)).await?;
+                            socket.text(&cleared);
                         }
                     }
                     Wanted::Close => return Ok(socket.close(None).await?),

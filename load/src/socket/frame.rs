@@ -1,4 +1,4 @@
-//! Frames of WebSockets (RFC 6455, section 5), as a client writes and reads them.
+//! Frames of WebSockets (RFC 6455, section 5).
 
 use super::MESSAGE_BYTES_MAX;
 use std::io::{Error, ErrorKind, Result};
@@ -20,23 +20,27 @@ pub(super) enum Kind {
     Pong = 10,
 }
 
-/// A frame of the server's, in bytes.
+/// What a client's bytes are mixed with; a server's are not.
+pub(super) type Mask = Option<[u8; 4]>;
+
+/// A frame that came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) kind: Kind,
     /// The message ends with it.
     pub(super) is_last: bool,
-    /// Before its payload, and that.
+    /// Bytes before its payload, and of that.
     pub(super) header: usize,
     pub(super) length: usize,
+    pub(super) mask: Mask,
 }
 
 impl Frame {
-    /// The one that begins here; `None` if it has not come as a whole.
+    /// The one that begins here, from a client or from a server; `None` if it has not come as a whole.
     ///
     /// # Errors
     /// There is no such frame, or it is too long.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>> {
+    pub(super) fn read(bytes: &[u8], is_from_client: bool) -> Result<Option<Self>> {
         let [first, second, rest @ ..] = bytes else {
             return Ok(None);
         };
@@ -49,21 +53,22 @@ impl Frame {
             10 => Kind::Pong,
             _ => return Err(broken("a frame is of no kind that there is")),
         };
-        if first & RESERVED != 0 || second & IS_MASKED != 0 {
-            return Err(broken(
-                "a frame is masked, or something that nobody asked for",
-            ));
+        if first & RESERVED != 0 {
+            return Err(broken("a frame holds something that nobody asked for"));
+        }
+        if (second & IS_MASKED != 0) != is_from_client {
+            return Err(broken("a frame is masked and should not be, or is not"));
         }
         let long = |bytes: &[u8]| {
             bytes
                 .iter()
                 .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
         };
-        let (header, length) = match (second, rest) {
+        let (header, length) = match (second & !IS_MASKED, rest) {
             (126, [a, b, ..]) => (4, long(&[*a, *b])),
             (127, rest) if rest.len() >= 8 => (10, long(&rest[..8])),
             (126 | 127, _) => return Ok(None),
-            (short, _) => (2, u64::from(*short)),
+            (short, _) => (2, u64::from(short)),
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let length_max = match kind {
@@ -73,34 +78,48 @@ impl Frame {
         if length > length_max {
             return Err(broken("a frame is too long"));
         }
+        let mask = bytes.get(header..).and_then(<[u8]>::first_chunk).copied();
+        let (header, mask) = match mask {
+            _ if !is_from_client => (header, None),
+            Some(mask) => (header + 4, Some(mask)),
+            None => return Ok(None),
+        };
         let frame = Self {
             kind,
             is_last: first & IS_LAST != 0,
             header,
             length,
+            mask,
         };
         Ok((bytes.len() >= header + length).then_some(frame))
     }
 }
 
 /// Writes a whole message.
-pub(super) fn push(kind: Kind, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>) {
+pub(super) fn push(kind: Kind, payload: &[u8], mask: Mask, out: &mut Vec<u8>) {
+    let is_masked = if mask.is_some() { IS_MASKED } else { 0 };
     out.push(IS_LAST | kind as u8);
     match payload.len() {
-        short @ ..126 => out.push(IS_MASKED | short as u8),
+        short @ ..126 => out.push(is_masked | short as u8),
         middle @ ..0x1_0000 => {
-            out.push(IS_MASKED | 126);
+            out.push(is_masked | 126);
             out.extend((middle as u16).to_be_bytes());
         }
         long => {
-            out.push(IS_MASKED | 127);
+            out.push(is_masked | 127);
             out.extend((long as u64).to_be_bytes());
         }
     }
-    out.extend(mask);
+    out.extend(mask.iter().flatten());
     let from = out.len();
     out.extend(payload);
-    let (fours, rest) = out[from..].as_chunks_mut::<4>();
+    mix(&mut out[from..], mask);
+}
+
+/// Puts the mask on, or takes it off.
+pub(super) fn mix(payload: &mut [u8], mask: Mask) {
+    let Some(mask) = mask else { return };
+    let (fours, rest) = payload.as_chunks_mut::<4>();
     let four_masks = u32::from_ne_bytes(mask);
     for four in fours {
         *four = (u32::from_ne_bytes(*four) ^ four_masks).to_ne_bytes();
@@ -110,13 +129,13 @@ pub(super) fn push(kind: Kind, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>)
     }
 }
 
-/// Why the server closes; `None` if it does not say.
+/// Why the other side closes; `None` if it does not say.
 pub(super) fn close_code(payload: &[u8]) -> Option<u16> {
     let code = payload.first_chunk()?;
     Some(u16::from_be_bytes(*code))
 }
 
-/// What came is nothing that a server may send.
+/// What came is nothing that may be sent.
 pub(super) fn broken(why: &'static str) -> Error {
     Error::new(ErrorKind::InvalidData, why)
 }

@@ -1,42 +1,42 @@
 //! What the fake voices send, in the words of each protocol.
 
-use super::super::Shared;
 use super::super::speaking::Piece;
 use super::super::tones::Format;
+use super::super::{Shared, Socket};
 use super::Protocol;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 impl Protocol {
-    /// A piece as it is sent: none, one or two messages.
-    pub(super) fn write(self, piece: &Piece, format: Format, shared: &Shared) -> Vec<Message> {
+    /// Adds a piece to what is to be sent: none, one or two messages.
+    pub(super) fn write(self, piece: &Piece, format: Format, shared: &Shared, socket: &mut Socket) {
         match piece {
-            Piece::Audio { .. } => self.audio(piece, format, shared),
-            Piece::Flushed { context } => match self {
-                Self::Cartesia => vec![text(
-                    &json!({"type": "flush_done", "context_id": context, "status_code": 206,
-                    "done": false, "flush_done": true, "flush_id": 1}),
-                )],
-                Self::Eleven { .. } | Self::Aura => Vec::new(),
-            },
-            Piece::Done { context } => vec![text(&match self {
-                Self::Cartesia => {
-                    json!({"type": "done", "context_id": context, "status_code": 200, "done": true})
-                }
-                Self::Eleven { is_multi: true, .. } => {
-                    json!({"isFinal": true, "contextId": context})
-                }
-                Self::Eleven {
-                    is_multi: false, ..
-                } => {
-                    json!({"audio": null, "isFinal": true, "alignment": null, "normalizedAlignment": null})
-                }
-                Self::Aura => json!({"type": "Flushed", "sequence_id": 0}),
-            })],
+            Piece::Audio { .. } => self.audio(piece, format, shared, socket),
+            Piece::Flushed { context } if self == Self::Cartesia => {
+                let flushed = json!({"type": "flush_done", "context_id": context, "status_code": 206, "done": false,
+                    "flush_done": true, "flush_id": 1});
+                socket.text(&flushed.to_string());
+            }
+            Piece::Flushed { .. } => {}
+            Piece::Done { context } => socket.text(&self.done(context).to_string()),
         }
     }
 
-    fn audio(self, piece: &Piece, format: Format, shared: &Shared) -> Vec<Message> {
+    fn done(self, context: &str) -> Value {
+        match self {
+            Self::Cartesia => {
+                json!({"type": "done", "context_id": context, "status_code": 200, "done": true})
+            }
+            Self::Eleven { is_multi: true, .. } => json!({"isFinal": true, "contextId": context}),
+            Self::Eleven {
+                is_multi: false, ..
+            } => {
+                json!({"audio": null, "isFinal": true, "alignment": null, "normalizedAlignment": null})
+            }
+            Self::Aura => json!({"type": "Flushed", "sequence_id": 0}),
+        }
+    }
+
+    fn audio(self, piece: &Piece, format: Format, shared: &Shared, socket: &mut Socket) {
         let Piece::Audio {
             context,
             reference,
@@ -45,32 +45,28 @@ impl Protocol {
             ..
         } = piece
         else {
-            return Vec::new();
+            return;
         };
         let sound = shared.sound(*reference, *is_last, format);
         let ms_per_char = shared.delays.tts_ms_per_char;
         match self {
             Self::Cartesia => {
-                let chunk = Message::text(chunk(context, &sound.base64));
-                let timed = words.as_ref().map(|(words, from_ms)| {
-                    text(&timestamps(context, words, *from_ms, ms_per_char))
-                });
-                [Some(chunk), timed].into_iter().flatten().collect()
+                socket.text(&chunk(context, &sound.base64));
+                if let Some((words, from_ms)) = words {
+                    let timed = timestamps(context, words, *from_ms, ms_per_char);
+                    socket.text(&timed.to_string());
+                }
             }
             Self::Eleven { is_multi, .. } => {
                 let alignment = words
                     .as_ref()
                     .map_or(Value::Null, |(text, _)| alignment(text, ms_per_char));
                 let context = is_multi.then_some(context.as_str());
-                vec![Message::text(eleven(&sound.base64, &alignment, context))]
+                socket.text(&eleven(&sound.base64, &alignment, context));
             }
-            Self::Aura => vec![Message::binary(sound.bytes.clone())],
+            Self::Aura => socket.binary(&sound.bytes),
         }
     }
-}
-
-fn text(message: &Value) -> Message {
-    Message::text(message.to_string())
 }
 
 /// Cartesia's audio. Written as it is: seven thousand a second are too many to put together as a tree first.
