@@ -5,7 +5,7 @@
 //! a while, and is kept however full it becomes meanwhile.
 
 mod cpu;
-mod pace;
+mod line_rests;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use trunkline_core::admission::{Levels, Limits, Load, Reading, Verdict, Why};
 
 use crate::clock;
-pub use pace::Pace;
+pub use line_rests::LineRests;
 pub use watch::{READ_EVERY, watch};
 
 /// When whoever was turned away may try again, seconds.
@@ -135,7 +135,7 @@ impl Drop for Place {
 pub struct Admission {
     load: Arc<Mutex<Load>>,
     promises: Mutex<BTreeMap<String, Promise>>,
-    pace: Pace,
+    line_rests: LineRests,
     began: Instant,
 }
 
@@ -151,7 +151,7 @@ impl Default for Admission {
         Self {
             load: Arc::new(Mutex::new(Load::new(Limits::default(), cores))),
             promises: Mutex::default(),
-            pace: Pace::default(),
+            line_rests: LineRests::default(),
             began: clock::timer_now(),
         }
     }
@@ -173,13 +173,13 @@ impl Admission {
             load.read(now_ms, reading);
             load.rest_ms()
         };
-        self.pace.set(rest_ms);
+        self.line_rests.set(rest_ms);
         self.forget_late(now);
     }
 
-    /// How eagerly calls read their lines, as it is at any time.
-    pub fn pace(&self) -> Pace {
-        self.pace.clone()
+    /// How long calls let their lines rest, as it is at any time.
+    pub fn line_rests(&self) -> LineRests {
+        self.line_rests.clone()
     }
 
     /// Whether what was measured lets another call in. `uses_models`: it asks something of inference.

@@ -23,7 +23,7 @@ use trunkline_core::flow::{Flow, Vars};
 
 pub use check::{OPENING_MS_GOOD, OPENING_MS_MAX, PROMPT_BYTES_MAX};
 pub use compile::no_files;
-pub use files::Agents;
+pub use files::{Agents, NoAgent};
 pub use json::SPEC_BYTES_MAX;
 pub use problem::{PROBLEMS_MAX, Problem, ProblemCode};
 pub use prompt::Template;

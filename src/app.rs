@@ -317,7 +317,7 @@ impl App {
             settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
             mind,
             stepped_down: stack.stepped_down,
-            pace: self.admission.pace(),
+            line_rests: self.admission.line_rests(),
             feed: self.feed.clone(),
             draining: self.draining.subscribe(),
             keep: arrival.keep,

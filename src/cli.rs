@@ -7,6 +7,7 @@
 )]
 
 mod carrier;
+mod demo;
 mod log;
 mod setup;
 mod stream_url;
@@ -28,9 +29,7 @@ use crate::admission;
 use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts};
 use crate::config::Config;
-use crate::demo;
 use crate::desk::Desk;
-use crate::desk::setup::Books;
 use crate::egress::Egress;
 use crate::journal::JournalSettings;
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
@@ -58,7 +57,7 @@ struct Command {
 #[derive(Subcommand)]
 enum What {
     /// Hold a whole conversation on this machine: server, simulated carrier and caller
-    Demo(DemoArgs),
+    Demo(demo::DemoArgs),
     /// Set up a data folder: its key file, its database, the first client and that client's first key
     Init(setup::InitArgs),
     /// Run the server
@@ -87,22 +86,6 @@ enum What {
     Say(SayArgs),
     /// Print what the embedded recogniser hears in a recording
     Transcribe(TranscribeArgs),
-}
-
-#[derive(Args)]
-struct DemoArgs {
-    /// Play your own recordings as the caller, one a turn, in place of the built-in caller
-    #[arg(long, value_name = "FILE.wav", num_args = 1..)]
-    caller: Vec<PathBuf>,
-    /// Leave the server running afterwards and say what to try
-    #[arg(long)]
-    keep: bool,
-    /// Who answers
-    #[arg(long, default_value = "front-desk")]
-    agent: String,
-    /// Where to write the recording of both sides
-    #[arg(long, value_name = "FILE.wav", default_value = "trunkline-demo.wav")]
-    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -199,7 +182,7 @@ pub fn run() -> ExitCode {
 fn perform(command: Command) -> anyhow::Result<()> {
     let config = Config::load(command.config.as_deref())?;
     match command.what {
-        What::Demo(args) => run_demo(&config, args),
+        What::Demo(args) => demo::run(&config, args),
         What::Serve(args) => serve(config, &args),
         What::Init(args) => runtime()?.block_on(setup::init(&config, &args)),
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
@@ -469,36 +452,4 @@ fn transcribe(config: &Config, args: &TranscribeArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-fn run_demo(config: &Config, args: DemoArgs) -> anyhow::Result<()> {
-    let agents = Agents::load(config.agents.as_deref())?;
-    let speech = load_speech(config, config.speech.better_ears)?;
-    let data = std::env::temp_dir().join(format!("trunkline-demo-{}", ulid::Ulid::new()));
-    let config = Config {
-        data: data.clone(),
-        database_url: None,
-        ..config.clone()
-    };
-    let held = runtime()?.block_on(async {
-        let books = Books::make(&data, &config.store()).await?;
-        let client = books.add_client("The demo").await?;
-        let made = books
-            .add_key(&client, "the demo", vec!["*".into()], None)
-            .await?;
-        drop(books);
-        let desk = open_desk(&config).await?;
-        let app = build(&config, desk, agents, &speech, false)?;
-        let key = media_key::open_or_make(&data)?;
-        let demo = demo::Demo {
-            agent: args.agent,
-            caller: args.caller,
-            out: args.out,
-            keep: args.keep,
-        };
-        demo.run(app, &key, made.secret, stopped()).await
-    });
-    // What was there for the demo alone goes with it.
-    let _ = std::fs::remove_dir_all(&data);
-    held
 }

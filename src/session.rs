@@ -31,7 +31,7 @@ use trunkline_core::consent::Refusal;
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 
-use crate::admission::Pace;
+use crate::admission::LineRests;
 use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
@@ -78,8 +78,8 @@ pub struct Means {
     pub matters: Option<Box<dyn Matters>>,
     /// Where its turns are told of as spans, if anywhere.
     pub trace: Option<CallTrace>,
-    /// How eagerly it reads its line.
-    pub pace: Pace,
+    /// How long its line rests.
+    pub line_rests: LineRests,
 }
 
 /// What must be known outside the call before it ends. The methods must not block.
@@ -132,7 +132,7 @@ pub struct Session {
     reason: Option<EndReason>,
     /// Why the call began without our own models of turns, until it has said so.
     stepped_down: Option<Why>,
-    pace: Pace,
+    line_rests: LineRests,
     /// The line is not looked at until then, ms.
     rests_until: u64,
     /// When something other than the line is due, ms.
@@ -179,7 +179,7 @@ impl Session {
             actions: Vec::new(),
             reason: None,
             stepped_down: means.stepped_down,
-            pace: means.pace,
+            line_rests: means.line_rests,
             rests_until: 0,
             due: None,
         }

@@ -6,7 +6,8 @@ use crate::caller::Caller;
 use crate::calls::{CallOptions, Shared};
 use crate::clock::{Clock, Micros, ms};
 use crate::line::End;
-use crate::providers::{Delays, Providers, Stage};
+use crate::own_providers::OwnProviders;
+use crate::providers::Stage;
 use crate::report::LATE_MS_MAX;
 use crate::server::ServerOptions;
 use crate::tally::{Lateness, Spread, Tally};
@@ -39,11 +40,8 @@ pub(crate) struct FaultOptions {
     /// A call that ends in words is lost too: somebody else stands ready
     #[arg(long)]
     all_go_on: bool,
-    /// Start the fake providers on this port, in this process
-    #[arg(long, value_name = "PORT", conflicts_with = "providers")]
-    providers_port: Option<u16>,
     #[command(flatten)]
-    delays: Delays,
+    own: OwnProviders,
     #[command(flatten)]
     server: ServerOptions,
     #[command(flatten)]
@@ -67,10 +65,7 @@ const INTO_WINDOW: Micros = ms(3_000);
 /// # Errors
 /// The server or the providers cannot be reached.
 pub(crate) async fn run(mut run: FaultOptions) -> Result<(Value, bool)> {
-    if let Some(port) = run.providers_port {
-        let providers = Providers::start(port, run.delays.clone())?;
-        run.options.providers = Some(format!("http://{}", providers.address));
-    }
+    run.own.start(&mut run.options)?;
     let providers = run
         .options
         .providers

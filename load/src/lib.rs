@@ -9,6 +9,7 @@ mod faults;
 mod limits;
 mod line;
 mod memory;
+mod own_providers;
 mod playout;
 mod process;
 pub mod providers;

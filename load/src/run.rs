@@ -4,7 +4,7 @@
 
 use crate::calls::{self, CallOptions};
 use crate::limits::Limits;
-use crate::providers::{Delays, Providers};
+use crate::own_providers::OwnProviders;
 use crate::server::ServerOptions;
 use crate::tally::Spread;
 use anyhow::Result;
@@ -20,11 +20,8 @@ pub(crate) struct RunOptions {
     /// Go on after a number that breaks
     #[arg(long)]
     keep_going: bool,
-    /// Start the fake providers on this port, in this process
-    #[arg(long, value_name = "PORT", conflicts_with = "providers")]
-    providers_port: Option<u16>,
     #[command(flatten)]
-    delays: Delays,
+    own: OwnProviders,
     #[command(flatten)]
     server: ServerOptions,
     #[command(flatten)]
@@ -39,10 +36,7 @@ pub(crate) struct RunOptions {
 /// The server or the providers cannot be started.
 pub(crate) async fn run(run: RunOptions) -> Result<(Value, bool)> {
     let mut options = run.options;
-    if let Some(port) = run.providers_port {
-        let providers = Providers::start(port, run.delays)?;
-        options.providers = Some(format!("http://{}", providers.address));
-    }
+    run.own.start(&mut options)?;
     let mut points = Vec::new();
     let mut base_p95_ms = None;
     let mut sustained = None;

@@ -6,8 +6,8 @@ use crate::caller::Caller;
 use crate::calls::{CallOptions, Shared, finish};
 use crate::clock::{Clock, Micros, ms, seconds};
 use crate::memory::{Curve, growth_percent};
+use crate::own_providers::OwnProviders;
 use crate::process::Usage;
-use crate::providers::{Delays, Providers};
 use crate::server::ServerOptions;
 use crate::tally::{Lateness, Spread, Tally};
 use crate::web::Target;
@@ -38,11 +38,8 @@ pub(crate) struct SoakOptions {
     /// How far the server's memory after the last round may be above that after the first, per cent
     #[arg(long, default_value_t = 5.0, value_name = "PERCENT")]
     rss_growth_max: f64,
-    /// Start the fake providers on this port, in this process
-    #[arg(long, value_name = "PORT", conflicts_with = "providers")]
-    providers_port: Option<u16>,
     #[command(flatten)]
-    delays: Delays,
+    own: OwnProviders,
     #[command(flatten)]
     server: ServerOptions,
     #[command(flatten)]
@@ -70,10 +67,7 @@ struct Round {
 /// # Errors
 /// The server or the providers cannot be reached, or the server's process is not known.
 pub(crate) async fn run(mut run: SoakOptions) -> Result<(Value, bool)> {
-    if let Some(port) = run.providers_port {
-        let providers = Providers::start(port, run.delays.clone())?;
-        run.options.providers = Some(format!("http://{}", providers.address));
-    }
+    run.own.start(&mut run.options)?;
     // What is said matters little; that it is over soon does.
     run.options.barge_every = 0;
     run.options.hesitate = 0.0;

@@ -192,9 +192,19 @@ impl Ear {
         self.origin = (ms * SAMPLES_PER_MS) as i64 - self.position() as i64;
     }
 
-    /// The newest frame is our own voice coming back.
-    pub fn hears_itself(&self) -> bool {
-        self.recent.echo & 1 != 0
+    /// Samples received of which it is known whether they are our own voice coming back: all, unless we may be heard.
+    pub fn known(&self) -> u64 {
+        match self.held {
+            0 => self.position(),
+            held => (self.frames - u64::from(held)) * FRAME as u64,
+        }
+    }
+
+    /// The sound at this sample, of the last 640 ms, is our own voice coming back.
+    pub fn is_own_voice(&self, sample: u64) -> bool {
+        let age = self.frames.checked_sub(sample / FRAME as u64 + 1);
+        age.and_then(|age| self.recent.echo.checked_shr(u32::try_from(age).ok()?))
+            .is_some_and(|echo| echo & 1 != 0)
     }
 
     /// All sound since this sample is our own voice coming back, as far as is known: of the last 640 ms at most.

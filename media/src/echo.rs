@@ -24,7 +24,8 @@ const WORD: usize = 64;
 const SENT_WORDS: usize = 256;
 const SENT: u64 = (SENT_WORDS * WORD) as u64;
 
-/// Sound shorter than this is not compared, in words of samples: too little agrees with anything.
+/// Sound shorter than this is not compared, in words of samples: too little agrees with anything. No fewer than
+/// [`PROBE_WORDS`].
 const WORDS_MIN: usize = 5;
 
 /// Parts of a look that are this much quieter than its loudest, in energy, are not compared: noise is as loud there.
@@ -70,6 +71,10 @@ const DUE_WORDS: u64 = 3;
 const LEARN: f32 = 0.15;
 /// An echo has at most this part of the energy that was sent: what is louder is a caller who sounds like us.
 const GAIN_MAX: f32 = 0.4;
+/// How fast its loudest frame is forgotten.
+const FADES: f32 = 0.98;
+/// What has this part of the energy of that frame is looked at, though the gate holds it to be the line's noise.
+const ALIKE: f32 = 0.25;
 /// Sound that may be the echo by its loudness, and does not agree with it for so many frames, is none.
 const DOUBTED_MAX: u32 = 12;
 /// An echo that is due is missing if the line holds less than this part of it …
@@ -101,6 +106,8 @@ struct Echo {
     lag: u64,
     /// Its energy, in parts of what was sent.
     gain: f32,
+    /// The energy of its loudest frame of late.
+    heard: f32,
     /// Frames since it last agreed with what was sent.
     doubted: u32,
     /// Frames in which it was due and the line was silent, since then.
@@ -178,22 +185,21 @@ impl EchoDetector {
         if !self.sounds(at) {
             return 0;
         }
+        let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
+        // What lasts becomes the noise of the line to the gate, and may be our own voice all the same.
+        let is_sound = is_loud || self.echo.is_some_and(|echo| heard >= echo.heard * ALIKE);
         if let Some(echo) = self.echo {
             let due = self.due(echo, at);
-            let heard: f32 = frame.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
             let is_missing = heard < due * MISSING;
             if is_missing {
                 self.miss(echo);
             }
-            if is_loud && heard <= due * LOUDER_MAX {
-                return u32::from(self.is_still_there(echo, at));
-            }
-            // What lasts becomes the noise of the line to the gate, and is our own voice all the same.
-            if !is_missing && heard <= due * LOUDER_MAX {
-                return u32::from(self.agrees_with(echo, at).is_some());
+            let is_like_it = heard <= due * LOUDER_MAX && (is_loud || !is_missing);
+            if is_like_it && self.is_still_there(echo, at, heard, is_loud) {
+                return 1;
             }
         }
-        if !is_loud {
+        if !is_sound {
             self.strange = self.strange.saturating_sub(1);
             return 0;
         }
@@ -233,6 +239,7 @@ impl EchoDetector {
         self.echo = Some(Echo {
             lag,
             gain,
+            heard,
             doubted: 0,
             missed: 0,
         });
@@ -257,21 +264,22 @@ impl EchoDetector {
         self.echo = Some(Echo { missed, ..echo }).filter(|_| missed <= MISSED_MAX);
     }
 
-    /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it has not
-    /// agreed with what was sent for a while.
-    fn is_still_there(&mut self, echo: Echo, at: u64) -> bool {
+    /// Sound as loud as the echo that is due came in: follows its delay and loudness, which drift. False if it does not
+    /// agree with what was sent, of a loud one only if it has not for a while.
+    fn is_still_there(&mut self, echo: Echo, at: u64, heard: f32, is_loud: bool) -> bool {
         let Some(lag) = self.agrees_with(echo, at) else {
-            let doubted = echo.doubted + 1;
+            let doubted = echo.doubted + u32::from(is_loud);
             if let Some(echo) = &mut self.echo {
                 echo.doubted = doubted;
             }
-            return doubted <= DOUBTED_MAX;
+            return is_loud && doubted <= DOUBTED_MAX;
         };
         let gain = self.gain(lag, look_at(at));
         let gain = echo.gain + (gain - echo.gain) * LEARN;
         self.echo = Some(Echo {
             lag,
             gain: gain.min(GAIN_MAX),
+            heard: heard.max(echo.heard * FADES),
             doubted: 0,
             missed: 0,
         });
@@ -369,8 +377,6 @@ struct Look {
     /// Of the words with sound in them, in order; the first `count` hold.
     loud: [Signs; LOOK_WORDS],
     count: usize,
-    /// The first of them.
-    probe: [Signs; PROBE_WORDS],
 }
 
 impl Look {
@@ -398,8 +404,7 @@ impl Look {
                 count += 1;
             }
         }
-        let probe = [loud[0], loud[1], loud[2]];
-        (count >= WORDS_MIN).then_some(Self { loud, count, probe })
+        (count >= WORDS_MIN).then_some(Self { loud, count })
     }
 
     /// How many more signs agree than disagree, or the other way round, in parts of 1,000.
@@ -411,7 +416,7 @@ impl Look {
 
     /// The first loud words agree no better than by chance.
     fn is_out_of_question(&self, sent: &[u64; SENT_WORDS], from: u64) -> bool {
-        let (first, rest) = self.probe.split_at(1);
+        let (first, rest) = self.loud[..PROBE_WORDS].split_at(1);
         let differ = differing(first, sent, from);
         if (2 * differ).abs_diff(WORD as u32) < PROBE_FIRST_MIN {
             return true;

@@ -31,6 +31,9 @@ use crate::SAMPLES_PER_MS;
 /// Most speech queued and not heard yet: the carrier's own limit as well.
 pub const QUEUED_MS_MAX: u64 = 10 * 60 * 1_000;
 
+/// The furthest that audio may be ahead of real time.
+const LEAD_MS_MAX: u32 = 10_000;
+
 /// A first chunk that is shorter than it could be waits so long for more.
 const GATHER_MS: u64 = 40;
 
@@ -177,7 +180,10 @@ pub struct Mouth {
 impl Mouth {
     /// A mouth that has said nothing.
     pub fn new(settings: &MouthSettings) -> Self {
-        let chunk = u64::from(settings.chunk_ms.clamp(20, 1_000)) * SAMPLES_PER_MS;
+        let chunk_ms = settings.chunk_ms.clamp(20, 1_000);
+        let chunk = u64::from(chunk_ms) * SAMPLES_PER_MS;
+        // With less than a chunk ahead, the carrier would run dry.
+        let refill_ms_max = settings.lead_ms.min(LEAD_MS_MAX).saturating_sub(chunk_ms);
         Self {
             chunk,
             script: Script::default(),
@@ -188,7 +194,7 @@ impl Mouth {
             clear_due: false,
             sending: None,
             held_since: None,
-            refill_ms: settings.refill_ms.min(10_000).into(),
+            refill_ms: settings.refill_ms.min(refill_ms_max).into(),
             is_full: false,
             scratch: Vec::with_capacity(chunk as usize),
             mark: String::with_capacity(24),

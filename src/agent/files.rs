@@ -21,6 +21,16 @@ const SHIPPED_FLOWS: [(&str, &str); 1] = [(
 /// Largest agent or flow file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// No file is an agent of this name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no agent {id:?}; there are: {}", known.join(", "))]
+pub struct NoAgent {
+    /// The name.
+    pub id: String,
+    /// Those there are.
+    pub known: Vec<String>,
+}
+
 /// All agents of a server's files.
 #[derive(Clone, Debug, Default)]
 pub struct Agents(BTreeMap<String, Arc<Agent>>);
@@ -50,6 +60,17 @@ impl Agents {
     /// One by its name.
     pub fn find(&self, id: &str) -> Option<Arc<Agent>> {
         self.0.get(id).cloned()
+    }
+
+    /// One by its name, for whoever must be told which names there are.
+    ///
+    /// # Errors
+    /// [`NoAgent`].
+    pub fn named(&self, id: &str) -> Result<Arc<Agent>, NoAgent> {
+        self.find(id).ok_or_else(|| NoAgent {
+            id: id.to_owned(),
+            known: self.0.keys().cloned().collect(),
+        })
     }
 
     /// All of them, by name.

@@ -39,14 +39,7 @@ pub(super) struct StreamUrlArgs {
 
 pub(super) fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result<()> {
     let agents = Agents::load(config.agents.as_deref())?;
-    if agents.find(&args.agent).is_none() {
-        let known: Vec<&str> = agents.iter().map(|agent| agent.id.as_str()).collect();
-        return Err(anyhow!(
-            "there is no agent {:?}; there are: {}",
-            args.agent,
-            known.join(", ")
-        ));
-    }
+    agents.named(&args.agent)?;
     if config.public_url.is_none() && config.listen.ip().is_unspecified() {
         return Err(anyhow!(
             "nobody can call {}; set public_url to the address carriers reach",

@@ -4,6 +4,7 @@ mod asking;
 mod order;
 mod patience;
 mod stream;
+mod withheld;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,14 +13,13 @@ use std::task::{Context, Poll};
 use trunkline_core::call::{Event, Profile, Provider, StepDown};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
-use trunkline_media::FRAME;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
-use trunkline_media::g711::MULAW_SILENCE;
 use trunkline_media::line_clock::LineClock;
 
 use self::order::InOrder;
 use self::patience::Patience;
 use self::stream::Stream;
+use self::withheld::Withheld;
 use super::Jobs;
 use crate::agent::EMBEDDED;
 use crate::provider::{Ears, Haste, Hearing, StageError, Transcriber, Turns, Words};
@@ -47,9 +47,6 @@ const VOICE_LATE_MS: u64 = 500;
 const VOICE_MISSES_MAX: u32 = 8;
 /// … and without the turn model.
 const TURN_MISSES_MAX: u32 = 3;
-
-/// A frame without sound.
-const SILENCE: [u8; FRAME] = [MULAW_SILENCE; FRAME];
 
 /// Voice must last two windows before it is told, and its first may be taken for silence.
 const UNTOLD: u64 = ms(96);
@@ -93,6 +90,7 @@ pub(super) struct Listening {
     ears: Arc<dyn Ears>,
     recogniser: Recogniser,
     ear: Ear,
+    withheld: Withheld,
     vad: VadState,
     clock: LineClock,
     facts: Vec<Fact>,
@@ -139,6 +137,7 @@ impl Listening {
             ears,
             recogniser,
             ear: Ear::new(settings),
+            withheld: Withheld::default(),
             vad: VadState::default(),
             clock: LineClock::default(),
             facts: Vec::with_capacity(4),
@@ -202,14 +201,8 @@ impl Listening {
             self.ear.judge_by_energy(&mut self.facts);
         }
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            if self.ear.hears_itself() {
-                // Our own words are none of the caller's.
-                for part in payload.chunks(SILENCE.len()) {
-                    stream.push(&SILENCE[..part.len()]);
-                }
-            } else {
-                stream.push(payload);
-            }
+            let give = |mulaw: &[u8]| stream.push(mulaw);
+            self.withheld.push(payload, &self.ear, give);
             let is_cloud = stream.turns() == Turns::Cloud;
             if is_cloud {
                 self.ear.judge_by_energy(&mut self.facts);

@@ -25,7 +25,7 @@ impl Session {
 
     /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next.
     fn may_rest(&mut self, now: At, over_agent: bool) {
-        let ms = self.pace.rest_ms();
+        let ms = self.line_rests.ms();
         let is_awaited = || {
             // A frame that is late has others behind it.
             let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));

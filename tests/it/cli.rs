@@ -250,6 +250,15 @@ fn a_media_url_that_cannot_be_made_says_why() {
     }
 }
 
+#[test]
+fn a_demo_of_an_agent_that_is_not_there_names_those_that_are_before_it_fetches_a_model() {
+    // Models could not be kept here.
+    let desk = Desk::with(&[("trunkline.toml", "models = \"file\"\n"), ("file", "")]);
+    let names = ["\"front-dsk\"", "assistant, front-desk"];
+    refuses(&desk, "demo --agent front-dsk", &names);
+    refuses(&desk, "demo", &["file"]);
+}
+
 const AGENT: &str = "name = \"Robin\"\nbusiness = \"Oak\"\n";
 
 #[test]

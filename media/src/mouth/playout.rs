@@ -2,8 +2,8 @@
 
 use std::collections::{VecDeque, vec_deque};
 
-use super::MouthSettings;
 use super::script::Piece;
+use super::{LEAD_MS_MAX, MouthSettings};
 use crate::SAMPLES_PER_MS;
 
 /// A mark this much earlier than its audio can have ended was echoed on receipt, not after playing.
@@ -60,7 +60,7 @@ pub(super) fn samples(ms: u64) -> u64 {
 impl Playout {
     pub(super) fn new(settings: &MouthSettings) -> Self {
         Self {
-            lead: samples(settings.lead_ms.min(10_000).into()),
+            lead: samples(settings.lead_ms.min(LEAD_MS_MAX).into()),
             grace: samples(settings.mark_grace_ms.min(60_000).into()),
             latency: samples(settings.latency_ms.min(2_000).into()),
             latency_known: false,

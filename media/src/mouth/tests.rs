@@ -130,6 +130,31 @@ fn what_is_far_ahead_is_sent_two_chunks_at_a_time() {
 }
 
 #[test]
+fn the_carrier_never_runs_dry_however_long_audio_is_to_wait_for_room() {
+    for (chunk_ms, lead_ms) in [(100, 500), (100, 100), (100, 0), (1_000, 500), (20, 10_000)] {
+        let mut mouth = Mouth::new(&MouthSettings {
+            chunk_ms,
+            lead_ms,
+            refill_ms: 10_000,
+            ..MouthSettings::default()
+        });
+        let mut facts = Vec::new();
+        mouth.say(1, 0, clause(15_000)).unwrap();
+        mouth.end(1);
+        let (mut now_ms, mut sent) = (0, 0);
+        // Until all has been sent, it is asked when it wants to be.
+        while sent < 15_000 * MS {
+            let said = poll(&mut mouth, now_ms, &mut facts);
+            let lengths = said.split(' ').filter_map(|out| out.strip_prefix('a'));
+            sent += lengths.map(|n| n.parse::<usize>().unwrap()).sum::<usize>();
+            now_ms = mouth.next_due().map_or(now_ms, |due| due.max(now_ms));
+        }
+        let underruns = mouth.counters().underruns;
+        assert_eq!(underruns, 0, "{chunk_ms} ms a chunk, {lead_ms} ms ahead");
+    }
+}
+
+#[test]
 fn an_empty_reply_is_played_at_the_next_poll() {
     let mut mouth = Mouth::new(&MouthSettings::default());
     let mut facts = Vec::new();

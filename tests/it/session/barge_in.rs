@@ -82,7 +82,7 @@ async fn the_transcript_has_exactly_the_words_that_were_played_before_the_interr
     // The same while the server has so much to do that lines rest.
     for (after_ms, rest_ms) in after.into_iter().flat_map(|ms| [(ms, 0), (ms, 60)]) {
         let house = House::open().await;
-        house.app.admission.pace().set(rest_ms);
+        house.app.admission.line_rests().set(rest_ms);
         let with = speech("Please tell me about Monday instead.");
         let call = interrupt_in(&house, after_ms, with, None).await;
         let agent = call.record.agent();

@@ -12,7 +12,7 @@ use super::rig::{House, heard, reason};
 #[tokio::test(start_paused = true)]
 async fn the_conversation_is_the_same() {
     let house = House::open().await;
-    house.app.admission.pace().set(60);
+    house.app.admission.line_rests().set(60);
     let mut notes = house.notes();
     let record = book(house.call("front-desk").await).await;
     let heard = heard(&record);
@@ -34,7 +34,7 @@ async fn the_conversation_is_the_same() {
 async fn what_comes_meanwhile_is_seen_after_the_rest_and_all_of_it() {
     for (rest_ms, seen_after) in [(0, 0..60), (1_000, 60..1_061)] {
         let house = House::open().await;
-        house.app.admission.pace().set(rest_ms);
+        house.app.admission.line_rests().set(rest_ms);
         let mut notes = house.notes();
         let mut call = house.call("reader").await;
         call.wait_agent_speaking_ms(1_500).await.unwrap();

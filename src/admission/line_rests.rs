@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Shared by all calls. Until something else is set, lines do not rest.
+/// How long lines rest. Shared by all calls; until something else is set, they do not.
 #[derive(Clone, Debug, Default)]
-pub struct Pace(Arc<AtomicU32>);
+pub struct LineRests(Arc<AtomicU32>);
 
-impl Pace {
+impl LineRests {
     /// How long a line may rest after it was read, ms; 0 if it is to be read as soon as something comes.
-    pub fn rest_ms(&self) -> u64 {
+    pub fn ms(&self) -> u64 {
         self.0.load(Ordering::Relaxed).into()
     }
 
