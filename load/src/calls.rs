@@ -6,17 +6,17 @@ use crate::line::{End, Line};
 use crate::memory::Curve;
 use crate::process::{Usage, machine_cpu_ms};
 use crate::report::{Report, ServerUse};
+use crate::socket::Socket;
 use crate::speech::{Noise, Random, Speech};
 use crate::tally::{Lateness, Tally};
-use crate::web::{Target, twilio_signature};
+use crate::web::{self, Target, twilio_signature};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use std::time::Duration;
+use tokio::net::TcpStream;
 use trunkline_core::wire::twilio::{CarrierSide, CarrierStart};
 
 /// What callers do, and how the server lets them in.
@@ -171,11 +171,12 @@ impl CallOptions {
         ids: (u64, usize),
         shared: Shared<'_>,
     ) -> End {
-        let socket = match self.connect(target).await {
+        let (seed, index) = ids;
+        let mask = (Random::new(seed ^ index as u64).number() as u32).to_ne_bytes();
+        let socket = match self.connect(target, mask).await {
             Ok(socket) => socket,
             Err(error) => return End::Failed(format!("{error:#}")),
         };
-        let (seed, index) = ids;
         let side = CarrierSide::new(CarrierStart {
             account: format!("AC{:032x}", 1),
             carrier_call_id: format!("CA{seed:016x}{index:016x}"),
@@ -201,34 +202,23 @@ impl CallOptions {
         }
     }
 
-    async fn connect(
-        &self,
-        target: &Target,
-    ) -> Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
-        let mut request =
-            format!("ws://{}{}", target.authority, target.path).into_client_request()?;
-        let headers = request.headers_mut();
+    async fn connect(&self, target: &Target, mask: [u8; 4]) -> Result<Socket<TcpStream>> {
+        let mut headers = Vec::with_capacity(self.header.len() + 1);
         for header in &self.header {
             let (name, value) = header
                 .split_once(':')
                 .with_context(|| format!("--header {header:?} has no colon"))?;
-            headers.insert(
-                HeaderName::try_from(name.trim())?,
-                HeaderValue::try_from(value.trim())?,
-            );
+            headers.push((name.trim(), value.trim().to_owned()));
         }
         if let Some(token) = &self.sign_token {
             let url = self.public_url.as_deref().unwrap_or(&target.url);
-            headers.insert(
-                "X-Twilio-Signature",
-                HeaderValue::try_from(twilio_signature(token, url)?)?,
-            );
+            headers.push(("X-Twilio-Signature", twilio_signature(token, url)?));
         }
-        let stream = target.connect().await?;
-        let upgrade = client_async(request, stream);
-        let upgraded = tokio::time::timeout(std::time::Duration::from_secs(10), upgrade);
-        let (socket, _) = upgraded.await.context("the upgrade is not answered")??;
-        Ok(socket)
+        let mut stream = target.connect().await?;
+        let upgrade = web::upgrade(&mut stream, target, &headers);
+        let upgraded = tokio::time::timeout(Duration::from_secs(10), upgrade);
+        let rest = upgraded.await.context("the upgrade is not answered")??;
+        Ok(Socket::of_client(stream, rest, mask))
     }
 }
 

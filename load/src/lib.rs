@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod server;
 mod soak;
+mod socket;
 mod speech;
 mod tally;
 mod tone;

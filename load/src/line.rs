@@ -2,20 +2,20 @@
 
 use crate::caller::{Caller, Said};
 use crate::clock::{Clock, Micros, ms};
+use crate::socket::{Received, Socket};
 use crate::tally::Lateness;
-use futures_util::{SinkExt as _, StreamExt as _};
 use std::cell::RefCell;
+use std::io::Result;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
 use trunkline_core::wire::twilio::{CarrierSide, Outgoing, check_outgoing};
 
-/// A server that takes nothing for so long has failed.
-const TAKES: Duration = Duration::from_secs(5);
 /// How long the server may take to close its side.
 const CLOSES: Duration = Duration::from_secs(2);
 const FRAME: Micros = ms(20);
+/// What any message that is sent often has room in.
+const TEXT_BYTES: usize = 512;
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum End {
 
 /// What a call's socket needs besides the caller.
 pub(crate) struct Line<'a, S> {
-    pub(crate) socket: WebSocketStream<S>,
+    pub(crate) socket: Socket<S>,
     pub(crate) side: CarrierSide,
     pub(crate) clock: Clock,
     /// Frames that were due in the window are noted here.
@@ -41,132 +41,110 @@ pub(crate) struct Line<'a, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
     /// Holds the call until one of the two ends it.
     pub(crate) async fn hold(mut self, caller: &mut Caller) -> End {
-        let end = match self.talk(caller).await {
-            Ok(end) => end,
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => End::ByServer(None),
-            Err(error) => End::Failed(error.to_string()),
-        };
+        let talked = self.talk(caller).await;
+        let end = talked.unwrap_or_else(|error| End::Failed(error.to_string()));
         caller.hung_up(self.clock.now());
         if end == End::HungUp {
             let closing = async {
                 self.socket.close(None).await.ok();
-                while let Some(Ok(_)) = self.socket.next().await {}
+                while let Ok(Received::Text(_) | Received::Binary(_) | Received::Ping) =
+                    self.socket.next().await
+                {}
             };
             let _ = tokio::time::timeout(CLOSES, closing).await;
         }
         end
     }
 
-    async fn talk(&mut self, caller: &mut Caller) -> Result<End, Error> {
-        let mut text = String::with_capacity(512);
+    async fn talk(&mut self, caller: &mut Caller) -> Result<End> {
+        let mut text = String::new();
         self.side.connected(&mut text);
-        self.feed(&text).await?;
+        self.socket.text(&text);
         self.side.start(&mut text);
-        self.feed(&text).await?;
-        self.flush().await?;
-        let begun = self.clock.now();
+        self.socket.text(&text);
+        drop(text);
+        self.socket.flush().await?;
+        let clock = self.clock;
+        let begun = clock.now();
         let mut frames = 0;
+        let mut due = begun;
+        let mut tick = pin!(clock.until(due));
         loop {
-            let due = begun + frames * FRAME;
             tokio::select! {
                 biased;
-                () = self.clock.until(due) => {
+                () = &mut tick => {
                     let now = self.clock.now();
                     if (self.window.0..self.window.1).contains(&due) {
                         self.lateness.borrow_mut().note(now.saturating_sub(due));
                     }
-                    if self.speak(caller, now, frames, &mut text).await? {
+                    if self.speak(caller, now, frames).await? {
                         return Ok(End::HungUp);
                     }
                     frames += 1;
+                    due = begun + frames * FRAME;
+                    tick.set(clock.until(due));
                 }
-                message = self.socket.next() => match message {
-                    None => return Ok(End::ByServer(None)),
-                    Some(Err(Error::Protocol(reason))) => return Ok(End::Failed(reason.to_string())),
-                    Some(Err(error)) => return Err(error),
-                    Some(Ok(Message::Close(frame))) => return Ok(End::ByServer(frame.map(|f| f.code.into()))),
-                    Some(Ok(Message::Text(message))) => {
-                        self.heard(caller, message.as_str());
-                        self.return_marks(caller, self.clock.now(), &mut text).await?;
-                        self.flush().await?;
+                received = self.socket.next() => {
+                    let now = self.clock.now();
+                    match received? {
+                        Received::Close(code) => return Ok(End::ByServer(code)),
+                        Received::Binary(_) => caller.tally.refused += 1,
+                        Received::Ping => self.socket.flush().await?,
+                        Received::Text(message) => {
+                            match check_outgoing(message, self.side.stream_id()) {
+                                Ok(Outgoing::Media { audio }) => caller.heard(now, &audio),
+                                Ok(Outgoing::Clear) => caller.cleared(now),
+                                Ok(Outgoing::Mark { name }) => caller.playout.mark(now, name),
+                                Err(_) => caller.tally.refused += 1,
+                            }
+                            if self.return_marks(caller, now) {
+                                self.socket.flush().await?;
+                            }
+                        }
                     }
-                    Some(Ok(Message::Binary(_))) => caller.tally.refused += 1,
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                },
+                }
             }
         }
     }
 
     /// Sends what is due; true if the caller has hung up.
-    async fn speak(
-        &mut self,
-        caller: &mut Caller,
-        now: Micros,
-        at: u64,
-        text: &mut String,
-    ) -> Result<bool, Error> {
-        self.return_marks(caller, now, text).await?;
+    async fn speak(&mut self, caller: &mut Caller, now: Micros, at: u64) -> Result<bool> {
+        self.return_marks(caller, now);
+        // Not kept from frame to frame: a thousand callers have the same memory in turn, which is at hand.
+        let mut text = String::with_capacity(TEXT_BYTES);
         let (key, frame) = match caller.say(now, at) {
             Said::Goodbye => {
-                self.side.stop(text);
-                self.feed(text).await?;
-                self.flush().await?;
+                self.side.stop(&mut text);
+                self.socket.text(&text);
+                self.socket.flush().await?;
                 return Ok(true);
             }
-            Said::Frame(frame) => (None, *frame),
-            Said::Key(key, frame) => (Some(key), *frame),
+            Said::Frame(frame) => (None, frame),
+            Said::Key(key, frame) => (Some(key), frame),
         };
-        self.side.media(at * 20, &frame, text);
-        self.feed(text).await?;
+        self.side.media(at * 20, frame, &mut text);
+        self.socket.text(&text);
         if let Some(key) = key {
-            self.side.key(key, text);
-            self.feed(text).await?;
+            self.side.key(key, &mut text);
+            self.socket.text(&text);
         }
-        self.flush().await?;
+        drop(text);
+        self.socket.flush().await?;
         Ok(false)
     }
 
-    fn heard(&self, caller: &mut Caller, message: &str) {
-        let now = self.clock.now();
-        match check_outgoing(message, self.side.stream_id()) {
-            Ok(Outgoing::Media { audio }) => caller.heard(now, &audio),
-            Ok(Outgoing::Clear) => caller.cleared(now),
-            Ok(Outgoing::Mark { name }) => caller.playout.mark(now, name),
-            Err(_) => caller.tally.refused += 1,
-        }
-    }
-
-    async fn return_marks(
-        &mut self,
-        caller: &mut Caller,
-        now: Micros,
-        text: &mut String,
-    ) -> Result<(), Error> {
+    /// Whether there are any.
+    fn return_marks(&mut self, caller: &mut Caller, now: Micros) -> bool {
+        let mut is_any = false;
         while let Some(name) = caller.playout.returned(now) {
+            let mut text = String::with_capacity(TEXT_BYTES);
             caller.tally.marks += 1;
-            self.side.mark(&name, text);
-            self.feed(text).await?;
+            self.side.mark(&name, &mut text);
+            self.socket.text(&text);
+            is_any = true;
         }
-        Ok(())
+        is_any
     }
-
-    async fn feed(&mut self, text: &str) -> Result<(), Error> {
-        let fed = self.socket.feed(Message::text(text));
-        tokio::time::timeout(TAKES, fed)
-            .await
-            .map_err(|_| stuck())?
-    }
-
-    async fn flush(&mut self) -> Result<(), Error> {
-        let flushed = self.socket.flush();
-        tokio::time::timeout(TAKES, flushed)
-            .await
-            .map_err(|_| stuck())?
-    }
-}
-
-fn stuck() -> Error {
-    Error::Io(std::io::Error::other("the server takes nothing"))
 }
 
 #[cfg(test)]
@@ -175,8 +153,11 @@ mod tests {
     use crate::caller::Script;
     use crate::speech::{Speech, VOICE_PEAK};
     use crate::tally::Spread;
+    use futures_util::{SinkExt as _, StreamExt as _};
     use serde_json::Value;
     use std::rc::Rc;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
     use tokio_tungstenite::tungstenite::protocol::Role;
     use trunkline_core::wire::twilio::{CarrierStart, clear, mark, media};
     use trunkline_media::g711::{mulaw_decode, mulaw_encode};
@@ -226,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_over_a_socket_measures_what_the_server_does() {
         let (near, far) = tokio::io::duplex(1 << 16);
-        let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let socket = Socket::of_client(near, Vec::new(), [1, 2, 3, 4]);
         let clock = Clock::new();
         let server = tokio::spawn(async move {
             serve(

@@ -7,10 +7,12 @@ mod listening;
 mod mind;
 mod request;
 mod speaking;
+mod tones;
 mod trail;
 mod voice;
 
 use crate::clock::{Clock, Micros, ms};
+use crate::tone::Reference;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use fault::{Faults, How};
@@ -22,8 +24,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tones::{Format, Sound, Tone, Tones};
 use trail::Trails;
 
 /// How quick each stage is, milliseconds.
@@ -94,13 +95,14 @@ struct Shared {
     counts: RefCell<BTreeMap<&'static str, u64>>,
     /// How long the voice lasted that nobody had announced: an echo, or a caller without markers, ms.
     unannounced_ms: RefCell<Vec<u64>>,
+    tones: RefCell<Tones>,
     changed: watch::Sender<()>,
 }
 
 /// Pieces of unannounced voice that are remembered.
 const UNANNOUNCED_MAX: usize = 500;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = crate::socket::Socket<TcpStream>;
 
 impl Shared {
     fn count(&self, what: &'static str) {
@@ -111,6 +113,16 @@ impl Shared {
         if let Some(id) = id {
             change(self.trails.borrow_mut().of(id));
         }
+    }
+
+    /// A piece of an answer's audio.
+    fn sound(&self, reference: Option<Reference>, is_last: bool, format: Format) -> Rc<Sound> {
+        let code = reference.and_then(|reference| reference.code);
+        self.tones.borrow_mut().piece(Tone {
+            code,
+            is_last,
+            format,
+        })
     }
 
     /// Waits until `at`, and as long as the stage is stalled; false if the connection, open since `since`, is to be cut.
@@ -178,6 +190,7 @@ async fn serve(listener: std::net::TcpListener, delays: Delays) -> std::io::Resu
         faults: RefCell::default(),
         counts: RefCell::default(),
         unannounced_ms: RefCell::default(),
+        tones: RefCell::default(),
         changed: watch::channel(()).0,
     });
     loop {
@@ -250,8 +263,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         }
         if request.upgrade_key.is_some() {
             request.upgrade(&mut stream).await?;
-            let socket =
-                WebSocketStream::from_partially_read(stream, buffer, Role::Server, None).await;
+            let socket = Socket::of_server(stream, buffer);
             return if stage == Stage::Stt {
                 listening::serve(socket, &request, shared).await
             } else {

@@ -156,16 +156,33 @@ fn strongest<T>(
     if energy <= 0.0 {
         return None;
     }
-    candidates
-        .map(|(what, hz)| {
-            let turn = 2.0 * (hz * TAU / f64::from(rate_hz)).cos();
-            let (last, before) = samples.iter().fold((0.0, 0.0), |(last, before), &s| {
-                (f64::from(s) + turn * last - before, last)
-            });
-            let power = last * last + before * before - turn * last * before;
-            (what, 2.0 * power / (samples.len() as f64 * energy))
-        })
+    let (names, turns): (Vec<T>, Vec<f64>) = candidates
+        .map(|(what, hz)| (what, 2.0 * (hz * TAU / f64::from(rate_hz)).cos()))
+        .unzip();
+    let powers = turns.chunks(LANES).flat_map(|turns| powers(samples, turns));
+    names
+        .into_iter()
+        .zip(powers)
+        .map(|(what, power)| (what, 2.0 * power / (samples.len() as f64 * energy)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Filters that run side by side: one alone waits for its own last sum at every sample.
+const LANES: usize = 8;
+
+/// The power of up to [`LANES`] frequencies by Goertzel's filter; a frequency is twice the cosine of its step.
+fn powers(samples: &[i16], turns: &[f64]) -> [f64; LANES] {
+    let turn: [f64; LANES] = std::array::from_fn(|lane| turns.get(lane).copied().unwrap_or(0.0));
+    let (mut last, mut before) = ([0.0; LANES], [0.0; LANES]);
+    for &sample in samples {
+        let sample = f64::from(sample);
+        let next = std::array::from_fn(|lane| sample + turn[lane] * last[lane] - before[lane]);
+        (before, last) = (last, next);
+    }
+    std::array::from_fn(|lane| {
+        let (last, before) = (last[lane], before[lane]);
+        last * last + before * before - turn[lane] * last * before
+    })
 }
 
 /// A number that a text carries, as "reference 1700104": which piece of speech it was, and its code.

@@ -8,9 +8,12 @@ use sha1::Sha1;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An address without TLS: the driver is for the machine it runs on, and for a network of one's own.
@@ -116,6 +119,62 @@ impl Target {
     }
 }
 
+/// Asks for a WebSocket at `target`, with headers of one's own: what came behind the answer.
+///
+/// # Errors
+/// The server answers otherwise, or a header would be two.
+pub(crate) async fn upgrade(
+    stream: &mut TcpStream,
+    target: &Target,
+    headers: &[(&str, String)],
+) -> Result<Vec<u8>> {
+    let key = generate_key();
+    let mut head = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n",
+        target.path, target.authority
+    );
+    for (name, value) in headers {
+        if [name, value.as_str()]
+            .iter()
+            .any(|text| text.contains(['\r', '\n']))
+        {
+            bail!("a header of the upgrade holds a line break");
+        }
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = Vec::with_capacity(1_024);
+    let head_end = loop {
+        if let Some(at) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at;
+        }
+        if answer.len() > HEAD_BYTES_MAX || stream.read_buf(&mut answer).await? == 0 {
+            bail!("no HTTP answer to the upgrade");
+        }
+    };
+    accepted(&String::from_utf8_lossy(&answer[..head_end]), &key)?;
+    answer.drain(..head_end + 4);
+    Ok(answer)
+}
+
+/// Whether an answer's head accepts an upgrade with `key`.
+fn accepted(head: &str, key: &str) -> Result<()> {
+    let status = head.lines().next().unwrap_or("");
+    if status.split(' ').nth(1) != Some("101") {
+        bail!("the upgrade is refused: {status}");
+    }
+    let accept = derive_accept_key(key.as_bytes());
+    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+    let is_accept = |(name, value): (&str, &str)| {
+        name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == accept
+    };
+    if !headers.any(is_accept) {
+        bail!("the upgrade is answered with a wrong Sec-WebSocket-Accept");
+    }
+    Ok(())
+}
+
 /// `X-Twilio-Signature` of an upgrade: HMAC-SHA1 of the URL alone.
 ///
 /// # Errors
@@ -146,6 +205,23 @@ mod tests {
         }
         for url in ["wss://h/x", "h:80", "ws:///x", ""] {
             assert!(Target::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_accepted_with_its_own_key_alone() {
+        // The example of RFC 6455, section 1.3.
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        assert!(accepted(head, key).is_ok());
+        for (head, key, why) in [
+            (head, "x3JJHMbDL1EzLkh9GBhXDw==", "wrong"),
+            ("HTTP/1.1 101 Switching Protocols", key, "wrong"),
+            ("HTTP/1.1 503 Busy", key, "503 Busy"),
+            ("", key, "refused"),
+        ] {
+            let error = accepted(head, key).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -1,9 +1,14 @@
 //! What the fake recognisers hear: voice by its level, the caller's marker by its tone. The words are always the same; how
 //! many of them are known depends on how long the voice has lasted.
 
+#[cfg(test)]
+mod tests;
+
+use super::tones::Format;
 use crate::clock::Micros;
 use crate::speech::VOICE_PEAK;
 use crate::tone::{Marker, Reference};
+use trunkline_media::g711::mulaw_decode;
 
 /// Voice for so long begins speech, 10 ms blocks.
 const ONSET_BLOCKS: u32 = 3;
@@ -65,7 +70,9 @@ pub(super) struct Words {
 /// One connection's ears.
 pub(super) struct Ears {
     manners: Manners,
-    rate_hz: u32,
+    format: Format,
+    /// Mu-law codes are as loud as their low seven bits are small: up to here they are voice.
+    voice_bits_max: u8,
     connection: u64,
     /// Pieces of speech so far.
     piece: u64,
@@ -80,15 +87,19 @@ pub(super) struct Ears {
     is_whole: bool,
     is_ended: bool,
     next_interim_ms: u64,
-    rest: Vec<i16>,
-    past: Vec<i16>,
+    /// Less than a block, as it came.
+    rest: Vec<u8>,
+    /// The latest audio, as it came: only a marker is worth decoding.
+    past: Vec<u8>,
 }
 
 impl Ears {
-    pub(super) fn new(manners: Manners, rate_hz: u32, connection: u64) -> Self {
+    pub(super) fn new(manners: Manners, format: Format, connection: u64) -> Self {
+        let is_voice = |bits: &u8| mulaw_decode(*bits).unsigned_abs() > VOICE_PEAK;
         Self {
             manners,
-            rate_hz,
+            format,
+            voice_bits_max: (0..0x80).rfind(is_voice).unwrap_or(0),
             connection,
             piece: 0,
             marker: None,
@@ -126,29 +137,32 @@ impl Ears {
         self.marker.is_some()
     }
 
-    fn samples_in(&self, ms: u64) -> usize {
-        (u64::from(self.rate_hz) * ms / 1_000) as usize
+    fn bytes_in(&self, ms: u64) -> usize {
+        let samples = (u64::from(self.format.rate_hz) * ms / 1_000) as usize;
+        samples * if self.format.is_mulaw { 1 } else { 2 }
+    }
+
+    fn is_voice(&self, block: &[u8]) -> bool {
+        if self.format.is_mulaw {
+            return block.iter().any(|code| code & 0x7F <= self.voice_bits_max);
+        }
+        linear(block).any(|sample| sample.unsigned_abs() > VOICE_PEAK)
     }
 
     /// More audio; `tell` is given every event with what is known by then.
-    pub(super) fn hear(
-        &mut self,
-        now: Micros,
-        samples: &[i16],
-        mut tell: impl FnMut(&Self, Heard),
-    ) {
-        self.rest.extend(samples);
-        let block = self.samples_in(10).max(1);
-        let waiting = std::mem::take(&mut self.rest);
-        for samples in waiting.chunks_exact(block) {
+    pub(super) fn hear(&mut self, now: Micros, audio: &[u8], mut tell: impl FnMut(&Self, Heard)) {
+        let mut waiting = std::mem::take(&mut self.rest);
+        waiting.extend(audio);
+        let block = self.bytes_in(10).max(1);
+        for heard in waiting.chunks_exact(block) {
             self.heard_ms += 10;
-            if samples.iter().any(|s| s.unsigned_abs() > VOICE_PEAK) {
+            if self.is_voice(heard) {
                 self.voice(now, &mut tell);
             } else {
                 self.silence(&mut tell);
             }
-            self.past.extend(samples);
-            let kept = self.samples_in(PAST_MS);
+            self.past.extend(heard);
+            let kept = self.bytes_in(PAST_MS);
             if self.past.len() > 2 * kept {
                 self.past.drain(..self.past.len() - kept);
             }
@@ -157,7 +171,8 @@ impl Ears {
                 tell(self, Heard::Growing);
             }
         }
-        self.rest = waiting[waiting.len() / block * block..].to_vec();
+        waiting.drain(..waiting.len() / block * block);
+        self.rest = waiting;
     }
 
     fn voice(&mut self, now: Micros, tell: &mut impl FnMut(&Self, Heard)) {
@@ -213,9 +228,15 @@ impl Ears {
 
     /// Reads the silence before the voice, but not its last part, which voice may have begun in.
     fn read_marker(&mut self, silence_ms: u64) {
-        let end = self.past.len().saturating_sub(self.samples_in(20));
-        let from = end.saturating_sub(self.samples_in((silence_ms - 20).min(160)));
-        self.marker = Marker::read(&self.past[from..end], self.rate_hz);
+        let end = self.past.len().saturating_sub(self.bytes_in(20));
+        let from = end.saturating_sub(self.bytes_in((silence_ms - 20).min(160)));
+        let past = &self.past[from..end];
+        let samples: Vec<i16> = if self.format.is_mulaw {
+            past.iter().map(|&code| mulaw_decode(code)).collect()
+        } else {
+            linear(past).collect()
+        };
+        self.marker = Marker::read(&samples, self.format.rate_hz);
     }
 
     /// What is known of the speech; `all`: with its reference, as only silence tells. The words depend on the voice alone.
@@ -278,6 +299,12 @@ impl Ears {
     }
 }
 
+/// Samples of 16 bits, little end first.
+fn linear(bytes: &[u8]) -> impl Iterator<Item = i16> {
+    let pairs = bytes.chunks_exact(2);
+    pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+}
+
 /// The words of what carries no number.
 fn unnumbered(told: Marker) -> Vec<String> {
     let words: &[&str] = match told {
@@ -286,131 +313,4 @@ fn unnumbered(told: Marker) -> Vec<String> {
         Marker::Sound | Marker::Words { .. } => &[],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tone::sine;
-
-    const MANNERS: Manners = Manners {
-        first_interim_ms: 330,
-        next_interim_ms: 300,
-        whole_ms: Some(40),
-        end_ms: Some(200),
-        long_ms: Some(1_000),
-    };
-
-    fn told(parts: &[(f64, f64, usize)]) -> Vec<(u64, Heard, String)> {
-        let mut ears = Ears::new(MANNERS, 8_000, 1);
-        let mut told = Vec::new();
-        for &(hz, amplitude, ms) in parts {
-            for frame in sine(hz, 8_000, ms * 8, amplitude).chunks(160) {
-                ears.hear(0, frame, |ears, heard| {
-                    let all = heard != Heard::Growing && heard != Heard::Started;
-                    told.push((ears.heard_ms(), heard, ears.words(all).words.join(" ")));
-                });
-            }
-        }
-        told
-    }
-
-    #[test]
-    fn a_turn_is_told_at_the_right_moments_with_its_code() {
-        let hz = Marker::Words {
-            code: 4,
-            is_half: false,
-        }
-        .hz();
-        let told = told(&[(hz, 50.0, 400), (200.0, 9_000.0, 700), (0.0, 0.0, 1_400)]);
-        let moments: Vec<(u64, Heard)> = told
-            .iter()
-            .map(|(at, heard, _)| (*at, heard.clone()))
-            .collect();
-        assert_eq!(
-            moments,
-            [
-                (430, Heard::Started),
-                (730, Heard::Growing),
-                (1_030, Heard::Growing),
-                (1_140, Heard::Whole),
-                (1_300, Heard::Ended),
-                (2_100, Heard::LongSilence),
-            ]
-        );
-        assert_eq!(told[4].2, "Good morning, reference 1000104.");
-        assert_eq!(
-            told[3].2, told[4].2,
-            "an answer may be drafted on the words before their final"
-        );
-    }
-
-    #[test]
-    fn a_hesitating_turn_has_two_codes_and_an_unfinished_half() {
-        let half = Marker::Words {
-            code: 4,
-            is_half: true,
-        }
-        .hz();
-        let rest = Marker::Words {
-            code: 5,
-            is_half: false,
-        }
-        .hz();
-        let told = told(&[
-            (half, 50.0, 400),
-            (200.0, 9_000.0, 600),
-            (rest, 50.0, 160),
-            (200.0, 9_000.0, 600),
-            (0.0, 0.0, 400),
-        ]);
-        let wholes: Vec<&str> = told
-            .iter()
-            .filter(|(_, heard, _)| *heard == Heard::Whole)
-            .map(|(_, _, text)| text.as_str())
-            .collect();
-        assert_eq!(
-            wholes,
-            [
-                "Good morning, reference 1000104 and",
-                "Good morning, could we please reference 1000205."
-            ]
-        );
-    }
-
-    #[test]
-    fn a_yes_is_written_as_one() {
-        let told = told(&[
-            (Marker::Consent.hz(), 50.0, 400),
-            (200.0, 9_000.0, 600),
-            (0.0, 0.0, 400),
-        ]);
-        assert!(
-            told.iter()
-                .any(|(_, heard, text)| *heard == Heard::Ended && text == "Yes, that is fine.")
-        );
-    }
-
-    #[test]
-    fn a_sound_has_no_words_and_a_sign_of_listening_has_its_own() {
-        for (marker, words) in [(Marker::Sound, ""), (Marker::Backchannel, "Mm-hm.")] {
-            let told = told(&[
-                (marker.hz(), 50.0, 300),
-                (200.0, 9_000.0, 400),
-                (0.0, 0.0, 400),
-            ]);
-            assert!(told.iter().all(|(_, _, text)| text == words));
-            assert!(told.iter().any(|(_, heard, _)| *heard == Heard::Ended));
-        }
-    }
-
-    #[test]
-    fn a_moment_of_voice_is_no_word() {
-        let quiet = (0.0, 0.0, 400);
-        for (ms, has_words) in [(110, false), (120, true)] {
-            let told = told(&[quiet, (200.0, 9_000.0, ms), quiet]);
-            let ended = told.iter().find(|(_, heard, _)| *heard == Heard::Ended);
-            assert_eq!(ended.map(|(_, _, text)| !text.is_empty()), Some(has_words));
-        }
-    }
 }

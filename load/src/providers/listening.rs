@@ -3,15 +3,14 @@
 
 use super::ears::{Ears, Heard, Manners, Words};
 use super::request::Request;
+use super::tones::Format;
 use super::{Shared, Socket, Stage, UNANNOUNCED_MAX};
 use crate::clock::{Micros, ms};
+use crate::socket::Received;
 use anyhow::Result;
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use trunkline_media::g711::mulaw_decode;
+use std::pin::pin;
 
 /// Without audio and without a word it hangs up after so long.
 const IDLE: Micros = ms(10_000);
@@ -45,11 +44,12 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
     } else {
         "stt_nova"
     });
-    let is_mulaw = request.query("encoding") == Some("mulaw");
     let mut listening = Listening::new(request, shared);
     let mut changed = shared.changed.subscribe();
     let mut idle_since = shared.clock.now();
-    let mut samples = Vec::new();
+    // Set anew only to ring earlier, or when it has rung: audio comes far more often than that.
+    let mut rings = 0;
+    let mut alarm = pin!(shared.clock.until(rings));
     loop {
         let now = shared.clock.now();
         let (is_cut, stalled_until, late) = {
@@ -73,7 +73,7 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
             let Some((_, text)) = listening.out.pop_front() else {
                 break;
             };
-            socket.feed(Message::text(text)).await?;
+            socket.text(&text);
         }
         socket.flush().await?;
         let due = listening
@@ -84,23 +84,18 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
             .unwrap_or(Micros::MAX)
             .min(idle_since + IDLE)
             .max(now + 1);
+        if wake < rings || rings <= now {
+            rings = wake;
+            alarm.set(shared.clock.until(rings));
+        }
         tokio::select! {
-            message = socket.next() => {
-                let Some(message) = message else { return Ok(()) };
+            received = socket.next() => {
                 idle_since = shared.clock.now();
-                match message? {
-                    Message::Binary(bytes) if bytes.is_empty() => return bye(&mut socket, listening).await,
-                    Message::Binary(bytes) => {
-                        samples.clear();
-                        if is_mulaw {
-                            samples.extend(bytes.iter().map(|&code| mulaw_decode(code)));
-                        } else {
-                            samples.extend(bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
-                        }
-                        listening.hear(&samples);
-                    }
-                    Message::Text(text) => {
-                        let message: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+                match received? {
+                    Received::Binary([]) => return bye(&mut socket, listening).await,
+                    Received::Binary(audio) => listening.hear(audio),
+                    Received::Text(text) => {
+                        let message: Value = serde_json::from_str(text).unwrap_or_default();
                         match message["type"].as_str().unwrap_or("") {
                             "Finalize" => listening.finalise(),
                             "Configure" => listening.configured(&message),
@@ -108,15 +103,14 @@ pub(super) async fn serve(mut socket: Socket, request: &Request, shared: &Shared
                             _ => {}
                         }
                     }
-                    Message::Close(_) => return Ok(socket.flush().await?),
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    Received::Close(_) => return Ok(socket.close(None).await?),
+                    Received::Ping => {}
                 }
             }
-            () = shared.clock.until(wake) => {
+            () = &mut alarm => {
                 if shared.clock.now() >= idle_since + IDLE {
                     shared.count("stt_idle");
-                    let frame = CloseFrame { code: 1011.into(), reason: "NET-0001".into() };
-                    return Ok(socket.close(Some(frame)).await?);
+                    return Ok(socket.close(Some((1011, "NET-0001"))).await?);
                 }
             }
             _ = changed.changed() => {}
@@ -134,12 +128,12 @@ async fn bye(socket: &mut Socket, mut listening: Listening<'_>) -> Result<()> {
         listening.ended(false);
     }
     for (_, text) in std::mem::take(&mut listening.out) {
-        socket.feed(Message::text(text)).await?;
+        socket.text(&text);
     }
     if matches!(listening.dialect, Dialect::Nova { .. }) {
         let metadata = json!({"type": "Metadata", "transaction_key": "deprecated", "request_id": REQUEST_ID, "sha256": "0",
             "created": "2026-01-01T00:00:00Z", "duration": listening.ears.heard_ms() as f64 / 1e3, "channels": 1});
-        socket.feed(Message::text(metadata.to_string())).await?;
+        socket.text(&metadata.to_string());
     }
     Ok(socket.close(None).await?)
 }
@@ -183,9 +177,13 @@ impl<'a> Listening<'a> {
         let rate_hz = request
             .number("sample_rate")
             .and_then(|rate| u32::try_from(rate).ok());
+        let format = Format {
+            is_mulaw: request.query("encoding") == Some("mulaw"),
+            rate_hz: rate_hz.unwrap_or(16_000),
+        };
         let mut listening = Self {
             shared,
-            ears: Ears::new(manners, rate_hz.unwrap_or(16_000), connections),
+            ears: Ears::new(manners, format, connections),
             dialect: if is_flux(request) {
                 Dialect::Flux {
                     turn: 0,
@@ -212,10 +210,10 @@ impl<'a> Listening<'a> {
         self.out.push_back((due, message.to_string()));
     }
 
-    fn hear(&mut self, samples: &[i16]) {
+    fn hear(&mut self, audio: &[u8]) {
         let now = self.shared.clock.now();
         let mut told = Vec::new();
-        self.ears.hear(now, samples, |ears, heard| {
+        self.ears.hear(now, audio, |ears, heard| {
             let all = !matches!(heard, Heard::Growing | Heard::Started);
             told.push((
                 heard,

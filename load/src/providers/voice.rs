@@ -1,30 +1,21 @@
 //! The fake voices' protocols: Cartesia, ElevenLabs (one context and many) and Deepgram Aura over WebSockets; Aura, ElevenLabs
 //! and OpenAI's speech by POST.
 
+mod writing;
+
 use super::request::{self, Request};
 use super::speaking::{Ask, Piece, Speaking, ends_answer, pieces_in, step};
+use super::tones::Format;
 use super::{Shared, Socket, Stage};
 use crate::clock::{Micros, ms};
-use crate::tone::{Reference, closing, code_hz, sine};
+use crate::socket::Received;
+use crate::tone::Reference;
 use anyhow::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
-use trunkline_media::g711::mulaw_encode;
 
-const AMPLITUDE: f64 = 8_000.0;
 /// How long Cartesia waits for the rest of a sentence where it is not told, and ElevenLabs.
 const PATIENCE: Micros = ms(3_000);
-
-/// How audio is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Format {
-    is_mulaw: bool,
-    rate_hz: u32,
-}
 
 impl Format {
     fn of(asked: &Request) -> Self {
@@ -39,22 +30,6 @@ impl Format {
         Self {
             is_mulaw,
             rate_hz: rate.unwrap_or(usual).clamp(8_000, 48_000),
-        }
-    }
-
-    /// [`super::speaking::PIECE_MS`] of the tone of an answer, or of its end.
-    fn piece(self, reference: Option<Reference>, is_last: bool) -> Vec<u8> {
-        let code = reference.and_then(|reference| reference.code);
-        let count = self.rate_hz as usize / 10;
-        let samples = if is_last {
-            closing(code, self.rate_hz, count, AMPLITUDE)
-        } else {
-            sine(code_hz(code), self.rate_hz, count, AMPLITUDE)
-        };
-        if self.is_mulaw {
-            samples.into_iter().map(mulaw_encode).collect()
-        } else {
-            samples.into_iter().flat_map(i16::to_le_bytes).collect()
         }
     }
 }
@@ -76,7 +51,7 @@ pub(super) async fn speak(stream: &mut TcpStream, asked: &Request, shared: &Shar
     let pieces = pieces_in(text, shared.delays.tts_ms_per_char);
     for at in 0..pieces {
         let is_last = ends_answer(text) && at + 1 == pieces;
-        let audio = Format::of(asked).piece(reference, is_last);
+        let audio = shared.sound(reference, is_last, Format::of(asked));
         let due = first + at * step(&shared.delays);
         if !shared.wait(Stage::Tts, &asked.path, asked.at, due).await {
             shared.count("tts_cut");
@@ -89,7 +64,7 @@ pub(super) async fn speak(stream: &mut TcpStream, asked: &Request, shared: &Shar
                 trail.first_audio.get_or_insert(now);
             });
         }
-        request::piece(stream, &audio).await?;
+        request::piece(stream, &audio.bytes).await?;
     }
     request::piece(stream, b"").await
 }
@@ -177,110 +152,6 @@ impl Protocol {
             },
         }
     }
-
-    /// A piece as it is sent: none, one or two messages.
-    fn write(self, piece: &Piece, format: Format, ms_per_char: f64) -> Vec<Message> {
-        let encoded = |reference: &Option<Reference>, is_last: &bool| {
-            STANDARD.encode(format.piece(*reference, *is_last))
-        };
-        let texts = |values: &[Value]| {
-            values
-                .iter()
-                .map(|value| Message::text(value.to_string()))
-                .collect()
-        };
-        match (self, piece) {
-            (
-                Self::Cartesia,
-                Piece::Audio {
-                    context,
-                    reference,
-                    is_last,
-                    words,
-                    ..
-                },
-            ) => {
-                let chunk = json!({"type": "chunk", "context_id": context, "data": encoded(reference, is_last), "done": false,
-                    "status_code": 206, "step_time": 20.0});
-                let timed = words
-                    .as_ref()
-                    .map(|(text, from_ms)| timestamps(context, text, *from_ms, ms_per_char));
-                texts(
-                    &[Some(chunk), timed]
-                        .into_iter()
-                        .flatten()
-                        .collect::<Vec<_>>(),
-                )
-            }
-            (Self::Cartesia, Piece::Flushed { context }) => {
-                texts(&[json!({"type": "flush_done", "context_id": context,
-                "status_code": 206, "done": false, "flush_done": true, "flush_id": 1})])
-            }
-            (Self::Cartesia, Piece::Done { context }) => texts(&[
-                json!({"type": "done", "context_id": context, "status_code": 200, "done": true}),
-            ]),
-            (
-                Self::Eleven { is_multi, .. },
-                Piece::Audio {
-                    context,
-                    reference,
-                    is_last,
-                    words,
-                    ..
-                },
-            ) => {
-                let alignment = words
-                    .as_ref()
-                    .map_or(Value::Null, |(text, _)| alignment(text, ms_per_char));
-                let mut message = json!({"audio": encoded(reference, is_last), "isFinal": null, "alignment": alignment,
-                    "normalizedAlignment": alignment});
-                if is_multi {
-                    message["contextId"] = json!(context);
-                }
-                texts(&[message])
-            }
-            (Self::Eleven { is_multi: true, .. }, Piece::Done { context }) => {
-                texts(&[json!({"isFinal": true, "contextId": context})])
-            }
-            (
-                Self::Eleven {
-                    is_multi: false, ..
-                },
-                Piece::Done { .. },
-            ) => texts(&[
-                json!({"audio": null, "isFinal": true, "alignment": null, "normalizedAlignment": null}),
-            ]),
-            (
-                Self::Aura,
-                Piece::Audio {
-                    reference, is_last, ..
-                },
-            ) => {
-                vec![Message::binary(format.piece(*reference, *is_last))]
-            }
-            (Self::Aura, Piece::Done { .. }) => {
-                texts(&[json!({"type": "Flushed", "sequence_id": 0})])
-            }
-            (Self::Eleven { .. } | Self::Aura, Piece::Flushed { .. }) => Vec::new(),
-        }
-    }
-}
-
-fn timestamps(context: &str, text: &str, from_ms: u64, ms_per_char: f64) -> Value {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let each_s = ms_per_char / 1e3 * text.chars().count() as f64 / words.len().max(1) as f64;
-    let at = |count: usize| from_ms as f64 / 1e3 + each_s * count as f64;
-    let starts: Vec<f64> = (0..words.len()).map(at).collect();
-    let ends: Vec<f64> = (1..=words.len()).map(at).collect();
-    json!({"type": "timestamps", "context_id": context, "status_code": 206, "done": false,
-        "word_timestamps": {"words": words, "start": starts, "end": ends}})
-}
-
-fn alignment(text: &str, ms_per_char: f64) -> Value {
-    let chars: Vec<String> = text.chars().map(String::from).collect();
-    let each = ms_per_char as u64;
-    let starts: Vec<u64> = (0..chars.len() as u64).map(|at| at * each).collect();
-    json!({"charDurationsMs": vec![each; chars.len()], "charStartTimesMs": starts, "chars": chars})
 }
 
 /// Serves one socket until either side ends it.
@@ -311,9 +182,7 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
         let mut is_over = false;
         for piece in pieces {
             note(&piece, now, shared);
-            for message in protocol.write(&piece, format, shared.delays.tts_ms_per_char) {
-                socket.feed(message).await?;
-            }
+            protocol.write(&piece, format, shared, &mut socket);
             is_over |= matches!(
                 (protocol, &piece),
                 (
@@ -333,10 +202,13 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
             .due()
             .map(|due| due.max(stalled_until.unwrap_or(0)).max(now + 1));
         tokio::select! {
-            message = socket.next() => {
-                let Some(message) = message else { return Ok(()) };
-                let Message::Text(text) = message? else { continue };
-                let message: Value = serde_json::from_str(text.as_str()).unwrap_or_default();
+            received = socket.next() => {
+                let text = match received? {
+                    Received::Text(text) => text,
+                    Received::Binary(_) | Received::Ping => continue,
+                    Received::Close(_) => return Ok(socket.close(None).await?),
+                };
+                let message: Value = serde_json::from_str(text).unwrap_or_default();
                 format = reformatted(format, &message["output_format"]);
                 match protocol.read(&message) {
                     Wanted::Text(ask) => {
@@ -351,7 +223,7 @@ pub(super) async fn serve(mut socket: Socket, asked: &Request, shared: &Shared) 
                         speaking.cancel(&context);
                         if protocol == Protocol::Aura {
                             let cleared = json!({"type": "Cleared", "sequence_id": 0}).to_string();
-                            socket.send(Message::text(cleared)).await?;
+                            socket.text(&cleared);
                         }
                     }
                     Wanted::Close => return Ok(socket.close(None).await?),
@@ -450,17 +322,6 @@ mod tests {
         ] {
             let wanted = wanted.map(|(text, now, ends)| (text.to_owned(), now, ends));
             assert_eq!(asked(protocol, message.clone()), wanted, "{message}");
-        }
-    }
-
-    #[test]
-    fn pieces_are_100_ms_in_every_format() {
-        for (is_mulaw, rate_hz, bytes) in [
-            (true, 8_000, 800),
-            (false, 24_000, 4_800),
-            (false, 16_000, 3_200),
-        ] {
-            assert_eq!(Format { is_mulaw, rate_hz }.piece(None, false).len(), bytes);
         }
     }
 }

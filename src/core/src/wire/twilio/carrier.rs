@@ -23,6 +23,8 @@ pub struct CarrierStart {
 #[derive(Debug, Clone)]
 pub struct CarrierSide {
     stream: CarrierStart,
+    /// Its id as JSON: it stands in every message.
+    stream_id_json: String,
     sequence: u64,
     chunk: u64,
 }
@@ -30,8 +32,11 @@ pub struct CarrierSide {
 impl CarrierSide {
     /// A stream about to begin.
     pub fn new(stream: CarrierStart) -> Self {
+        let mut stream_id_json = String::new();
+        push_json_text(&mut stream_id_json, &stream.stream_id);
         Self {
             stream,
+            stream_id_json,
             sequence: 0,
             chunk: 0,
         }
@@ -119,6 +124,6 @@ impl CarrierSide {
             r#"{{"event":"{event}","sequenceNumber":"{}","streamSid":"#,
             self.sequence
         );
-        push_json_text(out, &self.stream.stream_id);
+        out.push_str(&self.stream_id_json);
     }
 }
