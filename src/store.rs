@@ -27,14 +27,16 @@ mod sql;
 pub mod suppressions;
 pub mod system;
 pub mod turns;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use open::StoreConfig;
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
-use sql::{Arg, Columns, Record, Tx, query};
-use sqlx::SqlSafeStr as _;
+use sql::{Arg, Columns, Record, query};
+use write::Durability;
 
 /// Bytes that only the vault can read: the store keeps them and looks at nothing in them.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -116,15 +118,6 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Whether a commit must have reached the disk before it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Durability {
-    /// On the disk when the call returns.
-    Now,
-    /// Safe from a crash of the server, and from a crash of the machine within seconds: the journal has it too.
-    Soon,
-}
-
 /// The database, open. A clone is the same one.
 #[derive(Clone)]
 pub struct Store {
@@ -146,6 +139,8 @@ enum Pool {
     Sqlite {
         path: PathBuf,
         writer: sqlx::SqlitePool,
+        /// The writer may have been told that its commits need not reach the disk at once.
+        is_lax: AtomicBool,
         readers: sqlx::SqlitePool,
     },
     Postgres(sqlx::PgPool),
@@ -311,63 +306,6 @@ impl Store {
                     .map(|row| read(Columns::new(Record::Postgres(row))));
                 rows.collect()
             }
-        }
-    }
-
-    /// Begins to write. On SQLite there is one writer at a time, and it never has to give way at its commit.
-    async fn begin(&self, durability: Durability) -> Result<Tx, StoreError> {
-        match &*self.pool {
-            Pool::Sqlite { writer, .. } => {
-                let mut connection = writer.acquire().await?;
-                let how = match durability {
-                    Durability::Now => "PRAGMA synchronous = FULL",
-                    Durability::Soon => "PRAGMA synchronous = NORMAL",
-                };
-                sqlx::raw_sql(how).execute(&mut *connection).await?;
-                let tx =
-                    sqlx::Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str()))
-                        .await?;
-                Ok(Tx::Sqlite(tx))
-            }
-            Pool::Postgres(pool) => {
-                let mut tx = Tx::Postgres(pool.begin().await?);
-                if durability == Durability::Soon {
-                    tx.script("SET LOCAL synchronous_commit TO OFF").await?;
-                }
-                Ok(tx)
-            }
-        }
-    }
-
-    /// One statement that must have reached the disk. How many rows it changed.
-    async fn run(&self, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
-        let mut tx = self.begin(Durability::Now).await?;
-        let changed = tx.run(sql, args).await?;
-        tx.commit().await?;
-        Ok(changed)
-    }
-
-    /// A change of one row at a revision: the new revision, or why not.
-    ///
-    /// `update` returns the row's new revision and changes it only if its revision is the one it was given; `current`
-    /// finds the row's revision by client and id.
-    async fn change(
-        &self,
-        what: &'static str,
-        update: (&'static str, Vec<Arg>),
-        current: (&'static str, Vec<Arg>),
-    ) -> Result<i64, StoreError> {
-        let mut tx = self.begin(Durability::Now).await?;
-        if let Some(mut row) = tx.one(update.0, update.1).await? {
-            let revision = row.int()?;
-            tx.commit().await?;
-            return Ok(revision);
-        }
-        match tx.one(current.0, current.1).await? {
-            Some(mut row) => Err(StoreError::Stale {
-                revision: row.int()?,
-            }),
-            None => Err(StoreError::Missing { what }),
         }
     }
 

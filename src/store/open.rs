@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
@@ -86,6 +87,8 @@ async fn sqlite(path: &Path, connections: u32) -> Result<Pool, StoreError> {
         .min_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // It cannot break while nobody has it, and asking it takes the time of a statement.
+        .test_before_acquire(false)
         .acquire_timeout(WAIT);
     let writer = writer.connect_with(options.clone()).await;
     let writer = writer.map_err(|error| file_error(path, error))?;
@@ -93,10 +96,12 @@ async fn sqlite(path: &Path, connections: u32) -> Result<Pool, StoreError> {
         .max_connections(connections)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
         .acquire_timeout(WAIT);
     Ok(Pool::Sqlite {
         path: path.to_owned(),
         writer,
+        is_lax: AtomicBool::new(false),
         readers: readers
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "1")),
     })
