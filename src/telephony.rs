@@ -28,8 +28,8 @@ pub const MEDIA_PATH: &str = "/media/twilio";
 /// How long a socket may be open without saying which call it is.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 /// A socket's read buffer is this large from its first byte to its last, and is zeroed for each read; the default is 128 KiB.
-/// A frame of 20 ms takes some 380 bytes.
-const READ_BUFFER_BYTES: usize = 1_536;
+/// A frame of 20 ms takes some 380 bytes, and what is left of the buffer is used up before it is given back.
+const READ_BUFFER_BYTES: usize = 6 * 1_024;
 
 /// `GET /media/twilio/{token}`: refused before the upgrade unless the token is ours, in time and unused, the carrier signed
 /// the request where it must, and there is room for the call. A stranger leaves nothing behind but a count.

@@ -263,9 +263,11 @@ impl Mouth {
         while !self.paused && self.send(now_ms, facts, out) {}
     }
 
-    /// All that is there has been sent, and is not all heard yet.
-    pub fn is_at_its_end(&self) -> bool {
-        self.playout.in_play().is_some() && self.script.next_piece(self.chunk).is_none()
+    /// All that is there has been sent, and the last of it will be played by then, or should have been.
+    pub fn ends_by(&self, ms: u64) -> bool {
+        self.playout.in_play().is_some()
+            && self.playout.dry(ms + 1)
+            && self.script.next_piece(self.chunk).is_none()
     }
 
     /// When [`Mouth::poll`] must be called again if nothing else happens; a time in the past means now.

@@ -22,7 +22,7 @@ pub type Socket = WebSocketStream<MaybeTlsStream<Box<dyn Io>>>;
 /// Longest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Read at once. A call has two or three sockets, and the library's usual 128 KiB are held for each.
-const READ_BYTES: usize = 4 * 1024;
+const READ_BYTES: usize = 6 * 1024;
 /// Most that waits to be written inside the socket.
 const WRITE_BYTES_MAX: usize = 512 * 1024;
 /// Headers of a refusal that say why, or for how long.

@@ -14,8 +14,9 @@ const AHEAD_MS_MAX: u64 = 30_000;
 /// Messages that are taken from a line at once after a rest; what is left comes in its turn.
 const AT_ONCE_MAX: usize = 8;
 
-/// A frame that comes later than this was not the last to come.
-const LATE_MS: u64 = 10;
+/// A frame that is this late was not the last to come. What is less may be the rest itself, or a server that has many lines
+/// to look at: those it must not look at more often for it.
+const LATE_MS: u64 = 35;
 
 impl Session {
     /// The line is not looked at for now.
@@ -31,7 +32,7 @@ impl Session {
             let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));
             late_ms > LATE_MS
                 || self.listening.is_hurried(over_agent)
-                || self.speaking.is_at_its_end()
+                || self.speaking.ends_by(now.ms() + ms)
                 || !self.call.consent_decided()
         };
         self.rests_until = match ms {

@@ -157,9 +157,9 @@ impl Speaking {
         self.mouth.next_due()
     }
 
-    /// The rest of what is said has been sent, and the caller hears it: what comes next may follow at once.
-    pub(super) fn is_at_its_end(&self) -> bool {
-        self.mouth.is_at_its_end()
+    /// The caller will have heard all that is said by then: what comes next may follow at once.
+    pub(super) fn ends_by(&self, ms: u64) -> bool {
+        self.mouth.ends_by(ms)
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
