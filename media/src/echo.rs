@@ -223,10 +223,13 @@ impl EchoDetector {
         if self.strange > SOMEBODY_FRAMES {
             return 0;
         }
+        let begins = look_at(at);
+        if !self.may_be_ours(begins) {
+            return 0;
+        }
         let Some(look) = Look::at(&self.heard) else {
             return 0;
         };
-        let begins = look_at(at);
         let (agrees, lag) = self.best(&look, begins, 0..=LAG_MS_MAX * SAMPLES_PER_MS);
         let is_same = |(when, known): &(u64, u64)| {
             known.abs_diff(lag) <= SAME && LIKELY.contains(&at.saturating_sub(*when))
@@ -265,7 +268,8 @@ impl EchoDetector {
         let Some(from) = at.checked_sub(echo.lag + WORD as u64) else {
             return 0.0;
         };
-        let places = (0..3).map(|word| self.energy(from + word * WORD as u64, DUE_WORDS));
+        let first = from / WORD as u64;
+        let places = (first..first + 3).map(|word| self.energy(word, DUE_WORDS));
         let loudest = places.fold(0.0, f32::max);
         loudest * echo.gain * (FRAME as f32 / (DUE_WORDS as usize * WORD) as f32)
     }
@@ -306,28 +310,49 @@ impl EchoDetector {
         (agrees >= AGREE_STILL).then_some(lag)
     }
 
+    /// A look that begins here is not louder than any echo of what was sent could be: most callers are.
+    fn may_be_ours(&self, begins: u64) -> bool {
+        let known = self.echo.map_or(0.0, |echo| echo.gain * LOUDER_MAX);
+        let first = begins.saturating_sub(LAG_MS_MAX * SAMPLES_PER_MS) / WORD as u64;
+        let last = begins / WORD as u64;
+        // A delay is no whole number of words, so a look touches one more.
+        let words = LOOK_WORDS as u64 + 1;
+        let mut sent = self.energy(first, words);
+        let mut loudest = sent;
+        for word in first..last {
+            sent += self.word_energy(word + words) - self.word_energy(word);
+            loudest = loudest.max(sent);
+        }
+        self.heard_energy() <= loudest * GAIN_MAX.max(known)
+    }
+
+    /// The energy of what came in of late.
+    fn heard_energy(&self) -> f32 {
+        let energies = self.heard.iter().map(|s| f32::from(*s) * f32::from(*s));
+        energies.sum()
+    }
+
     /// How much of the energy that was sent came back at this delay.
     fn gain(&self, lag: u64, begins: u64) -> f32 {
-        let heard: f32 = self
-            .heard
-            .iter()
-            .map(|s| f32::from(*s) * f32::from(*s))
-            .sum();
-        let sent = self.energy(begins.saturating_sub(lag), LOOK_WORDS as u64);
-        heard / sent.max(1.0)
+        let first = begins.saturating_sub(lag) / WORD as u64;
+        let sent = self.energy(first, LOOK_WORDS as u64);
+        self.heard_energy() / sent.max(1.0)
     }
 
     /// The energy of so many words of what was sent.
-    fn energy(&self, from: u64, words: u64) -> f32 {
-        let first = from / WORD as u64;
-        let is_kept = |word: &u64| {
-            let at = word * WORD as u64;
-            at < self.sent_to && at + SENT > self.sent_to
-        };
-        let words = (first..first + words).filter(is_kept);
-        words
-            .map(|word| self.energies[word as usize % SENT_WORDS])
-            .sum()
+    fn energy(&self, first: u64, words: u64) -> f32 {
+        let words = first..first + words;
+        words.map(|word| self.word_energy(word)).sum()
+    }
+
+    /// The energy of one of them; none if it is not kept any more, or not sent yet.
+    fn word_energy(&self, word: u64) -> f32 {
+        let at = word * WORD as u64;
+        let is_kept = at < self.sent_to && at + SENT > self.sent_to;
+        match is_kept {
+            true => self.energies[word as usize % SENT_WORDS],
+            false => 0.0,
+        }
     }
 
     /// How well a look agrees with what was sent, and at which delay it does so best.

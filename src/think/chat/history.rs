@@ -22,10 +22,11 @@ enum Speaker {
     Agent,
 }
 
+/// A long call has a thousand of them, so each is as small as it can be.
 struct Entry {
     from: At,
     speaker: Speaker,
-    text: String,
+    text: Box<str>,
     /// The same as sound, where a model has it.
     held: Option<Held>,
 }
@@ -122,7 +123,7 @@ impl History {
             Entry {
                 from,
                 speaker,
-                text,
+                text: text.into(),
                 held,
             },
         );
@@ -136,8 +137,8 @@ impl History {
         let turn = |entry: &Entry| {
             let held = entry.held.as_ref().and_then(|held| talk.turn(held));
             held.unwrap_or_else(|| match entry.speaker {
-                Speaker::Caller => Turn::User(entry.text.clone()),
-                Speaker::Agent => Turn::Assistant(entry.text.clone()),
+                Speaker::Caller => Turn::User(entry.text.to_string()),
+                Speaker::Agent => Turn::Assistant(entry.text.to_string()),
             })
         };
         self.entries.iter().map(turn).collect()
@@ -153,10 +154,10 @@ impl History {
                     before.push(' ');
                     before.push_str(text);
                 }
-                (_, Speaker::Caller) => messages.push(ChatMessage::User(text.clone())),
+                (_, Speaker::Caller) => messages.push(ChatMessage::User(text.to_string())),
                 (_, Speaker::Agent) => {
                     messages.push(ChatMessage::Assistant {
-                        text: text.clone(),
+                        text: text.to_string(),
                         tool_calls: Vec::new(),
                     });
                 }
