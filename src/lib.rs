@@ -27,6 +27,7 @@ pub mod place;
 pub mod provider;
 pub mod providers;
 pub mod reception;
+pub mod schema;
 pub mod second_pass;
 pub mod session;
 pub mod speech;
