@@ -139,6 +139,8 @@ pub struct Session {
     /// Why the call began without our own models of turns, until it has said so.
     stepped_down: Option<Why>,
     line_rests: LineRests,
+    /// Whoever interrupts the agent for less interrupts nothing, ms.
+    overlap_ms: u64,
     /// The line is not looked at until then, ms.
     rests_until: u64,
     /// When something other than the line is due, ms.
@@ -152,6 +154,7 @@ impl Session {
             0 => Vec::new(),
             _ => means.settings.notices.fillers.clone(),
         };
+        let overlap_ms = means.settings.overlap.pause_ms.into();
         let began = clock::timer_now();
         let mut trace = means.trace;
         if let Some(trace) = &mut trace {
@@ -187,6 +190,7 @@ impl Session {
             reason: None,
             stepped_down: means.stepped_down,
             line_rests: means.line_rests,
+            overlap_ms,
             rests_until: 0,
             due: None,
         }

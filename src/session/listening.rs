@@ -262,6 +262,11 @@ impl Listening {
             }
     }
 
+    /// The caller does not speak, and made no sound just now.
+    pub(super) fn is_silent(&self) -> bool {
+        self.ear.is_quiet() && !self.ear.speaking()
+    }
+
     /// What a recogniser says that listens all the time; nothing ever from any other.
     pub(super) fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<SttEvent> {
         match &mut self.recogniser {

@@ -24,9 +24,13 @@ impl Session {
         self.rests_until > self.now().ms()
     }
 
-    /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next.
+    /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next. It
+    /// rests twice as long while the agent speaks and the caller is silent: whoever interrupts has to do so for longer than
+    /// that (`overlap.pause_ms`) before anything follows from it.
     fn may_rest(&mut self, now: At, over_agent: bool) {
-        let ms = self.line_rests.ms();
+        let rest_ms = self.line_rests.ms();
+        let may_sleep = over_agent && self.listening.is_silent() && rest_ms * 3 <= self.overlap_ms;
+        let ms = if may_sleep { rest_ms * 2 } else { rest_ms };
         let is_awaited = || {
             // A frame that is late has others behind it.
             let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));

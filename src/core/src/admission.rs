@@ -37,7 +37,8 @@ const STRAINED_CPU: f64 = 0.9;
 const RESTS_FROM: f64 = 0.5;
 /// … and under which they do so no longer. The gap is wider than what the rests save.
 const RESTS_DOWN_TO: f64 = 0.3;
-/// How long they rest, ms: three frames are read in one go, and a voice or a pause is noticed 30 ms later on average.
+/// How long they rest, ms: three frames are read in one go, and a voice or a pause is noticed 30 ms later on average; six,
+/// while an agent speaks to a silent caller.
 const REST_MS: u32 = 60;
 /// Readings that are further apart than this are taken for this far apart, ms.
 const APART_MS_MAX: u64 = 60_000;
