@@ -10,4 +10,5 @@ mod inbound;
 mod rest;
 mod rig;
 mod room;
+mod tools;
 mod whole;
