@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::answering::AnsweringPlan;
 use super::endpoint::Language;
 use crate::commands::Command;
 use crate::consent::ConsentPlan;
@@ -28,12 +29,15 @@ pub struct Settings {
     pub notices: Notices,
     /// Whether what is said may be stored, and how that is found out.
     pub consent: ConsentPlan,
+    /// Whether it is found out who answered, and what is done about machines.
+    pub answering: AnsweringPlan,
 }
 
 impl Settings {
     /// Every sentence that is known before the call, so that a voice can make them before they are needed.
     pub fn sentences(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.notices.all().chain(self.consent.all())
+        let message = self.answering.message.iter();
+        self.notices.all().chain(self.consent.all()).chain(message)
     }
 }
 

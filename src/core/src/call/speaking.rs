@@ -327,6 +327,9 @@ impl Call {
         };
         self.idle_since = self.now;
         let after = match (reply.after, reply.origin) {
+            (_, Origin::Ending(EndReason::MessageLeft)) if !reply.was_heard() => {
+                Some(EndReason::Machine)
+            }
             (_, Origin::Ending(reason)) => Some(reason),
             (After::HangUp, _) => Some(EndReason::AgentHungUp),
             (After::Listen | After::Wait, _) => None,

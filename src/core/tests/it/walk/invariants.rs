@@ -374,6 +374,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Staffed { .. }
         | Event::LineClosed { .. }
         | Event::EndAsked { .. }
+        | Event::Toned { .. }
+        | Event::CarrierHeard { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechPaused { .. }
         | Event::SpeechResumed
