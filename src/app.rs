@@ -286,6 +286,7 @@ impl App {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
         let own_voice = stack.talk.clone();
+        let call_vars = vars.clone();
         let mind = match (&agent.mind, stack.models) {
             (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
                 let prompt = prompt.fill(&vars);
@@ -314,7 +315,7 @@ impl App {
             voices: stack.voices,
             speed: agent.speed,
             own_voice: own_voice.map(|talk| Arc::new(talk) as Arc<dyn OwnVoice>),
-            settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
+            settings: agent.settings_with(claims.direction, arrival.mode, &call_vars),
             mind,
             stepped_down: stack.stepped_down,
             line_rests: self.admission.line_rests(),

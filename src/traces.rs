@@ -192,6 +192,7 @@ impl CallTrace {
             Note::TakenOver { stage, vendor, at } => {
                 self.happened("stage_taken_over", Some((*stage, Some(*vendor))), *at);
             }
+            Note::AnsweredBy { at, .. } => self.happened("answered_by", None, *at),
             Note::SteppedDown { at, .. } => self.happened("stepped_down", None, *at),
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }

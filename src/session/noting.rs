@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trunkline_core::amd::{AnsweredBy, Verdict};
 use trunkline_core::call::Note;
 use trunkline_core::commands::Command;
 use trunkline_core::journal::Step;
@@ -9,6 +10,13 @@ use trunkline_core::time::At;
 
 use super::{LiveNote, Session};
 use crate::metrics;
+
+/// What a mind is told when nobody listens.
+pub(super) const MACHINE_ANSWERED: &str =
+    "An answering machine has taken this call; no person is listening now.";
+const MENU_ANSWERED: &str =
+    "An automated menu or assistant has taken this call; no person is listening now.";
+const PERSON_ANSWERED: &str = "A person is listening now.";
 
 impl Session {
     pub(super) fn note(&mut self, note: Note) {
@@ -52,6 +60,7 @@ impl Session {
                     matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
                 }
             }
+            Note::AnsweredBy { verdict, .. } => self.answered_by(*verdict),
             Note::Timed { timing, by, .. } => metrics::timed(timing, by.as_deref()),
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
@@ -73,5 +82,27 @@ impl Session {
             call_id: Arc::clone(&self.call_id),
             note,
         });
+    }
+
+    /// It is known who answered. A mind that talks to a machine should know that it does.
+    fn answered_by(&mut self, verdict: Verdict) {
+        metrics::answered_by(verdict);
+        tracing::info!(
+            by = verdict.by.code(),
+            evidence = verdict.evidence.code(),
+            after_ms = verdict.after_ms,
+            "who answered"
+        );
+        if let Some(matters) = &self.matters {
+            matters.answered_by(verdict);
+        }
+        let text = match verdict.by {
+            AnsweredBy::Machine | AnsweredBy::Fax => MACHINE_ANSWERED,
+            AnsweredBy::Ivr => MENU_ANSWERED,
+            AnsweredBy::Human if self.was_machine => PERSON_ANSWERED,
+            AnsweredBy::Human | AnsweredBy::Unknown => return,
+        };
+        self.was_machine = !verdict.by.is_person();
+        self.thinking.told(text.into());
     }
 }

@@ -190,6 +190,7 @@ impl RealtimeMind {
             | Note::Consent { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::AnsweredBy { .. }
             | Note::SteppedDown { .. }
             | Note::Ended { .. } => None,
         }

@@ -91,6 +91,7 @@ impl History {
             | Note::Answered { .. }
             | Note::Timed { .. }
             | Note::Consent { .. }
+            | Note::AnsweredBy { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
