@@ -146,6 +146,7 @@ pub(super) fn begin_at_zero() {
         counter!("trunkline_trace_spans_total", "outcome" => outcome).increment(0);
     }
     for by in AnsweredBy::ALL {
+        drop(histogram!("trunkline_answered_by_seconds", "by" => by.code()));
         for evidence in Evidence::ALL.into_iter().filter(|e| e.may_show(by)) {
             super::answered_by_counter(by, evidence).increment(0);
         }

@@ -164,7 +164,7 @@ async fn a_message_is_left_after_the_beep_and_nothing_of_the_machine_is_kept() {
     assert_eq!(attempt.as_deref(), Some("machine"));
     let events = events["data"].as_array().unwrap().iter();
     let of_answer: Vec<&Value> = events
-        .filter(|event| event["kind"] == "answered_by")
+        .filter(|event| event["type"] == "answered_by")
         .collect();
     assert_eq!(of_answer.len(), 1);
     assert!(

@@ -6,6 +6,7 @@
 
 mod answering;
 mod fuzz;
+mod greetings;
 mod kept;
 mod scenario;
 mod walk;
