@@ -254,7 +254,8 @@ fn tones_of_machines_are_facts_while_they_are_listened_for() {
         line.send(&beep, 160);
         line.send(&silence(500), 160);
     }
-    // The second of three, 500 ms into its 1,400 and 400 long.
+    // The second of three, 500 ms into its 1,400 and 400 long. The stand-in for the model takes it for speech, too.
+    line.facts.retain(|fact| matches!(fact, Fact::Tone { .. }));
     let [
         Fact::Tone {
             tone: Tone::Beep,
