@@ -26,6 +26,7 @@ pub mod rows;
 mod sql;
 pub mod suppressions;
 pub mod system;
+pub mod tools;
 pub mod turns;
 mod write;
 
@@ -209,6 +210,11 @@ impl Store {
         providers::Providers(self)
     }
 
+    /// What agents may use besides talking.
+    pub fn tools(&self) -> tools::Tools<'_> {
+        tools::Tools(self)
+    }
+
     /// Telephone numbers of clients.
     #[must_use]
     pub fn numbers(&self) -> numbers::Numbers<'_> {
@@ -323,7 +329,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 19] = [
+    let files: [(&str, &[(&str, &'static str)]); 20] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -338,6 +344,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("idempotency", idempotency::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
         ("suppressions", suppressions::STATEMENTS),

@@ -194,6 +194,8 @@ impl CallTrace {
             }
             Note::AnsweredBy { at, .. } => self.happened("answered_by", None, *at),
             Note::SteppedDown { at, .. } => self.happened("stepped_down", None, *at),
+            Note::ToolBegun { at, .. } => self.happened("tool_begun", None, *at),
+            Note::ToolUsed { to, .. } => self.happened("tool_used", None, *to),
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }

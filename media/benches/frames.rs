@@ -78,7 +78,7 @@ fn ear_key_tones(bencher: Bencher<'_, '_>) {
 /// What a call costs more while it is not known who answered: speech, and nothing at all.
 #[divan::bench(args = ["speech", "beep", "silence"])]
 fn machine_tones(bencher: Bencher<'_, '_>, sound: &str) {
-    let beep = (0..).map(|n| ((n as f32 * 0.785_398).sin() * 9_000.0) as i16);
+    let beep = (0..).map(|n| ((n as f32 * std::f32::consts::FRAC_PI_4).sin() * 9_000.0) as i16);
     let samples: Vec<i16> = match sound {
         "speech" => buzz().take(16_000).collect(),
         "beep" => beep.take(16_000).collect(),

@@ -78,6 +78,8 @@ fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges:
             CallDirection::Outbound => spec.answering.plan(),
             CallDirection::Inbound => AnsweringPlan::default(),
         },
+        // Its owner may change them between two calls: each call brings them along.
+        tools: BTreeMap::new(),
     }
 }
 
@@ -105,6 +107,7 @@ impl Agent {
             realtime: spec.realtime.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
+            tools: spec.tools.clone(),
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use trunkline_core::amd::{AnsweredBy, Verdict};
-use trunkline_core::call::Note;
+use trunkline_core::amd::{AnsweredBy, Told, Verdict};
+use trunkline_core::call::{Event, Note};
 use trunkline_core::commands::Command;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
@@ -12,7 +12,7 @@ use super::{LiveNote, Session};
 use crate::metrics;
 
 /// What a mind is told when nobody listens.
-pub(super) const MACHINE_ANSWERED: &str =
+const MACHINE_ANSWERED: &str =
     "An answering machine has taken this call; no person is listening now.";
 const MENU_ANSWERED: &str =
     "An automated menu or assistant has taken this call; no person is listening now.";
@@ -40,6 +40,17 @@ impl Session {
                 metrics::stepped_down(*cause);
                 tracing::warn!(cause = cause.code(), "turns are judged without our models");
             }
+            Note::ToolUsed {
+                tool,
+                outcome,
+                from,
+                to,
+                ..
+            } => {
+                let took_ms = to.since(*from);
+                metrics::tool_used(*outcome, took_ms);
+                tracing::info!(%tool, outcome = outcome.code(), took_ms, "tool used");
+            }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
@@ -66,6 +77,7 @@ impl Session {
             | Note::CallerPressed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
+            | Note::ToolBegun { .. }
             | Note::Resumed { .. } => {}
         }
         if let Some(trace) = &mut self.trace {
@@ -82,6 +94,15 @@ impl Session {
             call_id: Arc::clone(&self.call_id),
             note,
         });
+    }
+
+    /// The carrier has found out who answered. A call that does not heed it has a mind that should know.
+    pub(super) fn carrier_heard(&mut self, told: Told) {
+        if self.call.heeds_carrier() {
+            self.drive(Some(Event::CarrierHeard { told }));
+        } else if told != Told::Human {
+            self.thinking.told(MACHINE_ANSWERED.into());
+        }
     }
 
     /// It is known who answered. A mind that talks to a machine should know that it does.

@@ -3,6 +3,7 @@
 
 mod greetings;
 mod line;
+mod voices;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -32,9 +33,10 @@ struct Table {
 }
 
 impl Table {
-    async fn of(greetings: &[Greeting]) -> Self {
+    /// Of these, the first of which is number `from`.
+    async fn of(from: usize, greetings: &[Greeting]) -> Self {
         let mut table = Self::default();
-        for (number, greeting) in greetings.iter().enumerate() {
+        for (number, greeting) in (from..).zip(greetings) {
             let sound = greeting.voiced(number as u64).await;
             let line = Line::new().listen(&sound).await;
             table.add(number, greeting, &line);
@@ -125,14 +127,13 @@ impl Table {
             "people were taken for machines\n{shown}"
         );
         assert!(self.right * 100 >= self.greetings * percent_min, "{shown}");
-        assert!(self.percentile(None, 50) < 2_500, "{shown}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_few_greetings_are_told_apart() {
     let all = greetings::all();
-    Table::of(&all[..FEW]).await.check(80);
+    Table::of(0, &all[..FEW]).await.check(80);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,15 +141,21 @@ async fn a_few_greetings_are_told_apart() {
 async fn all_greetings_are_told_apart_and_no_person_is_hung_up_on() {
     let all = greetings::all();
     assert!(all.len() >= 60, "{}", all.len());
-    let table = Table::of(&all).await;
     #[expect(
         clippy::disallowed_methods,
         reason = "a switch of the test run, not of the product"
     )]
     let bless = std::env::var("BLESS").is_ok();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/answering/heard.txt");
+    let heard = std::fs::read_to_string(file).unwrap();
+    let known = heard.lines().filter(|line| line.starts_with("# ")).count();
+    // Those that are new alone, or all.
+    let from = if bless && known < all.len() { known } else { 0 };
+    let table = Table::of(from, &all[from..]).await;
     if bless {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/answering/heard.txt");
-        std::fs::write(file, &table.heard).unwrap();
+        let kept = if from > 0 { heard.as_str() } else { "" };
+        std::fs::write(file, format!("{kept}{}", table.heard)).unwrap();
     }
     table.check(90);
+    assert!(table.percentile(None, 50) < 2_500);
 }

@@ -245,7 +245,7 @@ fn keys_are_facts_and_never_speech() {
 #[test]
 fn tones_of_machines_are_facts_while_they_are_listened_for() {
     let beep: Vec<i16> = (0..3_200)
-        .map(|n| ((n as f32 * 0.785_398).sin() * 9_000.0) as i16)
+        .map(|n| ((n as f32 * std::f32::consts::FRAC_PI_4).sin() * 9_000.0) as i16)
         .collect();
     let mut line = Line::new(EarSettings::default());
     for on in [false, true, false] {

@@ -40,7 +40,7 @@ end = true
 }
 
 fn beep(ms: usize) -> Speech {
-    let tone = |n: usize| ((n as f32 * 0.785_398).sin() * 9_000.0) as i16;
+    let tone = |n: usize| ((n as f32 * std::f32::consts::FRAC_PI_4).sin() * 9_000.0) as i16;
     let samples: Vec<i16> = (0..ms * 8).map(tone).collect();
     let mut bytes = Vec::new();
     g711::mulaw_encode_into(&samples, &mut bytes);

@@ -6,6 +6,8 @@
 //! talked to. A message waits for the beep, or for the greeting to be over; then it is said whole, over whatever is heard,
 //! and the call ends with it. While it waits, the call has an [`Ending`] without words: no mind is asked, and nothing else is said.
 
+mod plan;
+
 use std::sync::Arc;
 
 use super::action::{Action, Note};
@@ -14,58 +16,14 @@ use super::listening::Verdict as Words;
 use super::reply::{Fate, Mind, Origin, Reply};
 use super::turn::OpenTurn;
 use super::{Call, Ending, Phase, Timer};
-use crate::amd::{Amd, AmdLimits, AnsweredBy, Evidence, Told, Tone, Verdict, Witness};
+use crate::amd::{Amd, AnsweredBy, Evidence, Told, Tone, Verdict, Witness};
 use crate::consent::Refusal;
 use crate::time::At;
+pub use plan::{AnsweringPlan, OnMachine};
 
 /// A message has so long for each of its characters, and so long more.
 const CHAR_MS: u32 = 110;
 const MESSAGE_SLACK_MS: u32 = 15_000;
-
-/// What is done when a machine answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnMachine {
-    /// The call ends at once.
-    #[default]
-    HangUp,
-    /// A message is left after the beep, and the call ends.
-    LeaveMessage,
-    /// The conversation goes on as with a person.
-    Continue,
-}
-
-/// How one call finds out who answered. By default it does not.
-#[derive(Clone, Debug)]
-pub struct AnsweringPlan {
-    /// Whose evidence counts; nobody finds out if absent.
-    pub witness: Option<Witness>,
-    /// What is done when a machine answers.
-    pub on_machine: OnMachine,
-    /// A menu ends the call, too.
-    pub hangs_up_on_ivr: bool,
-    /// The sentences of the message, with what must be said at an opening.
-    pub message: Vec<Arc<str>>,
-    /// How long finding out may take.
-    pub limits: AmdLimits,
-    /// How long a machine's greeting may go on before it is given up, ms.
-    pub beep_ms: u32,
-    /// Silence after a greeting that stands for a beep, ms.
-    pub silence_ms: u32,
-}
-
-impl Default for AnsweringPlan {
-    fn default() -> Self {
-        Self {
-            witness: None,
-            on_machine: OnMachine::HangUp,
-            hangs_up_on_ivr: false,
-            message: Vec::new(),
-            limits: AmdLimits::default(),
-            beep_ms: 45_000,
-            silence_ms: 3_000,
-        }
-    }
-}
 
 /// Where the call is with whoever answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -232,6 +190,8 @@ impl Call {
             | Event::HearFailed { .. }
             | Event::MindStarted { .. }
             | Event::MindSaid { .. }
+            | Event::ToolsWanted { .. }
+            | Event::ToolUsed { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::VoiceFailed { .. }
@@ -508,8 +468,12 @@ impl Words {
 }
 
 impl Reply {
-    /// Something of every sentence was heard.
-    pub(super) fn was_heard(&self) -> bool {
-        self.clauses.iter().all(|clause| clause.heard > 0)
+    /// Why the call ends with this reply: a message of which a sentence was not heard was not left.
+    pub(super) fn ends_for(&self, reason: EndReason) -> EndReason {
+        let was_heard = self.clauses.iter().all(|clause| clause.heard > 0);
+        match reason {
+            EndReason::MessageLeft if !was_heard => EndReason::Machine,
+            _ => reason,
+        }
     }
 }

@@ -213,6 +213,8 @@ impl World {
             Action::Prepare { .. }
             | Action::Resume { .. }
             | Action::Commit { .. }
+            | Action::UseTool { .. }
+            | Action::GoOn { .. }
             | Action::Note(_)
             | Action::HangUp { .. } => {}
         }
@@ -299,6 +301,8 @@ impl Observer {
                 | Action::Resume { .. }
                 | Action::Drop { .. }
                 | Action::Commit { .. }
+                | Action::UseTool { .. }
+                | Action::GoOn { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => {}
             }

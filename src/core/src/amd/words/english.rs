@@ -95,7 +95,7 @@ pub(super) static PHRASES: Phrases = Phrases {
         "let me check|see|get|turn|find|put|transfer|ask|look|take|go|just|write",
         "hes|shes not|out|in|away|on",
         "about the|your|a|my message",
-        "got|left|hear|heard your|a|the message|voicemail",
+        "i|ive|we|weve got|left|hear|heard your|a|the message|voicemail",
         "i left",
     ],
     person: &[
