@@ -1,6 +1,7 @@
 //! Agents: who answers a call. One document, [`AgentSpec`], says all about one, in a file or at the API; an [`Agent`] is
 //! what calls are held with.
 
+mod answering;
 mod check;
 mod compile;
 mod files;
@@ -29,10 +30,10 @@ pub use problem::{PROBLEMS_MAX, Problem, ProblemCode};
 pub use prompt::Template;
 pub use pronounce::Pronunciations;
 pub use spec::{
-    AgentSpec, CallDirection, EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec, ModelFallback,
-    ModelSpec, NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec,
-    RealtimeSpec, RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec,
-    TurnsBy, VariableKind, VariableSpec, VoiceFallback, VoiceSpec,
+    AgentSpec, AnsweringSpec, CallDirection, Detect, EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec,
+    ModelFallback, ModelSpec, NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec,
+    OverlapSpec, RealtimeSpec, RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec,
+    TurnSpec, TurnsBy, VariableKind, VariableSpec, VoiceFallback, VoiceSpec, WithIvr, WithMachine,
 };
 
 /// Who answers a call.
@@ -65,6 +66,8 @@ pub struct Agent {
     serves: Vec<CallDirection>,
     variables: BTreeMap<String, VariableSpec>,
     settings: compile::SettingsTable,
+    /// What it leaves with machines.
+    message: Option<answering::Message>,
 }
 
 /// How an agent thinks.
@@ -167,6 +170,25 @@ impl Agent {
     pub fn settings_for(&self, direction: impl Into<CallDirection>, mode: Mode) -> &Arc<Settings> {
         let mode = mode.max(self.recording.floor());
         self.settings.find(direction.into(), mode)
+    }
+
+    /// The same for one call, with what it may leave with a machine.
+    pub fn settings_with(
+        &self,
+        direction: impl Into<CallDirection>,
+        mode: Mode,
+        vars: &Vars,
+    ) -> Arc<Settings> {
+        let direction = direction.into();
+        let settings = self.settings_for(direction, mode);
+        match self
+            .message
+            .as_ref()
+            .filter(|_| direction == CallDirection::Outbound)
+        {
+            Some(message) => Arc::new(message.put_into(settings, vars)),
+            None => Arc::clone(settings),
+        }
     }
 
     /// Every sentence that any call may need at once, so that the voice can make it ahead.

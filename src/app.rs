@@ -306,7 +306,7 @@ impl App {
         let vars = agent.ready(claims.direction, variables)?;
         let own_voice = stack.talk.clone();
         let toolbox = Toolbox::new(stack.tools, self.facts(claims, agent));
-        let mut settings = Arc::clone(agent.settings_for(claims.direction, arrival.mode));
+        let mut settings = agent.settings_with(claims.direction, arrival.mode, &vars);
         if !toolbox.is_empty() {
             let tools = toolbox.settings();
             settings = Arc::new(Settings {

@@ -427,6 +427,7 @@ async fn write(
             carrier_call_id: None,
             failure: None,
             asked_ms: now_ms,
+            answered_by: None,
         }),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
+use trunkline_core::amd::Told;
 
 use crate::ids::ClientId;
 
@@ -27,6 +28,11 @@ pub enum Control {
         /// What it should know.
         text: String,
     },
+    /// The carrier has found out who answered.
+    CarrierHeard {
+        /// What it says.
+        told: Told,
+    },
     /// Stay silent: listen, and answer nothing.
     Mute,
     /// Speak again.
@@ -39,6 +45,7 @@ impl fmt::Debug for Control {
             Self::HangUp => "HangUp",
             Self::Say { .. } => "Say",
             Self::Context { .. } => "Context",
+            Self::CarrierHeard { .. } => "CarrierHeard",
             Self::Mute => "Mute",
             Self::Unmute => "Unmute",
         })
@@ -148,6 +155,7 @@ impl Live {
             }
             Control::Context { .. }
             | Control::Say { .. }
+            | Control::CarrierHeard { .. }
             | Control::HangUp
             | Control::Mute
             | Control::Unmute => {}

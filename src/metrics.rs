@@ -17,6 +17,7 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tokio::net::TcpListener;
+use trunkline_core::amd::{AnsweredBy, Evidence, Verdict};
 use trunkline_core::call::{EndReason, Hop, Outcome, Staff, Stage, StepDown, Timing};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
@@ -186,6 +187,18 @@ fn turn_latency(hop: Hop, staff: &Staff) -> Histogram {
     };
     let profile = staff.profile.name();
     histogram!("trunkline_turn_latency_seconds", "hop" => hop.name(), "vendor" => vendor, "profile" => profile)
+}
+
+/// It is known who answered a call.
+pub fn answered_by(verdict: Verdict) {
+    let by = verdict.by.code();
+    answered_by_counter(verdict.by, verdict.evidence).increment(1);
+    histogram!("trunkline_answered_by_seconds", "by" => by)
+        .record(verdict.after_ms as f64 / 1_000.0);
+}
+
+fn answered_by_counter(by: AnsweredBy, evidence: Evidence) -> Counter {
+    counter!("trunkline_answered_by_total", "by" => by.code(), "evidence" => evidence.code())
 }
 
 /// A caller interrupted a reply.

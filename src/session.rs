@@ -25,6 +25,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
 use trunkline_core::admission::Why;
+use trunkline_core::amd::Verdict;
 use trunkline_core::call::{
     Action, Call, EndReason, Event, Note, Settings, Staff, Stage, StepDown, Timer,
 };
@@ -46,7 +47,7 @@ use crate::traces::CallTrace;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
-use outside::{Outside, Told};
+use outside::{Outside, Word};
 use speaking::{Own, Speaking};
 use thinking::Thinking;
 use tooling::Tooling;
@@ -93,6 +94,8 @@ pub trait Matters: Send {
     fn opted_out(&self);
     /// The caller took their consent back, with what began at `from`; what was stored goes if `erase`.
     fn withdrawn(&self, class: Refusal, erase: bool, from: At);
+    /// It is known who answered, or known better.
+    fn answered_by(&self, verdict: Verdict);
     /// The call is over; so much of the caller is stored, and there is a recording or not.
     fn kept(&self, caller_ms: u64, is_recorded: bool);
     /// The recording stopped, since it could not be stored.
@@ -136,6 +139,8 @@ pub struct Session {
     /// Reused between events.
     actions: Vec<Action>,
     reason: Option<EndReason>,
+    /// A machine answered, as far as was known last.
+    was_machine: bool,
     /// Why the call began without our own models of turns, until it has said so.
     stepped_down: Option<Why>,
     line_rests: LineRests,
@@ -188,6 +193,7 @@ impl Session {
             follow_up: VecDeque::new(),
             actions: Vec::new(),
             reason: None,
+            was_machine: false,
             stepped_down: means.stepped_down,
             line_rests: means.line_rests,
             overlap_ms,
@@ -338,10 +344,10 @@ impl Session {
         }
     }
 
-    fn told(&mut self, told: Told) {
-        let control = match told {
-            Told::Control(control) => control,
-            Told::Draining => {
+    fn told(&mut self, word: Word) {
+        let control = match word {
+            Word::Control(control) => control,
+            Word::Draining => {
                 return self.drive(Some(Event::EndAsked {
                     reason: EndReason::Draining,
                 }));
@@ -356,6 +362,7 @@ impl Session {
                 return self.tell_full();
             }
             Control::Context { text } => return self.thinking.told(text),
+            Control::CarrierHeard { told } => return self.carrier_heard(told),
             Control::Mute => Event::Muted { on: true },
             Control::Unmute => Event::Muted { on: false },
         };
@@ -411,6 +418,12 @@ impl Session {
 
     /// Puts an event to the call, or only wakes it, and does what follows from that until nothing more does.
     fn drive(&mut self, event: Option<Event>) {
+        self.put(event);
+        let on = self.call.wants_tones();
+        self.listening.ear().listen_for_tones(on);
+    }
+
+    fn put(&mut self, event: Option<Event>) {
         let now = self.now();
         match event {
             Some(event) => self.call.handle(now, event, &mut self.actions),

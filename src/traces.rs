@@ -192,6 +192,7 @@ impl CallTrace {
             Note::TakenOver { stage, vendor, at } => {
                 self.happened("stage_taken_over", Some((*stage, Some(*vendor))), *at);
             }
+            Note::AnsweredBy { at, .. } => self.happened("answered_by", None, *at),
             Note::SteppedDown { at, .. } => self.happened("stepped_down", None, *at),
             Note::ToolBegun { at, .. } => self.happened("tool_begun", None, *at),
             Note::ToolUsed { to, .. } => self.happened("tool_used", None, *to),

@@ -23,7 +23,7 @@ tests() {
 
 # Who notices in the conversation: the scenarios, and the random walk.
 conversation() {
-    tests --test conversations -- every_scenario nothing_that_happens || return 0
+    tests --test conversations -- every_scenario nothing_that_happens no_person_is_hung || return 0
     by=$(sed -n 's/^\([0-9]* scenarios\) differ.*/\1/p' "$copy/log")
     walk=$(sed -n 's/^seed [0-9]*: //p' "$copy/log" | head -n 1 | cut -c1-70)
     by="$by${walk:+ walk ($walk)}"
@@ -55,6 +55,7 @@ mutant() {
     case $2 in
     ../record*) kept record ;;
     ../failover*) units failover ;;
+    ../amd*) units amd ;;
     *) conversation ;;
     esac
     # What no conversation tells apart may be asked of the tests beside the code.
@@ -86,6 +87,16 @@ mutant 'pauses are not learnt' turn.rs 's/self\.habits\.paused\(pause_ms\);/let 
 mutant 'an answer that came too soon teaches nothing' turn.rs 's/self\.habits\.paused\(from\.since\(timing\.speech_end\)\);/let _ = timing.speech_end;/'
 mutant 'a pause is never forgotten' speaking.rs 's/self\.habits\.answered\(self\.open\.has_pause\(\)\);//'
 mutant 'a lost transcript is not missed' listening.rs 's/\(stopped\.since\(self\.transcribed\) > VERDICT_SLACK_MS\)\.then_some\(stopped\)/None.filter(|_: \&At| stopped.since(self.transcribed) > VERDICT_SLACK_MS)/'
+mutant 'a machine is hung up on by time alone' ../amd.rs 's/\(long_ms > 0 && is_fluent\)/(long_ms > 0)/'
+mutant 'a hello is taken for a machine by a beep' ../amd.rs 's/rank > self\.rank \|\| speaks_up/rank >= self.rank || speaks_up/'
+mutant 'a person becomes a machine at any time' ../amd.rs 's/verdict\.after_ms > self\.revised_ms\(\)/false/'
+mutant 'silence agrees before it is known who answered' consent.rs 's/if self\.answering\.is_open\(\) \{\n            return;\n        \}\n        if self\.hearing_due/if self.hearing_due/'
+mutant 'words are obeyed before it is known who answered' answering.rs 's/if amd\.is_open\(\) \{/if false {/'
+mutant 'a machine is obeyed' answering.rs 's/        is_machines\n    \}/        false\n    }/'
+mutant 'a message is begun at once' answering.rs 's/is_quiet\.then\(\|\| quiet\.plus\(self\.settings\.answering\.silence_ms\)\)/Some(quiet).filter(|_| is_quiet || true)/'
+mutant 'a late beep is passed over' answering.rs 's/self\.answering\.again = true;//'
+mutant 'who picks up is not heard' answering.rs 's/self\.picked_up\(verdict\.evidence, out\);//'
+mutant 'words from before the answer count' answering.rs 's/self\.caller\.begin_anew\(now\);//'
 mutant 'nudges never end' trouble.rs 's/self\.nudges \+= 1;//'
 mutant 'the first ending does not stay' trouble.rs 's/if self\.ending\.is_none\(\) \{\n            self\.begin_ending/if true {\n            self.begin_ending/'
 mutant 'the gate opens before the notice was heard' consent.rs 's/if notice\.left == 0 \{/if reply.notice_has_begun() {/'

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use trunkline_media::ear::{Ear, EarSettings, Encoding};
+use trunkline_media::gate::level_dbfs;
 use trunkline_media::mouth::{Mouth, MouthSettings, Out};
 use trunkline_media::resample::Resampler;
+use trunkline_media::tones::ToneDetector;
 use trunkline_media::{FRAME, WINDOW, dtmf, g711};
 
 fn main() {
@@ -71,6 +73,26 @@ fn ear_gate_open(bencher: Bencher<'_, '_>) {
 fn ear_key_tones(bencher: Bencher<'_, '_>) {
     let tones = dtmf::tones("1234567890", &dtmf::ToneSettings::default()).unwrap_or_default();
     hear(bencher, &frames(tones.into_iter()));
+}
+
+/// What a call costs more while it is not known who answered: speech, and nothing at all.
+#[divan::bench(args = ["speech", "beep", "silence"])]
+fn machine_tones(bencher: Bencher<'_, '_>, sound: &str) {
+    let beep = (0..).map(|n| ((n as f32 * std::f32::consts::FRAC_PI_4).sin() * 9_000.0) as i16);
+    let samples: Vec<i16> = match sound {
+        "speech" => buzz().take(16_000).collect(),
+        "beep" => beep.take(16_000).collect(),
+        _ => noise(20).take(16_000).collect(),
+    };
+    let frames: Vec<[i16; FRAME]> = samples.as_chunks::<FRAME>().0.to_vec();
+    let mut detector = ToneDetector::default();
+    let mut line = frames.iter().cycle();
+    bencher.bench_local(|| {
+        line.next().map(|frame| {
+            let level = level_dbfs(black_box(frame));
+            detector.push(frame, level)
+        })
+    });
 }
 
 #[divan::bench(args = [false, true])]

@@ -18,6 +18,7 @@ use crate::frame::Framer;
 use crate::g711;
 use crate::gate::{Gate, GateSettings};
 use crate::l16::{Endian, L16Decoder};
+use crate::tones::{Sounded, Tone, ToneDetector};
 use crate::vad::EndpointSettings;
 use crate::{FRAME, RATE_HZ, SAMPLES_PER_MS, WINDOW};
 use ring::Ring;
@@ -101,6 +102,13 @@ pub enum Fact {
     },
     /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
     Key(char),
+    /// A machine's tone ended here, or has lasted long enough; only while they are listened for.
+    Tone {
+        /// Whose.
+        tone: Tone,
+        /// Sample where it ended.
+        at: u64,
+    },
 }
 
 /// Windows handed to the voice model.
@@ -145,6 +153,8 @@ pub struct Ear {
     windows: Windows,
     echo: EchoDetector,
     echoes: u64,
+    /// Only while tones of machines are listened for.
+    tones: Option<Box<ToneDetector>>,
     /// The newest frames that are not judged yet.
     held: u32,
     /// The moment at which the line's first sample was spoken, in samples of the mouth's clock.
@@ -167,6 +177,7 @@ impl Ear {
             frames: 0,
             echo: EchoDetector::default(),
             echoes: 0,
+            tones: None,
             held: 0,
             origin: 0,
             windows: Windows::new(
@@ -190,6 +201,14 @@ impl Ear {
     /// The sample that comes next was spoken at this moment of the clock by which [`Ear::sent`] is told.
     pub fn next_spoken_at(&mut self, ms: u64) {
         self.origin = (ms * SAMPLES_PER_MS) as i64 - self.position() as i64;
+    }
+
+    /// Listens for tones of machines from now on, or no longer. It costs nothing while it does not.
+    pub fn listen_for_tones(&mut self, on: bool) {
+        match on {
+            true => drop(self.tones.get_or_insert_default()),
+            false => self.tones = None,
+        }
     }
 
     /// Samples received of which it is known whether they are our own voice coming back: all, unless we may be heard.
@@ -232,6 +251,14 @@ impl Ear {
                 let dtmf = self.dtmf.push(frame, self.gate.level_dbfs());
                 if let (true, Some(key)) = (self.keys, dtmf.key) {
                     facts.push(Fact::Key(key));
+                }
+                if let Some(tones) = &mut self.tones
+                    && let Some(Sounded { tone, ago_ms, .. }) =
+                        tones.push(frame, self.gate.level_dbfs())
+                {
+                    let end = (self.frames + 1) * FRAME as u64;
+                    let at = end.saturating_sub(u64::from(ago_ms) * SAMPLES_PER_MS);
+                    facts.push(Fact::Tone { tone, at });
                 }
                 self.recent.open = self.recent.open << 1 | u32::from(gate.open);
                 self.recent.loud = self.recent.loud << 1 | u32::from(gate.loud);

@@ -10,6 +10,7 @@
 //! | [`gate`] | a cheap energy gate in front of the voice model |
 //! | [`vad`] | voice probabilities to "speech started" and "speech stopped" |
 //! | [`dtmf`] | key tones in the audio, and making them |
+//! | [`tones`] | beeps of voicemail, faxes, and the notes before a network's announcement |
 //! | [`echo`] | our own voice, coming back on the caller's line |
 //! | [`ear`] | the listening side of a call: all of the above, and the last seconds of audio |
 //! | [`line_clock`] | the carrier's clock beside the server's: where in a recording a moment belongs |
@@ -30,6 +31,7 @@ pub mod l16;
 pub mod line_clock;
 pub mod mouth;
 pub mod resample;
+pub mod tones;
 pub mod vad;
 pub mod wav;
 

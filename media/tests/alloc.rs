@@ -101,6 +101,15 @@ fn an_ear_with_an_open_gate_and_speech_that_comes_and_goes() {
 }
 
 #[test]
+fn an_ear_that_listens_for_tones() {
+    let mut ear = Ear::new(EarSettings::default());
+    ear.listen_for_tones(true);
+    let mut second = buzz();
+    second[4_000..].fill(0xFF);
+    assert_eq!(hear(&mut ear, &second, 10), 0);
+}
+
+#[test]
 fn an_ear_whose_model_is_dead() {
     let mut ear = Ear::new(EarSettings::default());
     let second = buzz();

@@ -59,6 +59,7 @@ impl Findings {
         found.mind(spec);
         found.variables(spec);
         found.recording(spec);
+        found.answering(spec);
         found.providers(spec);
         found.tools(spec);
         found.pronunciations(spec);
@@ -320,6 +321,15 @@ impl Findings {
             let read = read_flow(spec, "/flow_text", "", text);
             self.problems.extend(read.err());
         }
+    }
+
+    fn answering(&mut self, spec: &AgentSpec) {
+        let answering = &spec.answering;
+        if answering.leaves_message() && answering.message.is_none() {
+            let detail = "an agent that leaves messages must say what";
+            self.wrong("/answering/message", ProblemCode::Required, detail);
+        }
+        self.template(spec, "/answering/message", answering.message.as_deref());
     }
 
     fn tools(&mut self, spec: &AgentSpec) {

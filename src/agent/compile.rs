@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trunkline_core::call::{Language, Notices, Settings};
+use trunkline_core::call::{AnsweringPlan, Language, Notices, Settings};
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::Vars;
 
+use super::answering::Message;
 use super::check::read_flow;
 use super::opening::opening;
 use super::problem::{Problem, ProblemCode, step};
@@ -73,6 +74,10 @@ fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges:
         mind_nudges,
         notices,
         consent: consent_plan(spec, mode),
+        answering: match direction {
+            CallDirection::Outbound => spec.answering.plan(),
+            CallDirection::Inbound => AnsweringPlan::default(),
+        },
         // Its owner may change them between two calls: each call brings them along.
         tools: BTreeMap::new(),
     }
@@ -106,6 +111,7 @@ impl Agent {
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),
+            message: Message::of(spec),
         })
     }
 

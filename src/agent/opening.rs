@@ -30,20 +30,21 @@ pub(super) fn opening(spec: &AgentSpec, direction: CallDirection) -> Vec<Arc<str
         None => vec![who_calls(spec, direction).into()],
     };
     if direction == CallDirection::Outbound {
-        let usual = || {
-            format!(
-                "For no more calls, say: don't call me again, or press {}.",
-                spec.keys.opt_out
-            )
-        };
-        let line = slots.opt_out_line.clone().unwrap_or_else(usual);
-        said.extend(
-            Some(line)
-                .filter(|line| !line.trim().is_empty())
-                .map(Arc::from),
-        );
+        said.extend(opt_out_line(spec).map(Arc::from));
     }
     said
+}
+
+/// How to be called no more, as calls of the business say at their opening; `None` if they do not.
+pub(super) fn opt_out_line(spec: &AgentSpec) -> Option<String> {
+    let usual = || {
+        format!(
+            "For no more calls, say: don't call me again, or press {}.",
+            spec.keys.opt_out
+        )
+    };
+    let line = spec.opening.opt_out_line.clone().unwrap_or_else(usual);
+    Some(line).filter(|line| !line.trim().is_empty())
 }
 
 fn who_calls(spec: &AgentSpec, direction: CallDirection) -> String {

@@ -1,5 +1,6 @@
 //! The document that says all about an agent: a TOML file of the operator's, or the JSON body of a version at the API.
 
+mod answering;
 mod conduct;
 mod fallback;
 mod opening;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::provider::Turns;
 
+pub use answering::{AnsweringSpec, Detect, WithIvr, WithMachine};
 pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
 pub(crate) use fallback::List;
 pub use fallback::{
@@ -111,6 +113,9 @@ pub struct AgentSpec {
     /// What is kept of a call, and by which rule.
     #[serde(default)]
     pub recording: RecordingSpec,
+    /// Who answers calls of the agent's, and what it does about machines.
+    #[serde(default)]
+    pub answering: AnsweringSpec,
     /// What a prompted agent may do besides talking: ids of the client's tools, names of the operator's, and names of those
     /// that are built in: `opt_out`. At most 32. Ending the call needs no naming.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

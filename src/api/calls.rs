@@ -174,8 +174,19 @@ pub(super) struct Call {
     /// Which side ended it, in stable snake_case.
     ended_by: Option<String>,
     /// Why it ended, in stable snake_case. Of one that no carrier has placed: `carrier_refused`, `carrier_busy` (it may do it
-    /// later), `carrier_unreachable` (it has heard of nothing), or `never_placed`, where its answer was lost.
+    /// later), `carrier_unreachable` (it has heard of nothing), or `never_placed`, where its answer was lost. Of one that a
+    /// machine answered: `machine`, or `message_left`.
     ended_reason: Option<String>,
+    /// Who answered a call that was placed: `human`, `machine`, `ivr`, `fax` or `unknown`, who is treated as a person. Absent
+    /// where its agent does not want to know.
+    #[schema(example = "machine")]
+    answered_by: Option<String>,
+    /// By what that is known, in stable snake_case: `words`, `beep`, `short_greeting`, `carrier`, …
+    #[schema(example = "words")]
+    answered_by_evidence: Option<String>,
+    /// From the answer until it was known.
+    #[schema(example = 2.14)]
+    answered_by_seconds: Option<f64>,
     created_at: When,
     answered_at: Option<When>,
     ended_at: Option<When>,
@@ -299,6 +310,9 @@ async fn show(desk: &Desk, keys: &ClientKeys, row: Row) -> Result<Call, Problem>
         outcome: row.outcome,
         ended_by: row.ended_by,
         ended_reason: row.ended_reason,
+        answered_by: row.answered_by,
+        answered_by_evidence: row.answered_by_evidence,
+        answered_by_seconds: row.answered_by_after_ms.map(seconds),
         created_at: When::of(row.created_ms),
         answered_at: row.answered_ms.map(When::of),
         ended_at: row.ended_ms.map(When::of),

@@ -129,6 +129,8 @@ pub struct BookedCall {
     /// Courses that were told; the next has this number.
     sequence: u32,
     media: Option<HangUp>,
+    /// Told who answered, if that was asked for.
+    amd_url: Option<String>,
 }
 
 /// What became of a stranger's call.
@@ -305,6 +307,26 @@ impl CarrierAccount {
     /// Somebody answers a call of the account's own that rings: its media comes by [`CarrierAccount::answered`].
     pub fn pick_up(&self, sid: &str) {
         tokio::spawn(course::pick_up(Arc::clone(&self.books), sid.to_owned()));
+    }
+
+    /// Tells who answered one of the account's own calls, in Twilio's word for it, as it was asked to: the status of the
+    /// server's answer; 0 if nobody asked, or nobody answered.
+    pub async fn tell_answered_by(&self, sid: &str, word: &str) -> u16 {
+        let url = {
+            let open = self.books.lock();
+            open.calls.get(sid).and_then(|call| call.amd_url.clone())
+        };
+        let Some(url) = url else {
+            return 0;
+        };
+        let account = &self.books.setup.account_sid;
+        let pairs = [
+            ("CallSid", sid),
+            ("AccountSid", account),
+            ("AnsweredBy", word),
+            ("MachineDetectionDuration", "4120"),
+        ];
+        self.post(&url, &pairs).await
     }
 
     /// A stranger calls one of the account's numbers.

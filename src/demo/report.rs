@@ -64,6 +64,10 @@ impl Report {
                 self.refused |= matches!(step, Step::Refused { .. } | Step::Withdrawn { .. });
                 Some(line(*at, "", consent_words(*step)))
             }
+            Note::AnsweredBy { verdict, at } => {
+                let what = format!("(answered by: {})", verdict.by.code());
+                Some(line(*at, "", &what))
+            }
             Note::Guarded { at, .. } => {
                 Some(line(*at, "", "(a denial of being an AI was not said)"))
             }

@@ -4,6 +4,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use trunkline_core::admission::Why;
+use trunkline_core::amd::{AnsweredBy, Evidence};
 use trunkline_core::call::{EndReason, Outcome, Profile, Stage, StepDown};
 use trunkline_core::record::reason;
 
@@ -71,6 +72,8 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_load_inference_wait_mark_seconds", Sort::Gauge, &[], "Above this waiting new calls are turned away; 0 if it closes nothing"),
     metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),
     metric("trunkline_answer_seconds", Sort::Histogram, &["hop"], "What a caller waited for after their voice ended: turn, model, voice, all"),
+    metric("trunkline_answered_by_total", Sort::Counter, &["by", "evidence"], "Verdicts on who answered a call that was placed, by what that is known"),
+    metric("trunkline_answered_by_seconds", Sort::Histogram, &["by"], "From the answer until it was known who answered"),
     metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
     metric("trunkline_tool_uses_total", Sort::Counter, &["outcome"], "Uses of tools: done, refused, failed, unknown"),
     metric("trunkline_tool_seconds", Sort::Histogram, &[], "How long uses of tools took"),
@@ -144,6 +147,12 @@ pub(super) fn begin_at_zero() {
     for outcome in traces::OUTCOMES {
         counter!("trunkline_trace_spans_total", "outcome" => outcome).increment(0);
     }
+    for by in AnsweredBy::ALL {
+        drop(histogram!("trunkline_answered_by_seconds", "by" => by.code()));
+        for evidence in Evidence::ALL.into_iter().filter(|e| e.may_show(by)) {
+            super::answered_by_counter(by, evidence).increment(0);
+        }
+    }
     for stage in [Stage::Ears, Stage::Mind, Stage::Voice] {
         let stage = super::stage_name(stage);
         counter!("trunkline_stage_failures_total", "stage" => stage).increment(0);
@@ -183,13 +192,15 @@ pub(super) fn begin_at_zero() {
     }
 }
 
-const END_REASONS: [EndReason; 11] = [
+const END_REASONS: [EndReason; 13] = [
     EndReason::CallerHungUp,
     EndReason::LineLost,
     EndReason::AgentHungUp,
     EndReason::OptedOut,
     EndReason::Silence,
     EndReason::TooLong,
+    EndReason::Machine,
+    EndReason::MessageLeft,
     EndReason::Failed(Stage::Ears),
     EndReason::Failed(Stage::Mind),
     EndReason::Failed(Stage::Voice),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
+use trunkline_core::amd::Verdict;
 use trunkline_core::consent::Refusal;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::time::At;
@@ -108,6 +109,17 @@ impl Matters for Arc<Ledger> {
             self.pending
                 .spawn(async move { ledger.withdraw(&withdrawal).await }),
         );
+    }
+
+    fn answered_by(&self, verdict: Verdict) {
+        let ledger = Arc::clone(self);
+        drop(self.pending.spawn(async move {
+            let calls = ledger.desk.store.calls();
+            let (client, call_id) = (ledger.keys.id(), &ledger.call_id);
+            if let Err(error) = calls.answered_by(client, call_id, &verdict).await {
+                tracing::warn!(%error, "who answered is not in the row of the call");
+            }
+        }));
     }
 
     fn kept(&self, caller_ms: u64, is_recorded: bool) {

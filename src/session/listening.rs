@@ -10,11 +10,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use trunkline_core::amd;
 use trunkline_core::call::{Event, Profile, Provider, StepDown};
 use trunkline_core::time::At;
 use trunkline_core::wire::stt::SttEvent;
 use trunkline_media::ear::{Ear, EarCounters, EarSettings, Fact, WindowBatch, position_ms};
 use trunkline_media::line_clock::LineClock;
+use trunkline_media::tones::Tone;
 
 use self::order::InOrder;
 use self::patience::Patience;
@@ -408,6 +410,11 @@ impl Listening {
         for fact in facts.drain(..) {
             match fact {
                 Fact::Key(key) => self.events.push_back(Event::Key { key }),
+                Fact::Tone { tone, at } => {
+                    let at = self.moment(now, at);
+                    let tone = of_machine(tone);
+                    self.events.push_back(Event::Toned { tone, at });
+                }
                 Fact::SpeechStarted { at } => {
                     if at > self.speech_to + TURN_GAP {
                         self.turn_from = None;
@@ -471,5 +478,15 @@ impl Listening {
         let mut audio = Vec::with_capacity(to.saturating_sub(from) as usize);
         self.ear.audio(from, to, &mut audio);
         audio
+    }
+}
+
+/// A tone, as the call knows it.
+fn of_machine(tone: Tone) -> amd::Tone {
+    match tone {
+        Tone::Beep => amd::Tone::Beep,
+        Tone::FaxAnswer => amd::Tone::FaxAnswer,
+        Tone::FaxCall => amd::Tone::FaxCall,
+        Tone::Network => amd::Tone::Network,
     }
 }

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
-use trunkline_core::call::Note;
+use trunkline_core::amd::{AnsweredBy, Told, Verdict};
+use trunkline_core::call::{Event, Note};
 use trunkline_core::commands::Command;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 
 use super::{LiveNote, Session};
 use crate::metrics;
+
+/// What a mind is told when nobody listens.
+const MACHINE_ANSWERED: &str =
+    "An answering machine has taken this call; no person is listening now.";
+const MENU_ANSWERED: &str =
+    "An automated menu or assistant has taken this call; no person is listening now.";
+const PERSON_ANSWERED: &str = "A person is listening now.";
 
 impl Session {
     pub(super) fn note(&mut self, note: Note) {
@@ -63,6 +71,7 @@ impl Session {
                     matters.withdrawn(*class, *erase, At::from_ms(*from_ms));
                 }
             }
+            Note::AnsweredBy { verdict, .. } => self.answered_by(*verdict),
             Note::Timed { timing, by, .. } => metrics::timed(timing, by.as_deref()),
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
@@ -85,5 +94,36 @@ impl Session {
             call_id: Arc::clone(&self.call_id),
             note,
         });
+    }
+
+    /// The carrier has found out who answered. A call that does not heed it has a mind that should know.
+    pub(super) fn carrier_heard(&mut self, told: Told) {
+        if self.call.heeds_carrier() {
+            self.drive(Some(Event::CarrierHeard { told }));
+        } else if told != Told::Human {
+            self.thinking.told(MACHINE_ANSWERED.into());
+        }
+    }
+
+    /// It is known who answered. A mind that talks to a machine should know that it does.
+    fn answered_by(&mut self, verdict: Verdict) {
+        metrics::answered_by(verdict);
+        tracing::info!(
+            by = verdict.by.code(),
+            evidence = verdict.evidence.code(),
+            after_ms = verdict.after_ms,
+            "who answered"
+        );
+        if let Some(matters) = &self.matters {
+            matters.answered_by(verdict);
+        }
+        let text = match verdict.by {
+            AnsweredBy::Machine | AnsweredBy::Fax => MACHINE_ANSWERED,
+            AnsweredBy::Ivr => MENU_ANSWERED,
+            AnsweredBy::Human if self.was_machine => PERSON_ANSWERED,
+            AnsweredBy::Human | AnsweredBy::Unknown => return,
+        };
+        self.was_machine = !verdict.by.is_person();
+        self.thinking.told(text.into());
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::live::{Control, Controls, Fullness};
 
 /// What the call is told.
-pub(super) enum Told {
+pub(super) enum Word {
     /// By an operator.
     Control(Control),
     /// The server shuts down.
@@ -17,7 +17,7 @@ pub(super) enum Told {
 }
 
 pub(super) struct Outside {
-    told: SelectAll<BoxStream<'static, Told>>,
+    told: SelectAll<BoxStream<'static, Word>>,
     fullness: Option<Fullness>,
 }
 
@@ -33,7 +33,7 @@ impl Outside {
     }
 
     /// The next thing; `None` if nothing will come any more.
-    pub(super) async fn next(&mut self) -> Option<Told> {
+    pub(super) async fn next(&mut self) -> Option<Word> {
         self.told.next().await
     }
 
@@ -46,14 +46,14 @@ impl Outside {
 }
 
 /// A server that goes away without a word has no calls to end.
-fn until_draining(mut draining: watch::Receiver<bool>) -> impl stream::Stream<Item = Told> {
+fn until_draining(mut draining: watch::Receiver<bool>) -> impl stream::Stream<Item = Word> {
     stream::once(async move { draining.wait_for(|is_draining| *is_draining).await.is_ok() })
-        .filter_map(|is_draining| async move { is_draining.then_some(Told::Draining) })
+        .filter_map(|is_draining| async move { is_draining.then_some(Word::Draining) })
 }
 
-fn all_of(controls: Controls) -> impl stream::Stream<Item = Told> {
+fn all_of(controls: Controls) -> impl stream::Stream<Item = Word> {
     stream::unfold(controls, |mut controls| async move {
         let control = controls.next().await;
-        Some((Told::Control(control), controls))
+        Some((Word::Control(control), controls))
     })
 }

@@ -38,6 +38,7 @@ impl Session {
                 || self.listening.is_hurried(over_agent)
                 || self.speaking.ends_by(now.ms() + ms)
                 || !self.call.consent_decided()
+                || self.call.wants_tones()
         };
         self.rests_until = match ms {
             0 => 0,

@@ -9,7 +9,7 @@ use crate::ids::ClientId;
 
 macro_rules! columns {
     () => {
-        "client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, carrier_call_id, failure, asked_ms"
+        "client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, carrier_call_id, failure, asked_ms, answered_by"
     };
 }
 
@@ -72,6 +72,8 @@ pub struct Attempt {
     pub failure: Option<String>,
     /// When the carrier was asked, ms since 1970.
     pub asked_ms: i64,
+    /// Who answered: `human`, `machine`, `ivr`, `fax` or `unknown`.
+    pub answered_by: Option<String>,
 }
 
 /// An attempt to be made.
@@ -122,6 +124,7 @@ fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
         carrier_call_id: row.text_opt()?,
         failure: row.text_opt()?,
         asked_ms: row.int()?,
+        answered_by: row.text_opt()?,
     };
     Ok((client, attempt))
 }

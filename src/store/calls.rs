@@ -5,11 +5,12 @@ pub mod list;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use trunkline_core::amd::Verdict;
 use trunkline_core::consent::{Method, Mode};
 use trunkline_core::token::Direction;
 
 use super::sql::{Arg, Columns, Tx, args, statements, words};
-use super::{Cursor, Page, Sealed, SealedNumber, Store, StoreError};
+use super::{Cursor, Durability, Page, Sealed, SealedNumber, Store, StoreError};
 use crate::ids::ClientId;
 pub use life::{CallEnd, CarrierEnd, TakenCall};
 pub(in crate::store) use life::{never_answered, placed};
@@ -20,7 +21,8 @@ macro_rules! columns {
     () => {
         "id, agent_id, agent_version, direction, status, outcome, ended_by, ended_reason, created_ms, answered_ms, \
          ended_ms, duration_ms, from_number, from_index, to_number, to_index, subject_id, consent_mode, consent_state, \
-         consent_method, rules, recorded_ms, has_recording, sealed_key, carrier, carrier_call_id, metadata, revision"
+         consent_method, rules, recorded_ms, has_recording, sealed_key, carrier, carrier_call_id, metadata, revision, \
+         answered_by, answered_by_evidence, answered_by_after_ms"
     };
 }
 use columns;
@@ -36,6 +38,10 @@ statements! {
         WHERE client_id = $1 AND id = $2";
     METADATA = "UPDATE calls SET metadata = $4, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
+    ANSWERED_BY = "UPDATE calls SET answered_by = $3, answered_by_evidence = $4, answered_by_after_ms = $5,
+            revision = revision + 1
+        WHERE client_id = $1 AND id = $2";
+    ATTEMPT_ANSWERED_BY = "UPDATE attempts SET answered_by = $3 WHERE client_id = $1 AND call_id = $2";
     REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
 }
 
@@ -122,6 +128,12 @@ pub struct Call {
     pub metadata: Option<Sealed>,
     /// Grows with every change.
     pub revision: i64,
+    /// Who answered: `human`, `machine`, `ivr`, `fax` or `unknown`.
+    pub answered_by: Option<String>,
+    /// By what that is known, in stable snake_case.
+    pub answered_by_evidence: Option<String>,
+    /// How long after the answer it was, ms.
+    pub answered_by_after_ms: Option<u64>,
 }
 
 /// A call to be added.
@@ -187,6 +199,9 @@ pub(super) fn read(mut row: Columns) -> Result<Call, StoreError> {
         carrier_call_id: row.text_opt()?,
         metadata: row.sealed_opt()?,
         revision: row.int()?,
+        answered_by: row.text_opt()?,
+        answered_by_evidence: row.text_opt()?,
+        answered_by_after_ms: row.int_opt()?.and_then(|ms| u64::try_from(ms).ok()),
     })
 }
 
@@ -309,6 +324,21 @@ impl Calls<'_> {
             .run(RECORDED, args![client, id, recorded_ms, has_recording])
             .await?
             > 0)
+    }
+
+    /// It is known who answered a call that was placed; later evidence may change it.
+    pub async fn answered_by(
+        &self,
+        client: &ClientId,
+        id: &str,
+        verdict: &Verdict,
+    ) -> Result<(), StoreError> {
+        let (by, evidence) = (verdict.by.code(), verdict.evidence.code());
+        let mut tx = self.0.begin(Durability::Soon).await?;
+        let args = args![client, id, by, evidence, verdict.after_ms];
+        tx.run(ANSWERED_BY, args).await?;
+        tx.run(ATTEMPT_ANSWERED_BY, args![client, id, by]).await?;
+        tx.commit().await
     }
 
     /// Replaces the metadata of a call at `revision`. The new revision.

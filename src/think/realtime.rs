@@ -200,6 +200,7 @@ impl RealtimeMind {
             | Note::Consent { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::AnsweredBy { .. }
             | Note::ToolBegun { .. }
             | Note::ToolUsed { .. }
             | Note::SteppedDown { .. }

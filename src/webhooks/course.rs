@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
+use trunkline_core::amd::Told;
 use trunkline_core::wire::twilio::webhook::{
     AmdCallback, AnsweredBy, Status, StatusCallback, StreamEvent, StreamStatus,
 };
@@ -56,21 +57,19 @@ pub(super) async fn answered_by(State(app): State<Arc<App>>, visit: Visit) -> Re
         Ok(None) => return passed_over("amd"),
         Err(error) => return failed(&error),
     };
-    let context = match told.answered_by {
-        AnsweredBy::Human => None,
-        AnsweredBy::MachineStart | AnsweredBy::MachineBeep | AnsweredBy::MachineEnd => {
-            Some("An answering machine has taken this call; no person is listening now.")
-        }
-        AnsweredBy::Fax => Some("A fax machine has taken this call; no person is listening."),
+    let told = match told.answered_by {
+        AnsweredBy::Human => Told::Human,
+        AnsweredBy::MachineStart => Told::Machine {
+            greeting_over: false,
+        },
+        AnsweredBy::MachineBeep | AnsweredBy::MachineEnd => Told::Machine {
+            greeting_over: true,
+        },
+        AnsweredBy::Fax => Told::Fax,
     };
-    if let Some(text) = context {
-        let text = text.to_owned();
-        // A call that is over need not know.
-        let _ = app
-            .desk
-            .live
-            .send(&visit.account.client, &call_id, Control::Context { text });
-    }
+    let (live, client) = (&app.desk.live, &visit.account.client);
+    // A call that is over need not know.
+    let _ = live.send(client, &call_id, Control::CarrierHeard { told });
     StatusCode::NO_CONTENT.into_response()
 }
 

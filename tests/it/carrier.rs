@@ -2,6 +2,7 @@
 //! what Twilio's documentation says.
 
 mod ahead;
+mod amd;
 mod check;
 mod course;
 mod forged;

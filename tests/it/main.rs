@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod amd;
 mod api;
 mod carrier;
 mod cli;

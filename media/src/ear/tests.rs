@@ -243,6 +243,32 @@ fn keys_are_facts_and_never_speech() {
 }
 
 #[test]
+fn tones_of_machines_are_facts_while_they_are_listened_for() {
+    let beep: Vec<i16> = (0..3_200)
+        .map(|n| ((n as f32 * std::f32::consts::FRAC_PI_4).sin() * 9_000.0) as i16)
+        .collect();
+    let mut line = Line::new(EarSettings::default());
+    for on in [false, true, false] {
+        line.ear.listen_for_tones(on);
+        line.send(&silence(500), 160);
+        line.send(&beep, 160);
+        line.send(&silence(500), 160);
+    }
+    // The second of three, 500 ms into its 1,400 and 400 long. The stand-in for the model takes it for speech, too.
+    line.facts.retain(|fact| matches!(fact, Fact::Tone { .. }));
+    let [
+        Fact::Tone {
+            tone: Tone::Beep,
+            at,
+        },
+    ] = line.facts[..]
+    else {
+        panic!("{:?}", line.facts);
+    };
+    assert!(at.abs_diff((1_400 + 900) * 8) <= 320, "{at}");
+}
+
+#[test]
 fn audio_is_what_was_received_and_only_what_is_kept() {
     let mut line = Line::new(EarSettings {
         kept_ms: 4_000,

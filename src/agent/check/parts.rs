@@ -74,6 +74,18 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
         ("/opening/purpose", slots.purpose.as_deref(), 160, true),
         ("/opening/ai_notice", slots.ai_notice.as_deref(), 80, true),
         ("/opening/opt_out_line", opt_out_line, 200, true),
+        (
+            "/answering/message",
+            spec.answering.message.as_deref(),
+            600,
+            false,
+        ),
+        (
+            "/answering/opt_out_line",
+            spec.answering.opt_out_line.as_deref(),
+            200,
+            true,
+        ),
         ("/model/provider", spec.model.provider.as_deref(), 64, false),
         ("/model/name", spec.model.name.as_deref(), 200, false),
         (
@@ -164,6 +176,7 @@ pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 9] {
 /// Every number that is there.
 pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
     let (turn, overlap, limits) = (&spec.turn, &spec.overlap, &spec.limits);
+    let answering = &spec.answering;
     let whole = [
         ("/turn/complete_ms", turn.complete_ms, 100, 5_000),
         ("/turn/likely_ms", turn.likely_ms, 100, 5_000),
@@ -188,6 +201,21 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/limits/speech_ms", limits.speech_ms, 5_000, 300_000),
         ("/limits/ending_ms", limits.ending_ms, 3_000, 18_000),
         ("/limits/filler_ms", limits.filler_ms, 0, 60_000),
+        ("/answering/silence_ms", answering.silence_ms, 2_000, 30_000),
+        (
+            "/answering/long_greeting_ms",
+            answering.long_greeting_ms,
+            0,
+            60_000,
+        ),
+        ("/answering/decide_ms", answering.decide_ms, 3_000, 60_000),
+        ("/answering/beep_ms", answering.beep_ms, 5_000, 180_000),
+        (
+            "/answering/beep_silence_ms",
+            answering.beep_silence_ms,
+            1_000,
+            20_000,
+        ),
         (
             "/recording/retention_days",
             spec.recording.retention_days,

@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use trunkline_core::amd::Witness;
+use trunkline_core::call::OnMachine;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::{Code as Why, Verdict};
 use trunkline_core::token::Direction;
@@ -52,7 +54,8 @@ pub(in crate::api) enum MachineDetectionMode {
     GreetingEnd,
 }
 
-/// Answering-machine detection. The call is connected at once, and its agent is told the verdict.
+/// Answering-machine detection of the carrier's. The call is connected at once, and its agent is told the verdict; an agent
+/// whose `answering.detect` heeds the carrier asks for it by itself, and does what it says there.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct MachineDetection {
@@ -226,6 +229,22 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
     Ok((ring, machines.transpose()?, metadata))
 }
 
+/// What the carrier is to find out for an agent that heeds it.
+fn carriers_detection(agent: &Agent) -> Option<Machines> {
+    let plan = &agent.settings(Direction::Outbound).answering;
+    let (is_alone, is_heeded) = match plan.witness {
+        Some(Witness::Carrier) => (true, true),
+        Some(Witness::Both) => (false, true),
+        Some(Witness::Own) | None => (false, false),
+    };
+    is_heeded.then(|| Machines {
+        // Who hears beeps itself would rather know sooner.
+        waits_for_end: is_alone && plan.on_machine == OnMachine::LeaveMessage,
+        timeout: Duration::from_secs(MACHINES_S_USUAL.into()),
+        verdict_url: None,
+    })
+}
+
 /// Place a call
 ///
 /// The number may be called only where the law, the client's destinations and suppressions allow it; what does not is
@@ -260,6 +279,7 @@ pub(in crate::api) async fn create(
         let Verdict::Allow(allowed) = verdict else {
             return Err(refused(&verdict, app.dialer().now_ms()));
         };
+        let of_agent = carriers_detection(&agent);
         let order = Order {
             call_id: id.id.clone(),
             agent,
@@ -268,7 +288,7 @@ pub(in crate::api) async fn create(
             variables: new.variables,
             record: new.record.unwrap_or(true),
             ring,
-            machines,
+            machines: machines.or(of_agent),
             metadata,
             seat: Some(seat),
         };

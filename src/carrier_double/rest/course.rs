@@ -233,6 +233,7 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
         events: vec![event_of(Status::Completed).into()],
         sequence: 0,
         media: None,
+        amd_url: None,
     };
     books.lock().calls.insert(sid.clone(), call);
     let told = match instructions(books, &number.voice_url, &sid).await {

@@ -146,6 +146,12 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
     if is_async && form.first("AsyncAmdStatusCallback").is_none() {
         return refusal(400, 21262, "AsyncAmd without callback");
     }
+    if form
+        .first("MachineDetection")
+        .is_some_and(|mode| !matches!(mode, "Enable" | "DetectMessageEnd"))
+    {
+        return refusal(400, 20001, "MachineDetection is Enable or DetectMessageEnd");
+    }
     let sid = books.sid("CA");
     let call = BookedCall {
         sid: sid.clone(),
@@ -161,6 +167,9 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
         events: events(form),
         sequence: 0,
         media: None,
+        amd_url: is_async
+            .then(|| form.first("AsyncAmdStatusCallback").map(str::to_owned))
+            .flatten(),
     };
     let shown = resource(books, &call);
     let callee = {

@@ -12,6 +12,7 @@
 //! - `filling`: what bridges a silence while mind or voice take their time;
 //! - `obeying`: what no mind can veto;
 //! - `consent`: whether what the caller says may be stored;
+//! - `answering`: who answered a call that we placed, and what is done about machines;
 //! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
 //! - `tooling`: what the mind has done for the caller;
@@ -22,6 +23,7 @@
 
 mod action;
 mod ahead;
+mod answering;
 mod consent;
 mod control;
 pub mod endpoint;
@@ -42,6 +44,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, StepDown};
+pub use answering::{AnsweringPlan, OnMachine};
 pub use control::SAY_CHARS_MAX;
 pub use endpoint::{Language, TURN_OVER};
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
@@ -52,6 +55,7 @@ pub use tooling::{Effect, Outcome, ToolSettings, UseId, WANTED_MAX, Wanted};
 
 use crate::consent::gate::Gate;
 use crate::time::At;
+use answering::Answering;
 use consent::Hearing;
 use endpoint::Habits;
 use filling::Fillers;
@@ -108,6 +112,7 @@ pub struct Call {
     /// Sentences of an operator's that are still to be said.
     asked_says: VecDeque<Arc<str>>,
     fillers: Fillers,
+    answering: Answering,
     /// Since when the caller has heard nothing of the agent; `None` while they do.
     hushed: Option<At>,
     /// Who works for it, as far as it was told.
@@ -161,6 +166,7 @@ impl Call {
             decided: None,
             asked_says: VecDeque::new(),
             fillers: Fillers::default(),
+            answering: Answering::new(now.plus(settings.limits.call_ms)),
             hushed: Some(now),
             staff: None,
             tools: Tools::default(),
@@ -241,6 +247,9 @@ impl Call {
     }
 
     fn take(&mut self, event: Event, out: &mut Vec<Action>) {
+        if self.answering_told(&event, out) {
+            return;
+        }
         match event {
             Event::Answered => self.answered(out),
             Event::Staffed { staff } => self.staff = Some(staff),
@@ -295,13 +304,15 @@ impl Call {
             Event::Heard { reply, position } => self.heard(reply, position, out),
             Event::Paused { reply, position } => self.paused(reply, position, out),
             Event::Played { reply } => self.played(reply, out),
+            // Told above.
+            Event::Toned { .. } | Event::CarrierHeard { .. } => {}
         }
     }
 
     fn fire(&mut self, timer: Timer, out: &mut Vec<Action>) {
         match timer {
-            // These three only wake `settle`, which sees that the moment has come.
-            Timer::Overlap | Timer::EndOfTurn | Timer::Consent => {}
+            // These only wake `settle`, which sees that the moment has come.
+            Timer::Overlap | Timer::EndOfTurn | Timer::Consent | Timer::Answering => {}
             Timer::OverlapVerdict => self.overlap = None,
             Timer::Transcript => self.transcript_missing(out),
             Timer::LongSpeech => self.speech_too_long(),
@@ -316,6 +327,10 @@ impl Call {
 
     /// Derives what follows from what is the case now.
     fn settle(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        self.settle_answering(out);
         if self.phase != Phase::Live {
             return;
         }
@@ -359,6 +374,7 @@ impl Call {
         let end_of_turn = self.may_think().then(|| self.turn_due()).flatten();
         let consent = self.consent_due();
         let filler = self.filler_due();
+        let answering = self.answering_due();
         for (timer, at) in [
             (Timer::Overlap, overlap),
             (Timer::OverlapVerdict, verdict),
@@ -370,6 +386,7 @@ impl Call {
             (Timer::Silence, silence),
             (Timer::EndOfTurn, end_of_turn),
             (Timer::Consent, consent),
+            (Timer::Answering, answering),
         ] {
             // What was due has been seen to just now; a limit of nothing at all must not hold time still.
             self.timers
@@ -415,6 +432,7 @@ impl Call {
             opening.push(Arc::clone(clause), true);
         }
         self.begin_consent(&mut opening, out);
+        self.begin_answering();
         self.speak(opening, out);
     }
 

@@ -155,6 +155,15 @@ impl Recorder {
             Note::Commanded { command, means, at } => {
                 self.event(*at, names::command(*command), names::means(*means));
             }
+            Note::AnsweredBy { verdict, at } => {
+                let detail = format!(
+                    "by={} evidence={} after_ms={}",
+                    verdict.by.code(),
+                    verdict.evidence.code(),
+                    verdict.after_ms
+                );
+                self.event(*at, "answered_by", &detail);
+            }
             Note::ToolBegun { tool, at, .. } => {
                 self.event(*at, "tool_begun", &format!("tool={tool}"));
             }

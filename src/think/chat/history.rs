@@ -163,6 +163,7 @@ impl History {
             | Note::Answered { .. }
             | Note::Timed { .. }
             | Note::Consent { .. }
+            | Note::AnsweredBy { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }

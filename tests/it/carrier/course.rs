@@ -2,7 +2,9 @@
 
 use trunkline::clock;
 use trunkline::ids;
+use trunkline::live::Control;
 use trunkline::store::calls::{Call, CallStatus, NewCall};
+use trunkline_core::amd::Told;
 use trunkline_core::token::Direction;
 
 use super::rig::{Counts, SID, Town};
@@ -204,10 +206,18 @@ async fn who_answered_and_how_streams_went_is_taken_in() {
     let url = addresses.answered_by(&id);
     assert_eq!(town.carrier.post(&url, &amd("human")).await, 204);
     assert_eq!(town.carrier.post(&url, &amd("machine_start")).await, 204);
-    let told = controls.next().await;
-    assert!(
-        matches!(&told, trunkline::live::Control::Context { text } if text.contains("machine"))
-    );
+    assert_eq!(town.carrier.post(&url, &amd("machine_end_beep")).await, 204);
+    for told in [
+        Told::Human,
+        Told::Machine {
+            greeting_over: false,
+        },
+        Told::Machine {
+            greeting_over: true,
+        },
+    ] {
+        assert_eq!(controls.next().await, Control::CarrierHeard { told });
+    }
     assert_eq!(
         town.carrier
             .post(

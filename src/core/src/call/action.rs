@@ -6,6 +6,7 @@ use super::event::{EndReason, ReplyId, Stage};
 use super::timing::{Staff, Timing};
 use super::tooling::{Outcome, UseId};
 use crate::admission::Why;
+use crate::amd::Verdict;
 use crate::commands::Command;
 use crate::journal::Step;
 use crate::time::At;
@@ -242,6 +243,13 @@ pub enum Note {
     Consent {
         /// What happened.
         step: Step,
+        /// When.
+        at: At,
+    },
+    /// It became known who answered a call that we placed; later evidence may change it.
+    AnsweredBy {
+        /// Who, and by what that is known.
+        verdict: Verdict,
         /// When.
         at: At,
     },

@@ -93,6 +93,9 @@ impl Call {
             return;
         }
         self.follow_notice(out);
+        if self.answering.is_open() {
+            return;
+        }
         if self.hearing_due().is_some_and(|at| at <= self.now) {
             self.judge(out);
         }
@@ -104,7 +107,7 @@ impl Call {
 
     /// When [`Call::settle_consent`] next has something to do by itself.
     pub(super) fn consent_due(&self) -> Option<At> {
-        if self.gate.is_decided() {
+        if self.gate.is_decided() || self.answering.is_open() {
             return None;
         }
         self.hearing_due().or_else(|| {
@@ -312,7 +315,7 @@ impl Call {
                     self.note_keys(out);
                 }
                 Step::Refused { class } => match class {
-                    Refusal::NotAsked | Refusal::OptedOut | Refusal::Ended => {}
+                    Refusal::NotAsked | Refusal::OptedOut | Refusal::NoPerson | Refusal::Ended => {}
                     Refusal::Objected
                     | Refusal::PressedNo
                     | Refusal::SaidNo
@@ -321,7 +324,7 @@ impl Call {
                     | Refusal::NotHeard => self.answer_refusal(plan.declined.clone(), out),
                 },
                 Step::Withdrawn { class, .. } => {
-                    if class != Refusal::OptedOut {
+                    if !matches!(class, Refusal::OptedOut | Refusal::NoPerson) {
                         self.answer_refusal(plan.stopped.clone(), out);
                     }
                 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::timing::{Provider, Staff};
 use super::tooling::{Outcome, UseId, Wanted};
+use crate::amd::{Told, Tone};
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -74,6 +75,10 @@ pub enum EndReason {
     Silence,
     /// The longest allowed length was reached.
     TooLong,
+    /// A machine answered, and the agent does not speak with machines.
+    Machine,
+    /// A machine answered, and a message was left.
+    MessageLeft,
     /// A stage failed and the apology was the last thing said.
     Failed(Stage),
     /// The server is shutting down.
@@ -165,6 +170,18 @@ pub enum Event {
         until: At,
         /// It will not recover in this call.
         fatal: bool,
+    },
+    /// A tone of a machine's was heard; asked for by [`Call::wants_tones`](super::Call::wants_tones).
+    Toned {
+        /// Which.
+        tone: Tone,
+        /// When it ended.
+        at: At,
+    },
+    /// The carrier has found out who answered.
+    CarrierHeard {
+        /// What it says.
+        told: Told,
     },
     /// The caller pressed a key: `0`–`9`, `*`, `#`, `A`–`D`.
     Key {

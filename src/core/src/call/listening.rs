@@ -49,6 +49,18 @@ pub(super) struct Verdict {
 }
 
 impl Caller {
+    /// What was heard so far is over and done with.
+    pub(super) fn begin_anew(&mut self, now: At) {
+        let talking = self.talking.map(|_| now);
+        *self = Self {
+            talking,
+            from: now,
+            before: now,
+            transcribed: now,
+            ..Self::default()
+        };
+    }
+
     /// Speech without a verdict begins here.
     fn begin(&mut self, at: At) {
         if at != self.from {
@@ -205,6 +217,14 @@ impl Call {
         };
         self.strikes.ears = 0;
         self.nudges = 0;
+        let words = Verdict {
+            from,
+            to,
+            text: text.to_owned(),
+        };
+        if self.answering_hears(&words, confidence, out) {
+            return;
+        }
         let was_decided = self.gate.is_decided();
         let found = self.commands_in(text, confidence, to);
         // What ends the keeping of words is written down before the words.
@@ -429,7 +449,8 @@ impl Call {
         let is_busy = self.muted
             || self.speaking.is_some()
             || self.drafting.is_some()
-            || !self.open.is_empty();
+            || !self.open.is_empty()
+            || self.ending.is_some();
         if spoken_ms < u64::from(self.settings.overlap.backchannel_ms) / 2 || is_busy {
             return;
         }

@@ -126,6 +126,9 @@ impl Call {
     /// A verdict on words that a partial has stood in for already: it says nothing new, unless it holds what binds us and
     /// the partial did not.
     pub(super) fn obey_late_words(&mut self, text: &str, confidence: f32, out: &mut Vec<Action>) {
+        if self.hears_machine() {
+            return;
+        }
         let Some(stood_in) = self.caller.last.clone() else {
             return;
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::answering::AnsweringPlan;
 use super::endpoint::Language;
 use super::tooling::ToolSettings;
 use crate::commands::Command;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub notices: Notices,
     /// Whether what is said may be stored, and how that is found out.
     pub consent: ConsentPlan,
+    /// Whether it is found out who answered, and what is done about machines.
+    pub answering: AnsweringPlan,
     /// The tools of the mind, by name. It has no others.
     pub tools: BTreeMap<Arc<str>, ToolSettings>,
 }
@@ -37,8 +40,10 @@ pub struct Settings {
 impl Settings {
     /// Every sentence that is known before the call, so that a voice can make them before they are needed.
     pub fn sentences(&self) -> impl Iterator<Item = &Arc<str>> {
+        let message = self.answering.message.iter();
         let of_tools = self.tools.values().filter_map(|tool| tool.words.as_ref());
-        self.notices.all().chain(self.consent.all()).chain(of_tools)
+        let fixed = self.notices.all().chain(self.consent.all());
+        fixed.chain(of_tools).chain(message)
     }
 }
 

@@ -331,7 +331,7 @@ impl Call {
         };
         self.idle_since = self.now;
         let after = match (reply.after, reply.origin) {
-            (_, Origin::Ending(reason)) => Some(reason),
+            (_, Origin::Ending(reason)) => Some(reply.ends_for(reason)),
             (After::HangUp, _) => Some(EndReason::AgentHungUp),
             (After::Listen | After::Wait, _) => None,
         };

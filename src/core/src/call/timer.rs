@@ -13,6 +13,8 @@ pub enum Timer {
     EndOfTurn,
     /// Before consent is decided: the caller's words are over and are judged, or their silence is an answer.
     Consent,
+    /// It is known by silence or time who answered, or a machine takes its message.
+    Answering,
     /// The recogniser has had long enough for its verdict.
     Transcript,
     /// One stretch of "speech" has gone on for longer than anybody speaks without a pause.
@@ -32,11 +34,12 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 12] = [
+    const ALL: [Timer; 13] = [
         Timer::Overlap,
         Timer::OverlapVerdict,
         Timer::EndOfTurn,
         Timer::Consent,
+        Timer::Answering,
         Timer::Transcript,
         Timer::LongSpeech,
         Timer::Mind,

@@ -179,7 +179,7 @@ impl Call {
 
     /// The voice is gone. Even the last words come from a recording then.
     pub(super) fn end_without_voice(&mut self, out: &mut Vec<Action>) {
-        if self.ending.as_ref().is_some_and(|e| e.recorded) {
+        if self.ending.as_ref().is_some_and(|e| e.recorded) || self.message_failed(out) {
             return;
         }
         let reason = self

@@ -79,6 +79,8 @@ pub enum Refusal {
     OptedOut,
     /// The notice could not be played to its end.
     NotHeard,
+    /// A machine answered: there was nobody to agree.
+    NoPerson,
     /// The call ended first.
     Ended,
 }

@@ -11,6 +11,8 @@ pub fn reason(reason: EndReason) -> &'static str {
         EndReason::AgentHungUp => "agent_hung_up",
         EndReason::OptedOut => "opted_out",
         EndReason::Silence => "silence",
+        EndReason::Machine => "machine",
+        EndReason::MessageLeft => "message_left",
         EndReason::TooLong => "too_long",
         EndReason::Failed(Stage::Ears) => "ears_failed",
         EndReason::Failed(Stage::Mind) => "mind_failed",

@@ -122,6 +122,7 @@ fn refusal_words(class: Refusal) -> &'static str {
         Refusal::NoAnswer => "there was no answer",
         Refusal::OptedOut => "the caller does not want to be called again",
         Refusal::NotHeard => "the notice could not be played to its end",
+        Refusal::NoPerson => "a machine answered",
         Refusal::Ended => "the call ended first",
     }
 }

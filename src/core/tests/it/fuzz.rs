@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use trunkline_core::amd::{self, Tone};
 use trunkline_core::call::{
     Action, After, Call, EndReason, Event, Expects, Note, Outcome, Position, ReplyId, Stage, Timer,
     UseId, Wanted,
@@ -46,6 +47,13 @@ const TEXTS: [&str; 18] = [
     "Goodbye.",
     "No, I'm not a robot.",
     "yes, and I need an appointment",
+];
+
+/// What machines say.
+const MACHINES: [&str; 3] = [
+    "You've reached Ann. Leave a message after the beep.",
+    "For sales, press one.",
+    "Hello?",
 ];
 
 /// Takes facts off a string of bytes. When it is used up, it is all zeros.
@@ -247,7 +255,26 @@ impl Bytes<'_> {
             },
             // Rare, or nothing would be seen of what comes later.
             255 => match self.byte() {
-                0..=160 => Event::Answered,
+                0..=100 => Event::Answered,
+                101..=120 => Event::Toned {
+                    tone: [Tone::Beep, Tone::FaxAnswer, Tone::FaxCall, Tone::Network]
+                        [self.below(4)],
+                    at: self.at(now),
+                },
+                121..=140 => Event::Final {
+                    until: self.at(now),
+                    text: MACHINES[self.below(MACHINES.len())].into(),
+                    confidence: 0.9,
+                },
+                141..=160 => Event::CarrierHeard {
+                    told: [
+                        amd::Told::Human,
+                        amd::Told::Machine {
+                            greeting_over: self.byte() > 128,
+                        },
+                        amd::Told::Fax,
+                    ][self.below(3)],
+                },
                 161..=180 => Event::SayAsked { text: self.text() },
                 181..=200 => Event::Muted {
                     on: self.byte() < 128,
@@ -277,9 +304,12 @@ fn mode(bytes: usize) -> Option<Mode> {
     ][bytes % 8]
 }
 
-fn call(mode: Option<Mode>) -> Call {
+fn call(mode: Option<Mode>, answering: &str) -> Call {
     let mut settings = crate::scenario::settings();
     settings.consent.mode = mode;
+    if let Ok(plan) = crate::scenario::answering(answering) {
+        settings.answering = plan;
+    }
     let mut call = Call::new(Arc::new(settings), At::START);
     // Fuzz seldom finds a moment that is late enough by itself.
     call.handle(At::START, crate::scenario::all_judged(), &mut Vec::new());
@@ -298,7 +328,12 @@ enum Told {
 type Tally = BTreeMap<&'static str, u32>;
 
 fn run(bytes: &[u8]) -> Result<Tally, String> {
-    let mut call = call(mode(bytes.len()));
+    run_as(bytes, "")
+}
+
+/// The same of a call that finds out who answered.
+fn run_as(bytes: &[u8], answering: &str) -> Result<Tally, String> {
+    let mut call = call(mode(bytes.len()), answering);
     let mut bytes = Bytes { rest: bytes };
     let mut is_granted = false;
     let (mut now, mut tally, mut actions) = (0, Tally::new(), Vec::new());
@@ -429,6 +464,7 @@ fn name(action: &Action) -> &'static str {
         Action::Note(Note::Interrupted { .. }) => "interrupted",
         Action::Note(Note::Commanded { .. }) => "commanded",
         Action::Note(Note::Answered { .. }) => "answered",
+        Action::Note(Note::AnsweredBy { .. }) => "answered-by",
         Action::Note(Note::Guarded { .. }) => "guarded",
         Action::Note(Note::Consent { step, .. }) => match step {
             Step::Granted { .. } => "granted",
@@ -498,6 +534,40 @@ fn any_bytes_make_a_call_that_keeps_its_promises() {
     ] {
         let count = tally.get(what).copied().unwrap_or(0);
         assert!(count >= least, "{what}: {count}; in all {tally:?}");
+    }
+}
+
+#[test]
+fn any_bytes_make_a_call_that_finds_out_who_answered() {
+    for answering in [
+        "own hang_up",
+        "both leave_message",
+        "own continue",
+        "carrier leave_message",
+    ] {
+        let mut runner = TestRunner::new(Config {
+            cases: cases().cases / 4,
+            ..cases()
+        });
+        let bytes = prop::collection::vec(any::<u8>(), 0..BYTES_MAX).prop_map(|mut bytes| {
+            bytes.splice(0..0, [0, 0, 255, 0]);
+            bytes
+        });
+        let tally = std::cell::RefCell::new(Tally::new());
+        let found = runner.run(&bytes, |bytes| {
+            for (what, count) in run_as(&bytes, answering).map_err(TestCaseError::fail)? {
+                *tally.borrow_mut().entry(what).or_default() += count;
+            }
+            Ok(())
+        });
+        if let Err(broken) = found {
+            panic!("{answering}: {broken}");
+        }
+        let found_out = tally.borrow().get("answered-by").copied();
+        assert!(
+            found_out.is_some_and(|n| n > 100),
+            "{answering}: {found_out:?}"
+        );
     }
 }
 

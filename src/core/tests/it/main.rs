@@ -4,7 +4,9 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod answering;
 mod fuzz;
+mod greetings;
 mod kept;
 mod scenario;
 mod walk;

@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use trunkline_core::amd::{Told, Tone, Witness};
 use trunkline_core::call::{
-    Action, After, Ask, Call, Effect, EndReason, Event, Expects, Hop, Note, Notices, Outcome,
-    Position, Profile, Provider, ReplyId, Settings, Staff, Stage, ToolSettings, UseId, Wanted,
+    Action, After, AnsweringPlan, Ask, Call, Effect, EndReason, Event, Expects, Hop, Note, Notices,
+    OnMachine, Outcome, Position, Profile, Provider, ReplyId, Settings, Staff, Stage, ToolSettings,
+    UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
@@ -111,6 +113,8 @@ fn play(script: &str) -> Result<String, String> {
                 settings.consent.goodbye = Some("Then I end the call. Goodbye.".into());
             }
             ("notice", "none") => settings.consent.notice.clear(),
+            ("answering", _) => settings.answering = answering(value)?,
+            ("on_ivr", "hang_up") => settings.answering.hangs_up_on_ivr = true,
             ("tool", _) => {
                 let (name, tool) = tool(value).ok_or_else(|| format!("= tool {value}"))?;
                 settings.tools.insert(name.into(), tool);
@@ -177,6 +181,54 @@ pub(crate) fn all_judged() -> Event {
 fn tells_judged(script: &str) -> bool {
     let mut facts = script.lines().filter_map(|line| line.strip_prefix("> "));
     facts.any(|fact| fact.contains(" judged "))
+}
+
+/// Whose evidence counts, and what is done when a machine answers.
+pub(crate) fn answering(value: &str) -> Result<AnsweringPlan, String> {
+    let (witness, on_machine) = value.split_once(' ').ok_or("whose, and what then")?;
+    Ok(AnsweringPlan {
+        witness: Some(match witness {
+            "own" => Witness::Own,
+            "carrier" => Witness::Carrier,
+            "both" => Witness::Both,
+            _ => return Err(format!("no witness {witness}")),
+        }),
+        on_machine: match on_machine {
+            "hang_up" => OnMachine::HangUp,
+            "leave_message" => OnMachine::LeaveMessage,
+            "continue" => OnMachine::Continue,
+            _ => return Err(format!("no such thing to do: {on_machine}")),
+        },
+        message: vec![
+            "Hello, this is Robin, the AI assistant of Oak Dental.".into(),
+            "Please call us back.".into(),
+        ],
+        ..AnsweringPlan::default()
+    })
+}
+
+fn tone(name: &str) -> Option<Tone> {
+    Some(match name {
+        "beep" => Tone::Beep,
+        "fax" => Tone::FaxAnswer,
+        "fax-call" => Tone::FaxCall,
+        "network" => Tone::Network,
+        _ => return None,
+    })
+}
+
+fn told(name: &str) -> Option<Told> {
+    Some(match name {
+        "human" => Told::Human,
+        "machine" => Told::Machine {
+            greeting_over: false,
+        },
+        "machine-end" => Told::Machine {
+            greeting_over: true,
+        },
+        "fax" => Told::Fax,
+        _ => return None,
+    })
 }
 
 fn mode(name: &str) -> Result<Mode, String> {
@@ -257,6 +309,13 @@ fn event(line: &str) -> Option<Event> {
         "deaf" => Event::HearFailed {
             until: at(1)?,
             fatal: word(2) == Some("fatal"),
+        },
+        "tone" => Event::Toned {
+            tone: tone(word(1)?)?,
+            at: at(2)?,
+        },
+        "carrier" => Event::CarrierHeard {
+            told: told(word(1)?)?,
         },
         "key" => Event::Key {
             key: word(1)?.chars().next()?,
@@ -500,6 +559,12 @@ fn show_note(note: &Note) -> String {
             format!("timed {}: {}{ahead}{by}", reply.0, hops.join(", "))
         }
         Note::Consent { step, .. } => format!("consent {}", show_step(*step)),
+        Note::AnsweredBy { verdict, .. } => format!(
+            "answered by {}: {} after {}",
+            verdict.by.code(),
+            verdict.evidence.code(),
+            verdict.after_ms
+        ),
         Note::Guarded { reply, .. } => format!("guarded {}", reply.0),
         Note::StageFailed {
             stage: Stage::Ears, ..

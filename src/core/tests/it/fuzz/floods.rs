@@ -65,7 +65,7 @@ fn a_flood_does_not_make_a_call_grow() {
     let mut large = Vec::new();
     for (name, flood) in floods {
         for (step_ms, rule) in [(0, 0), (1, 0), (1, 1), (1, 5)] {
-            let (mut call, mut actions) = (call(mode(rule)), Vec::new());
+            let (mut call, mut actions) = (call(mode(rule), ""), Vec::new());
             call.handle(At::START, Event::Answered, &mut actions);
             for n in 0..1_000 {
                 actions.clear();

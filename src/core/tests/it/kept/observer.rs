@@ -84,6 +84,7 @@ impl Observer {
             | Note::Commanded { .. }
             | Note::Answered { .. }
             | Note::Timed { .. }
+            | Note::AnsweredBy { .. }
             | Note::Guarded { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }

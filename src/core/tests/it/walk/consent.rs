@@ -138,6 +138,8 @@ impl Observer {
             Event::Answered
             | Event::LineClosed { .. }
             | Event::EndAsked { .. }
+            | Event::Toned { .. }
+            | Event::CarrierHeard { .. }
             | Event::SayAsked { .. }
             | Event::Muted { .. }
             | Event::Partial { .. }

@@ -403,6 +403,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Staffed { .. }
         | Event::LineClosed { .. }
         | Event::EndAsked { .. }
+        | Event::Toned { .. }
+        | Event::CarrierHeard { .. }
         | Event::ToolUsed { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechPaused { .. }
