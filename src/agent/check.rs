@@ -1,5 +1,6 @@
 //! Whether a document makes an agent: every bound, every text, and what belongs together.
 
+mod after;
 mod parts;
 mod providers;
 
@@ -60,6 +61,7 @@ impl Findings {
         found.recording(spec);
         found.providers(spec);
         found.pronunciations(spec);
+        found.after(spec);
         found
     }
 

@@ -7,6 +7,7 @@ use trunkline_core::call::{Language, Notices, Settings};
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::Vars;
 
+use super::after::After;
 use super::check::read_flow;
 use super::opening::opening;
 use super::problem::{Problem, ProblemCode, step};
@@ -87,6 +88,7 @@ impl Agent {
     ) -> Result<Self, Vec<Problem>> {
         spec.check()?;
         let mind = mind(spec, load).map_err(|problem| vec![problem])?;
+        let after = After::of(spec).map_err(|problem| vec![problem])?;
         let mind_nudges = matches!(mind, MindSpec::Flow(_));
         Ok(Self {
             id: id.to_owned(),
@@ -100,6 +102,7 @@ impl Agent {
             realtime: spec.realtime.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
+            after: Arc::new(after),
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),

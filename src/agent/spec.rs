@@ -1,5 +1,6 @@
 //! The document that says all about an agent: a TOML file of the operator's, or the JSON body of a version at the API.
 
+mod after;
 mod conduct;
 mod fallback;
 mod opening;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::provider::Turns;
 
+pub use after::{AfterModelSpec, AfterSpec, DispositionSpec};
 pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
 pub(crate) use fallback::List;
 pub use fallback::{
@@ -111,6 +113,9 @@ pub struct AgentSpec {
     /// What is kept of a call, and by which rule.
     #[serde(default)]
     pub recording: RecordingSpec,
+    /// What is to be known of a call once it is over.
+    #[serde(default)]
+    pub after: AfterSpec,
 }
 
 fn english() -> String {

@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`call`] | the conversation: facts go in with the time, actions come out |
+//! | [`after`] | what a model is asked about a call that is over, and its answer read |
 //! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
@@ -25,6 +26,7 @@
 //! | [`phone`], [`time`] | numbers and moments |
 
 pub mod admission;
+pub mod after;
 pub mod call;
 pub mod clause;
 pub mod commands;
