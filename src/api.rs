@@ -52,6 +52,7 @@ pub use rate::Rate;
 pub use scope::{Scope, Scopes};
 
 use crate::admission::{Full, RETRY_AFTER_S};
+use crate::after;
 use crate::app::App;
 use crate::desk::care;
 use crate::telephony;
@@ -179,6 +180,7 @@ pub async fn serve(
         app.draining.subscribe(),
     ));
     let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
+    let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -199,6 +201,7 @@ pub async fn serve(
         serving.abort();
     }
     caring.abort();
+    knowing.abort();
     app.desk.close().await;
     Ok(())
 }

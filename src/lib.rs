@@ -1,6 +1,7 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
 pub mod admission;
+pub mod after;
 pub mod agent;
 pub mod ahead;
 pub mod api;

@@ -6,6 +6,7 @@
 //!
 //! Content never reaches this module in clear: callers seal it ([`Sealed`]) and look it up by keyed hashes.
 
+pub mod after;
 pub mod agents;
 pub mod api_keys;
 pub mod attempts;
@@ -263,6 +264,12 @@ impl Store {
         idempotency::Idempotency(self)
     }
 
+    /// What becomes known of calls once they are over.
+    #[must_use]
+    pub fn after(&self) -> after::After<'_> {
+        after::After(self)
+    }
+
     /// What concerns all clients.
     #[must_use]
     pub fn system(&self) -> system::System<'_> {
@@ -323,7 +330,8 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 19] = [
+    let files: [(&str, &[(&str, &'static str)]); 20] = [
+        ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),

@@ -8,6 +8,7 @@ mod realtime;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
 
+pub use chat::{Answered, Bounds, Unanswered, ask_once};
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub(crate) use chat::{end_call, open_ahead};
 pub use flow::FlowMind;
