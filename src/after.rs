@@ -15,6 +15,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use trunkline_core::after::Said;
+use trunkline_core::cost::Units;
 use trunkline_core::journal::{Entry, Step};
 use trunkline_core::transcript::Transcript;
 
@@ -40,6 +41,8 @@ const PAGE: u32 = 50;
 const EVERY: Duration = Duration::from_secs(2);
 /// Tries for a call before it is given up.
 pub const TRIES_MAX: u64 = 6;
+/// Lines of what a call used have numbers below this.
+const LINES_EACH: u64 = trunkline_core::cost::LINES_MAX as u64;
 /// Before the second try, ms; before each later one four times as long, up to an hour.
 const AGAIN_MS: i64 = 15_000;
 const AGAIN_MS_MAX: i64 = 3_600_000;
@@ -278,7 +281,12 @@ async fn find_out(app: &App, due: &DueCall) -> Result<(), Why> {
             tracing::warn!(call.id = %call_id, %error, "nobody can be asked about a call");
             nobody(&error)
         })?;
-    let known = asking::ask(&asked, after, &said).await.map_err(Why::from)?;
+    let mut units = Units::default();
+    let known = asking::ask(&asked, after, &said, &mut units).await;
+    // Lines of a call have numbers of their own in every try.
+    app.used(client, call_id, &units, LINES_EACH * (due.tries + 1))
+        .await;
+    let known = known.map_err(Why::from)?;
     // It took a while, and somebody may have wished otherwise.
     let (still, _) = self::said(app, due).await?;
     drop(reading);

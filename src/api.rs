@@ -1,6 +1,7 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
 mod agents;
+mod analytics;
 mod api_keys;
 mod auth;
 mod body;
@@ -158,6 +159,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
+        .add(Scope::AnalyticsRead, routes!(analytics::get))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

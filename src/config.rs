@@ -3,6 +3,7 @@
 mod carriers;
 mod limits;
 mod llm;
+mod prices;
 mod realtime;
 mod stages;
 mod traces;
@@ -28,6 +29,7 @@ use crate::think::ChatSettings;
 pub use carriers::CarriersConfig;
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
+pub use prices::{PricesConfig, RateConfig};
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
@@ -83,6 +85,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
     pub traces: TracesConfig,
+    /// What providers cost the operator.
+    pub prices: PricesConfig,
 }
 
 /// What strangers and keys may take of the server.
@@ -171,6 +175,7 @@ impl Default for Config {
             carriers: CarriersConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
+            prices: PricesConfig::default(),
         }
     }
 }
@@ -334,6 +339,7 @@ impl Config {
         self.carriers.check()?;
         self.limits.check()?;
         self.traces.check()?;
+        self.prices.prices()?;
         self.llm.check()?;
         Ok(())
     }

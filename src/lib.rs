@@ -22,6 +22,7 @@ pub mod journal;
 pub mod line;
 pub mod live;
 pub mod media_key;
+pub mod metering;
 pub mod metrics;
 pub mod models;
 pub mod place;

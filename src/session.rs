@@ -36,6 +36,7 @@ use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
+use crate::metering::Meter;
 use crate::metrics;
 use crate::provider::{Ears, Hearing, OwnVoice, Voice};
 use crate::succession::Succession;
@@ -78,6 +79,8 @@ pub struct Means {
     pub matters: Option<Box<dyn Matters>>,
     /// Where its turns are told of as spans, if anywhere.
     pub trace: Option<CallTrace>,
+    /// What it uses of whom.
+    pub meter: Meter,
     /// How long its line rests.
     pub line_rests: LineRests,
 }
@@ -160,7 +163,7 @@ impl Session {
             line,
             began,
             jobs: FuturesUnordered::new(),
-            listening: Listening::new(means.ears, means.hearing),
+            listening: Listening::new(means.ears, means.hearing, means.meter.clone()),
             speaking: Speaking::new(
                 means.voices,
                 means.speed,
@@ -168,6 +171,7 @@ impl Session {
                 fillers,
                 means.keep.is_some(),
                 began,
+                means.meter,
             ),
             thinking: Thinking::new(means.mind),
             feed: means.feed,

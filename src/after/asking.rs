@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trunkline_core::after::{ANSWER_BYTES_MAX, Findings, Said, again, record};
+use trunkline_core::cost::{Stage, Tokens, Units};
 use trunkline_core::wire::openai::{ChatMessage, ErrorKind};
 
 use crate::agent::After;
@@ -58,12 +59,19 @@ pub(super) enum Unknown {
 }
 
 /// Asks a model about a call.
-pub(super) async fn ask(asked: &Asked, after: &After, said: &[Said]) -> Result<Known, Unknown> {
+///
+/// What it costs is added to `units`, whether or not anything becomes known.
+pub(super) async fn ask(
+    asked: &Asked,
+    after: &After,
+    said: &[Said],
+    units: &mut Units,
+) -> Result<Known, Unknown> {
     let mut messages = vec![
         ChatMessage::System(after.wanted.instructions()),
         ChatMessage::User(record(said)),
     ];
-    let answer = once(asked, &messages).await?;
+    let answer = once(asked, &messages, units).await?;
     let misfits = match fitting(after, &answer) {
         Ok(known) => return Ok(known),
         Err(misfits) => misfits,
@@ -77,7 +85,7 @@ pub(super) async fn ask(asked: &Asked, after: &After, said: &[Said]) -> Result<K
         tool_calls: Vec::new(),
     });
     messages.push(ChatMessage::User(again(&misfits)));
-    let answer = once(asked, &messages).await?;
+    let answer = once(asked, &messages, units).await?;
     fitting(after, &answer).map_err(|_| Unknown::Final("answer_does_not_fit"))
 }
 
@@ -109,13 +117,27 @@ impl From<Findings> for Known {
     }
 }
 
-async fn once(asked: &Asked, messages: &[ChatMessage]) -> Result<String, Unknown> {
+async fn once(
+    asked: &Asked,
+    messages: &[ChatMessage],
+    units: &mut Units,
+) -> Result<String, Unknown> {
     let bounds = Bounds {
         patience: PATIENCE,
         bytes_max: ANSWER_BYTES_MAX,
     };
     match ask_once(&asked.http, &asked.settings, messages, bounds).await {
-        Ok(answered) => Ok(answered.text),
+        Ok(answered) => {
+            if let Some((read, written)) = answered.tokens {
+                let tokens = Tokens {
+                    read,
+                    written,
+                    cached: 0,
+                };
+                units.add_tokens(Stage::After, asked.vendor, &asked.settings.model, tokens);
+            }
+            Ok(answered.text)
+        }
         Err(unanswered) => {
             tracing::warn!(vendor = asked.vendor, error = %unanswered, "no answer about a call");
             Err(unknown(&unanswered))

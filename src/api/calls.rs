@@ -3,6 +3,7 @@
 pub(super) mod after;
 pub(super) mod check;
 pub(super) mod control;
+pub(super) mod cost;
 pub(super) mod course;
 mod kept;
 pub(super) mod latency;
@@ -36,6 +37,7 @@ use crate::store::after::SetBy;
 use crate::store::calls::{Call as Row, CallFilter, CallStatus, ConsentState as StoredConsent};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys};
 use after::{AfterCall, Disposition, Label};
+use cost::CallCost;
 use latency::CallLatency;
 use trunkline_core::phone::PhoneNumber;
 
@@ -208,6 +210,8 @@ pub(super) struct CallDetail {
     after: Option<AfterCall>,
     /// What became of it; null if nobody said.
     disposition: Option<Disposition>,
+    /// What it used of whom and what that cost, by the operator's prices.
+    cost: CallCost,
 }
 
 /// Which calls.
@@ -382,12 +386,14 @@ pub(super) async fn get(
     let latencies = turns.latencies(&caller.client, &id).await.map_err(stored)?;
     let after = after::known(&app, &caller, &keys, &row).await?;
     let disposition = after::disposition(&app, &keys, &id).await?;
+    let used = app.desk.store.usage().list(&caller.client, &id).await;
     let revision = row.revision;
     let detail = CallDetail {
         call: show(&app.desk, &keys, row).await?,
         latency: CallLatency::of(&latencies),
         after,
         disposition,
+        cost: CallCost::of(used.map_err(stored)?),
     };
     Ok(At(revision, detail))
 }

@@ -194,6 +194,11 @@ const END_REASONS: [EndReason; 11] = [
 
 /// Counters of one label, and its values that an operator should watch for.
 const BY_ONE: &[(&str, &str, &[&str])] = &[
+    (
+        "trunkline_after_calls_total",
+        "outcome",
+        &["done", "failed", "skipped", "later"],
+    ),
     ("trunkline_calls_untaken_total", "reason", &["busy"]),
     (
         "trunkline_media_refused_total",

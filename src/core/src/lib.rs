@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`call`] | the conversation: facts go in with the time, actions come out |
 //! | [`after`] | what a model is asked about a call that is over, and its answer read |
+//! | [`analytics`] | calls counted: how many, how they went, how quickly, what they cost |
+//! | [`cost`] | what a call used of whom, and what that cost |
 //! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
@@ -27,10 +29,12 @@
 
 pub mod admission;
 pub mod after;
+pub mod analytics;
 pub mod call;
 pub mod clause;
 pub mod commands;
 pub mod consent;
+pub mod cost;
 pub mod failover;
 pub mod flow;
 pub mod geo;
