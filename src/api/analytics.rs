@@ -241,8 +241,8 @@ pub(super) async fn get(
     let desk = &app.desk;
     let keys = caller.keys(desk).await?;
     let store = desk.store.analytics();
-    let calls = store.count(&caller.client, &span, CALLS_MAX + 1).await;
-    if calls.map_err(stored)? > u64::from(CALLS_MAX) {
+    let is_beyond = store.is_beyond(&caller.client, &span, CALLS_MAX).await;
+    if is_beyond.map_err(stored)? {
         let detail =
             format!("there are more than {CALLS_MAX} calls in this span; ask for a shorter one");
         return Err(Problem::invalid("query:until", "too_many_calls", detail));

@@ -14,8 +14,9 @@ statements! {
     FIND = "SELECT parts, state, reason, tries, wanted_ms, done_ms, verdict, body FROM after_calls
         WHERE client_id = $1 AND call_id = $2";
     DUE = "SELECT after_calls.client_id, call_id, tries, due_ms FROM after_calls
-        JOIN calls ON calls.client_id = after_calls.client_id AND calls.id = after_calls.call_id
-        WHERE after_calls.state = 'waiting' AND due_ms <= $1 AND (due_ms, call_id) > ($2, $3) AND calls.rows_done = 1
+        CROSS JOIN calls
+        WHERE after_calls.state = 'waiting' AND due_ms <= $1 AND (due_ms, call_id) > ($2, $3)
+            AND calls.client_id = after_calls.client_id AND calls.id = after_calls.call_id AND calls.rows_done = 1
         ORDER BY due_ms, call_id LIMIT $4";
     TRY = "UPDATE after_calls SET tries = tries + 1 WHERE client_id = $1 AND call_id = $2 AND state = 'waiting'";
     LATER = "UPDATE after_calls SET due_ms = $3, reason = $4 WHERE client_id = $1 AND call_id = $2 AND state = 'waiting'";

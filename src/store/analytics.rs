@@ -14,8 +14,8 @@ use crate::ids::ClientId;
 const PAGE_CALLS: i64 = 100;
 
 statements! {
-    COUNT = "SELECT COUNT(*) FROM (SELECT 1 FROM calls
-        WHERE client_id = $1 AND created_ms >= $2 AND created_ms < $3 LIMIT $4) AS counted";
+    BEYOND = "SELECT id FROM calls WHERE client_id = $1 AND created_ms >= $2 AND created_ms < $3
+        ORDER BY created_ms, id LIMIT 1 OFFSET $4";
     CALLS = "SELECT calls.id, calls.agent_id, direction, calls.status, outcome, ended_reason, created_ms, answered_ms,
             duration_ms, consent_state, after_calls.state, after_calls.verdict, words.hash, words.word
         FROM calls
@@ -33,12 +33,10 @@ statements! {
         CROSS JOIN events
         WHERE calls.client_id = $1 AND (created_ms, calls.id) >= ($2, $3) AND (created_ms, calls.id) <= ($4, $5)
             AND events.client_id = calls.client_id AND events.call_id = calls.id AND events.kind = 'opt_out'";
-    COSTS = "SELECT usage_lines.call_id, currency, CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT),
-            CAST(SUM(CASE WHEN cost_micros IS NULL THEN 1 ELSE 0 END) AS BIGINT) FROM calls
+    COSTS = "SELECT usage_lines.call_id, currency, cost_micros FROM calls
         CROSS JOIN usage_lines
         WHERE calls.client_id = $1 AND (created_ms, calls.id) >= ($2, $3) AND (created_ms, calls.id) <= ($4, $5)
-            AND usage_lines.client_id = calls.client_id AND usage_lines.call_id = calls.id
-        GROUP BY usage_lines.call_id, currency";
+            AND usage_lines.client_id = calls.client_id AND usage_lines.call_id = calls.id";
 }
 
 /// Which calls are counted.
@@ -67,18 +65,15 @@ pub struct CountedCall {
 pub struct Analytics<'a>(pub(super) &'a Store);
 
 impl Analytics<'_> {
-    /// How many calls of any agent there are in a span, at most `limit`.
-    pub async fn count(
+    /// Whether there are more calls in a span than so many, of whichever agent.
+    pub async fn is_beyond(
         &self,
         client: &ClientId,
         span: &Span,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
-        let args = args![client, span.from_ms, span.until_ms, limit];
-        match self.0.one(COUNT, args).await? {
-            Some(mut row) => row.count(),
-            None => Ok(0),
-        }
+        calls: u32,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, span.from_ms, span.until_ms, calls];
+        Ok(self.0.one(BEYOND, args).await?.is_some())
     }
 
     /// The next calls of a span in the order of their making, behind `after`; none at its end.
@@ -140,19 +135,20 @@ impl Analytics<'_> {
     }
 }
 
-/// What a call cost in one currency, and what has no price.
-struct Cost {
-    currency: Option<String>,
-    micros: i64,
-    unpriced: i64,
-}
+/// What a part of a call cost, where that has a price.
+type Cost = Option<(String, i64)>;
 
 impl CountedCall {
     fn add(&mut self, cost: Cost) {
-        if let Some(currency) = cost.currency {
-            self.facts.costs.push((currency, cost.micros));
+        let Some((currency, micros)) = cost else {
+            self.facts.is_priced = false;
+            return;
+        };
+        let costs = &mut self.facts.costs;
+        match costs.iter_mut().find(|(known, _)| *known == currency) {
+            Some((_, sum)) => *sum = sum.saturating_add(micros),
+            None => costs.push((currency, micros)),
         }
-        self.facts.is_priced &= cost.unpriced == 0;
     }
 }
 
@@ -197,10 +193,6 @@ fn answer(mut row: Columns) -> Result<(String, u64), StoreError> {
 
 fn cost(mut row: Columns) -> Result<(String, Cost), StoreError> {
     let id = row.text()?;
-    let line = Cost {
-        currency: row.text_opt()?,
-        micros: row.int()?,
-        unpriced: row.int()?,
-    };
-    Ok((id, line))
+    let currency = row.text_opt()?;
+    Ok((id, currency.zip(row.int_opt()?)))
 }

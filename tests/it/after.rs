@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use trunkline::after::{self, Round, TRIES_MAX, set_disposition};
-use trunkline::api::Rate;
+use trunkline::api::Rate as Asking;
 use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
 use trunkline::store::after::SetBy;
 use trunkline_core::consent::Refusal;
+use trunkline_core::cost::{Prices, Rate, Unit};
 use trunkline_core::journal::{Entry, Speaker, Step};
 
 use crate::api::kept::{entries, step, turn};
@@ -70,7 +71,7 @@ fn defaults(model: &Model) -> Defaults {
 impl Bench {
     async fn open(answers: impl IntoIterator<Item = Answer>) -> Self {
         let model = Model::open(answers).await;
-        let api = Api::of(Rate::default(), defaults(&model), Providers::default()).await;
+        let api = Api::of(Asking::default(), defaults(&model), Providers::default()).await;
         let who = api.client().await;
         let agent = id(&api.post(&who, "/v1/agents", &agent()).await.made());
         Self {
@@ -328,6 +329,51 @@ async fn an_answer_that_is_huge_or_refused_is_given_up() {
         assert_eq!(bench.round().await, failed(), "{reason}");
         assert_nothing_known(&bench.shown(&id).await, "failed", reason);
     }
+}
+
+#[tokio::test]
+async fn what_asking_used_is_in_the_cost_of_the_call() {
+    let part = |part: Value| format!("data: {part}\n\n");
+    let delta = json!({ "content": answer().to_string() });
+    let stream = [
+        part(json!({ "choices": [{ "index": 0, "delta": delta }] })),
+        part(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] })),
+        part(
+            json!({ "choices": [], "usage": { "prompt_tokens": 1_200, "completion_tokens": 30 } }),
+        ),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    let bench = Bench::open([Answer::Bytes(stream.concat().into_bytes())]).await;
+    let rate = |unit, micros| Rate {
+        vendor: "openai_compatible".into(),
+        model: Some("stand-in".into()),
+        unit,
+        per: 1_000_000,
+        micros,
+        from_ms: 0,
+    };
+    let prices = Prices {
+        currency: "EUR".into(),
+        rates: vec![
+            rate(Unit::TokensIn, 2_000_000),
+            rate(Unit::TokensOut, 8_000_000),
+        ],
+    };
+    assert!(bench.api.app.prices.set(prices).is_ok());
+    let id = bench.call(entries()).await;
+    assert_eq!(bench.round().await, done(1));
+    let cost = &bench.shown(&id).await["cost"];
+    let line = |unit: &str, quantity: u64, micros: u64| {
+        json!({
+            "stage": "after", "vendor": "openai_compatible", "unit": unit, "quantity": quantity,
+            "cost_micros": micros, "currency": "EUR",
+        })
+    };
+    let used = json!([line("tokens_in", 1_200, 2_400), line("tokens_out", 30, 240)]);
+    assert_eq!(
+        *cost,
+        json!({ "total_micros": 2_640, "currency": "EUR", "used": used })
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod after;
 mod agents;
+mod analytics;
 mod api;
 mod carrier;
 mod cli;

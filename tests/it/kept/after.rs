@@ -52,6 +52,26 @@ async fn what_an_agent_wants_to_be_known_is_asked_of_what_is_kept_alone() {
     for words in [DAY, WHY] {
         assert!(requests[0].contains(words), "{}", requests[0]);
     }
+    // What a call used is counted whether or not it is kept.
+    let usage = house.desk().store.usage();
+    for id in [&agreed, &refused] {
+        let used = unhurried(usage.list(&house.client, id)).await.unwrap();
+        let stages: Vec<(&str, &str)> = used
+            .iter()
+            .map(|line| (line.stage.as_str(), line.unit.as_str()))
+            .collect();
+        let want = [
+            ("carrier", "carrier_ms"),
+            ("recogniser", "audio_ms"),
+            ("voice", "characters"),
+        ];
+        assert_eq!(stages, want);
+        assert!(
+            used.iter()
+                .all(|line| line.quantity > 50 && line.cost_micros.is_none()),
+            "{used:?}"
+        );
+    }
     // Nothing is due any more.
     assert_eq!(unhurried(after::round(&house.app)).await, Round::default());
 }
