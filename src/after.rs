@@ -17,7 +17,7 @@ use metrics::counter;
 use trunkline_core::after::Said;
 use trunkline_core::cost::Units;
 use trunkline_core::journal::{Entry, Step};
-use trunkline_core::transcript::Transcript;
+use trunkline_core::transcript::{Transcript, Turn};
 
 use crate::agent::{After, Agent};
 use crate::app::App;
@@ -339,20 +339,29 @@ async fn said(app: &App, due: &DueCall) -> Result<(Reading, Vec<Said>), Why> {
         };
         may_read(&entries).map_err(Why::Skip)?;
         let turns = Transcript::of(&entries).turns.into_iter();
-        let said: Vec<Said> = turns
-            .map(|turn| Said {
-                speaker: turn.speaker,
-                text: turn
-                    .keys
-                    .map_or(turn.text, |keys| format!("[keys pressed: {keys}]")),
-            })
-            .collect();
+        let said: Vec<Said> = turns.map(said_in).collect();
         if said.is_empty() {
             return Err(Why::Skip("nothing_said"));
         }
         Ok((reading, said))
     });
     read.await.unwrap_or(Err(Why::TryAgain("journal", None)))
+}
+
+/// A turn as a model is told of it.
+fn said_in(turn: Turn) -> Said {
+    let text = match (turn.keys, turn.tool) {
+        (Some(keys), _) => format!("[keys pressed: {keys}]"),
+        (None, Some(tool)) => format!(
+            "[{} was asked for with {}: {}] {}",
+            tool.name, tool.arguments, tool.outcome, tool.result
+        ),
+        (None, None) => turn.text,
+    };
+    Said {
+        speaker: turn.speaker,
+        text,
+    }
 }
 
 fn unread(error: &JournalError) -> Why {
