@@ -65,6 +65,8 @@ pub struct Agent {
     pub recording: RecordingSpec,
     /// What is to be known of its calls once they are over.
     pub after: Arc<After>,
+    /// What it may do besides talking: ids and names.
+    pub tools: Vec<String>,
     serves: Vec<CallDirection>,
     variables: BTreeMap<String, VariableSpec>,
     settings: compile::SettingsTable,

@@ -6,6 +6,7 @@ mod llm;
 mod prices;
 mod realtime;
 mod stages;
+mod tools;
 mod traces;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use prices::{PricesConfig, RateConfig};
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
+pub use tools::ToolConfig;
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
 /// The file that is read when none is named, if it exists.
@@ -87,6 +89,8 @@ pub struct Config {
     pub traces: TracesConfig,
     /// What providers cost the operator.
     pub prices: PricesConfig,
+    /// What any agent may use besides talking.
+    pub tools: Vec<ToolConfig>,
 }
 
 /// What strangers and keys may take of the server.
@@ -176,6 +180,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
+            tools: Vec::new(),
         }
     }
 }
@@ -389,6 +394,7 @@ impl Config {
             voice_behind: self.voice.behind("voice.fallbacks", Kind::Voice)?,
             chat_behind: self.llm.behind(),
             realtime: self.realtime.chosen()?,
+            tools: tools::by_name(&self.tools)?,
         })
     }
 

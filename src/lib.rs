@@ -39,6 +39,7 @@ pub mod succession;
 pub mod telephony;
 pub mod think;
 pub mod tickets;
+pub mod tools;
 pub mod traces;
 pub mod vault;
 pub mod webhooks;

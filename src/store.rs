@@ -28,6 +28,7 @@ pub mod rows;
 mod sql;
 pub mod suppressions;
 pub mod system;
+pub mod tools;
 pub mod turns;
 pub mod usage;
 mod write;
@@ -212,6 +213,11 @@ impl Store {
         providers::Providers(self)
     }
 
+    /// What agents may use besides talking.
+    pub fn tools(&self) -> tools::Tools<'_> {
+        tools::Tools(self)
+    }
+
     /// Telephone numbers of clients.
     #[must_use]
     pub fn numbers(&self) -> numbers::Numbers<'_> {
@@ -344,7 +350,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 22] = [
+    let files: [(&str, &[(&str, &'static str)]); 23] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -361,6 +367,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("idempotency", idempotency::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
         ("suppressions", suppressions::STATEMENTS),

@@ -74,6 +74,8 @@ fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges:
         mind_nudges,
         notices,
         consent: consent_plan(spec, mode),
+        // Its owner may change them between two calls: each call brings them along.
+        tools: BTreeMap::new(),
     }
 }
 
@@ -103,6 +105,7 @@ impl Agent {
             model: spec.model.clone(),
             recording: spec.recording.clone(),
             after: Arc::new(after),
+            tools: spec.tools.clone(),
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),

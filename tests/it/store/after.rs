@@ -99,7 +99,7 @@ async fn a_call_is_due_once_its_rows_are_complete_and_until_it_is_known(bench: B
         due_ms: NOW,
     };
     assert_eq!(due(&bench, NOW - 1).await, []);
-    assert_eq!(due(&bench, NOW).await, [expected.clone()]);
+    assert_eq!(due(&bench, NOW).await, std::slice::from_ref(&expected));
     let behind = bench
         .store
         .system()

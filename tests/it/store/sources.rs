@@ -64,6 +64,7 @@ const AGGREGATES: &[&str] = &[
     "numbers",
     "providers",
     "suppressions",
+    "tools",
     "turns",
 ];
 

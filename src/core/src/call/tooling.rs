@@ -76,6 +76,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Refused, Self::Failed, Self::Unknown];
+
     /// As metrics, events and the API write it.
     pub fn code(self) -> &'static str {
         match self {
