@@ -264,6 +264,10 @@ async fn find_out(app: &App, due: &DueCall) -> Result<(), Why> {
         Err(VaultError::NoClient { .. }) => return Err(Why::Leave),
         keys => keys.map_err(|_| Why::TryAgain("keys", None))?,
     };
+    // Whatever ended the tries before, and be it the server, is not met for ever.
+    if due.tries >= TRIES_MAX {
+        return Err(Why::GiveUp("tried_too_often"));
+    }
     let (reading, said) = said(app, due).await?;
     let agent = agent(app, &keys, due).await?;
     let after = &agent.after;
