@@ -120,7 +120,7 @@ async fn shown(api: &Api, who: &Who) -> Vec<(Value, bool)> {
             let detail = api.get(who, &format!("/v1/calls/{id}")).await.fine();
             let events = api.get(who, &format!("/v1/calls/{id}/events")).await.fine();
             let mut events = events["data"].as_array().unwrap().iter();
-            let opted_out = events.any(|event| event["kind"] == "opt_out");
+            let opted_out = events.any(|event| event["type"] == "opt_out");
             all.push((detail, opted_out));
         }
         let Some(next) = page["next_cursor"].as_str() else {
