@@ -1,6 +1,7 @@
 //! Agents: who answers a call. One document, [`AgentSpec`], says all about one, in a file or at the API; an [`Agent`] is
 //! what calls are held with.
 
+mod after;
 mod answering;
 mod check;
 mod compile;
@@ -22,6 +23,7 @@ use trunkline_core::clause::Clauses;
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::{Flow, Vars};
 
+pub use after::After;
 pub use check::{OPENING_MS_GOOD, OPENING_MS_MAX, PROMPT_BYTES_MAX};
 pub use compile::no_files;
 pub use files::{Agents, NoAgent};
@@ -30,10 +32,11 @@ pub use problem::{PROBLEMS_MAX, Problem, ProblemCode};
 pub use prompt::Template;
 pub use pronounce::Pronunciations;
 pub use spec::{
-    AgentSpec, AnsweringSpec, CallDirection, Detect, EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec,
-    ModelFallback, ModelSpec, NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec,
-    OverlapSpec, RealtimeSpec, RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec,
-    TurnSpec, TurnsBy, VariableKind, VariableSpec, VoiceFallback, VoiceSpec, WithIvr, WithMachine,
+    AfterModelSpec, AfterSpec, AgentSpec, AnsweringSpec, CallDirection, Detect, DispositionSpec,
+    EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec, ModelFallback, ModelSpec, NoticesSpec,
+    OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec, RealtimeSpec, RecogniserFallback,
+    RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec, TurnsBy, VariableKind, VariableSpec,
+    VoiceFallback, VoiceSpec, WithIvr, WithMachine,
 };
 
 /// Who answers a call.
@@ -61,6 +64,8 @@ pub struct Agent {
     pub model: ModelSpec,
     /// What is kept of its calls.
     pub recording: RecordingSpec,
+    /// What is to be known of its calls once they are over.
+    pub after: Arc<After>,
     /// What it may do besides talking: ids and names.
     pub tools: Vec<String>,
     serves: Vec<CallDirection>,

@@ -1,6 +1,7 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
 mod agents;
+mod analytics;
 mod api_keys;
 mod auth;
 mod body;
@@ -53,6 +54,7 @@ pub use rate::Rate;
 pub use scope::{Scope, Scopes};
 
 use crate::admission::{Full, RETRY_AFTER_S};
+use crate::after;
 use crate::app::App;
 use crate::desk::care;
 use crate::telephony;
@@ -163,6 +165,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
+        .add(Scope::AnalyticsRead, routes!(analytics::get))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()
@@ -185,6 +188,7 @@ pub async fn serve(
         app.draining.subscribe(),
     ));
     let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
+    let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -205,6 +209,7 @@ pub async fn serve(
         serving.abort();
     }
     caring.abort();
+    knowing.abort();
     app.desk.close().await;
     Ok(())
 }

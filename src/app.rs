@@ -7,6 +7,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::admission::Why;
 use trunkline_core::call::Settings;
+use trunkline_core::cost::{Prices, Units};
 use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key};
@@ -15,10 +16,13 @@ use crate::admission::{Admission, Full, Place as Admitted};
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::ahead::Ahead;
 use crate::api::ApiLimits;
+use crate::clock;
 use crate::config::CarriersConfig;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
+use crate::ids::ClientId;
+use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
@@ -80,6 +84,8 @@ pub struct App {
     pub admission: Admission,
     /// Where calls are told of as spans; nowhere while it is not set.
     pub traces: OnceLock<Traces>,
+    /// What providers cost the operator; nothing is known of that while it is not set.
+    pub prices: OnceLock<Prices>,
 }
 
 /// What a server is made of.
@@ -133,6 +139,7 @@ impl App {
             ahead: Ahead::default(),
             admission: Admission::default(),
             traces: OnceLock::new(),
+            prices: OnceLock::new(),
         })
     }
 
@@ -180,6 +187,18 @@ impl App {
         match self.stacks.usual_voice(agent) {
             Some(voice) => voice.keep(sentence, agent.speed).await,
             None => Ok(()),
+        }
+    }
+
+    /// Writes down what a call used, and what that cost by the prices of now; lines are numbered from `first` on. What fails
+    /// is told: the call's cost is not known then.
+    pub async fn used(&self, client: &ClientId, call_id: &str, units: &Units, first: u64) {
+        let usual = Prices::default();
+        let prices = self.prices.get().unwrap_or(&usual);
+        let (store, now_ms) = (&self.desk.store, clock::unix_ms());
+        let written = metering::write(store, client, call_id, units, prices, now_ms, first).await;
+        if let Err(error) = written {
+            tracing::error!(call.id = %call_id, %error, "what a call used is not written down");
         }
     }
 
@@ -358,6 +377,7 @@ impl App {
             matters: arrival
                 .ledger
                 .map(|ledger| Box::new(ledger) as Box<dyn Matters>),
+            meter: Meter::default(),
             trace: self.traces.get().and_then(|traces| traces.call(claims)),
         })
     }

@@ -303,6 +303,8 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let speech = load_speech(&config, config.speech.better_ears)?;
         let reusable = args.allow_reusable_tokens;
         let app = build(&config, desk, agents, &speech, reusable)?;
+        let prices = config.prices.prices()?;
+        app.prices.get_or_init(|| prices);
         let telling = tell_metrics(&config, &app, &speech).await?;
         let traces = tell_traces(&config, &app)?;
         app.warm().await.context("the voice does not work")?;

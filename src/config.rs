@@ -3,6 +3,7 @@
 mod carriers;
 mod limits;
 mod llm;
+mod prices;
 mod realtime;
 mod stages;
 mod tools;
@@ -29,6 +30,7 @@ use crate::think::ChatSettings;
 pub use carriers::CarriersConfig;
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
+pub use prices::{PricesConfig, RateConfig};
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
 pub use tools::ToolConfig;
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
@@ -85,6 +87,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
     pub traces: TracesConfig,
+    /// What providers cost the operator.
+    pub prices: PricesConfig,
     /// What any agent may use besides talking.
     pub tools: Vec<ToolConfig>,
 }
@@ -175,6 +179,7 @@ impl Default for Config {
             carriers: CarriersConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
+            prices: PricesConfig::default(),
             tools: Vec::new(),
         }
     }
@@ -339,6 +344,7 @@ impl Config {
         self.carriers.check()?;
         self.limits.check()?;
         self.traces.check()?;
+        self.prices.prices()?;
         self.llm.check()?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Trunkline: one server that holds phone calls for businesses.
 
 pub mod admission;
+pub mod after;
 pub mod agent;
 pub mod ahead;
 pub mod api;
@@ -21,6 +22,7 @@ pub mod journal;
 pub mod line;
 pub mod live;
 pub mod media_key;
+pub mod metering;
 pub mod metrics;
 pub mod models;
 pub mod place;

@@ -23,7 +23,7 @@ use crate::session::Keep;
 use crate::store::StoreError;
 use crate::store::calls::{CallStatus, NewCall, TakenCall};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
-use crate::{clock, live::Controls};
+use crate::{after, clock, live::Controls};
 pub use ledger::Ledger;
 
 /// Compiled versions that are kept at hand.
@@ -179,18 +179,34 @@ impl Reception {
         if row.archived_ms.is_some() {
             return Err(Turned::NoAgent);
         }
-        let name = (row.id.clone(), row.version);
+        self.version(desk, keys, &row.id, row.version).await
+    }
+
+    /// An agent as it held a call: a stored version of a client's, also of an agent that is archived; the present one where
+    /// it comes from a file, whose version is 0.
+    ///
+    /// # Errors
+    /// [`Turned::NoAgent`], or that the version cannot be used any more.
+    pub async fn version(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        id: &str,
+        number: u32,
+    ) -> Result<Arc<Agent>, Turned> {
+        if number == 0 {
+            return self.agents.find(id).ok_or(Turned::NoAgent);
+        }
+        let name = (id.to_owned(), number);
         if let Some(agent) = self.lock().get(&name) {
             return Ok(Arc::clone(agent));
         }
-        let version = agents
-            .find_version(keys.id(), &row.id, row.version)
-            .await
-            .map_err(Turned::Store)?;
-        let version = version.ok_or(Turned::NoAgent)?;
-        let version_id = desk::version_id(&row.id, version.version);
+        let agents = desk.store.agents();
+        let version = agents.find_version(keys.id(), id, number).await;
+        let version = version.map_err(Turned::Store)?.ok_or(Turned::NoAgent)?;
+        let version_id = desk::version_id(id, version.version);
         let body = desk::open(keys, desk::version_place(&version_id), &version.body)?;
-        let agent = Arc::new(Agent::from_stored(&row.id, row.version, body.as_bytes())?);
+        let agent = Arc::new(Agent::from_stored(id, number, body.as_bytes())?);
         let mut compiled = self.lock();
         if compiled.len() >= COMPILED_MAX {
             compiled.pop_first();
@@ -250,6 +266,18 @@ impl Reception {
             };
             let calls = desk.store.calls();
             calls.add(keys.id(), &new).await.map_err(held_before)?;
+        }
+        let wanted = after::parts(&agent.after);
+        if !wanted.is_empty() {
+            let wanted = desk
+                .store
+                .after()
+                .want(keys.id(), call_id, &wanted, unix_ms)
+                .await;
+            if let Err(error) = wanted {
+                // The caller is not made to pay for it.
+                tracing::error!(%error, "nothing will be known of this call once it is over");
+            }
         }
         let began = Began {
             unix_ms,

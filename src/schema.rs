@@ -202,11 +202,12 @@ fn draft(schema: &Value) -> Result<Draft, SchemaProblem> {
 
 /// Why something is no schema. Here the value that does not fit is the schema itself.
 fn not_one(error: &ValidationError<'_>) -> SchemaProblem {
-    let what = match error.kind() {
-        ValidationErrorKind::Format { format } if format == "regex" => {
-            "this pattern is not a regular expression without look-around and back references, or too large".into()
-        }
-        kind => expected(kind),
+    let is_pattern =
+        matches!(error.kind(), ValidationErrorKind::Format { format } if format == "regex");
+    let what = if is_pattern {
+        "this pattern is not a regular expression without look-around and back references, or too large".into()
+    } else {
+        expected(error.kind())
     };
     SchemaProblem::new(error.instance_path().as_str(), what)
 }

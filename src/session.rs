@@ -38,6 +38,7 @@ use crate::clock;
 use crate::journal::JournalFailure;
 use crate::line::Line;
 use crate::live::{Control, Controls};
+use crate::metering::Meter;
 use crate::metrics;
 use crate::provider::{Ears, Hearing, OwnVoice, Voice};
 use crate::succession::Succession;
@@ -84,6 +85,8 @@ pub struct Means {
     pub matters: Option<Box<dyn Matters>>,
     /// Where its turns are told of as spans, if anywhere.
     pub trace: Option<CallTrace>,
+    /// What it uses of whom.
+    pub meter: Meter,
     /// How long its line rests.
     pub line_rests: LineRests,
 }
@@ -174,7 +177,7 @@ impl Session {
             line,
             began,
             jobs: FuturesUnordered::new(),
-            listening: Listening::new(means.ears, means.hearing),
+            listening: Listening::new(means.ears, means.hearing, means.meter.clone()),
             speaking: Speaking::new(
                 means.voices,
                 means.speed,
@@ -182,6 +185,7 @@ impl Session {
                 fillers,
                 means.keep.is_some(),
                 began,
+                means.meter,
             ),
             thinking: Thinking::new(means.mind),
             tooling: Tooling::new(means.tools),

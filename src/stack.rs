@@ -1,6 +1,7 @@
 //! What a call is held with: who hears, who thinks and who speaks. The agent's choice comes first, by a provider of its
 //! client's; then the operator's default; then what is built in. Others may stand behind each: see `stack/behind.rs`.
 
+mod after;
 mod behind;
 mod realtime;
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use trunkline_core::admission::Why;
 use trunkline_core::wire::stt::SttSettings;
 
+pub use after::Asked;
 pub use behind::Behind;
 use behind::Thinks;
 pub use realtime::RealtimeChosen;

@@ -6,7 +6,9 @@
 //!
 //! Content never reaches this module in clear: callers seal it ([`Sealed`]) and look it up by keyed hashes.
 
+pub mod after;
 pub mod agents;
+pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
 pub mod calls;
@@ -28,6 +30,7 @@ pub mod suppressions;
 pub mod system;
 pub mod tools;
 pub mod turns;
+pub mod usage;
 mod write;
 
 use std::path::PathBuf;
@@ -269,6 +272,24 @@ impl Store {
         idempotency::Idempotency(self)
     }
 
+    /// What becomes known of calls once they are over.
+    #[must_use]
+    pub fn after(&self) -> after::After<'_> {
+        after::After(self)
+    }
+
+    /// Calls as they are counted.
+    #[must_use]
+    pub fn analytics(&self) -> analytics::Analytics<'_> {
+        analytics::Analytics(self)
+    }
+
+    /// What calls used.
+    #[must_use]
+    pub fn usage(&self) -> usage::Usage<'_> {
+        usage::Usage(self)
+    }
+
     /// What concerns all clients.
     #[must_use]
     pub fn system(&self) -> system::System<'_> {
@@ -329,8 +350,10 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 20] = [
+    let files: [(&str, &[(&str, &'static str)]); 23] = [
+        ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
+        ("analytics", analytics::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
         ("calls", calls::STATEMENTS),
@@ -350,6 +373,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("suppressions", suppressions::STATEMENTS),
         ("system", system::STATEMENTS),
         ("turns", turns::STATEMENTS),
+        ("usage", usage::STATEMENTS),
     ];
     let named = files.iter().flat_map(|(file, statements)| {
         statements

@@ -17,6 +17,8 @@ use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
 use crate::admission::{Door, Full, RETRY_AFTER_S};
 use crate::app::App;
+use crate::carrier::account::TWILIO;
+use crate::clock;
 use crate::line::Line;
 use crate::reception::Turned;
 use crate::session::{Means, Session};
@@ -112,11 +114,15 @@ pub async fn media(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             let call = async move {
+                let (meter, began) = (means.meter.clone(), clock::timer_now());
                 let reason = hold(Arc::clone(&call_id), &claims, means, socket).await;
+                let held = clock::timer_now().duration_since(began);
                 drop(place);
                 if let Some(ledger) = ledger {
                     ledger.over(record::reason(reason)).await;
                     ledger.settled().await;
+                    meter.carried(TWILIO, u64::try_from(held.as_millis()).unwrap_or(u64::MAX));
+                    app.used(ledger.client(), &call_id, &meter.units(), 0).await;
                     if let Some(second_pass) = app.second_pass.get().filter(|_| hears_again) {
                         second_pass.ask(ledger.client(), &call_id);
                     }

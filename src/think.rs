@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId, Wanted};
 
+pub use chat::{Answered, Bounds, Unanswered, ask_once};
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub(crate) use chat::{end_call, open_ahead};
 pub use flow::FlowMind;

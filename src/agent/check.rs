@@ -1,5 +1,6 @@
 //! Whether a document makes an agent: every bound, every text, and what belongs together.
 
+mod after;
 mod parts;
 mod providers;
 
@@ -63,6 +64,7 @@ impl Findings {
         found.providers(spec);
         found.tools(spec);
         found.pronunciations(spec);
+        found.after(spec);
         found
     }
 

@@ -7,6 +7,7 @@ use trunkline_core::call::{AnsweringPlan, Language, Notices, Settings};
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::Vars;
 
+use super::after::After;
 use super::answering::Message;
 use super::check::read_flow;
 use super::opening::opening;
@@ -94,6 +95,7 @@ impl Agent {
     ) -> Result<Self, Vec<Problem>> {
         spec.check()?;
         let mind = mind(spec, load).map_err(|problem| vec![problem])?;
+        let after = After::of(spec).map_err(|problem| vec![problem])?;
         let mind_nudges = matches!(mind, MindSpec::Flow(_));
         Ok(Self {
             id: id.to_owned(),
@@ -107,6 +109,7 @@ impl Agent {
             realtime: spec.realtime.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
+            after: Arc::new(after),
             tools: spec.tools.clone(),
             serves: spec.serves(),
             variables: spec.variables.clone(),

@@ -1,5 +1,6 @@
 //! The document that says all about an agent: a TOML file of the operator's, or the JSON body of a version at the API.
 
+mod after;
 mod answering;
 mod conduct;
 mod fallback;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::provider::Turns;
 
+pub use after::{AfterModelSpec, AfterSpec, DispositionSpec};
 pub use answering::{AnsweringSpec, Detect, WithIvr, WithMachine};
 pub use conduct::{KeysSpec, LimitsSpec, NoticesSpec, OverlapSpec, TurnSpec};
 pub(crate) use fallback::List;
@@ -116,6 +118,9 @@ pub struct AgentSpec {
     /// Who answers calls of the agent's, and what it does about machines.
     #[serde(default)]
     pub answering: AnsweringSpec,
+    /// What is to be known of a call once it is over.
+    #[serde(default)]
+    pub after: AfterSpec,
     /// What a prompted agent may do besides talking: ids of the client's tools, names of the operator's, and names of those
     /// that are built in: `opt_out`. At most 32. Ending the call needs no naming.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

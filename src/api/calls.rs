@@ -1,7 +1,9 @@
 //! Calls: what is known of them without what was said.
 
+pub(super) mod after;
 pub(super) mod check;
 pub(super) mod control;
+pub(super) mod cost;
 pub(super) mod course;
 mod kept;
 pub(super) mod latency;
@@ -26,12 +28,16 @@ use super::problem::Problem;
 use super::refuse::{stored, unopened};
 use super::revision::{At, IfMatch};
 use super::when::{self, When, seconds};
+use crate::after::set_disposition;
 use crate::agent::CallDirection;
 use crate::app::App;
 use crate::desk::{self, Desk, Place, Side};
 use crate::ids;
+use crate::store::after::SetBy;
 use crate::store::calls::{Call as Row, CallFilter, CallStatus, ConsentState as StoredConsent};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys};
+use after::{AfterCall, Disposition, Label};
+use cost::CallCost;
 use latency::CallLatency;
 use trunkline_core::phone::PhoneNumber;
 
@@ -211,6 +217,12 @@ pub(super) struct CallDetail {
     call: Call,
     /// Of what is stored: of a call that is not recorded, and once its content was deleted, there are no answers here.
     latency: CallLatency,
+    /// What a model found out about it after its end; null if its agent wants nothing to be known.
+    after: Option<AfterCall>,
+    /// What became of it; null if nobody said.
+    disposition: Option<Disposition>,
+    /// What it used of whom and what that cost, by the operator's prices.
+    cost: CallCost,
 }
 
 /// Which calls.
@@ -242,9 +254,14 @@ pub(super) struct CallParams {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallChange {
-    /// The client's own notes on it, whole: at most 16 KiB of JSON.
-    #[schema(value_type = Object)]
-    metadata: Map<String, Value>,
+    /// The client's own notes on it, whole: at most 16 KiB of JSON. As they are if absent.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// What became of it, by a label of its agent's `after.dispositions`: a person's word, which no model changes. As it is
+    /// if absent.
+    #[serde(default)]
+    disposition: Option<Label>,
 }
 
 fn filter(keys: &ClientKeys, params: &mut Params) -> Result<CallFilter, Problem> {
@@ -381,10 +398,16 @@ pub(super) async fn get(
     let keys = caller.keys(&app.desk).await?;
     let turns = app.desk.store.turns();
     let latencies = turns.latencies(&caller.client, &id).await.map_err(stored)?;
+    let after = after::known(&app, &caller, &keys, &row).await?;
+    let disposition = after::disposition(&app, &keys, &id).await?;
+    let used = app.desk.store.usage().list(&caller.client, &id).await;
     let revision = row.revision;
     let detail = CallDetail {
         call: show(&app.desk, &keys, row).await?,
         latency: CallLatency::of(&latencies),
+        after,
+        disposition,
+        cost: CallCost::of(used.map_err(stored)?),
     };
     Ok(At(revision, detail))
 }
@@ -404,18 +427,35 @@ pub(super) async fn change(
     let desk = &app.desk;
     let row = find(desk, &caller, &id).await?;
     let revision = seen.check(row.revision)?;
-    let json = Value::Object(change.metadata).to_string();
-    if json.len() > METADATA_BYTES_MAX {
+    let json = change
+        .metadata
+        .map(|metadata| Value::Object(metadata).to_string());
+    if json
+        .as_ref()
+        .is_some_and(|json| json.len() > METADATA_BYTES_MAX)
+    {
         let detail = "at most 16 KiB of JSON";
         return Err(Problem::invalid("/metadata", "too_long", detail));
     }
     let keys = caller.keys(desk).await?;
-    let sealed = desk::seal(&keys, Place::new("calls.metadata", &id), &json);
+    let label = match change.disposition {
+        Some(label) => Some(label.known(&app, &keys, &row).await?),
+        None => None,
+    };
+    let sealed = match json {
+        Some(json) => Some(desk::seal(&keys, Place::new("calls.metadata", &id), &json)),
+        None => row.metadata,
+    };
     let calls = desk.store.calls();
+    // Also where only its disposition changes: whoever saw another state of the call is told so.
     let changed = calls
-        .set_metadata(&caller.client, &id, revision, Some(&sealed))
+        .set_metadata(&caller.client, &id, revision, sealed.as_ref())
         .await;
     changed.map_err(stored)?;
+    if let Some(label) = label {
+        let set = set_disposition(desk, &keys, &id, &label, SetBy::Person).await;
+        set.map_err(stored)?;
+    }
     let row = find(desk, &caller, &id).await?;
     Ok(At(row.revision, show(desk, &keys, row).await?))
 }

@@ -58,6 +58,7 @@ scopes! {
     RecordingsRead = "recordings:read", "Listen to recordings.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
+    AnalyticsRead = "analytics:read", "Count calls.";
     PolicyRead = "policy:read", "Read what the client allows of its dialling.";
     PolicyWrite = "policy:write", "Change what the client allows of its dialling.";
 }

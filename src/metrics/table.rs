@@ -94,6 +94,7 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_webhooks_unknown_total", Sort::Counter, &["kind"], "Carriers' webhooks about what is not known here"),
     metric("trunkline_inbound_webhook_failures_total", Sort::Counter, &["reason"], "Clients' inbound webhooks that did not choose"),
     metric("trunkline_carrier_stream_errors_total", Sort::Counter, &[], "Media streams that a carrier said had failed"),
+    metric("trunkline_after_calls_total", Sort::Counter, &["outcome"], "Calls that were looked into once they were over, by what became of it"),
     metric("trunkline_trace_spans_total", Sort::Counter, &["outcome"], "Spans, by what became of them: sent, or dropped and why"),
 ];
 
@@ -210,6 +211,11 @@ const END_REASONS: [EndReason; 13] = [
 
 /// Counters of one label, and its values that an operator should watch for.
 const BY_ONE: &[(&str, &str, &[&str])] = &[
+    (
+        "trunkline_after_calls_total",
+        "outcome",
+        &["done", "failed", "skipped", "later"],
+    ),
     ("trunkline_calls_untaken_total", "reason", &["busy"]),
     (
         "trunkline_media_refused_total",

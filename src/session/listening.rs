@@ -24,6 +24,7 @@ use self::stream::Stream;
 use self::withheld::Withheld;
 use super::Jobs;
 use crate::agent::EMBEDDED;
+use crate::metering::{Given, Meter};
 use crate::provider::{Ears, Haste, Hearing, StageError, Transcriber, Turns, Words};
 use crate::speech::VadState;
 
@@ -88,6 +89,16 @@ enum Recogniser {
     Stream(Stream),
 }
 
+impl Recogniser {
+    fn provider(&self) -> Provider {
+        match self {
+            Self::Ears => Provider::of(EMBEDDED),
+            Self::Utterances(transcriber) => transcriber.provider(),
+            Self::Stream(stream) => stream.provider(),
+        }
+    }
+}
+
 pub(super) struct Listening {
     ears: Arc<dyn Ears>,
     recogniser: Recogniser,
@@ -111,10 +122,12 @@ pub(super) struct Listening {
     asked: Option<(WindowBatch, At)>,
     turn_model: Patience,
     stepped_down: Option<StepDown>,
+    /// The sound that the recogniser was given.
+    given: Given,
 }
 
 impl Listening {
-    pub(super) fn new(ears: Arc<dyn Ears>, hearing: Hearing) -> Self {
+    pub(super) fn new(ears: Arc<dyn Ears>, hearing: Hearing, meter: Meter) -> Self {
         let mut settings = EarSettings {
             keys: false,
             kept_ms: KEPT_MS,
@@ -135,9 +148,11 @@ impl Listening {
                 Recogniser::Stream(stream)
             }
         };
+        let given = Given::to(recogniser.provider(), meter);
         Self {
             ears,
             recogniser,
+            given,
             ear: Ear::new(settings),
             withheld: Withheld::default(),
             vad: VadState::default(),
@@ -203,7 +218,11 @@ impl Listening {
             self.ear.judge_by_energy(&mut self.facts);
         }
         if let Recogniser::Stream(stream) = &mut self.recogniser {
-            let give = |mulaw: &[u8]| stream.push(mulaw);
+            let given = &mut self.given;
+            let give = |mulaw: &[u8]| {
+                given.add(mulaw.len());
+                stream.push(mulaw);
+            };
             self.withheld.push(payload, &self.ear, give);
             let is_cloud = stream.turns() == Turns::Cloud;
             if is_cloud {
@@ -279,11 +298,7 @@ impl Listening {
 
     /// Who makes the words.
     pub(super) fn provider(&self) -> Provider {
-        match &self.recogniser {
-            Recogniser::Ears => Provider::of(EMBEDDED),
-            Recogniser::Utterances(transcriber) => transcriber.provider(),
-            Recogniser::Stream(stream) => stream.provider(),
-        }
+        self.recogniser.provider()
     }
 
     /// Who says when turns are over.
@@ -299,10 +314,14 @@ impl Listening {
 
     /// The vendor of a recogniser that has taken over since this was asked last.
     pub(super) fn taken_over(&mut self) -> Option<&'static str> {
-        match &mut self.recogniser {
+        let taken_over = match &mut self.recogniser {
             Recogniser::Stream(stream) => stream.taken_over(),
             Recogniser::Ears | Recogniser::Utterances(_) => None,
+        };
+        if taken_over.is_some() {
+            self.given.goes_to(self.recogniser.provider());
         }
+        taken_over
     }
 
     /// Takes in what it said.

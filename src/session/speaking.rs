@@ -32,6 +32,7 @@ pub(super) use self::own::Own;
 use self::pace::Pace;
 use self::voicing::Voicing;
 use crate::line::Line;
+use crate::metering::Meter;
 use crate::provider::Voice;
 use crate::succession::Succession;
 
@@ -93,6 +94,7 @@ pub(super) struct Speaking {
     pace: Pace,
     /// When the call began.
     began: Instant,
+    meter: Meter,
     facts: Vec<Fact>,
     events: VecDeque<Event>,
 }
@@ -115,6 +117,7 @@ impl Speaking {
         ahead: Vec<Arc<str>>,
         keep_heard: bool,
         began: Instant,
+        meter: Meter,
     ) -> Self {
         Self {
             voices,
@@ -139,6 +142,7 @@ impl Speaking {
             is_sounding: false,
             pace: Pace::new(speed),
             began,
+            meter,
             facts: Vec::new(),
             events: VecDeque::new(),
         }
@@ -183,6 +187,7 @@ impl Speaking {
             return voicing;
         }
         self.note_voice();
+        self.meter.voiced(&self.voices.provider(), text);
         let voice = &self.voices.current().stage;
         let pieces = voice.say(Arc::clone(text), self.speed, wanted_in);
         let expected_ms = self.pace.expected_ms(text);

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_requests_of_attempts",
     "0005_latency_of_turns",
     "0006_tools",
+    "0007_after_the_call",
     "0008_who_answered",
 ];
 

@@ -1,6 +1,7 @@
 //! What concerns all clients, or nobody yet: who shows a key, whose a called number is, the operator's defaults, and
 //! tidying up. Nothing here may be reached by a client.
 
+use super::after::{self, DueCall};
 use super::api_keys::{self, ApiKey};
 use super::attempts::{self, Attempt};
 use super::carriers::{self, CarrierAccount};
@@ -135,6 +136,17 @@ impl System<'_> {
             })
         };
         self.0.all(BEHIND, args![after, limit], read).await
+    }
+
+    /// Calls that are over and of which something is to become known by now, in the order in which it is due, behind
+    /// `after`, at most `limit`.
+    pub async fn due_after(
+        &self,
+        now_ms: i64,
+        after: Option<&DueCall>,
+        limit: u32,
+    ) -> Result<Vec<DueCall>, StoreError> {
+        after::due(self.0, now_ms, after, limit).await
     }
 
     /// Adds a default of the operator's, which every client may use.

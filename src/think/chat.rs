@@ -3,6 +3,7 @@
 
 mod dialect;
 pub(super) mod history;
+mod once;
 mod reading;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::providers::END_CALL;
 use crate::succession::Succession;
 pub use dialect::Dialect;
 use history::History;
+pub use once::{Answered, Bounds, Unanswered, ask_once};
 use reading::Reading;
 
 /// Where the model is and how it is asked.

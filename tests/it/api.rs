@@ -3,7 +3,7 @@
 mod conventions;
 mod doorway;
 mod hostile;
-mod kept;
+pub(crate) mod kept;
 mod keys;
 mod nouns;
 pub(crate) mod rig;

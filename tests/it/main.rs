@@ -7,8 +7,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod after;
 mod agents;
 mod amd;
+mod analytics;
 mod api;
 mod carrier;
 mod cli;

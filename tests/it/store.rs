@@ -1,5 +1,6 @@
 //! The store: the same tests on SQLite and on PostgreSQL, two clients in each.
 
+mod after;
 mod attempts;
 mod bench;
 mod calls;

@@ -230,6 +230,11 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/turn/unfinished_score", turn.unfinished_score, 0.0, 1.0),
         ("/overlap/confidence", overlap.confidence, 0.0, 1.0),
     ];
+    let tokens_after = spec
+        .after
+        .model
+        .max_tokens
+        .map(|tokens| ("/after/model/max_tokens", tokens, 16, 32_768));
     let tokens = spec
         .model
         .max_tokens
@@ -247,7 +252,7 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         .endpointing_ms
         .map(|ms| ("/recogniser/endpointing_ms", ms, 50, 3_000));
     let whole = whole.into_iter().chain(tokens).chain(first_token);
-    let whole = whole.chain(endpointing);
+    let whole = whole.chain(endpointing).chain(tokens_after);
     let whole = whole.map(|(pointer, value, least, most): (_, u32, u32, u32)| Number {
         pointer,
         value: value.into(),

@@ -52,7 +52,7 @@ impl Findings {
         }
     }
 
-    fn provider(&mut self, pointer: &str, id: &str) {
+    pub(super) fn provider(&mut self, pointer: &str, id: &str) {
         let is_plain = id
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');

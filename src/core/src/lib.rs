@@ -7,6 +7,9 @@
 //! |---|---|
 //! | [`call`] | the conversation: facts go in with the time, actions come out |
 //! | [`amd`] | who answered a call that was placed: a person, a machine, a menu, a fax |
+//! | [`after`] | what a model is asked about a call that is over, and its answer read |
+//! | [`analytics`] | calls counted: how many, how they went, how quickly, what they cost |
+//! | [`cost`] | what a call used of whom, and what that cost |
 //! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
@@ -26,11 +29,14 @@
 //! | [`phone`], [`time`] | numbers and moments |
 
 pub mod admission;
+pub mod after;
 pub mod amd;
+pub mod analytics;
 pub mod call;
 pub mod clause;
 pub mod commands;
 pub mod consent;
+pub mod cost;
 pub mod failover;
 pub mod flow;
 pub mod geo;

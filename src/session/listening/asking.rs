@@ -90,6 +90,7 @@ impl Listening {
     /// Asks for the words between two samples.
     pub(super) fn ask_final(&mut self, from: u64, to: u64, until: At, jobs: &Jobs) {
         let audio = self.audio(from, to);
+        self.given.add(audio.len());
         let asked = match &self.recogniser {
             Recogniser::Utterances(transcriber) => transcriber.transcribe(audio),
             Recogniser::Ears | Recogniser::Stream(_) => {

@@ -4,6 +4,7 @@ use trunkline_core::journal::{Began, Step};
 
 use super::many::{EVENTS, Run, TURNS};
 use super::{Body, Row};
+use crate::store::after;
 use crate::store::calls::{ConsentState, direction_word, word};
 use crate::store::sql::{Tx, args, statements};
 use crate::store::{Durability, Store, StoreError};
@@ -98,7 +99,7 @@ async fn forget(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
         let args = args![&row.client, &*row.call_id, row.seq];
         tx.run(sql, args).await?;
     }
-    Ok(())
+    after::taken_back(tx, &row.client, &row.call_id, "erased").await
 }
 
 async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result<(), StoreError> {
@@ -120,6 +121,9 @@ async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result
     if let Some(state) = state {
         tx.run(CONSENT_STATE, args![client, call_id, state, &method])
             .await?;
+    }
+    if let Step::Withdrawn { .. } = step {
+        after::taken_back(tx, client, call_id, "withdrawn").await?;
     }
     if let Step::Withdrawn { erase: true, .. } = step {
         tx.run(UNRECORDED, args![client, call_id]).await?;

@@ -16,7 +16,7 @@ const SECONDS: u64 = 5;
 const CALLER: u8 = 0x00;
 const AGENT: u8 = 0x80;
 
-fn turn(speaker: Speaker, from_ms: u64, text: &str) -> Entry {
+pub(crate) fn turn(speaker: Speaker, from_ms: u64, text: &str) -> Entry {
     Entry::Turn(Turn {
         speaker,
         from_ms,
@@ -56,7 +56,7 @@ fn answer() -> Entry {
     entry
 }
 
-fn step(at_ms: u64, step: Step) -> Entry {
+pub(crate) fn step(at_ms: u64, step: Step) -> Entry {
     Entry::Consent(Consent { at_ms, step })
 }
 
@@ -71,7 +71,7 @@ fn second(n: u64) -> Entry {
 }
 
 /// A call that was agreed to be kept and is over.
-fn entries() -> Vec<Entry> {
+pub(crate) fn entries() -> Vec<Entry> {
     let announced = Step::Announced {
         from_ms: 0,
         again: false,

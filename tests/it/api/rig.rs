@@ -14,13 +14,14 @@ use trunkline::api::{ApiLimits, Rate, router};
 use trunkline::api_key::Secret;
 use trunkline::app::{App, Parts};
 use trunkline::clock;
-use trunkline::desk::{self, Place, Side};
+use trunkline::desk::{self, Desk, Place, Side};
 use trunkline::ids::{self, ClientId};
+use trunkline::journal::JournalSettings;
 use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
-use trunkline::store::Sealed;
 use trunkline::store::api_keys::NewApiKey;
 use trunkline::store::calls::{CallStatus, NewCall};
+use trunkline::store::{Sealed, StoreConfig};
 use trunkline_core::consent::Mode;
 use trunkline_core::journal::{Began, Entry};
 use trunkline_core::phone::PhoneNumber;
@@ -115,6 +116,45 @@ impl Api {
     /// A server whose calls are held with these.
     pub(crate) async fn of(rate: Rate, defaults: Defaults, providers: Providers) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let desk = new_desk(&folder.path().join("data"), None).await;
+        Self::on(folder, desk, rate, defaults, providers)
+    }
+
+    /// The same server after its process has ended and begun anew: nothing of it was closed in order.
+    pub(crate) async fn again(self, defaults: Defaults) -> Self {
+        let Self {
+            app,
+            router,
+            folder,
+            ..
+        } = self;
+        drop(router);
+        let held = Arc::downgrade(&app.desk);
+        drop(app);
+        // Tasks that still hold it end by themselves.
+        while held.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+        let data = folder.path().join("data");
+        let config = StoreConfig::sqlite(&data.join("trunkline.db"));
+        let opened = Desk::open(&data, &config, JournalSettings::default()).await;
+        let desk = Arc::new(opened.unwrap().0);
+        Self::on(
+            folder,
+            desk,
+            Rate::default(),
+            defaults,
+            Providers::default(),
+        )
+    }
+
+    fn on(
+        folder: TempDir,
+        desk: Arc<Desk>,
+        rate: Rate,
+        defaults: Defaults,
+        providers: Providers,
+    ) -> Self {
         let app = App::new(Parts {
             ears: Arc::new(StandInEars::new(8)),
             voice: Arc::new(StandInVoice::new()),
@@ -123,7 +163,7 @@ impl Api {
             allow_reusable: false,
             defaults,
             providers,
-            desk: new_desk(&folder.path().join("data"), None).await,
+            desk,
             public_url: "wss://trunkline.test".into(),
             limits: ApiLimits {
                 rate,
@@ -193,6 +233,17 @@ impl Api {
 
     /// A call that is going on: its id.
     pub(crate) async fn call_of(&self, who: &Who, from: &str, created_ms: i64) -> String {
+        self.call_by(who, from, created_ms, ("front-desk", 0)).await
+    }
+
+    /// The same, held by this version of an agent.
+    pub(crate) async fn call_by(
+        &self,
+        who: &Who,
+        from: &str,
+        created_ms: i64,
+        agent: (&str, u32),
+    ) -> String {
         let desk = &self.app.desk;
         let keys = desk.vault.client(&who.client).await.unwrap();
         let from = PhoneNumber::parse(from).unwrap();
@@ -202,8 +253,8 @@ impl Api {
         let id = ids::new_id("call");
         let number = |side, number| desk::seal_call_number(&keys, &subject, &id, side, number);
         let call = NewCall {
-            agent_id: "front-desk".into(),
-            agent_version: 0,
+            agent_id: agent.0.to_owned(),
+            agent_version: agent.1,
             direction: Direction::Inbound,
             status: CallStatus::InProgress,
             created_ms,
