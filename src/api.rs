@@ -9,6 +9,7 @@ mod carriers;
 mod client;
 mod docs;
 mod envelope;
+mod knowledge;
 mod listen;
 mod media_urls;
 mod numbers;
@@ -157,6 +158,13 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
+        .add(Scope::KnowledgeRead, routes!(knowledge::list))
+        .add(Scope::KnowledgeRead, routes!(knowledge::get))
+        .add(Scope::KnowledgeRead, routes!(knowledge::search))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::create))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::change))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::replace))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::remove))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

@@ -17,6 +17,7 @@ use crate::config::CarriersConfig;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
+use crate::knowledge::Knowledge;
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
@@ -59,6 +60,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// What agents may look things up in.
+    pub knowledge: Arc<Knowledge>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -115,6 +118,7 @@ impl App {
             reception: Reception::new(parts.agents.clone(), parts.place),
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
+            knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),

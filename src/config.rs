@@ -1,6 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
 mod carriers;
+mod knowledge;
 mod limits;
 mod llm;
 mod realtime;
@@ -26,6 +27,7 @@ use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
+pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
@@ -73,6 +75,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// The model that hears, thinks and speaks for agents that ask for one.
     pub realtime: RealtimeConfig,
+    /// Who finds documents by their meaning.
+    pub knowledge: KnowledgeConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
     /// What the server tells of itself.
@@ -146,6 +150,7 @@ impl fmt::Debug for Config {
             .field("voice", &self.voice)
             .field("llm", &self.llm)
             .field("realtime", &self.realtime)
+            .field("knowledge", &self.knowledge)
             .field("traces", &self.traces)
             .finish()
     }
@@ -166,6 +171,7 @@ impl Default for Config {
             voice: StageConfig::default(),
             llm: LlmConfig::default(),
             realtime: RealtimeConfig::default(),
+            knowledge: KnowledgeConfig::default(),
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
@@ -227,6 +233,7 @@ impl Config {
         }
         for (variable, place) in [
             (RECOGNISER_KEY_VARIABLE, &mut config.recogniser.api_key),
+            (EMBEDDINGS_KEY_VARIABLE, &mut config.knowledge.api_key),
             (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
             (REALTIME_KEY_VARIABLE, &mut config.realtime.api_key),
         ] {
@@ -335,6 +342,7 @@ impl Config {
         self.limits.check()?;
         self.traces.check()?;
         self.llm.check()?;
+        self.knowledge.check()?;
         Ok(())
     }
 

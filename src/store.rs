@@ -17,6 +17,7 @@ pub mod dialling;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
+pub mod knowledge;
 mod migrate;
 pub mod numbers;
 mod open;
@@ -245,6 +246,12 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Documents that agents may look things up in.
+    #[must_use]
+    pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
+        knowledge::Knowledge(self)
+    }
+
     /// Calls that carriers were asked for.
     #[must_use]
     pub fn attempts(&self) -> attempts::Attempts<'_> {
@@ -323,7 +330,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 19] = [
+    let files: [(&str, &[(&str, &'static str)]); 20] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -336,6 +343,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("dialling", dialling::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
+        ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
