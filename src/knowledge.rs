@@ -275,6 +275,7 @@ pub struct Knowledge {
     desk: Arc<Desk>,
     shelf: Shelf,
     embedder: OnceLock<Embedder>,
+    pages: OnceLock<PageReader>,
     /// Something waits to be read.
     wake: Notify,
     uploads: Arc<Semaphore>,
@@ -291,6 +292,7 @@ impl Knowledge {
             desk,
             shelf: Shelf::default(),
             embedder: OnceLock::new(),
+            pages: OnceLock::new(),
             wake: Notify::new(),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             reading: Semaphore::new(READING_MAX),
@@ -298,14 +300,20 @@ impl Knowledge {
         }
     }
 
-    /// Begins to read what waits, also what a server before left half done; until the task is aborted.
-    pub fn start(self: &Arc<Self>, settings: KnowledgeSettings) -> JoinHandle<()> {
+    /// Says with what documents are read; the first word on it holds.
+    pub fn equip(&self, settings: KnowledgeSettings) {
         if let Some(embedder) = settings.embedder {
             self.embedder.get_or_init(|| embedder);
         }
-        let pages = PageReader::new(&settings.program);
+        self.pages
+            .get_or_init(|| PageReader::new(&settings.program));
+    }
+
+    /// Begins to read what waits, also what a server before left half done; until the task is aborted.
+    pub fn start(self: &Arc<Self>, settings: KnowledgeSettings) -> JoinHandle<()> {
+        self.equip(settings);
         let knowledge = Arc::clone(self);
-        tokio::spawn(async move { knowledge.read_what_waits(&pages).await })
+        tokio::spawn(async move { knowledge.read_what_waits().await })
     }
 
     /// A place for one upload, held while it is taken in; `None` if there are too many.

@@ -11,7 +11,6 @@ use tokio::time::{sleep, timeout};
 use trunkline_core::knowledge::book::told;
 use trunkline_core::knowledge::{Kind, Passage, of_markdown, of_pages, of_table, of_text, text_of};
 
-use super::pages::PageReader;
 use super::parts::{self, Made, PART_PASSAGES};
 use super::{Knowledge, LookUpFailed, Unread, name_place};
 use crate::clock;
@@ -59,7 +58,7 @@ impl From<Unread> for Undone {
 
 impl Knowledge {
     /// Until it is aborted.
-    pub(super) async fn read_what_waits(&self, pages: &PageReader) {
+    pub(super) async fn read_what_waits(&self) {
         while let Err(error) = self
             .desk
             .store
@@ -71,9 +70,8 @@ impl Knowledge {
             sleep(PAUSE).await;
         }
         loop {
-            match self.next(pages).await {
-                Ok(true) => {}
-                Ok(false) => {
+            match self.catch_up().await {
+                Ok(_) => {
                     let _ = timeout(REST, self.wake.notified()).await;
                 }
                 Err(error) => {
@@ -84,8 +82,20 @@ impl Knowledge {
         }
     }
 
+    /// Reads everything that waits now. How many documents that were.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn catch_up(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        while self.next().await? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Reads one document, if one waits.
-    async fn next(&self, pages: &PageReader) -> Result<bool, StoreError> {
+    async fn next(&self) -> Result<bool, StoreError> {
         let embedder = self.embedder.get().map_or("", |embedder| embedder.name());
         let now_ms = clock::unix_ms();
         let Some(due) = self
@@ -108,7 +118,7 @@ impl Knowledge {
         };
         let done = match due.state {
             State::Indexing if tries > TRIES_MAX => Err(Unread::Interrupted.into()),
-            State::Indexing => self.read(&due, pages).await,
+            State::Indexing => self.read(&due).await,
             State::Ready | State::Failed => self.renew(&due).await,
         };
         let outcome = match &done {
@@ -143,7 +153,7 @@ impl Knowledge {
     }
 
     /// Reads an upload and has look-ups see it.
-    async fn read(&self, due: &Due, pages: &PageReader) -> Result<(), Undone> {
+    async fn read(&self, due: &Due) -> Result<(), Undone> {
         let (client, id, generation) = (&due.client, due.id.as_str(), due.generation);
         let knowledge = self.desk.store.knowledge();
         let sealed = knowledge.source(client, id, generation).await?;
@@ -154,7 +164,8 @@ impl Knowledge {
         drop(sealed);
         let passages = match due.kind {
             Kind::Pdf => {
-                let pages = pages.read(&source).await?;
+                let reader = self.pages.get().ok_or(Unread::NotNow)?;
+                let pages = reader.read(&source).await?;
                 of_pages(&pages).map_err(|_| Unread::TooManyPassages)?
             }
             Kind::Text | Kind::Markdown | Kind::Csv => {
