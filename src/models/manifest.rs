@@ -47,7 +47,8 @@ pub struct ModelFile {
 /// What a server needs, from small to large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ModelSet {
-    /// To hear (Moonshine tiny), to speak (Piper, eSpeak NG), to detect voice and the end of a turn. 149 MB on disk.
+    /// To hear (Moonshine tiny), to speak (Piper, eSpeak NG), to detect voice and the end of a turn, to
+    /// find what means the same. 168 MB on disk.
     Default,
     /// The default and Moonshine base: better ears, about nine times the time for an utterance. 64 MB more.
     Base,
