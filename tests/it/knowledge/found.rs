@@ -61,7 +61,11 @@ async fn documents_of_every_kind_are_found_with_their_places() {
             "Hours, Oak Street Dental › Cancellations",
             "without charge",
         ),
-        ("What does bleaching cost?", "Prices, row 3", "310 dollars"),
+        (
+            "What is the price of bleaching?",
+            "Prices, row 3",
+            "310 dollars",
+        ),
         (
             "How much are gold crowns?",
             "Our practice, page 1",

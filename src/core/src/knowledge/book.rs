@@ -1,7 +1,7 @@
 //! A document as it is searched: its passages, the places of its words, and the vectors of its meanings.
 //!
 //! Several books are searched as one: how rare a word is counts over all of them. Two witnesses speak for a passage.
-//! Its *words*: BM25, as a share of the most that the question's words could give. Its *meaning*: by how much the cosine of its vector and the
+//! Its *words*: BM25, as a share of what one mention of each of the question's words gives. Its *meaning*: by how much the cosine of its vector and the
 //! question's is above the mean of all, so that models whose cosines are all high are no different from others.
 
 use std::collections::HashMap;
@@ -17,8 +17,13 @@ const K1: f32 = 1.2;
 const B: f32 = 0.6;
 /// The share of words in a score where there are vectors too.
 const WORDS_SHARE: f32 = 0.5;
-/// Passages that score lower answer nothing.
-const SCORE_MIN: f32 = 0.12;
+/// Passages that score lower answer nothing, where words alone are compared.
+const WORDS_SCORE_MIN: f32 = 0.12;
+/// The same where meanings are compared too: what has nothing to do with a question comes near this.
+const BOTH_SCORE_MIN: f32 = 0.07;
+/// As many passages are taken to be there besides, without any of the question's words: of a handful it cannot be told which
+/// words are rare.
+const OTHERS: f32 = 10.0;
 /// Words of a document that are looked at for its language.
 const WORDS_LOOKED_AT: usize = 2_000;
 /// Longest question, in characters; the rest is passed over.
@@ -166,6 +171,10 @@ pub fn find(books: &[&Book], question: Question<'_>, most: usize) -> Vec<Found> 
     let meanings = question
         .vector
         .and_then(|vector| meanings_of(books, vector));
+    let least = match meanings {
+        Some(_) => BOTH_SCORE_MIN,
+        None => WORDS_SCORE_MIN,
+    };
     let mut found: Vec<Found> = Vec::new();
     for (book, words) in words.into_iter().enumerate() {
         for (passage, words) in words.into_iter().enumerate() {
@@ -177,7 +186,7 @@ pub fn find(books: &[&Book], question: Question<'_>, most: usize) -> Vec<Found> 
                 Some(meaning) => WORDS_SHARE * words + (1.0 - WORDS_SHARE) * meaning,
                 None => words,
             };
-            if score >= SCORE_MIN {
+            if score >= least {
                 found.push(Found {
                     book,
                     passage,
@@ -211,7 +220,7 @@ fn words_of(books: &[&Book], question: &str) -> Vec<Vec<f32>> {
         let terms = Terms::new(book.language).distinct(question);
         let weighed = terms.into_iter().map(|term| {
             let with: usize = books.iter().map(|book| book.mentions(&term).len()).sum();
-            let rarity = (count as f32 - with as f32 + 0.5) / (with as f32 + 0.5);
+            let rarity = (count as f32 + OTHERS - with as f32 + 0.5) / (with as f32 + 0.5);
             (term, (1.0 + rarity).ln())
         });
         asked.push((book.language, weighed.collect()));
@@ -222,7 +231,7 @@ fn words_of(books: &[&Book], question: &str) -> Vec<Vec<f32>> {
             .iter()
             .find(|(language, _)| *language == book.language);
         let terms = terms.map_or(&[][..], |(_, terms)| terms.as_slice());
-        let most: f32 = terms.iter().map(|(_, weight)| weight * (K1 + 1.0)).sum();
+        let most: f32 = terms.iter().map(|(_, weight)| weight).sum();
         for (term, weight) in terms {
             for (passage, times) in book.mentions(term) {
                 let Some(score) = scores.get_mut(*passage as usize) else {
@@ -236,6 +245,9 @@ fn words_of(books: &[&Book], question: &str) -> Vec<Vec<f32>> {
                 let worth = times * (K1 + 1.0) / (times + K1 * (1.0 - B + B * length / mean));
                 *score += weight * worth / most;
             }
+        }
+        for score in &mut scores {
+            *score = score.min(1.0);
         }
         scores
     });
@@ -258,7 +270,7 @@ fn meanings_of(books: &[&Book], question: &Small) -> Option<Vec<Vec<f32>>> {
     }
     let mean = all.iter().flatten().sum::<f32>() / count as f32;
     // Of a handful the mean says little: they may all be about what was asked.
-    let mean = mean.clamp(0.0, 0.95) * (count as f32 / (count as f32 + 10.0));
+    let mean = mean.clamp(0.0, 0.95) * (count as f32 / (count as f32 + OTHERS));
     for cosine in all.iter_mut().flatten() {
         *cosine = ((*cosine - mean) / (1.0 - mean)).clamp(0.0, 1.0);
     }
@@ -333,7 +345,7 @@ mod tests {
         assert_eq!(find("unheard of", None), [0_usize; 0]);
         assert_eq!(find("unheard of", Some(&asked)), [2]);
         // Both witnesses are heard.
-        assert_eq!(find("gamma", Some(&asked)), [2, 1]);
+        assert_eq!(find("gamma", Some(&asked)), [1, 2]);
         // Vectors of another model say nothing.
         let other = Small::of(&[1.0; 4]).unwrap();
         assert_eq!(find("gamma", Some(&other)), [1]);
