@@ -62,6 +62,8 @@ pub struct Agent {
     pub model: ModelSpec,
     /// What is kept of its calls.
     pub recording: RecordingSpec,
+    /// What it may do besides talking: ids and names.
+    pub tools: Vec<String>,
     serves: Vec<CallDirection>,
     variables: BTreeMap<String, VariableSpec>,
     settings: compile::SettingsTable,

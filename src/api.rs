@@ -26,6 +26,7 @@ mod scope;
 mod span;
 mod suppressions;
 mod table;
+mod tools;
 mod when;
 
 use std::sync::Arc;
@@ -128,6 +129,11 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ProvidersWrite, routes!(providers::create))
         .add(Scope::ProvidersWrite, routes!(providers::change))
         .add(Scope::ProvidersWrite, routes!(providers::remove))
+        .add(Scope::ToolsRead, routes!(tools::list))
+        .add(Scope::ToolsRead, routes!(tools::get))
+        .add(Scope::ToolsWrite, routes!(tools::create))
+        .add(Scope::ToolsWrite, routes!(tools::change))
+        .add(Scope::ToolsWrite, routes!(tools::remove))
         .add(Scope::CarriersRead, routes!(carriers::list))
         .add(Scope::CarriersRead, routes!(carriers::get))
         .add(Scope::CarriersWrite, routes!(carriers::create))

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use trunkline_core::admission::Why;
+use trunkline_core::call::Settings;
 use trunkline_core::geo::Place;
+use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::admission::{Admission, Full, Place as Admitted};
@@ -27,6 +29,7 @@ use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind, RealtimeMind};
 use crate::tickets::Tickets;
+use crate::tools::{CallFacts, Toolbox};
 use crate::traces::Traces;
 use crate::webhooks::Awaited;
 
@@ -279,6 +282,22 @@ impl App {
         }
     }
 
+    /// What the owner of a tool is told of a call.
+    fn facts(&self, claims: &Claims, agent: &Agent) -> CallFacts {
+        let number = |number: &Option<PhoneNumber>| number.as_ref().map(|n| n.as_str().to_owned());
+        CallFacts {
+            id: self.call_id(claims),
+            agent: agent.id.clone(),
+            agent_version: agent.version,
+            direction: match claims.direction {
+                Direction::Inbound => "inbound",
+                Direction::Outbound => "outbound",
+            },
+            from: number(&claims.from),
+            to: number(&claims.to),
+        }
+    }
+
     /// What a call needs that has come in, with the values that it brings for the agent's variables.
     pub fn means(
         &self,
@@ -290,12 +309,24 @@ impl App {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
         let own_voice = stack.talk.clone();
+        let toolbox = Toolbox::new(stack.tools, self.facts(claims, agent));
+        let mut settings = Arc::clone(agent.settings_for(claims.direction, arrival.mode));
+        if !toolbox.is_empty() {
+            let tools = toolbox.settings();
+            settings = Arc::new(Settings {
+                tools,
+                ..Settings::clone(&settings)
+            });
+        }
         let mind = match (&agent.mind, stack.models) {
             (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
                 let prompt = prompt.fill(&vars);
                 let spare = models.map(|models| {
                     let vendor = models.current().vendor;
-                    (ChatMind::new(models, &prompt, None), vendor)
+                    (
+                        ChatMind::new(models, &prompt, None, toolbox.specs()),
+                        vendor,
+                    )
                 });
                 let talk = stack.talk.ok_or(NotForThisCall::Mindless)?;
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
@@ -308,6 +339,7 @@ impl App {
                 models,
                 &prompt.fill(&vars),
                 greeting.as_ref().map(|greeting| greeting.fill(&vars)),
+                toolbox.specs(),
             )),
             (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
             (MindSpec::Flow(flow), _) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
@@ -318,8 +350,9 @@ impl App {
             voices: stack.voices,
             speed: agent.speed,
             own_voice: own_voice.map(|talk| Arc::new(talk) as Arc<dyn OwnVoice>),
-            settings: Arc::clone(agent.settings_for(claims.direction, arrival.mode)),
+            settings,
             mind,
+            tools: Some(Arc::new(toolbox)).filter(|toolbox| !toolbox.is_empty()),
             stepped_down: stack.stepped_down,
             line_rests: self.admission.line_rests(),
             feed: self.feed.clone(),

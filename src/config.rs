@@ -6,6 +6,7 @@ mod limits;
 mod llm;
 mod realtime;
 mod stages;
+mod tools;
 mod traces;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
+pub use tools::ToolConfig;
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
 /// The file that is read when none is named, if it exists.
@@ -87,6 +89,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
     pub traces: TracesConfig,
+    /// What any agent may use besides talking.
+    pub tools: Vec<ToolConfig>,
 }
 
 /// What strangers and keys may take of the server.
@@ -177,6 +181,7 @@ impl Default for Config {
             carriers: CarriersConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
+            tools: Vec::new(),
         }
     }
 }
@@ -391,6 +396,7 @@ impl Config {
             voice_behind: self.voice.behind("voice.fallbacks", Kind::Voice)?,
             chat_behind: self.llm.behind(),
             realtime: self.realtime.chosen()?,
+            tools: tools::by_name(&self.tools)?,
         })
     }
 

@@ -26,6 +26,8 @@ pub struct Line {
     unflushed: bool,
     /// The other side is gone, or hopeless.
     broken: bool,
+    /// It has said goodbye.
+    is_closed: bool,
     /// Reused for each message that is written.
     text: String,
 }
@@ -41,6 +43,7 @@ impl Line {
             outbox: VecDeque::new(),
             unflushed: false,
             broken: false,
+            is_closed: false,
             text: String::with_capacity(2_048),
         }
     }
@@ -204,7 +207,10 @@ impl Line {
 
     /// Sends what waits and closes in order: the carrier goes on with what its instructions say next. Its answer is
     /// waited for, since a socket dropped with something unread in it is reset, and the goodbye lost.
-    pub async fn close(mut self) {
+    pub async fn close(&mut self) {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return;
+        }
         let farewell = async {
             while let Some(message) = self.outbox.pop_front() {
                 self.socket.feed(message).await?;

@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tokio::net::TcpListener;
-use trunkline_core::call::{EndReason, Hop, Staff, Stage, StepDown, Timing};
+use trunkline_core::call::{EndReason, Hop, Outcome, Staff, Stage, StepDown, Timing};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -191,6 +191,12 @@ fn turn_latency(hop: Hop, staff: &Staff) -> Histogram {
 /// A caller interrupted a reply.
 pub fn interrupted() {
     counter!("trunkline_interruptions_total").increment(1);
+}
+
+/// A use of a tool is over.
+pub fn tool_used(outcome: Outcome, took_ms: u64) {
+    counter!("trunkline_tool_uses_total", "outcome" => outcome.code()).increment(1);
+    histogram!("trunkline_tool_seconds").record(Duration::from_millis(took_ms).as_secs_f64());
 }
 
 /// A call does without our own models of turns.

@@ -190,6 +190,7 @@ fn turn(start_ms: u64, segment: Segment) -> Turn {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     }
 }
 

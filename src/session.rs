@@ -11,6 +11,7 @@ mod outside;
 mod reading;
 mod speaking;
 mod thinking;
+mod tooling;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -40,6 +41,7 @@ use crate::metrics;
 use crate::provider::{Ears, Hearing, OwnVoice, Voice};
 use crate::succession::Succession;
 use crate::think::Mind;
+use crate::tools::Toolbox;
 use crate::traces::CallTrace;
 pub use keeping::Keep;
 use keeping::Keeping;
@@ -47,6 +49,7 @@ use listening::{Heard, Listening};
 use outside::{Outside, Told};
 use speaking::{Own, Speaking};
 use thinking::Thinking;
+use tooling::Tooling;
 
 /// Everything a call needs that outlives it.
 pub struct Means {
@@ -66,6 +69,8 @@ pub struct Means {
     pub settings: Arc<Settings>,
     /// Who thinks.
     pub mind: Mind,
+    /// What may be done for the mind; nothing if absent.
+    pub tools: Option<Arc<Toolbox>>,
     /// Where notes go while the call lives.
     pub feed: broadcast::Sender<LiveNote>,
     /// Turns true when the server shuts down.
@@ -120,6 +125,7 @@ pub struct Session {
     listening: Listening,
     speaking: Speaking,
     thinking: Thinking,
+    tooling: Tooling,
     feed: broadcast::Sender<LiveNote>,
     outside: Outside,
     keeping: Option<Keeping>,
@@ -170,6 +176,7 @@ impl Session {
                 began,
             ),
             thinking: Thinking::new(means.mind),
+            tooling: Tooling::new(means.tools),
             feed: means.feed,
             outside: Outside::new(means.draining, means.controls),
             keeping: means.keep.map(Keeping::new),
@@ -207,10 +214,12 @@ impl Session {
                     self.thought(reply, thought);
                 }
                 Some(told) = self.outside.next() => self.told(told),
+                Some(used) = self.tooling.next(), if self.tooling.is_at_work() => self.used(used),
                 inbound = self.line.attend(rests) => self.inbound(inbound),
             }
         }
         let reason = self.reason.unwrap_or(EndReason::LineLost);
+        self.finish_tools().await;
         self.keep_the_rest();
         metrics::call_ended(reason, &self.speaking.counters());
         if let Some(trace) = self.trace.take() {
@@ -455,6 +464,12 @@ impl Session {
             }
             Action::Resume { .. } => self.speaking.resume(),
             Action::Drop { .. } => self.speaking.drop_rest(self.now().ms()),
+            Action::UseTool {
+                id,
+                tool,
+                arguments,
+            } => self.tooling.begin(id, tool, arguments, self.now()),
+            Action::GoOn { reply, results } => self.thinking.go_on(reply, results),
             Action::Note(note) => self.note(note),
             Action::HangUp { .. } => {}
         }

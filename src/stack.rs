@@ -4,6 +4,7 @@
 mod behind;
 mod realtime;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -23,6 +24,7 @@ use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
 use crate::succession::Succession;
 use crate::think::{ChatSettings, Dialect, Model};
+use crate::tools::{self, OwnTool, Tool};
 use crate::vault::{ClientKeys, Unopened};
 
 /// Silence after which a recogniser that judges turns holds speech to be over, ms.
@@ -80,6 +82,8 @@ pub struct Defaults {
     pub voice_behind: Vec<Behind>,
     /// Who takes over from the model, in order.
     pub chat_behind: Vec<ChatSettings>,
+    /// What any agent may use besides talking, by name.
+    pub tools: BTreeMap<String, OwnTool>,
 }
 
 /// A call cannot be held with what its agent chose. Says what to do.
@@ -139,6 +143,8 @@ pub struct Stack {
     pub stepped_down: Option<Why>,
     /// A model that hears, thinks and speaks; all others stand behind it.
     pub talk: Option<Arc<Talk>>,
+    /// What its mind may have done.
+    pub tools: Vec<Tool>,
 }
 
 /// Settings of a provider as rows keep them.
@@ -272,6 +278,8 @@ impl Stacks {
         let voice = own(&agent.voice.provider, Kind::Voice).await?;
         let model = own(&agent.model.provider, Kind::Model).await?;
         let behind = self.behind(desk, keys, agent).await;
+        let egress = self.providers.egress();
+        let tools = tools::of_agent(desk, keys, agent, &self.defaults.tools, egress).await;
         let voices = self.voices(agent, voice.as_ref(), &behind.voices)?;
         let models = self.models(agent, model.as_ref(), &behind.models);
         let Some(speaker) = self.speaker(desk, keys, agent).await? else {
@@ -288,6 +296,7 @@ impl Stacks {
                 models: models?,
                 stepped_down,
                 talk: None,
+                tools,
             });
         };
         let (talk, own) = (speaker.talk, recogniser.as_ref());
@@ -300,6 +309,7 @@ impl Stacks {
             },
             stepped_down: None,
             talk: Some(talk),
+            tools,
         })
     }
 

@@ -27,6 +27,7 @@ pub mod rows;
 mod sql;
 pub mod suppressions;
 pub mod system;
+pub mod tools;
 pub mod turns;
 mod write;
 
@@ -210,6 +211,11 @@ impl Store {
         providers::Providers(self)
     }
 
+    /// What agents may use besides talking.
+    pub fn tools(&self) -> tools::Tools<'_> {
+        tools::Tools(self)
+    }
+
     /// Telephone numbers of clients.
     #[must_use]
     pub fn numbers(&self) -> numbers::Numbers<'_> {
@@ -330,7 +336,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 20] = [
+    let files: [(&str, &[(&str, &'static str)]); 21] = [
         ("agents", agents::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -346,6 +352,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
         ("suppressions", suppressions::STATEMENTS),

@@ -5,8 +5,10 @@ mod chat;
 mod flow;
 mod realtime;
 
+use std::sync::Arc;
+
 use futures_util::stream::BoxStream;
-use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId, Wanted};
 
 pub use chat::{ChatMind, ChatSettings, Dialect, FIRST_TOKEN_MS, Model};
 pub(crate) use chat::{end_call, open_ahead};
@@ -28,6 +30,8 @@ pub enum Thought {
     },
     /// A clause is ready to be spoken.
     Said(String),
+    /// These are to be done before there is more of it; [`Mind::go_on`] tells what came of them.
+    Wants(Vec<Wanted>),
     /// The reply is complete.
     Done {
         /// What follows it.
@@ -54,7 +58,7 @@ impl Mind {
     pub fn think(&mut self, reply: ReplyId, ask: Ask) -> BoxStream<'static, Thought> {
         match self {
             Mind::Flow(mind) => mind.think(reply, ask),
-            Mind::Chat(mind) => mind.think(ask),
+            Mind::Chat(mind) => mind.think(reply, ask),
             Mind::Realtime(mind) => mind.think(reply, ask),
         }
     }
@@ -65,6 +69,15 @@ impl Mind {
             Mind::Flow(_) => Provider::of(FLOW),
             Mind::Chat(mind) => mind.provider(),
             Mind::Realtime(mind) => mind.provider(),
+        }
+    }
+
+    /// What a reply wanted has been done: a result for each, in order.
+    pub fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
+        match self {
+            Mind::Flow(_) => {}
+            Mind::Chat(mind) => mind.go_on(reply, results),
+            Mind::Realtime(mind) => mind.go_on(reply, results),
         }
     }
 
@@ -80,7 +93,7 @@ impl Mind {
     pub fn forget(&mut self, reply: ReplyId) {
         match self {
             Mind::Flow(mind) => mind.forget(reply),
-            Mind::Chat(_) => {}
+            Mind::Chat(mind) => mind.forget(reply),
             Mind::Realtime(mind) => mind.forget(reply),
         }
     }

@@ -193,6 +193,8 @@ impl CallTrace {
                 self.happened("stage_taken_over", Some((*stage, Some(*vendor))), *at);
             }
             Note::SteppedDown { at, .. } => self.happened("stepped_down", None, *at),
+            Note::ToolBegun { at, .. } => self.happened("tool_begun", None, *at),
+            Note::ToolUsed { to, .. } => self.happened("tool_used", None, *to),
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }

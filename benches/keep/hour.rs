@@ -38,6 +38,7 @@ fn turn(n: u64) -> Entry {
             ..Latency::default()
         })),
         words: Vec::new(),
+        tool: None,
     })
 }
 

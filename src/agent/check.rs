@@ -13,6 +13,7 @@ use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};
 use crate::ids::is_id;
 use crate::knowledge::AGENT_DOCUMENTS_MAX;
+use crate::tools::{NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, TOOLS_MAX};
 use parts::{numbers, recording_notice_ms, texts};
 
 /// Longest prompt, in bytes.
@@ -62,6 +63,7 @@ impl Findings {
         found.recording(spec);
         found.providers(spec);
         found.knowledge(spec);
+        found.tools(spec);
         found.pronunciations(spec);
         found
     }
@@ -322,6 +324,7 @@ impl Findings {
             let only_prompted = [
                 ("/greeting", spec.greeting.is_some()),
                 ("/model", spec.model != Default::default()),
+                ("/tools", !spec.tools.is_empty()),
             ];
             for (pointer, _) in only_prompted.iter().filter(|(_, given)| *given) {
                 let detail = "it is for agents with a `prompt`";
@@ -333,6 +336,28 @@ impl Findings {
         if let Some(text) = &spec.flow_text {
             let read = read_flow(spec, "/flow_text", "", text);
             self.problems.extend(read.err());
+        }
+    }
+
+    fn tools(&mut self, spec: &AgentSpec) {
+        let mut before = BTreeSet::new();
+        for (at, name) in spec.tools.iter().take(TOOLS_MAX).enumerate() {
+            let pointer = format!("/tools/{at}");
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+            let is_name = (1..=TOOL_NAME_CHARS_MAX).contains(&name.len());
+            if !is_name || !name.bytes().all(is_plain) {
+                let detail =
+                    "it must be a tool's id, as tool_01JD0000000000000000000000, or its name";
+                self.wrong(pointer, ProblemCode::BadFormat, detail);
+            } else if !before.insert(name) {
+                let detail = "the same tool stands there twice";
+                self.wrong(pointer, ProblemCode::Duplicate, detail);
+            }
+        }
+        if spec.realtime.is_some() && !spec.tools.is_empty() {
+            let detail =
+                "a model that hears and speaks uses no tools yet; leave `realtime` or `tools` out";
+            self.wrong("/tools", ProblemCode::Conflict, detail);
         }
     }
 

@@ -73,6 +73,8 @@ fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges:
         mind_nudges,
         notices,
         consent: consent_plan(spec, mode),
+        // Its owner may change them between two calls: each call brings them along.
+        tools: BTreeMap::new(),
     }
 }
 
@@ -101,6 +103,7 @@ impl Agent {
             knowledge: spec.knowledge.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
+            tools: spec.tools.clone(),
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),

@@ -115,6 +115,11 @@ pub struct AgentSpec {
     /// What is kept of a call, and by which rule.
     #[serde(default)]
     pub recording: RecordingSpec,
+    /// What a prompted agent may do besides talking: ids of the client's tools, names of the operator's, and names of those
+    /// that are built in: `opt_out`. At most 32. Ending the call needs no naming.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 32, examples(json!(["tool_01JD0000000000000000000000", "opt_out"])))]
+    pub tools: Vec<String>,
 }
 
 fn english() -> String {

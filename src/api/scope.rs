@@ -45,6 +45,8 @@ scopes! {
     AgentsWrite = "agents:write", "Create and change agents and their versions.";
     ProvidersRead = "providers:read", "Read providers, without their secrets.";
     ProvidersWrite = "providers:write", "Create, change and delete providers.";
+    ToolsRead = "tools:read", "Read tools, without their secrets.";
+    ToolsWrite = "tools:write", "Create, change and delete tools.";
     CarriersRead = "carrier-accounts:read", "Read carrier accounts, without their secrets.";
     CarriersWrite = "carrier-accounts:write", "Create, change and delete carrier accounts.";
     NumbersRead = "numbers:read", "Read the client's own telephone numbers.";

@@ -68,6 +68,13 @@ impl Report {
                 Some(line(*at, "", "(a denial of being an AI was not said)"))
             }
             Note::StageFailed { stage, at } => Some(line(*at, "", &format!("({stage:?} failed)"))),
+            Note::ToolBegun { tool, at, .. } => Some(line(*at, "", &format!("(uses {tool})"))),
+            Note::ToolUsed {
+                tool, outcome, to, ..
+            } => {
+                let what = format!("({tool}: {})", outcome.code());
+                Some(line(*to, "", &what))
+            }
             Note::TakenOver { stage, vendor, at } => {
                 let what = format!("({vendor} takes over: {stage:?})");
                 Some(line(*at, "", &what))

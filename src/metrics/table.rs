@@ -4,7 +4,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use trunkline_core::admission::Why;
-use trunkline_core::call::{EndReason, Profile, Stage, StepDown};
+use trunkline_core::call::{EndReason, Outcome, Profile, Stage, StepDown};
 use trunkline_core::record::reason;
 
 use crate::admission::{Door, Full};
@@ -72,6 +72,8 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_turn_latency_seconds", Sort::Histogram, &["hop", "vendor", "profile"], "From a caller's last sound to the answer, by hop: what each took, side by side or not"),
     metric("trunkline_answer_seconds", Sort::Histogram, &["hop"], "What a caller waited for after their voice ended: turn, model, voice, all"),
     metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
+    metric("trunkline_tool_uses_total", Sort::Counter, &["outcome"], "Uses of tools: done, refused, failed, unknown"),
+    metric("trunkline_tool_seconds", Sort::Histogram, &[], "How long uses of tools took"),
     metric("trunkline_underruns_total", Sort::Counter, &[], "Times that speech ran dry inside a reply"),
     metric("trunkline_stage_failures_total", Sort::Counter, &["stage"], "Failures of a stage that calls noticed"),
     metric("trunkline_stages_taken_over_total", Sort::Counter, &["stage", "provider"], "Times that another provider took over in a call, by stage and by who did"),
@@ -172,6 +174,10 @@ pub(super) fn begin_at_zero() {
             }
         }
     }
+    for outcome in Outcome::ALL {
+        counter!("trunkline_tool_uses_total", "outcome" => outcome.code()).increment(0);
+    }
+    drop(histogram!("trunkline_tool_seconds"));
     for hop in super::ANSWER_HOPS {
         drop(histogram!("trunkline_answer_seconds", "hop" => hop));
     }

@@ -32,6 +32,17 @@ impl Session {
                 metrics::stepped_down(*cause);
                 tracing::warn!(cause = cause.code(), "turns are judged without our models");
             }
+            Note::ToolUsed {
+                tool,
+                outcome,
+                from,
+                to,
+                ..
+            } => {
+                let took_ms = to.since(*from);
+                metrics::tool_used(*outcome, took_ms);
+                tracing::info!(%tool, outcome = outcome.code(), took_ms, "tool used");
+            }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),
             Note::Answered { timing, .. } => {
@@ -57,6 +68,7 @@ impl Session {
             | Note::CallerPressed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }
+            | Note::ToolBegun { .. }
             | Note::Resumed { .. } => {}
         }
         if let Some(trace) = &mut self.trace {

@@ -1,5 +1,7 @@
 //! The mind at work on at most two replies, and what it is told of the conversation.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
 use trunkline_core::call::{Ask, Event, Note, Provider, ReplyId};
@@ -45,6 +47,11 @@ impl Thinking {
         self.mind.provider()
     }
 
+    /// What a reply wanted has been done.
+    pub(super) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
+        self.mind.go_on(reply, results);
+    }
+
     pub(super) fn commit(&mut self, reply: ReplyId) {
         self.mind.commit(reply);
     }
@@ -77,6 +84,7 @@ pub(super) fn event(reply: ReplyId, thought: Thought) -> Result<Event, &'static 
     Ok(match thought {
         Thought::Started => Event::MindStarted { reply },
         Thought::TakenOver { vendor } => return Err(vendor),
+        Thought::Wants(wanted) => Event::ToolsWanted { reply, wanted },
         Thought::Said(text) => Event::MindSaid { reply, text },
         Thought::Done { after, expects } => Event::MindDone {
             reply,

@@ -30,7 +30,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_attempts",
     "0004_requests_of_attempts",
     "0005_latency_of_turns",
-    "0006_knowledge",
+    "0006_tools",
+    "0007_knowledge",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

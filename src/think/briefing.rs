@@ -18,6 +18,9 @@ When the conversation is over, say goodbye and call end_call.";
 const OPEN: &str = "(The call begins. Greet the caller.)";
 /// The same when they are silent.
 const SILENCE: &str = "(The caller says nothing.)";
+/// The same when something was done meanwhile.
+const NEWS: &str = "(Something that was being done has ended; its result is above. Tell the caller in one sentence if it \
+matters to them and you have not told them; otherwise answer with nothing at all.)";
 /// Most pieces of context that operators may add; the oldest is left out first.
 const TOLD_MAX: usize = 16;
 
@@ -37,6 +40,12 @@ impl Briefing {
             greeting,
             told: VecDeque::new(),
         }
+    }
+
+    /// One more rule of the house.
+    pub(super) fn add_rule(&mut self, rule: &str) {
+        self.instructions.push(' ');
+        self.instructions.push_str(rule);
     }
 
     /// An operator adds something.
@@ -67,7 +76,7 @@ impl Briefing {
 pub(super) fn words(ask: &Ask) -> &str {
     match ask {
         Ask::Answer { text, .. } => text,
-        Ask::Open | Ask::Silence => "",
+        Ask::Open | Ask::Silence | Ask::News => "",
     }
 }
 
@@ -76,6 +85,7 @@ pub(super) fn unspoken(ask: &Ask) -> Option<&'static str> {
     match ask {
         Ask::Open => Some(OPEN),
         Ask::Silence => Some(SILENCE),
+        Ask::News => Some(NEWS),
         Ask::Answer { .. } => None,
     }
 }

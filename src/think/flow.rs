@@ -33,7 +33,8 @@ impl FlowMind {
     pub(super) fn think(&mut self, reply: ReplyId, ask: Ask) -> BoxStream<'static, Thought> {
         let (state, step) = match &ask {
             Ask::Open => self.flow.open(&self.vars),
-            Ask::Silence => self.flow.step(&self.at, Heard::default(), &self.vars),
+            // A script has nothing done.
+            Ask::Silence | Ask::News => self.flow.step(&self.at, Heard::default(), &self.vars),
             Ask::Answer { text, keys, .. } => {
                 self.flow.step(&self.at, Heard { text, keys }, &self.vars)
             }

@@ -95,7 +95,7 @@ impl RealtimeMind {
         let spare = self
             .spare
             .as_mut()
-            .map(|(mind, vendor)| (mind.think(ask.clone()), *vendor));
+            .map(|(mind, vendor)| (mind.think(reply, ask.clone()), *vendor));
         let spare = match spare {
             Some((thoughts, _)) if self.is_spare.load(Ordering::Relaxed) => return thoughts,
             spare => spare,
@@ -136,7 +136,17 @@ impl RealtimeMind {
         .boxed()
     }
 
+    /// What the spare wanted has been done.
+    pub(super) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
+        if let Some((spare, _)) = &mut self.spare {
+            spare.go_on(reply, results);
+        }
+    }
+
     pub(super) fn forget(&mut self, reply: ReplyId) {
+        if let Some((spare, _)) = &mut self.spare {
+            spare.forget(reply);
+        }
         if let Some(reply) = self.replies.iter().find(|known| known.id == reply) {
             self.talk.cancel(reply.ask);
         }
@@ -190,6 +200,8 @@ impl RealtimeMind {
             | Note::Consent { .. }
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
+            | Note::ToolBegun { .. }
+            | Note::ToolUsed { .. }
             | Note::SteppedDown { .. }
             | Note::Ended { .. } => None,
         }

@@ -384,6 +384,7 @@ fn entries() -> Vec<Entry> {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     });
     vec![granted, second(0), turn, second(8_000)]
 }

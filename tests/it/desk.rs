@@ -104,6 +104,7 @@ pub(crate) fn said(speaker: Speaker, from_ms: u64, text: &str) -> Entry {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     })
 }
 

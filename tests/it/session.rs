@@ -25,5 +25,7 @@ pub(crate) mod speaker;
 mod stages;
 pub(crate) mod stand_in;
 pub(crate) mod tongue;
+pub(crate) mod tool_server;
+mod tools;
 pub(crate) mod two_answers;
 mod word_times;

@@ -1,5 +1,6 @@
 //! The parts of a document that have a bound, each with its place.
 
+use crate::tools::TOOLS_MAX;
 use trunkline_core::consent::Mode;
 
 use crate::agent::opening::spoken_ms;
@@ -128,11 +129,12 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
 }
 
 /// Every list and table that is there: its place, how many entries it has, how many it may have.
-pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 8] {
+pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 9] {
     let length = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
     let directions = spec.directions.as_ref().map_or(0, Vec::len);
     [
         ("/directions", directions, 2),
+        ("/tools", spec.tools.len(), TOOLS_MAX),
         (
             "/opening/texts",
             length(&spec.opening.texts),
@@ -181,6 +183,7 @@ pub(super) fn numbers(spec: &AgentSpec) -> Vec<Number> {
         ("/limits/silence_ms", limits.silence_ms, 1_000, 120_000),
         ("/limits/transcript_ms", limits.transcript_ms, 500, 20_000),
         ("/limits/mind_ms", limits.mind_ms, 500, 60_000),
+        ("/limits/tools_ms", limits.tools_ms, 1_000, 120_000),
         ("/limits/playback_ms", limits.playback_ms, 2_000, 120_000),
         ("/limits/speech_ms", limits.speech_ms, 5_000, 300_000),
         ("/limits/ending_ms", limits.ending_ms, 3_000, 18_000),

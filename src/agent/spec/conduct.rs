@@ -157,6 +157,9 @@ pub struct LimitsSpec {
     /// its way; 0 for none.
     #[schema(minimum = 0, maximum = 60000, default = 2000)]
     pub filler_ms: u32,
+    /// What tools do for one answer, all of it together.
+    #[schema(minimum = 1000, maximum = 120000, default = 60000)]
+    pub tools_ms: u32,
 }
 
 mirrors!(
@@ -170,6 +173,7 @@ mirrors!(
         speech_ms,
         ending_ms,
         filler_ms,
+        tools_ms,
     }
 );
 

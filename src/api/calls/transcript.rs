@@ -42,6 +42,8 @@ pub(in crate::api) enum Speaker {
     Caller,
     /// The agent.
     Agent,
+    /// Nobody: something was done for the agent.
+    Tool,
 }
 
 /// A call as a text. Times are milliseconds from the call's start.
@@ -94,6 +96,22 @@ pub(in crate::api) struct Turn {
     latency: Option<Latency>,
     /// Words with their times, where the recogniser gives them.
     words: Vec<Word>,
+    /// What was done, where nobody spoke.
+    tool: Option<ToolUse>,
+}
+
+/// What was done for the agent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a description of the pure crate's own")]
+pub(in crate::api) struct ToolUse {
+    /// The tool.
+    name: String,
+    /// What it was called with: JSON, as the model wrote it.
+    arguments: String,
+    /// How it ended: `done`, `refused`, `failed` or `unknown`.
+    outcome: String,
+    /// What the model was told of it: JSON or words.
+    result: String,
 }
 
 /// The agent's speech was halted by the caller's.
@@ -260,6 +278,12 @@ mod tests {
                 to_ms: 1,
                 text: "a".into(),
             }],
+            tool: Some(Box::new(journal::ToolUse {
+                name: "a".into(),
+                arguments: "{}".into(),
+                outcome: "done".into(),
+                result: "{}".into(),
+            })),
         };
         let text = Text {
             began_unix_ms: Some(0),
@@ -283,6 +307,7 @@ mod tests {
             (written(&one["latency"]["hops"]), described::<HopsMs>()),
             (written(&one["latency"]["voice"]), described::<ServedBy>()),
             (written(&one["words"][0]), described::<Word>()),
+            (written(&one["tool"]), described::<ToolUse>()),
             (written(&json["not_kept"][0]), described::<Span>()),
         ] {
             described.sort_unstable();

@@ -107,6 +107,8 @@ impl Screenplay {
                 | Action::EndSay { .. }
                 | Action::Resume { .. }
                 | Action::Commit { .. }
+                | Action::UseTool { .. }
+                | Action::GoOn { .. }
                 | Action::HangUp { .. } => {}
             }
         }

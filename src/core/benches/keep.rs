@@ -121,6 +121,7 @@ fn hour() -> Vec<Entry> {
                 ..Latency::default()
             })),
             words: Vec::new(),
+            tool: None,
         })
     });
     std::iter::once(Entry::Began(began()))

@@ -14,6 +14,7 @@
 //! - `consent`: whether what the caller says may be stored;
 //! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
+//! - `tooling`: what the mind has done for the caller;
 //! - `turn`: what the caller has said that is unanswered, and when it is over;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
@@ -33,6 +34,7 @@ mod settings;
 mod speaking;
 mod timer;
 mod timing;
+mod tooling;
 mod trouble;
 mod turn;
 
@@ -46,6 +48,7 @@ pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
 pub use timing::{Hop, Profile, Provider, Staff, Timing};
+pub use tooling::{Effect, Outcome, ToolSettings, UseId, WANTED_MAX, Wanted};
 
 use crate::consent::gate::Gate;
 use crate::time::At;
@@ -55,6 +58,7 @@ use filling::Fillers;
 use listening::{Caller, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
+use tooling::Tools;
 use turn::OpenTurn;
 
 /// One phone call, from the first frame to the last.
@@ -108,6 +112,7 @@ pub struct Call {
     hushed: Option<At>,
     /// Who works for it, as far as it was told.
     staff: Option<Arc<Staff>>,
+    tools: Tools,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +163,7 @@ impl Call {
             fillers: Fillers::default(),
             hushed: Some(now),
             staff: None,
+            tools: Tools::default(),
             settings,
             phase: Phase::Waiting,
             now,
@@ -265,6 +271,12 @@ impl Call {
                 after,
                 expects,
             } => self.mind_done(reply, after, expects, out),
+            Event::ToolsWanted { reply, wanted } => self.tools_wanted(reply, wanted),
+            Event::ToolUsed {
+                id,
+                outcome,
+                result,
+            } => self.tool_used(id, outcome, result, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
             Event::Voiced {
@@ -311,6 +323,7 @@ impl Call {
         self.settle_overlap(out);
         self.settle_speaking(out);
         self.settle_floor(out);
+        self.settle_tools(out);
         if self.phase == Phase::Live {
             self.arm();
         }
@@ -334,7 +347,7 @@ impl Call {
             .into_iter()
             .flatten()
             .filter(|r| r.mind == Mind::Asked);
-        let mind = thinking.map(|r| r.mind_progress.plus(limits.mind_ms)).min();
+        let mind = thinking.map(|r| r.mind_due(limits)).min();
         let playback = self
             .speaking
             .as_ref()

@@ -151,6 +151,30 @@ pub enum Speaker {
     Caller,
     /// The agent.
     Agent,
+    /// Nobody: something was done for the agent.
+    Tool,
+}
+
+/// What was done for the agent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolUse {
+    /// The tool.
+    pub name: String,
+    /// What it was called with: JSON, as the mind wrote it.
+    pub arguments: String,
+    /// How it ended: `done`, `refused`, `failed` or `unknown`.
+    pub outcome: String,
+    /// What the mind was told of it: JSON or words.
+    pub result: String,
+}
+
+impl std::fmt::Debug for ToolUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolUse")
+            .field("name", &self.name)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One turn of the conversation.
@@ -182,6 +206,9 @@ pub struct Turn {
     /// Words with their times, where the recogniser gives them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
+    /// What was done, where nobody spoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<ToolUse>>,
 }
 
 impl std::fmt::Debug for Turn {

@@ -20,7 +20,7 @@ use crate::call::{Note, ReplyId};
 use crate::consent::{Granted, Mode};
 use crate::journal::{
     Began, Consent, Ended, Entry, Event, Halt, Latency, Leaves, SAMPLES_PER_MS, SAMPLES_PER_SECOND,
-    Speaker, Step, Turn,
+    Speaker, Step, ToolUse, Turn,
 };
 use crate::time::At;
 use tape::{Channel, Tape};
@@ -155,6 +155,23 @@ impl Recorder {
             Note::Commanded { command, means, at } => {
                 self.event(*at, names::command(*command), names::means(*means));
             }
+            Note::ToolBegun { tool, at, .. } => {
+                self.event(*at, "tool_begun", &format!("tool={tool}"));
+            }
+            Note::ToolUsed {
+                tool,
+                outcome,
+                from,
+                to,
+                ..
+            } => {
+                let took_ms = to.since(*from);
+                let detail = format!("tool={tool} outcome={} ms={took_ms}", outcome.code());
+                self.event(*to, "tool_used", &detail);
+                if let Some(granted) = self.covered(granted, *from) {
+                    self.keep_words(granted, note);
+                }
+            }
             Note::Guarded { at, .. } => self.event(*at, "denial_guarded", ""),
             Note::StageFailed { stage, at } => {
                 self.event(*at, "stage_failed", names::stage(*stage));
@@ -248,6 +265,26 @@ impl Recorder {
             Turn {
                 keys: Some(keys.chars().take(KEYS_MAX).collect()),
                 ..turn(Speaker::Caller, *at, *at)
+            }
+        } else if let Note::ToolUsed {
+            tool,
+            arguments,
+            outcome,
+            result,
+            from,
+            to,
+            ..
+        } = note
+        {
+            let used = ToolUse {
+                name: cut_text(tool, TEXT_BYTES_MAX).to_owned(),
+                arguments: cut_text(arguments, TEXT_BYTES_MAX).to_owned(),
+                outcome: outcome.code().to_owned(),
+                result: cut_text(result, TEXT_BYTES_MAX).to_owned(),
+            };
+            Turn {
+                tool: Some(Box::new(used)),
+                ..turn(Speaker::Tool, *from, *to)
             }
         } else {
             return;
@@ -377,6 +414,7 @@ fn turn(speaker: Speaker, from: At, to: At) -> Turn {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     }
 }
 

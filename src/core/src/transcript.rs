@@ -11,7 +11,9 @@ pub use breakdown::{Breakdown, HopsMs};
 use serde::Serialize;
 
 use crate::consent::Mode;
-use crate::journal::{Consent, Entry, Halt, Leaves, Speaker, Turn as Kept, Withdrawals, Word};
+use crate::journal::{
+    Consent, Entry, Halt, Leaves, Speaker, ToolUse, Turn as Kept, Withdrawals, Word,
+};
 
 /// A call as a text. Times are milliseconds of the call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -69,6 +71,9 @@ pub struct Turn {
     pub latency: Option<Breakdown>,
     /// Words with their times, where the recogniser gives them.
     pub words: Vec<Word>,
+    /// What was done, where nobody spoke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolUse>,
 }
 
 impl From<&Kept> for Turn {
@@ -86,6 +91,7 @@ impl From<&Kept> for Turn {
             answered_in_ms: latency.as_ref().map(|latency| latency.hops.answer_ms),
             latency,
             words: kept.words.clone(),
+            tool: kept.tool.as_deref().cloned(),
         }
     }
 }
@@ -172,7 +178,7 @@ impl Transcript {
         if second.is_empty() {
             transcript.recogniser = None;
         } else {
-            turns.retain(|turn| turn.speaker == Speaker::Agent || turn.keys.is_some());
+            turns.retain(|turn| turn.speaker != Speaker::Caller || turn.keys.is_some());
         }
         let turns = turns.into_iter().chain(second);
         transcript.turns = turns.map(Turn::from).collect();
@@ -264,6 +270,10 @@ impl Line<'_> {
                 speaker: Speaker::Agent,
                 ..
             }) => "Agent",
+            Line::Said(Turn {
+                speaker: Speaker::Tool,
+                ..
+            }) => "Tool",
             Line::Said(_) | Line::NotKept(_) => "Caller",
         }
     }

@@ -1,11 +1,12 @@
 //! What a model is told of the conversation: what the caller said and what the caller heard, in the order of the telephone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use trunkline_core::call::Note;
+use trunkline_core::call::{Note, UseId};
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
-use trunkline_core::wire::openai::ChatMessage;
+use trunkline_core::wire::openai::{ChatMessage, ToolCall};
 use trunkline_core::wire::realtime::Turn;
 
 use crate::providers::{Held, Talk};
@@ -20,15 +21,70 @@ const WITHHELD_MAX: usize = 64;
 enum Speaker {
     Caller,
     Agent,
+    /// Something was done; what, stands in `used`.
+    Tool,
 }
+
+/// What was done.
+struct Used {
+    id: UseId,
+    tool: Box<str>,
+    /// While it is being done, there is none.
+    result: Option<Arc<str>>,
+}
+
+/// Told in place of a result that is not there yet.
+const RUNNING: &str = r#"{"status":"running","note":"not done yet; you will be told"}"#;
 
 /// A long call has a thousand of them, so each is as small as it can be.
 struct Entry {
-    from: At,
+    /// When it began, ms of the call.
+    from_ms: u32,
     speaker: Speaker,
     text: Box<str>,
+    more: Option<Box<More>>,
+}
+
+const _: () = assert!(size_of::<Entry>() <= 32);
+
+/// What few entries have.
+enum More {
     /// The same as sound, where a model has it.
-    held: Option<Held>,
+    Held(Held),
+    /// What was done; the text is what it was done with.
+    Used(Used),
+}
+
+impl Entry {
+    fn used(&self) -> Option<&Used> {
+        match self.more.as_deref() {
+            Some(More::Used(used)) => Some(used),
+            Some(More::Held(_)) | None => None,
+        }
+    }
+
+    fn held(&self) -> Option<&Held> {
+        match self.more.as_deref() {
+            Some(More::Held(held)) => Some(held),
+            Some(More::Used(_)) | None => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let result = self.used().and_then(|used| used.result.as_ref());
+        self.text.len() + result.map_or(0, |result| result.len())
+    }
+
+    /// What was done, for a model that has no other form for it.
+    fn as_words(&self) -> String {
+        let (tool, result) = self.used().map_or(("", RUNNING), |used| {
+            (&*used.tool, used.result.as_deref().unwrap_or(RUNNING))
+        });
+        format!(
+            "(The tool {tool} was called with {}; its result: {result})",
+            self.text
+        )
+    }
 }
 
 /// The conversation so far, bounded.
@@ -67,7 +123,7 @@ impl History {
                     }
                     return;
                 }
-                self.add(*from, Speaker::Caller, text.clone(), held);
+                self.add(*from, Speaker::Caller, text, held.map(More::Held));
             }
             Note::Consent {
                 step: Step::Granted { .. } | Step::Refused { .. },
@@ -75,7 +131,7 @@ impl History {
             } => self.decided = Some(*at),
             Note::CallerPressed { at, keys } => {
                 let text = format!("(pressed the keys {keys})");
-                self.add(*at, Speaker::Caller, text, None);
+                self.add(*at, Speaker::Caller, &text, None);
             }
             // A model that reads them as its own words takes to saying them.
             Note::AgentSaid { filler: true, .. } => {}
@@ -83,8 +139,24 @@ impl History {
                 from, text, cut, ..
             } => {
                 let end = if *cut { "…" } else { "" };
-                self.add(*from, Speaker::Agent, format!("{text}{end}"), held);
+                let text = format!("{text}{end}");
+                self.add(*from, Speaker::Agent, &text, held.map(More::Held));
             }
+            Note::ToolBegun {
+                id,
+                tool,
+                arguments,
+                at,
+                ..
+            } => {
+                let used = Used {
+                    id: *id,
+                    tool: (&**tool).into(),
+                    result: None,
+                };
+                self.add(*at, Speaker::Tool, arguments, Some(More::Used(used)));
+            }
+            Note::ToolUsed { id, result, .. } => self.done(*id, result),
             Note::Interrupted { .. }
             | Note::Resumed { .. }
             | Note::Commanded { .. }
@@ -104,39 +176,59 @@ impl History {
     pub(in crate::think) fn release(&mut self, asked: &str) {
         for (from, text) in std::mem::take(&mut self.withheld) {
             if asked.contains(text.as_str()) {
-                self.add(from, Speaker::Caller, text, None);
+                self.add(from, Speaker::Caller, &text, None);
             }
         }
     }
 
     /// What was heard of the agent is known only once it has ended: it belongs before what the caller said into it.
-    fn add(&mut self, from: At, speaker: Speaker, text: String, held: Option<Held>) {
+    fn add(&mut self, from: At, speaker: Speaker, text: &str, more: Option<More>) {
+        let from_ms = u32::try_from(from.ms()).unwrap_or(u32::MAX);
         let later = self
             .entries
             .iter()
             .rev()
-            .take_while(|e| e.speaker != speaker && e.from > from);
+            .take_while(|e| e.speaker != speaker && e.from_ms > from_ms);
         let at = self.entries.len() - later.count();
         self.bytes += text.len();
         self.entries.insert(
             at,
             Entry {
-                from,
+                from_ms,
                 speaker,
                 text: text.into(),
-                held,
+                more: more.map(Box::new),
             },
         );
+        self.forget_the_oldest();
+    }
+
+    fn forget_the_oldest(&mut self) {
         while self.bytes > HISTORY_BYTES_MAX && self.entries.len() > 2 {
-            self.bytes -= self.entries.pop_front().map_or(0, |e| e.text.len());
+            self.bytes -= self.entries.pop_front().map_or(0, |e| e.bytes());
+        }
+    }
+
+    /// Something was done, and this came of it.
+    fn done(&mut self, id: UseId, result: &Arc<str>) {
+        let mut used = self.entries.iter_mut().rev();
+        let used = used.find_map(|e| match e.more.as_deref_mut() {
+            Some(More::Used(used)) if used.id == id => Some(used),
+            Some(_) | None => None,
+        });
+        if let Some(used) = used {
+            used.result = Some(Arc::clone(result));
+            self.bytes += result.len();
+            self.forget_the_oldest();
         }
     }
 
     /// The turns for a model that hears: as sound where it has them.
     pub(in crate::think) fn turns(&self, talk: &Talk) -> Vec<Turn> {
         let turn = |entry: &Entry| {
-            let held = entry.held.as_ref().and_then(|held| talk.turn(held));
+            let held = entry.held().and_then(|held| talk.turn(held));
             held.unwrap_or_else(|| match entry.speaker {
+                Speaker::Tool => Turn::System(entry.as_words()),
                 Speaker::Caller => Turn::User(entry.text.to_string()),
                 Speaker::Agent => Turn::Assistant(entry.text.to_string()),
             })
@@ -147,8 +239,36 @@ impl History {
     /// The messages for a model: what one side said in a row is one message.
     pub(super) fn messages(&self) -> Vec<ChatMessage> {
         let mut messages: Vec<ChatMessage> = Vec::with_capacity(self.entries.len() + 2);
-        for Entry { speaker, text, .. } in &self.entries {
+        // Where the tools stand that were called in a row.
+        let mut calls: Option<usize> = None;
+        for entry in &self.entries {
+            let Entry { speaker, text, .. } = entry;
+            if let Some(used) = entry.used() {
+                let at = *calls.get_or_insert_with(|| {
+                    messages.push(ChatMessage::Assistant {
+                        text: String::new(),
+                        tool_calls: Vec::new(),
+                    });
+                    messages.len() - 1
+                });
+                let call_id = format!("use_{}", used.id.0);
+                if let Some(ChatMessage::Assistant { tool_calls, .. }) = messages.get_mut(at) {
+                    tool_calls.push(ToolCall {
+                        id: call_id.clone(),
+                        name: used.tool.to_string(),
+                        arguments: text.to_string(),
+                    });
+                }
+                let result = used.result.as_deref().unwrap_or(RUNNING).to_owned();
+                messages.push(ChatMessage::Tool {
+                    call_id,
+                    text: result,
+                });
+                continue;
+            }
+            calls = None;
             match (messages.last_mut(), speaker) {
+                (_, Speaker::Tool) => {}
                 (Some(ChatMessage::User(before)), Speaker::Caller)
                 | (Some(ChatMessage::Assistant { text: before, .. }), Speaker::Agent) => {
                     before.push(' ');

@@ -1,15 +1,19 @@
-//! One answer of a language model: asked for, tried again where that helps, and read clause by clause.
+//! One answer of a language model: asked for, tried again where that helps, and read clause by clause; over several rounds, if
+//! it has something done in between.
 //!
 //! Where another model stands ready, it is asked the same at once if this one fails, or is late, before a clause of its
 //! answer was given. What was given is never continued by another.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{After, Expects};
+use trunkline_core::call::{After, Expects, Wanted};
 use trunkline_core::clause::Clauses;
-use trunkline_core::wire::openai::{ChatEvent, ErrorKind, error_body};
+use trunkline_core::wire::openai::{ChatEvent, ChatMessage, ErrorKind, ToolCall, error_body};
 
 use super::super::Thought;
 use super::dialect::Decoder;
@@ -35,11 +39,11 @@ struct Refused {
 impl Asking {
     /// The beginning of an answer, after another try if the first may have met a passing trouble and nobody else can be
     /// asked.
-    async fn ask(&self, body: &str, until: Option<Instant>) -> Result<reqwest::Response, Refused> {
+    async fn ask(&self, body: Bytes, until: Option<Instant>) -> Result<reqwest::Response, Refused> {
         let tries = if until.is_some() { 1 } else { TRIES };
         let mut attempt = 1;
         loop {
-            match self.ask_once(body, until).await {
+            match self.ask_once(body.clone(), until).await {
                 Ok(response) => return Ok(response),
                 Err(Refused {
                     retry_after: Some(wait),
@@ -53,7 +57,7 @@ impl Asking {
 
     async fn ask_once(
         &self,
-        body: &str,
+        body: Bytes,
         until: Option<Instant>,
     ) -> Result<reqwest::Response, Refused> {
         let model = &self.models.current().stage;
@@ -63,7 +67,7 @@ impl Asking {
             .http
             .post(dialect.url(&settings.base_url))
             .header("content-type", "application/json")
-            .body(body.to_owned());
+            .body(body);
         let request = dialect.headed(request, settings.api_key.as_deref());
         let response = match timeout_at(due(until), request.send()).await {
             Ok(Ok(response)) => response,
@@ -152,10 +156,18 @@ pub(super) struct Reading {
     has_said: bool,
     hang_up: bool,
     over: bool,
+    /// What the model wants done, in this round.
+    calls: Vec<ToolCall>,
+    /// What it has said in this round.
+    text: String,
+    /// It waits for that to be done.
+    waits: bool,
+    results: mpsc::Receiver<Vec<Arc<str>>>,
 }
 
 impl Reading {
-    pub(super) fn new(asking: Asking) -> Self {
+    /// An answer whose `results` are those of what it wants done.
+    pub(super) fn new(asking: Asking, results: mpsc::Receiver<Vec<Arc<str>>>) -> Self {
         Self {
             decoder: asking.models.current().stage.settings.dialect.decoder(),
             asking,
@@ -169,6 +181,10 @@ impl Reading {
             has_said: false,
             hang_up: false,
             over: false,
+            calls: Vec::new(),
+            text: String::new(),
+            waits: false,
+            results,
         }
     }
 
@@ -180,6 +196,11 @@ impl Reading {
             }
             if self.over {
                 return None;
+            }
+            if self.waits {
+                let results = self.results.recv().await?;
+                self.go_on(&results);
+                continue;
             }
             let Some(response) = &mut self.response else {
                 if let Some(vendor) = self.asking.news() {
@@ -212,8 +233,8 @@ impl Reading {
         self.until = models
             .has_next()
             .then(|| clock::timer_now() + model.first_token);
-        let body = model.body(&self.asking.messages);
-        match self.asking.ask(&body, self.until).await {
+        let body = model.body(&self.asking.messages, &self.asking.tools);
+        match self.asking.ask(body.into(), self.until).await {
             Ok(response) => self.response = Some(response),
             Err(refused) => self.fail(refused.is_general),
         }
@@ -227,29 +248,32 @@ impl Reading {
                     if !std::mem::replace(&mut self.started, true) {
                         self.first_words();
                     }
+                    self.text.push_str(&text);
                     self.clauses.push(&text, &mut self.cut);
                     self.say();
                 }
-                ChatEvent::ToolCall(call) => self.hang_up |= call.name == END_CALL,
-                ChatEvent::Finished { .. } if !self.over => {
+                ChatEvent::ToolCall(call) if call.name == END_CALL => self.hang_up = true,
+                ChatEvent::ToolCall(call) => self.calls.push(call),
+                ChatEvent::Finished { .. } if !self.over && !self.waits => {
                     self.clauses.finish(&mut self.cut);
                     self.say();
+                    if !self.calls.is_empty() {
+                        self.want();
+                        break;
+                    }
                     let after = if self.hang_up {
                         After::HangUp
                     } else {
                         After::Listen
                     };
-                    if !self.has_said && !self.hang_up && self.asking.models.has_next() {
+                    let is_mute = !self.has_said && !self.hang_up && !self.asking.may_be_silent;
+                    if is_mute && self.asking.models.has_next() {
                         tracing::warn!("language model has nothing to say");
                         self.fail(false);
                         break;
                     }
                     self.asking.models.current().circuit.worked();
-                    self.ready.push_back(Thought::Done {
-                        after,
-                        expects: Expects::Words,
-                    });
-                    self.over = true;
+                    self.done(after);
                 }
                 ChatEvent::Error(error) => {
                     tracing::warn!(kind = %error.kind, "language model failed");
@@ -260,6 +284,61 @@ impl Reading {
             }
         }
         self.events = events;
+    }
+
+    /// The model has something done, and waits.
+    fn want(&mut self) {
+        self.asking.models.current().circuit.worked();
+        let wanted = self.calls.iter().map(|call| Wanted {
+            tool: call.name.as_str().into(),
+            arguments: call.arguments.as_str().into(),
+        });
+        self.ready.push_back(Thought::Wants(wanted.collect()));
+        (self.waits, self.response, self.until) = (true, None, None);
+    }
+
+    /// It was done: the model is asked to go on, unless it had taken its leave.
+    fn go_on(&mut self, results: &[Arc<str>]) {
+        self.waits = false;
+        if self.hang_up {
+            self.calls.clear();
+            return self.done(After::HangUp);
+        }
+        let calls = std::mem::take(&mut self.calls);
+        let answers: Vec<ChatMessage> = calls
+            .iter()
+            .enumerate()
+            .map(|(at, call)| ChatMessage::Tool {
+                call_id: call.id.clone(),
+                text: results.get(at).map(ToString::to_string).unwrap_or_default(),
+            })
+            .collect();
+        self.asking.messages.push(ChatMessage::Assistant {
+            text: std::mem::take(&mut self.text),
+            tool_calls: calls,
+        });
+        self.asking.messages.extend(answers);
+        self.begin_anew();
+    }
+
+    /// Nothing of an answer has come.
+    fn begin_anew(&mut self) {
+        let model = &self.asking.models.current().stage;
+        self.decoder = model.settings.dialect.decoder();
+        self.response = None;
+        self.clauses = Clauses::new();
+        self.cut.clear();
+        self.calls.clear();
+        self.text.clear();
+        self.started = false;
+    }
+
+    fn done(&mut self, after: After) {
+        self.ready.push_back(Thought::Done {
+            after,
+            expects: Expects::Words,
+        });
+        self.over = true;
     }
 
     /// The first token came.
@@ -288,18 +367,7 @@ impl Reading {
         }
         // Nobody goes on with what another has begun to say.
         if !self.has_said && self.asking.take_over() {
-            self.decoder = self
-                .asking
-                .models
-                .current()
-                .stage
-                .settings
-                .dialect
-                .decoder();
-            self.response = None;
-            self.clauses = Clauses::new();
-            self.cut.clear();
-            self.started = false;
+            self.begin_anew();
             self.hang_up = false;
             return;
         }

@@ -28,6 +28,7 @@ fn turn(speaker: Speaker, from_ms: u64, text: &str) -> Entry {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     })
 }
 

@@ -65,6 +65,98 @@ async fn an_agent_that_hides_what_it_is_is_not_taken() {
     );
 }
 
+fn tool() -> Value {
+    json!({
+        "name": "book", "description": "Books a day.", "url": "https://crm.example.com/days/{day}",
+        "arguments": { "type": "object", "properties": { "day": { "type": "string" } }, "required": ["day"] },
+    })
+}
+
+#[tokio::test]
+async fn a_tools_secrets_are_shown_once_or_never() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let new = json!({ "document": tool(), "secret_headers": { "authorization": "Bearer sekrit" } });
+    let made = api.post(&who, "/v1/tools", &new).await.made();
+    let key = made["signing_key"].as_str().unwrap().to_owned();
+    assert!(key.starts_with("whsec_"), "{key}");
+    let one = format!("/v1/tools/{}", id(&made));
+    let change = json!({ "document": { "name": "book", "description": "Books.", "url": "https://crm.example.com/" } });
+    let changed = api.patch(&who, &one, &change).await;
+    assert_eq!(changed.fine()["document"]["description"], "Books.");
+    // What is absent stays.
+    assert_eq!(changed.fine()["secret_headers"], json!(["authorization"]));
+    let listed = api.get(&who, "/v1/tools").await;
+    for answer in [changed, listed, api.get(&who, &one).await] {
+        let text = String::from_utf8_lossy(&answer.bytes).into_owned();
+        assert!(
+            !text.contains("sekrit") && !text.contains("whsec_"),
+            "{text}"
+        );
+    }
+    assert_eq!(api.delete(&who, &one).await.status, 204);
+    assert_eq!(api.get(&who, &one).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_tool_that_cannot_be_used_is_refused_by_name() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    for (field, value, at) in [
+        ("name", json!("end_call"), "/document/name"),
+        ("name", json!("a b"), "/document/name"),
+        ("description", json!(""), "/document/description"),
+        ("url", json!("http://crm.example.com/"), "/document/url"),
+        ("url", json!("https://127.0.0.1/"), "/document/url"),
+        (
+            "url",
+            json!("https://169.254.169.254/latest"),
+            "/document/url",
+        ),
+        ("url", json!("https://{day}.example.com/"), "/document/url"),
+        (
+            "url",
+            json!("https://crm.example.com/{night}"),
+            "/document/url",
+        ),
+        (
+            "url",
+            json!("https://crm.example.com/{day"),
+            "/document/url",
+        ),
+        ("timeout_ms", json!(60_000), "/document/timeout_ms"),
+        ("headers", json!({ "host": "other" }), "/document/headers"),
+        ("headers", json!({ "a b": "c" }), "/document/headers"),
+        (
+            "arguments",
+            json!({ "type": "string" }),
+            "/document/arguments/type",
+        ),
+        (
+            "arguments",
+            json!({ "type": "object", "properties": { "day": { "type": "daytime" } } }),
+            "/document/arguments/properties/day/type",
+        ),
+        ("after_words", json!(true), "/document/after_words"),
+    ] {
+        let mut document = tool();
+        document[field] = value.clone();
+        if field == "after_words" {
+            document["awaited"] = json!(false);
+        }
+        let answer = api
+            .post(&who, "/v1/tools", &json!({ "document": document }))
+            .await;
+        assert_eq!(answer.status, 422, "{field} {value} {answer:?}");
+        let errors = answer.json()["errors"].to_string();
+        assert!(errors.contains(at), "{field} {value}: {errors}");
+    }
+    let new = json!({ "document": tool(), "signing_key": "whsec_c2hvcnQ=" });
+    let answer = api.post(&who, "/v1/tools", &new).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.json()["errors"].to_string().contains("/signing_key"));
+}
+
 #[tokio::test]
 async fn secrets_go_in_and_never_out() {
     let api = Api::open().await;

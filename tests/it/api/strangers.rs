@@ -59,6 +59,9 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         "kind": "model", "vendor": "openai_compatible", "name": "Ours", "secret": "sekrit",
         "settings": { "base_url": "https://llm.example.com/v1", "model": "m" },
     });
+    let tool = json!({ "document": {
+        "name": "book", "description": "Books.", "url": "https://crm.example.com/book",
+    } });
     let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
@@ -81,6 +84,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
             "/v1/providers",
             vec![("id", made("/v1/providers", provider).await)],
         ),
+        ("/v1/tools", vec![("id", made("/v1/tools", tool).await)]),
         (
             "/v1/carrier-accounts",
             vec![("id", made("/v1/carrier-accounts", carrier).await)],
@@ -125,6 +129,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "ProviderChange" | "CarrierAccountChange" | "KnowledgeDocumentChange" => {
             json!({ "name": "Elm" })
         }
+        "ToolChange" => json!({ "secret_headers": {} }),
         "NumberChange" => json!({ "agent_id": null }),
         "Say" | "Context" => json!({ "text": "hello" }),
         other => {
@@ -199,6 +204,7 @@ fn missing(path: &str) -> String {
         "api-keys" => "key",
         "agents" => "agent",
         "providers" => "prov",
+        "tools" => "tool",
         "carrier-accounts" => "carr",
         "numbers" => "num",
         "suppressions" => "sup",
@@ -398,5 +404,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 10);
+    assert_eq!(tried, 11);
 }

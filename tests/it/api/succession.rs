@@ -53,6 +53,7 @@ fn stacks() -> Stacks {
             Behind::Embedded,
         ],
         chat_behind: vec![chat("small")],
+        tools: Default::default(),
     };
     Stacks::new(
         Providers::default(),

@@ -203,6 +203,7 @@ pub(super) fn turn(speaker: Speaker, from_ms: u64, to_ms: u64, text: &str) -> En
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     })
 }
 

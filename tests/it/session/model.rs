@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Words(Vec<&'static str>, u64),
     /// The words and then the call of the tool that ends the call.
     Goodbye(&'static str),
+    /// The words, and then calls of these tools, each with its arguments.
+    Calls(&'static str, Vec<(&'static str, &'static str)>),
     /// The words, and then the connection breaks.
     Cut(Vec<&'static str>),
     /// The words, and then nothing, for ever.
@@ -189,6 +191,20 @@ async fn respond(dialect: Dialect, socket: &mut TcpStream, answer: Answer) -> St
             let _ = socket.write_all(end.as_bytes()).await;
             Stays::Open
         }
+        Answer::Calls(text, calls) => {
+            head(socket).await;
+            let said = if text.is_empty() { vec![] } else { vec![text] };
+            words(dialect, socket, &said, 0).await;
+            let mut end: String = calls
+                .iter()
+                .enumerate()
+                .map(|(at, (name, arguments))| chunk(&call(at, name, arguments)))
+                .collect();
+            end += &chunk(&finish(dialect, true));
+            end += "0\r\n\r\n";
+            let _ = socket.write_all(end.as_bytes()).await;
+            Stays::Open
+        }
         Answer::Cut(pieces) => {
             head(socket).await;
             words(dialect, socket, &pieces, 10).await;
@@ -263,6 +279,16 @@ async fn words(dialect: Dialect, socket: &mut TcpStream, pieces: &[&str], apart_
         }
     }
     true
+}
+
+/// A call of a tool, as OpenAI's protocol has it.
+fn call(at: usize, name: &str, arguments: &str) -> String {
+    let function = serde_json::json!({"name": name, "arguments": arguments});
+    let call = serde_json::json!({
+        "index": at, "id": format!("call_{at}"), "type": "function", "function": function,
+    });
+    let data = serde_json::json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+    format!("data: {data}\n\n")
 }
 
 /// The call of the tool that ends the call.

@@ -89,6 +89,8 @@ business = "Oak"
 greeting = "How can I help you?"
 prompt = "You are Robin."
 "#;
+/// What a clerk may use; the operator may have set up fewer.
+const TOOLS: &str = "tools = [\"find\", \"book\", \"note\", \"opt_out\"]\n";
 /// What both say first.
 pub(crate) const OPENING: &str = "Hello, this is Robin, the AI assistant of Oak.";
 
@@ -211,6 +213,10 @@ impl House {
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n[realtime]\n"),
             ),
             ("eager.toml", &format!("{CHATTER}[realtime]\n")),
+            (
+                "clerk.toml",
+                &format!("{TOOLS}{CHATTER}[turn]\ndrafts_max = 0\n"),
+            ),
             (
                 "patient.toml",
                 &format!("{CHATTER}[turn]\ndrafts_max = 0\n"),

@@ -34,6 +34,7 @@ pub(super) fn turn(from_ms: u64, text: &str) -> Entry {
         halts: vec![],
         latency: None,
         words: vec![],
+        tool: None,
     })
 }
 

@@ -41,6 +41,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "calls",
         "numbers",
         "providers",
+        "tools",
         "carrier_accounts",
     ] {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();

@@ -5,6 +5,7 @@ use trunkline::store::StoreError;
 use trunkline::store::carriers::{CarrierChange, NewCarrierAccount};
 use trunkline::store::numbers::NewNumber;
 use trunkline::store::providers::{NewProvider, ProviderChange, ProviderKind};
+use trunkline::store::tools::ToolChange;
 
 use super::bench::{Bench, NOW, hash, number, sealed};
 
@@ -14,6 +15,7 @@ super::on_both!(
     lists_are_stable_while_rows_are_added,
     a_secret_stays_until_it_is_replaced,
     providers_are_a_clients_or_the_operators,
+    a_tool_is_one_clients,
     a_number_belongs_to_one_client_and_to_its_own_agent,
 );
 
@@ -231,6 +233,36 @@ async fn a_secret_stays_until_it_is_replaced(bench: Bench) {
             .unwrap()
     );
     assert!(carriers.remove(&bench.ours, &new.id).await.unwrap());
+}
+
+async fn a_tool_is_one_clients(bench: Bench) {
+    let tools = bench.store.tools();
+    let id = new_id("tool");
+    let tool = |document: &str, now_ms| ToolChange {
+        document: sealed(document),
+        secret: sealed("whsec"),
+        now_ms,
+    };
+    tools.add(&bench.ours, &id, &tool("{}", NOW)).await.unwrap();
+    let (ours, theirs) = (&bench.ours, &bench.theirs);
+    assert_eq!(tools.count(ours).await.unwrap(), 1);
+    assert_eq!(tools.count(theirs).await.unwrap(), 0);
+    assert_eq!(tools.find(theirs, &id).await.unwrap(), None);
+    assert_eq!(tools.list(theirs, None, 9).await.unwrap().data, []);
+    let another = tool("[]", NOW + 1);
+    let stolen = tools.update(theirs, &id, 1, &another).await;
+    assert!(
+        matches!(stolen, Err(StoreError::Missing { .. })),
+        "{stolen:?}"
+    );
+    assert_eq!(tools.update(ours, &id, 1, &another).await.unwrap(), 2);
+    let stale = tools.update(ours, &id, 1, &another).await;
+    assert!(matches!(stale, Err(StoreError::Stale { revision: 2 })));
+    let row = tools.find(ours, &id).await.unwrap().unwrap();
+    assert_eq!((row.document, row.updated_ms), (sealed("[]"), NOW + 1));
+    assert!(!tools.remove(theirs, &id).await.unwrap());
+    assert!(tools.remove(ours, &id).await.unwrap());
+    assert!(!tools.remove(ours, &id).await.unwrap());
 }
 
 async fn providers_are_a_clients_or_the_operators(bench: Bench) {

@@ -65,6 +65,7 @@ const AGGREGATES: &[&str] = &[
     "numbers",
     "providers",
     "suppressions",
+    "tools",
     "turns",
 ];
 

@@ -157,6 +157,7 @@ async fn the_transcript_of_an_hour(bench: Bench) {
             halts: vec![],
             latency: None,
             words: (0..12).map(word).collect(),
+            tool: None,
         });
         // Ten calls at once, so that their turns lie between one another.
         for id in &ids {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::event::{EndReason, ReplyId, Stage};
 use super::timing::{Staff, Timing};
+use super::tooling::{Outcome, UseId};
 use crate::admission::Why;
 use crate::commands::Command;
 use crate::journal::Step;
@@ -38,6 +39,8 @@ pub enum Ask {
     Open,
     /// To say something to a caller who is silent.
     Silence,
+    /// To tell the caller of what has been done meanwhile, if they should know.
+    News,
     /// To answer the caller.
     Answer {
         /// All words that no reply has answered yet. A reply that nobody heard did not answer them.
@@ -124,6 +127,22 @@ pub enum Action {
         /// The reply.
         reply: ReplyId,
     },
+    /// Use a tool. Answered by [`Event::ToolUsed`](super::Event::ToolUsed), whatever becomes of the reply that wanted it.
+    UseTool {
+        /// The use.
+        id: UseId,
+        /// The tool's name, as the mind wrote it: there may be none.
+        tool: Arc<str>,
+        /// JSON, as the mind wrote it.
+        arguments: Arc<str>,
+    },
+    /// All that the mind wanted done for a reply has been: it goes on.
+    GoOn {
+        /// The reply.
+        reply: ReplyId,
+        /// A result for each thing that was wanted, in that order.
+        results: Vec<Arc<str>>,
+    },
     /// Write something down.
     Note(Note),
     /// Close the line. The last action of a call, but for the note that says so.
@@ -140,6 +159,8 @@ pub enum Means {
     Words,
     /// Pressed.
     Key,
+    /// Told to the mind, which understood it.
+    Mind,
 }
 
 /// Something worth writing down about the conversation.
@@ -230,6 +251,36 @@ pub enum Note {
         reply: ReplyId,
         /// When.
         at: At,
+    },
+    /// What the mind wants is being done.
+    ToolBegun {
+        /// The use.
+        id: UseId,
+        /// The reply that wanted it.
+        reply: ReplyId,
+        /// The tool.
+        tool: Arc<str>,
+        /// JSON, as the mind wrote it.
+        arguments: Arc<str>,
+        /// When.
+        at: At,
+    },
+    /// It is over.
+    ToolUsed {
+        /// The use.
+        id: UseId,
+        /// The tool.
+        tool: Arc<str>,
+        /// JSON, as the mind wrote it.
+        arguments: Arc<str>,
+        /// How it ended.
+        outcome: Outcome,
+        /// What the mind gets of it: JSON or words.
+        result: Arc<str>,
+        /// When it was begun.
+        from: At,
+        /// When it was over.
+        to: At,
     },
     /// A stage failed.
     StageFailed {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::timing::{Provider, Staff};
+use super::tooling::{Outcome, UseId, Wanted};
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -190,6 +191,22 @@ pub enum Event {
         after: After,
         /// The kind of answer it hopes for.
         expects: Expects,
+    },
+    /// The mind wants these done before it goes on with a reply.
+    ToolsWanted {
+        /// The reply.
+        reply: ReplyId,
+        /// What, in the order in which the results are wanted.
+        wanted: Vec<Wanted>,
+    },
+    /// A use of a tool is over. Answers [`Action::UseTool`](super::Action::UseTool).
+    ToolUsed {
+        /// The use.
+        id: UseId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What the mind gets of it: JSON or words, bounded by whoever did it.
+        result: Arc<str>,
     },
     /// The mind failed; its shell has used up its retries.
     MindFailed {

@@ -43,7 +43,7 @@ impl Call {
     pub(super) fn filler_due(&self) -> Option<At> {
         let filler_ms = self.settings.limits.filler_ms;
         let is_off = filler_ms == 0 || self.settings.notices.fillers.is_empty();
-        if is_off
+        if is_off && self.tool_words().is_none()
             || self.fillers.count >= FILLERS_MAX
             || self.ending.is_some()
             || !self.may_ask_mind()
@@ -60,6 +60,9 @@ impl Call {
             .begun
             .unwrap_or(reply.timing.decided.max(reply.timing.asked));
         let thought = asked.plus(THINKING_MS_MIN);
+        if let Some(words) = self.tool_words() {
+            return Some(words.max(due).max(self.fillers.last.plus(filler_ms)));
+        }
         let due = due.plus(filler_ms);
         Some(thought.min(due.plus(LATER_MS_MAX)).max(due))
     }
@@ -87,11 +90,9 @@ impl Call {
         if self.filler_due().is_none_or(|due| due > self.now) {
             return;
         }
-        let all = &self.settings.notices.fillers;
-        let Some(words) = all.get(self.fillers.next % all.len().max(1)).cloned() else {
+        let Some(words) = self.take_tool_words().or_else(|| self.next_filler()) else {
             return;
         };
-        self.fillers.next = (self.fillers.next + 1) % all.len();
         self.fillers.count += 1;
         self.fillers.last = self.now;
         let Some(mut reply) = self.speaking.take() else {
@@ -105,6 +106,13 @@ impl Call {
         reply.fill(words);
         reply.progress = self.now;
         self.speaking = Some(reply);
+    }
+
+    fn next_filler(&mut self) -> Option<Arc<str>> {
+        let all = &self.settings.notices.fillers;
+        let words = all.get(self.fillers.next % all.len().max(1)).cloned();
+        self.fillers.next = (self.fillers.next + 1) % all.len().max(1);
+        words
     }
 
     /// A filler in play says as much as any other notice that something takes its time.

@@ -167,6 +167,12 @@ impl Call {
         self.overlap = None;
     }
 
+    /// The mind understood a command that was told to it.
+    pub(super) fn obey_mind(&mut self, command: Command, means: Means, out: &mut Vec<Action>) {
+        self.note_command(command, means, out);
+        self.obey(command, out);
+    }
+
     fn obey(&mut self, command: Command, out: &mut Vec<Action>) {
         let notices = &self.settings.notices;
         match command {

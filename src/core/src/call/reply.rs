@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::action::{Action, Note};
 use super::event::{After, EndReason, Expects, Position, ReplyId};
+use super::settings::Limits;
 use super::timing::{Provider, Staff, Timing};
+use super::tooling::{UseId, Want};
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -121,6 +123,14 @@ pub(super) struct Reply {
     pub(super) guarded: bool,
     /// The caller's words it was asked about before their turn was over: until that is known, it may not be heard.
     pub(super) guess: Option<String>,
+    /// What the mind waits for.
+    pub(super) wants: Vec<Want>,
+    /// How often it wanted something.
+    pub(super) rounds: u8,
+    /// Uses whose results the mind knows, and the first clause that may speak of them.
+    pub(super) served: Vec<(UseId, usize)>,
+    /// It is no failure if the mind has nothing to say.
+    pub(super) may_be_empty: bool,
 }
 
 /// The notice of recording within a reply.
@@ -163,6 +173,10 @@ impl Reply {
             notice: None,
             guarded: false,
             guess: None,
+            wants: Vec::new(),
+            rounds: 0,
+            served: Vec::new(),
+            may_be_empty: false,
         }
     }
 
@@ -195,6 +209,15 @@ impl Reply {
             clause.notice = true;
         }
         self.notice = Some(Notice { number, left });
+    }
+
+    /// When the mind, or what it waits for, takes too long.
+    pub(super) fn mind_due(&self, limits: &Limits) -> At {
+        let ms = match self.wants.is_empty() {
+            true => limits.mind_ms,
+            false => limits.tools_ms,
+        };
+        self.mind_progress.plus(ms)
     }
 
     /// The caller hears the notice of recording, or has.

@@ -1,10 +1,12 @@
 //! What an agent's maker may choose about a conversation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::endpoint::Language;
+use super::tooling::ToolSettings;
 use crate::commands::Command;
 use crate::consent::ConsentPlan;
 
@@ -28,12 +30,15 @@ pub struct Settings {
     pub notices: Notices,
     /// Whether what is said may be stored, and how that is found out.
     pub consent: ConsentPlan,
+    /// The tools of the mind, by name. It has no others.
+    pub tools: BTreeMap<Arc<str>, ToolSettings>,
 }
 
 impl Settings {
     /// Every sentence that is known before the call, so that a voice can make them before they are needed.
     pub fn sentences(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.notices.all().chain(self.consent.all())
+        let of_tools = self.tools.values().filter_map(|tool| tool.words.as_ref());
+        self.notices.all().chain(self.consent.all()).chain(of_tools)
     }
 }
 
@@ -137,6 +142,8 @@ pub struct Limits {
     pub transcript_ms: u32,
     /// The mind's next clause.
     pub mind_ms: u32,
+    /// What the mind wants done for a reply, all of it together.
+    pub tools_ms: u32,
     /// Playback without progress.
     pub playback_ms: u32,
     /// One stretch of speech without a pause.
@@ -155,6 +162,7 @@ impl Default for Limits {
             silence_ms: 8_000,
             transcript_ms: 2_500,
             mind_ms: 10_000,
+            tools_ms: 60_000,
             playback_ms: 20_000,
             speech_ms: 45_000,
             ending_ms: 15_000,

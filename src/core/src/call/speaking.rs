@@ -35,6 +35,7 @@ impl Call {
     pub(super) fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
         self.fillers.count = 0;
+        self.tools_are_known();
         if let Ask::Answer { keys, .. } = &ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
             draft.timing.speech_end = self.open.last_act();
@@ -117,6 +118,7 @@ impl Call {
                 return self.drop_guess(out);
             }
             match after {
+                After::Listen if reply.may_be_empty => return self.take_silently(id, expects, out),
                 After::Listen => return self.mind_failed(id, out),
                 After::Wait => return self.take_silently(id, expects, out),
                 After::HangUp => reply.push(farewell, false),
@@ -193,6 +195,7 @@ impl Call {
             reply.tell_times(Some(began), out);
             self.fillers.count = 0;
             self.commit(out);
+            self.tools_told();
         }
     }
 
@@ -238,6 +241,7 @@ impl Call {
         };
         reply.heard_whole();
         self.commit(out);
+        self.tools_told();
     }
 
     pub(super) fn settle_speaking(&mut self, out: &mut Vec<Action>) {
@@ -399,6 +403,7 @@ impl Call {
         if is_free {
             self.take_floor(out);
         }
+        self.tell_news(out);
     }
 
     fn take_floor(&mut self, out: &mut Vec<Action>) {

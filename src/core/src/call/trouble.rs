@@ -87,9 +87,9 @@ impl Call {
             .into_iter()
             .flatten()
             .filter(|r| r.mind == Mind::Asked);
-        let due = |at: super::At| at.plus(self.settings.limits.mind_ms) <= self.now;
+        let limits = &self.settings.limits;
         let late: Vec<ReplyId> = late
-            .filter(|r| due(r.mind_progress))
+            .filter(|r| r.mind_due(limits) <= self.now)
             .map(|r| r.id)
             .collect();
         for id in late {

@@ -152,6 +152,7 @@ mod tests {
             halts: Vec::new(),
             latency: None,
             words: Vec::new(),
+            tool: None,
         }
     }
 

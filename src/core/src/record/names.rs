@@ -33,6 +33,7 @@ pub(super) fn means(means: Means) -> &'static str {
     match means {
         Means::Words => "means=words",
         Means::Key => "means=key",
+        Means::Mind => "means=mind",
     }
 }
 

@@ -28,6 +28,7 @@ fn said(speaker: Speaker, from_ms: u64, to_ms: u64, text: &str) -> Kept {
         halts: Vec::new(),
         latency: None,
         words: Vec::new(),
+        tool: None,
     }
 }
 

@@ -48,6 +48,13 @@ pub(super) fn push_words(out: &mut String, turn: &Turn, push: impl Fn(&mut Strin
         out.push(' ');
     }
     push_line(out, &turn.text, &push);
+    if let Some(tool) = &turn.tool {
+        push_line(out, &tool.name, &push);
+        out.push(' ');
+        push_line(out, &tool.arguments, &push);
+        let _ = write!(out, " [{}] ", tool.outcome);
+        push_line(out, &tool.result, &push);
+    }
     for Halt { at_ms, resumed_ms } in &turn.halts {
         out.push_str(" [halted ");
         push_stamp(out, *at_ms, '.');

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use trunkline_core::call::{
-    Action, After, Call, EndReason, Event, Expects, Note, Position, ReplyId, Stage, Timer,
+    Action, After, Call, EndReason, Event, Expects, Note, Outcome, Position, ReplyId, Stage, Timer,
+    UseId, Wanted,
 };
 use trunkline_core::consent::Mode;
 use trunkline_core::journal::Step;
@@ -226,7 +227,22 @@ impl Bytes<'_> {
             240..=252 => Event::Played {
                 reply: self.reply(call),
             },
-            253..=254 => Event::RanDry {
+            253 if self.byte() < 100 => Event::ToolsWanted {
+                reply: self.reply(call),
+                wanted: vec![
+                    Wanted {
+                        tool: ["book", "look", "fly"][self.below(3)].into(),
+                        arguments: self.text().into(),
+                    };
+                    self.below(20)
+                ],
+            },
+            253 => Event::ToolUsed {
+                id: UseId(u32::from(self.byte()) / 16),
+                outcome: Outcome::Done,
+                result: self.text().into(),
+            },
+            254 => Event::RanDry {
                 reply: self.reply(call),
             },
             // Rare, or nothing would be seen of what comes later.
@@ -408,6 +424,8 @@ fn name(action: &Action) -> &'static str {
         Action::Drop { .. } => "drop",
         Action::Commit { .. } => "commit",
         Action::HangUp { .. } => "hang-up",
+        Action::UseTool { .. } => "use-tool",
+        Action::GoOn { .. } => "go-on",
         Action::Note(Note::Interrupted { .. }) => "interrupted",
         Action::Note(Note::Commanded { .. }) => "commanded",
         Action::Note(Note::Answered { .. }) => "answered",

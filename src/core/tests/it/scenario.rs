@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Hop, Note, Notices, Position, Profile,
-    Provider, ReplyId, Settings, Staff, Stage,
+    Action, After, Ask, Call, Effect, EndReason, Event, Expects, Hop, Note, Notices, Outcome,
+    Position, Profile, Provider, ReplyId, Settings, Staff, Stage, ToolSettings, UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
@@ -111,6 +111,10 @@ fn play(script: &str) -> Result<String, String> {
                 settings.consent.goodbye = Some("Then I end the call. Goodbye.".into());
             }
             ("notice", "none") => settings.consent.notice.clear(),
+            ("tool", _) => {
+                let (name, tool) = tool(value).ok_or_else(|| format!("= tool {value}"))?;
+                settings.tools.insert(name.into(), tool);
+            }
             // Told by the few that are about them.
             ("times", "told") => {}
             _ => return Err(format!("no setting {name} {value}")),
@@ -275,6 +279,28 @@ fn event(line: &str) -> Option<Event> {
                 Expects::Words
             },
         },
+        "wants" => Event::ToolsWanted {
+            reply: reply(1)?,
+            wanted: words
+                .iter()
+                .skip(2)
+                .map(|word| {
+                    let (tool, arguments) = word.split_once(' ').unwrap_or((word, "{}"));
+                    let (tool, arguments) = (tool.into(), arguments.into());
+                    Wanted { tool, arguments }
+                })
+                .collect(),
+        },
+        "used" => Event::ToolUsed {
+            id: UseId(word(1)?.parse().ok()?),
+            outcome: match word(2)? {
+                "done" => Outcome::Done,
+                "refused" => Outcome::Refused,
+                "unknown" => Outcome::Unknown,
+                _ => Outcome::Failed,
+            },
+            result: word(3)?.into(),
+        },
         "mind-failed" => Event::MindFailed { reply: reply(1)? },
         "voice-failed" => Event::VoiceFailed {
             reply: reply(1)?,
@@ -314,6 +340,23 @@ fn event(line: &str) -> Option<Event> {
     })
 }
 
+/// As `NAME [after-words] [not-awaited] [repeats] [opts-out] ["WORDS"]`.
+fn tool(line: &str) -> Option<(String, ToolSettings)> {
+    let words = words(line);
+    let (name, rest) = words.split_first()?;
+    let mut tool = ToolSettings::default();
+    for word in rest {
+        match word.as_str() {
+            "after-words" => tool.after_words = true,
+            "not-awaited" => tool.awaited = false,
+            "repeats" => tool.repeats = true,
+            "opts-out" => tool.effect = Effect::OptOut,
+            words => tool.words = Some(words.into()),
+        }
+    }
+    Some((name.clone(), tool))
+}
+
 /// As `120-480`, ms.
 fn word_time(word: &str) -> Option<WordTime> {
     let (from, to) = word.split_once('-')?;
@@ -333,6 +376,16 @@ fn show(action: &Action) -> String {
             reply,
             ask: Ask::Silence,
         } => format!("think {} silence", reply.0),
+        Action::Think {
+            reply,
+            ask: Ask::News,
+        } => format!("think {} news", reply.0),
+        Action::UseTool {
+            id,
+            tool,
+            arguments,
+        } => format!("use {} {tool} {arguments}", id.0),
+        Action::GoOn { reply, results } => format!("go-on {} {}", reply.0, results.join(", ")),
         Action::Think {
             reply,
             ask: Ask::Answer { text, guessed, .. },
@@ -416,6 +469,12 @@ fn show_note(note: &Note) -> String {
                 if *filler { " filler" } else { "" }
             )
         }
+        Note::ToolBegun {
+            id, reply, tool, ..
+        } => format!("tool {} {tool} begun for {}", id.0, reply.0),
+        Note::ToolUsed {
+            id, tool, outcome, ..
+        } => format!("tool {} {tool} {}", id.0, outcome.code()),
         Note::Interrupted { reply, .. } => format!("interrupted {}", reply.0),
         Note::Resumed { reply, .. } => format!("resumed {}", reply.0),
         Note::Commanded { command, means, .. } => format!("command {command:?} by {means:?}"),

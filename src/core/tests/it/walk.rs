@@ -5,6 +5,7 @@
 
 mod consent;
 mod invariants;
+mod tools;
 mod world;
 
 use invariants::{Cause, Observer, Step};
@@ -85,6 +86,10 @@ fn kind(action: &Action) -> &'static str {
         Action::Drop { .. } => "drop",
         Action::Commit { .. } => "commit",
         Action::HangUp { .. } => "hang-up",
+        Action::UseTool { .. } => "use-tool",
+        Action::GoOn { .. } => "go-on",
+        Action::Note(Note::ToolBegun { .. }) => "tool-begun",
+        Action::Note(Note::ToolUsed { .. }) => "tool-used",
         Action::Note(Note::Commanded { .. }) => "command",
         Action::Note(Note::Guarded { .. }) => "guarded",
         Action::Note(Note::Consent { step, .. }) => match step {
@@ -121,6 +126,9 @@ fn nothing_that_happens_breaks_an_invariant() {
     // A walk that never comes by a place proves nothing about it.
     for what in [
         "calls",
+        "use-tool",
+        "go-on",
+        "tool-used",
         "think",
         "cancel-think",
         "pause",

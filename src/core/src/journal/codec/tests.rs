@@ -91,6 +91,7 @@ pub(in crate::journal) fn every_entry() -> Vec<Entry> {
             to_ms: 1_200,
             text: "Good".into(),
         }],
+        tool: None,
     };
     let refused = Step::Refused {
         class: Refusal::SaidNo,

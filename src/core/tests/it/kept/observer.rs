@@ -88,6 +88,8 @@ impl Observer {
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
             | Note::SteppedDown { .. }
+            | Note::ToolBegun { .. }
+            | Note::ToolUsed { .. }
             | Note::Ended { .. } => {}
         }
     }
@@ -214,6 +216,8 @@ impl Observer {
             // What the agent repeats of the caller's words counts as they do.
             Speaker::Agent if tokens(&turn.text).next().is_none() => "agent turns kept",
             Speaker::Agent => "agent turns with the caller's words",
+            // So does what was done with them.
+            Speaker::Tool => "tools used with the caller's words",
             Speaker::Caller if turn.keys.is_some() => "keys kept",
             Speaker::Caller => "caller turns kept",
         };

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use trunkline_core::call::Note;
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Position, ReplyId, Settings,
+    Action, After, Ask, Call, EndReason, Event, Expects, Outcome, Position, ReplyId, Settings,
+    ToolSettings, UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Method, Mode, OnWithdrawal};
 use trunkline_core::journal::{Began, Entry, Step};
@@ -22,6 +23,7 @@ use super::{Guard, Tally};
 
 pub(super) fn settings(consent: ConsentPlan) -> Settings {
     Settings {
+        tools: [("look".into(), ToolSettings::default())].into(),
         consent,
         ..crate::scenario::settings()
     }
@@ -340,6 +342,10 @@ impl World {
                 Action::SayRecorded { reply, clause } => {
                     self.say(reply, clause, "Something is wrong.".into());
                 }
+                Action::UseTool { id, arguments, .. } => self.use_tool(id, arguments),
+                Action::GoOn { reply, results } => {
+                    self.answer(reply, self.now, results.join(" "));
+                }
                 Action::EndSay { reply } => self.all_said = Some(reply),
                 Action::Pause { reply } => {
                     self.halted = true;
@@ -430,7 +436,7 @@ impl World {
     fn think(&mut self, reply: ReplyId, ask: &Ask) {
         let text = match ask {
             Ask::Open => "How can I help you?".to_owned(),
-            Ask::Silence => "Are you there?".to_owned(),
+            Ask::Silence | Ask::News => "Are you there?".to_owned(),
             Ask::Answer { text, keys, .. } => format!("You told me: {text} {keys}"),
         };
         let at = self.now + 40 + self.below(400);
@@ -439,6 +445,31 @@ impl World {
             return;
         }
         self.coming.push((at, Event::MindStarted { reply }));
+        if self.chance(15) {
+            let (tool, arguments) = ("look".into(), text.into());
+            let wanted = vec![Wanted { tool, arguments }];
+            self.coming
+                .push((at + 10, Event::ToolsWanted { reply, wanted }));
+            return;
+        }
+        self.answer(reply, at, text);
+    }
+
+    /// A tool that repeats what it was told.
+    fn use_tool(&mut self, id: UseId, result: Arc<str>) {
+        let outcome = Outcome::Done;
+        let at = self.now + 20 + self.below(900);
+        self.coming.push((
+            at,
+            Event::ToolUsed {
+                id,
+                outcome,
+                result,
+            },
+        ));
+    }
+
+    fn answer(&mut self, reply: ReplyId, at: u64, text: String) {
         self.coming.push((at + 20, Event::MindSaid { reply, text }));
         let (after, expects) = match self.below(20) {
             0 => (After::HangUp, Expects::Words),
@@ -477,7 +508,8 @@ fn position(clause: &Clause) -> Position {
 
 fn is_of_mind(event: &Event, id: ReplyId) -> bool {
     matches!(event, Event::MindStarted { reply } | Event::MindSaid { reply, .. }
-        | Event::MindDone { reply, .. } | Event::MindFailed { reply } if *reply == id)
+        | Event::MindDone { reply, .. } | Event::MindFailed { reply }
+        | Event::ToolsWanted { reply, .. } if *reply == id)
 }
 
 fn below(random: &mut u64, n: u64) -> u64 {

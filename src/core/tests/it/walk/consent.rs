@@ -147,6 +147,8 @@ impl Observer {
             | Event::MindSaid { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
+            | Event::ToolsWanted { .. }
+            | Event::ToolUsed { .. }
             | Event::Judged { .. }
             | Event::Staffed { .. }
             | Event::Voiced { .. }
@@ -225,6 +227,8 @@ impl Observer {
             | Action::Pause { .. }
             | Action::Resume { .. }
             | Action::Commit { .. }
+            | Action::UseTool { .. }
+            | Action::GoOn { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => {}
         }

@@ -74,6 +74,7 @@ pub(super) struct Observer {
     filled: Option<At>,
     /// Fillers since the mind was last asked.
     fillers: u32,
+    tools: super::tools::Observer,
 }
 
 impl Observer {
@@ -136,6 +137,11 @@ impl Observer {
                 "nothing heard goes unanswered: {:?}",
                 self.unanswered
             ));
+        }
+        if let Cause::Event(Event::Heard { .. } | Event::Paused { .. } | Event::Played { .. }) =
+            &step.cause
+        {
+            self.tools.heard();
         }
         self.waiting(step)?;
         self.ended = step.is_ended;
@@ -317,7 +323,29 @@ impl Observer {
                     return Err(format!("the times of an answer are told once: {reply:?}"));
                 }
             }
+            Action::Note(Note::ToolBegun { reply, .. }) if step.caller_talks => {
+                return Err(format!("nothing is done into a caller's words: {reply:?}"));
+            }
+            Action::Note(Note::ToolBegun {
+                reply,
+                tool,
+                arguments,
+                ..
+            }) => {
+                let live = [step.speaking, step.drafting].contains(&Some(*reply));
+                if !live && !step.is_ended {
+                    return Err(format!("nothing is done for a dead reply: {reply:?}"));
+                }
+                self.tools.begun(tool, arguments)?;
+            }
+            Action::Note(Note::ToolUsed { id, .. }) => self.tools.ended(*id)?,
+            Action::UseTool { id, .. } => self.tools.used(*id)?,
             Action::Note(_) => {}
+            Action::GoOn { reply, .. } => {
+                if ![step.speaking, step.drafting].contains(&Some(*reply)) {
+                    return Err(format!("only a live reply goes on: {reply:?}"));
+                }
+            }
             Action::HangUp { .. } => {
                 if !is_last {
                     return Err("no action after the end: something follows the hang-up".into());
@@ -362,6 +390,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::MindSaid { reply, .. }
         | Event::MindDone { reply, .. }
         | Event::MindFailed { reply }
+        | Event::ToolsWanted { reply, .. }
         | Event::VoiceFailed { reply, .. }
         | Event::Voiced { reply, .. }
         | Event::WordsTimed { reply, .. }
@@ -374,6 +403,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Staffed { .. }
         | Event::LineClosed { .. }
         | Event::EndAsked { .. }
+        | Event::ToolUsed { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechPaused { .. }
         | Event::SpeechResumed

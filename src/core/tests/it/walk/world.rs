@@ -1,10 +1,11 @@
 //! Everything around a call, driven by a seed: mostly plausible, often late, sometimes nonsense.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Position, ReplyId,
+    Action, After, Ask, Call, EndReason, Event, Expects, Outcome, Position, ReplyId, ToolSettings,
+    UseId, Wanted,
 };
 use trunkline_core::consent::{Granted, Mode};
 use trunkline_core::time::At;
@@ -31,6 +32,26 @@ fn mode(seed: u64) -> Option<Mode> {
     }
 }
 
+/// One of each kind; only the mind knows a fourth.
+fn tools() -> BTreeMap<Arc<str>, ToolSettings> {
+    let look = ToolSettings {
+        words: Some("Let me look.".into()),
+        repeats: true,
+        ..ToolSettings::default()
+    };
+    let later = ToolSettings {
+        awaited: false,
+        ..ToolSettings::default()
+    };
+    let transfer = ToolSettings {
+        after_words: true,
+        ..ToolSettings::default()
+    };
+    [("look", look), ("later", later), ("transfer", transfer)]
+        .map(|(name, tool)| (name.into(), tool))
+        .into()
+}
+
 pub(super) struct World {
     pub(super) mode: Option<Mode>,
     pub(super) filler_ms: u32,
@@ -44,6 +65,10 @@ pub(super) struct World {
     owed: VecDeque<u64>,
     /// Replies the mind works on.
     thinking: Vec<ReplyId>,
+    /// Those it waits with, for what it wants done.
+    waiting: Vec<ReplyId>,
+    /// What is being done.
+    uses: Vec<UseId>,
     /// Those it has said something for.
     worded: Vec<ReplyId>,
     /// Clauses queued at the carrier: reply, clause.
@@ -63,6 +88,7 @@ impl World {
         settings.limits.filler_ms = filler_ms;
         settings.mind_nudges = seed.is_multiple_of(4);
         settings.consent.mode = mode(seed);
+        settings.tools = tools();
         let mut call = Call::new(Arc::new(settings), At::START);
         call.handle(At::START, crate::scenario::all_judged(), &mut Vec::new());
         Self {
@@ -76,6 +102,8 @@ impl World {
             talking: None,
             owed: VecDeque::new(),
             thinking: Vec::new(),
+            waiting: Vec::new(),
+            uses: Vec::new(),
             worded: Vec::new(),
             queue: VecDeque::new(),
             ended_reply: None,
@@ -152,7 +180,10 @@ impl World {
     fn perform(&mut self, action: &Action) {
         match action {
             Action::Think { reply, .. } => self.thinking.push(*reply),
-            Action::CancelThink { reply } => self.thinking.retain(|r| r != reply),
+            Action::CancelThink { reply } => {
+                self.thinking.retain(|r| r != reply);
+                self.waiting.retain(|r| r != reply);
+            }
             Action::Say { reply, clause, .. }
             | Action::Fill { reply, clause, .. }
             | Action::SayRecorded { reply, clause } => {
@@ -161,6 +192,8 @@ impl World {
             Action::EndSay { reply } => self.ended_reply = Some(*reply),
             Action::Pause { reply } => self.pausing = Some(*reply),
             Action::Drop { reply } => self.queue.retain(|(r, _)| r != reply),
+            Action::UseTool { id, .. } => self.uses.push(*id),
+            Action::GoOn { reply, .. } => self.waiting.retain(|r| r != reply),
             Action::Prepare { .. }
             | Action::Resume { .. }
             | Action::Commit { .. }
@@ -189,6 +222,9 @@ impl World {
                     clause_ms: 1_000,
                 },
             };
+        }
+        if !self.uses.is_empty() && self.chance(20) {
+            return self.used();
         }
         match self.below(100) {
             0..=9 => self.caller(),
@@ -340,12 +376,46 @@ impl World {
         }
     }
 
+    fn used(&mut self) -> Event {
+        let at = self.below(self.uses.len() as u64) as usize;
+        // Some tell twice what they did.
+        let id = match self.chance(90) {
+            true => self.uses.swap_remove(at),
+            false => self.uses[at],
+        };
+        let outcomes = [Outcome::Done, Outcome::Failed, Outcome::Unknown];
+        Event::ToolUsed {
+            id,
+            outcome: outcomes[self.below(3) as usize],
+            result: "{}".into(),
+        }
+    }
+
+    /// The mind wants something done, often the same again.
+    fn wants(&mut self, reply: ReplyId) -> Event {
+        let wanted = (0..=self.below(2)).map(|_| Wanted {
+            tool: ["look", "later", "transfer", "fly"][self.below(4) as usize].into(),
+            arguments: ["{}", "{\"item\":1}"][self.below(2) as usize].into(),
+        });
+        Event::ToolsWanted {
+            reply,
+            wanted: wanted.collect(),
+        }
+    }
+
     fn mind(&mut self) -> Event {
         if self.thinking.is_empty() {
             return self.carrier();
         }
         let at = self.below(self.thinking.len() as u64) as usize;
         let reply = self.thinking[at];
+        if self.waiting.contains(&reply) {
+            return self.carrier();
+        }
+        if self.chance(10) {
+            self.waiting.push(reply);
+            return self.wants(reply);
+        }
         match self.below(12) {
             0..=1 => Event::MindStarted { reply },
             // An empty answer is a failure; most minds have something to say.

@@ -1,0 +1,257 @@
+//! What agents can do besides talking.
+//!
+//! A [`Toolbox`] is what one call may use: what its model is told of each tool, what the call must know of it, and the way to
+//! have it done. The pure call decides *whether* and *when* (`trunkline_core::call`); here it is done, within a time and a
+//! size, and whatever happens there is an answer that a model can go on with.
+
+mod document;
+mod http;
+mod own;
+mod sign;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+use trunkline_core::call::{Effect, Outcome, ToolSettings, UseId};
+use trunkline_core::wire::openai::ToolSpec;
+
+pub use document::{
+    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
+};
+pub use http::HttpTool;
+pub use own::{ID_PREFIX, OwnTool, ToolSecret, Unusable, of_agent};
+pub use sign::{SigningKey, WrongKey};
+
+use crate::schema::{Mismatch, Schema};
+
+/// Most of a result that a model is told, in bytes.
+pub const RESULT_BYTES_MAX: usize = 8 * 1024;
+/// Most tools of one agent.
+pub const TOOLS_MAX: usize = 32;
+/// What stands behind a result that is longer.
+const CUT: &str = " … (cut)";
+/// The tool by which a model says that the caller does not want to be called again.
+pub const OPT_OUT: &str = "opt_out";
+/// Tools that every agent may have, by name.
+pub const BUILT_IN: [&str; 1] = [OPT_OUT];
+
+/// How a use ended, and what the model is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// How.
+    pub outcome: Outcome,
+    /// JSON or words, at most [`RESULT_BYTES_MAX`].
+    pub result: Arc<str>,
+}
+
+impl Used {
+    /// It was done.
+    pub fn done(result: &str) -> Self {
+        Self::new(Outcome::Done, result)
+    }
+
+    /// It was not done, since it was asked for wrongly.
+    pub fn refused(why: &str) -> Self {
+        Self::new(Outcome::Refused, &error(why))
+    }
+
+    /// It was tried, and nothing was done.
+    pub fn failed(why: &str) -> Self {
+        Self::new(Outcome::Failed, &error(why))
+    }
+
+    /// Nobody knows whether it was done.
+    pub fn unknown(why: &str) -> Self {
+        let why = format!("{why}; it is not known whether it was done");
+        Self::new(Outcome::Unknown, &error(&why))
+    }
+
+    /// The agent has no such tool.
+    pub fn no_such_tool() -> Self {
+        Self::refused("there is no such tool")
+    }
+
+    fn new(outcome: Outcome, result: &str) -> Self {
+        let result = match result.len() > RESULT_BYTES_MAX {
+            false => result.into(),
+            true => {
+                let mut end = RESULT_BYTES_MAX - CUT.len();
+                while !result.is_char_boundary(end) {
+                    end -= 1;
+                }
+                format!("{}{CUT}", &result[..end]).into()
+            }
+        };
+        Self { outcome, result }
+    }
+}
+
+fn error(why: &str) -> String {
+    serde_json::json!({ "error": why }).to_string()
+}
+
+/// What a tool's owner is told of the call that uses it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CallFacts {
+    /// Its id.
+    pub id: String,
+    /// The agent's id.
+    pub agent: String,
+    /// The agent's version.
+    pub agent_version: u32,
+    /// `inbound` or `outbound`.
+    pub direction: &'static str,
+    /// Who called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Who was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A tool that is ready to be used.
+#[derive(Clone)]
+pub struct Tool {
+    /// What the model knows of it.
+    pub name: Arc<str>,
+    /// When to use it, for the model.
+    pub description: String,
+    /// What it takes.
+    pub arguments: Schema,
+    /// What the call must know of it.
+    pub settings: ToolSettings,
+    /// How it is done.
+    pub does: Does,
+}
+
+/// How a tool is done.
+#[derive(Clone)]
+pub enum Does {
+    /// By the call itself.
+    Call,
+    /// By a client's own server.
+    Http(Arc<HttpTool>),
+}
+
+/// The tools of one call.
+pub struct Toolbox {
+    tools: BTreeMap<Arc<str>, Tool>,
+    call: Arc<CallFacts>,
+}
+
+impl Toolbox {
+    /// These, for this call. Of two with the same name the first counts.
+    pub fn new(tools: impl IntoIterator<Item = Tool>, call: CallFacts) -> Self {
+        let mut by_name = BTreeMap::new();
+        for tool in tools.into_iter().take(TOOLS_MAX) {
+            by_name.entry(Arc::clone(&tool.name)).or_insert(tool);
+        }
+        Self {
+            tools: by_name,
+            call: Arc::new(call),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    /// What the call must know of them.
+    pub fn settings(&self) -> BTreeMap<Arc<str>, ToolSettings> {
+        let settings = |(name, tool): (&Arc<str>, &Tool)| (Arc::clone(name), tool.settings.clone());
+        self.tools.iter().map(settings).collect()
+    }
+
+    /// What a model is told of them.
+    pub fn specs(&self) -> Vec<ToolSpec> {
+        let spec = |tool: &Tool| {
+            let parameters = tool.arguments.as_json().to_string();
+            Some(ToolSpec {
+                name: tool.name.to_string(),
+                description: tool.description.clone(),
+                // A value that was read always has a JSON form.
+                parameters: RawValue::from_string(parameters).ok()?,
+            })
+        };
+        self.tools.values().filter_map(spec).collect()
+    }
+
+    /// Begins to do something. There is an answer in any case, and in time.
+    pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> BoxFuture<'static, Used> {
+        let Some(tool) = self.tools.get(name) else {
+            return std::future::ready(Used::no_such_tool()).boxed();
+        };
+        let arguments = match read(&tool.arguments, arguments) {
+            Ok(arguments) => arguments,
+            Err(why) => return std::future::ready(Used::refused(&why)).boxed(),
+        };
+        let call = Arc::clone(&self.call);
+        match &tool.does {
+            Does::Call => std::future::ready(Used::no_such_tool()).boxed(),
+            Does::Http(tool) => {
+                let tool = Arc::clone(tool);
+                async move {
+                    let patience = Duration::from_millis(tool.timeout_ms.into());
+                    let used = timeout(patience, tool.use_for(&call, id, &arguments)).await;
+                    used.unwrap_or_else(|_| match tool.repeats {
+                        true => Used::failed("no answer in time"),
+                        false => Used::unknown("no answer in time"),
+                    })
+                }
+                .boxed()
+            }
+        }
+    }
+}
+
+/// Reads what a model wrote.
+fn read(schema: &Schema, arguments: &str) -> Result<Value, String> {
+    let text = match arguments.trim() {
+        "" => "{}",
+        text => text,
+    };
+    let value: Value = serde_json::from_str(text)
+        .map_err(|_| "the arguments are not JSON; call it again with an object".to_owned())?;
+    if !value.is_object() {
+        return Err("the arguments must be a JSON object".to_owned());
+    }
+    schema
+        .check(&value)
+        .map_err(|wrong| mismatches("the arguments do not fit", &wrong))?;
+    Ok(value)
+}
+
+fn mismatches(what: &str, wrong: &[Mismatch]) -> String {
+    let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    format!("{what}: {}", wrong.join("; "))
+}
+
+/// The tool by which a model says that the caller does not want to be called again.
+///
+/// # Errors
+/// None that can be met: its schema is ours.
+pub fn opt_out() -> Option<Tool> {
+    let arguments = serde_json::json!({ "type": "object", "properties": {} });
+    Some(Tool {
+        name: OPT_OUT.into(),
+        description: "Call this as soon as the caller says, in any words, that they do not want to be called again. \
+                      The call is ended politely."
+            .into(),
+        arguments: Schema::parse(&arguments).ok()?,
+        settings: ToolSettings {
+            effect: Effect::OptOut,
+            ..ToolSettings::default()
+        },
+        does: Does::Call,
+    })
+}
+
+#[cfg(test)]
+mod tests;
