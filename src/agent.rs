@@ -60,6 +60,8 @@ pub struct Agent {
     pub voice: VoiceSpec,
     /// The model that hears and speaks, if it has one.
     pub realtime: Option<RealtimeSpec>,
+    /// Ids of the documents that it may look things up in.
+    pub knowledge: Vec<String>,
     /// Its language model, as far as it chooses that itself.
     pub model: ModelSpec,
     /// What is kept of its calls.

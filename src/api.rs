@@ -10,6 +10,7 @@ mod carriers;
 mod client;
 mod docs;
 mod envelope;
+mod knowledge;
 mod listen;
 mod media_urls;
 mod numbers;
@@ -166,6 +167,13 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
         .add(Scope::AnalyticsRead, routes!(analytics::get))
+        .add(Scope::KnowledgeRead, routes!(knowledge::list))
+        .add(Scope::KnowledgeRead, routes!(knowledge::get))
+        .add(Scope::KnowledgeRead, routes!(knowledge::search))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::create))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::change))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::replace))
+        .add(Scope::KnowledgeWrite, routes!(knowledge::remove))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

@@ -22,6 +22,7 @@ use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
 use crate::ids::ClientId;
+use crate::knowledge::Knowledge;
 use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
@@ -66,6 +67,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// What agents may look things up in.
+    pub knowledge: Arc<Knowledge>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -124,6 +127,7 @@ impl App {
             reception: Reception::new(parts.agents.clone(), parts.place),
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
+            knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),

@@ -28,17 +28,18 @@ use trunkline_media::wav::Recording;
 use crate::admission;
 use crate::agent::{Agent, Agents};
 use crate::app::{App, Parts};
-use crate::config::Config;
+use crate::config::{Config, Embeddings};
 use crate::desk::Desk;
 use crate::egress::Egress;
 use crate::journal::JournalSettings;
+use crate::knowledge::{Embedder, KnowledgeSettings};
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::providers::Providers;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
 use crate::traces::Traces;
-use crate::{api, dial, media_key, metrics};
+use crate::{api, dial, knowledge, media_key, metrics};
 
 /// What a collector of traces may take of the server's time at its end.
 const TRACES_FLUSHED_WITHIN: Duration = Duration::from_secs(3);
@@ -86,6 +87,9 @@ enum What {
     Say(SayArgs),
     /// Print what the embedded recogniser hears in a recording
     Transcribe(TranscribeArgs),
+    /// Read a PDF from the input and print its pages as JSON, within tight bounds: what the server runs for each PDF
+    #[command(name = knowledge::pages::COMMAND, hide = true)]
+    ReadPdf,
 }
 
 #[derive(Args)]
@@ -166,6 +170,9 @@ enum EarsChoice {
 /// Runs the command of this process.
 pub fn run() -> ExitCode {
     let command = Command::parse();
+    if let What::ReadPdf = command.what {
+        return knowledge::pages::read_pdf();
+    }
     let quiet = matches!(command.what, What::Demo(_) | What::Transcribe(_));
     log::start(if quiet { "warn" } else { "info" });
     // A second provider in the process is the only way for this to fail; the first then serves.
@@ -218,6 +225,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         What::Say(args) => say(&config, &args),
+        What::ReadPdf => Ok(()),
         What::Transcribe(args) => transcribe(&config, &args),
     }
 }
@@ -310,6 +318,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         app.warm().await.context("the voice does not work")?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
+        let reading = read_documents(&config, &app)?;
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
         if open > 0 {
@@ -326,6 +335,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let served = api::serve(Arc::clone(&app), listener, stopped()).await;
         preparing.abort();
         watching.abort();
+        reading.abort();
         if let Some(telling) = telling {
             telling.abort();
         }
@@ -366,6 +376,20 @@ fn tell_traces(config: &Config, app: &App) -> anyhow::Result<Option<Traces>> {
     let (traces, _) = Traces::start(&app.egress, &settings)?;
     app.traces.get_or_init(|| traces.clone());
     Ok(Some(traces))
+}
+
+/// Has documents read that agents may look things up in, also those that the last run left.
+fn read_documents(config: &Config, app: &App) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let embedder = match config.knowledge.embeddings {
+        Embeddings::Local => Some(Embedder::local(&config.models_root()?)?),
+        Embeddings::OpenaiCompatible => {
+            let remote = config.knowledge.remote(&app.egress);
+            remote.map(Embedder::remote)
+        }
+        Embeddings::None => None,
+    };
+    let program = std::env::current_exe().context("the program's own file is not known")?;
+    Ok(app.knowledge.start(KnowledgeSettings { embedder, program }))
 }
 
 /// Has recordings heard once more, for agents that ask for it.

@@ -1,6 +1,7 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
 mod carriers;
+mod knowledge;
 mod limits;
 mod llm;
 mod prices;
@@ -28,6 +29,7 @@ use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
 pub use carriers::CarriersConfig;
+pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use prices::{PricesConfig, RateConfig};
@@ -77,6 +79,8 @@ pub struct Config {
     pub llm: LlmConfig,
     /// The model that hears, thinks and speaks for agents that ask for one.
     pub realtime: RealtimeConfig,
+    /// Who finds documents by their meaning.
+    pub knowledge: KnowledgeConfig,
     /// What strangers and keys may take of the server.
     pub api: ApiConfig,
     /// What the server tells of itself.
@@ -154,6 +158,7 @@ impl fmt::Debug for Config {
             .field("voice", &self.voice)
             .field("llm", &self.llm)
             .field("realtime", &self.realtime)
+            .field("knowledge", &self.knowledge)
             .field("traces", &self.traces)
             .finish()
     }
@@ -174,6 +179,7 @@ impl Default for Config {
             voice: StageConfig::default(),
             llm: LlmConfig::default(),
             realtime: RealtimeConfig::default(),
+            knowledge: KnowledgeConfig::default(),
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
@@ -237,6 +243,7 @@ impl Config {
         }
         for (variable, place) in [
             (RECOGNISER_KEY_VARIABLE, &mut config.recogniser.api_key),
+            (EMBEDDINGS_KEY_VARIABLE, &mut config.knowledge.api_key),
             (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
             (REALTIME_KEY_VARIABLE, &mut config.realtime.api_key),
         ] {
@@ -346,6 +353,7 @@ impl Config {
         self.traces.check()?;
         self.prices.prices()?;
         self.llm.check()?;
+        self.knowledge.check()?;
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub mod dial;
 pub mod egress;
 pub mod ids;
 pub mod journal;
+pub mod knowledge;
 pub mod line;
 pub mod live;
 pub mod media_key;

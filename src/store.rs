@@ -19,6 +19,7 @@ pub mod dialling;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
+pub mod knowledge;
 mod migrate;
 pub mod numbers;
 mod open;
@@ -254,6 +255,12 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Documents that agents may look things up in.
+    #[must_use]
+    pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
+        knowledge::Knowledge(self)
+    }
+
     /// Calls that carriers were asked for.
     #[must_use]
     pub fn attempts(&self) -> attempts::Attempts<'_> {
@@ -350,7 +357,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 23] = [
+    let files: [(&str, &[(&str, &'static str)]); 24] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -365,6 +372,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("dialling", dialling::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
+        ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("tools", tools::STATEMENTS),

@@ -12,6 +12,8 @@ use super::opening::{discloses_ai, opening, slot, spoken_ms};
 use super::problem::{PROBLEMS_MAX, Problem, ProblemCode, step};
 use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};
+use crate::ids::is_id;
+use crate::knowledge::AGENT_DOCUMENTS_MAX;
 use crate::tools::{NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, TOOLS_MAX};
 use parts::{numbers, recording_notice_ms, texts};
 
@@ -62,6 +64,7 @@ impl Findings {
         found.recording(spec);
         found.answering(spec);
         found.providers(spec);
+        found.knowledge(spec);
         found.tools(spec);
         found.pronunciations(spec);
         found.after(spec);
@@ -105,6 +108,20 @@ impl Findings {
             if text.is_spoken && text.text.contains("{{") {
                 let detail = "variables can stand in the prompt, the greeting and the flow only";
                 self.wrong(&text.pointer, ProblemCode::Template, detail);
+            }
+        }
+    }
+
+    fn knowledge(&mut self, spec: &AgentSpec) {
+        self.count("/knowledge", spec.knowledge.len(), AGENT_DOCUMENTS_MAX);
+        let mut known = BTreeSet::new();
+        for (at, id) in spec.knowledge.iter().enumerate() {
+            let pointer = format!("/knowledge/{at}");
+            if !is_id("doc", id) {
+                let detail = "it must be the id of a document, as doc_01JD0000000000000000000000";
+                self.wrong(pointer, ProblemCode::BadFormat, detail);
+            } else if !known.insert(id) {
+                self.wrong(pointer, ProblemCode::Conflict, "it is named twice");
             }
         }
     }

@@ -107,6 +107,7 @@ impl Agent {
             recogniser: spec.recogniser.clone(),
             voice: spec.voice.clone(),
             realtime: spec.realtime.clone(),
+            knowledge: spec.knowledge.clone(),
             model: spec.model.clone(),
             recording: spec.recording.clone(),
             after: Arc::new(after),

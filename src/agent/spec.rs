@@ -85,6 +85,10 @@ pub struct AgentSpec {
     /// most 100.
     #[serde(default)]
     pub variables: BTreeMap<String, VariableSpec>,
+    /// Ids of the documents of the client's that it may look things up in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 50, examples(json!(["doc_01JD0000000000000000000000"])))]
+    pub knowledge: Vec<String>,
     /// The language model of a prompted agent.
     #[serde(default)]
     pub model: ModelSpec,

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::Caller;
 use super::body::{Id, IdAnd, Params};
+use super::knowledge;
 use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
@@ -141,6 +142,7 @@ pub(super) async fn create(
     let json = checked(&spec)?;
     let work = async move |new: NewId| {
         let (desk, id) = (&app.desk, &new.id);
+        knowledge::are_own(desk, &caller, &spec).await?;
         let keys = caller.keys(desk).await?;
         let name = sealed_name(&keys, id, &spec);
         let body = sealed_body(&keys, id, 1, &json);
@@ -236,6 +238,7 @@ pub(super) async fn add_version(
     let json = checked(&spec)?;
     let work = async move {
         let desk = &app.desk;
+        knowledge::are_own(desk, &caller, &spec).await?;
         let keys = caller.keys(desk).await?;
         let row = find(desk, &caller, &id).await?;
         if row.archived_ms.is_some() {

@@ -21,24 +21,29 @@ const POINTER_CHARS_MAX: usize = 200;
 
 /// The bytes of a body of at most [`BODY_BYTES_MAX`].
 pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    bytes_within(request, BODY_BYTES_MAX).await
+}
+
+/// The bytes of a body of at most `most`.
+pub(super) async fn bytes_within(request: Request, most: usize) -> Result<Bytes, Problem> {
     let told = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|told| told > BODY_BYTES_MAX as u64) {
-        return Err(too_large());
+    if told.is_some_and(|told| told > most as u64) {
+        return Err(too_large(most));
     }
-    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
+    axum::body::to_bytes(request.into_body(), most)
         .await
         .map_err(|error| {
             // The limit is the only error that the peer hears of; for the others it is gone.
             tracing::debug!(%error, "body not read");
-            too_large()
+            too_large(most)
         })
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::TooLarge).detail(format!("a body has at most {BODY_BYTES_MAX} bytes"))
+fn too_large(most: usize) -> Problem {
+    Problem::new(Code::TooLarge).detail(format!("a body has at most {most} bytes"))
 }
 
 /// The JSON in a body: unknown fields, wrong types and NULs are refused with a pointer.

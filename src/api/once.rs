@@ -154,13 +154,23 @@ impl Once {
         request: Request,
         app: &Arc<App>,
     ) -> Result<(Self, axum::body::Bytes, axum::http::HeaderMap), Problem> {
+        Self::read_within(request, app, body::BODY_BYTES_MAX).await
+    }
+
+    /// The same with a body of at most `bytes_max`. What a request's query says makes it that request too.
+    pub(super) async fn read_within(
+        request: Request,
+        app: &Arc<App>,
+        bytes_max: usize,
+    ) -> Result<(Self, axum::body::Bytes, axum::http::HeaderMap), Problem> {
         let headers = request.headers().clone();
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Problem::new(Code::Unauthenticated))?;
         let route = request.extensions().get::<MatchedPath>().cloned();
         let route = route.as_ref().map_or("", MatchedPath::as_str).to_owned();
-        let path = request.uri().path().to_owned();
-        let bytes = body::bytes(request).await?;
+        let asked = request.uri().path_and_query().cloned();
+        let path = asked.as_ref().map_or("", |asked| asked.as_str()).to_owned();
+        let bytes = body::bytes_within(request, bytes_max).await?;
         let hash = Sha256::new()
             .chain_update(&path)
             .chain_update([0])

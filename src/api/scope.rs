@@ -59,6 +59,8 @@ scopes! {
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";
+    KnowledgeRead = "knowledge:read", "Read the state of documents, and look things up in them.";
+    KnowledgeWrite = "knowledge:write", "Add, replace and remove documents.";
     PolicyRead = "policy:read", "Read what the client allows of its dialling.";
     PolicyWrite = "policy:write", "Change what the client allows of its dialling.";
 }

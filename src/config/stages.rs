@@ -60,6 +60,7 @@ impl StageConfig {
             Kind::Voice => [self.turns.is_some(), false],
             Kind::Recogniser | Kind::Model => [false, self.voice.is_some()],
             Kind::Realtime => [self.turns.is_some(), false],
+            Kind::Embedder => [self.turns.is_some(), self.voice.is_some()],
         };
         if others.contains(&true) {
             let key = if others[0] { "turns" } else { "voice" };

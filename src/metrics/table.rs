@@ -89,6 +89,8 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_realtime_tokens_total", Sort::Counter, &["provider", "kind"], "Tokens that models which hear and speak say they have read and written"),
     metric("trunkline_realtime_tools_refused_total", Sort::Counter, &[], "Tools that such a model called and that are not there"),
     metric("trunkline_opened_ahead_total", Sort::Counter, &["outcome"], "What was opened for calls before their media sockets, by what became of it"),
+    metric("trunkline_knowledge_look_up_seconds", Sort::Histogram, &["outcome"], "What looking something up in documents took, by what came of it"),
+    metric("trunkline_knowledge_documents_total", Sort::Counter, &["outcome"], "Documents that were read, or could not be and why"),
     metric("trunkline_inference_waiting", Sort::Gauge, &["lane"], "Jobs that wait for the embedded speech, by lane"),
     metric("trunkline_webhooks_refused_total", Sort::Counter, &["reason"], "Carriers' webhooks that were refused"),
     metric("trunkline_webhooks_unknown_total", Sort::Counter, &["kind"], "Carriers' webhooks about what is not known here"),
@@ -144,6 +146,9 @@ pub(super) fn begin_at_zero() {
     }
     for cause in [StepDown::VoiceModel, StepDown::TurnModel] {
         super::stepped_down_counter(cause).increment(0);
+    }
+    for outcome in ["found", "nothing", "late", "failed"] {
+        drop(histogram!("trunkline_knowledge_look_up_seconds", "outcome" => outcome));
     }
     for outcome in traces::OUTCOMES {
         counter!("trunkline_trace_spans_total", "outcome" => outcome).increment(0);
@@ -215,6 +220,11 @@ const BY_ONE: &[(&str, &str, &[&str])] = &[
         "trunkline_after_calls_total",
         "outcome",
         &["done", "failed", "skipped", "later"],
+    ),
+    (
+        "trunkline_knowledge_documents_total",
+        "outcome",
+        &["ready", "later"],
     ),
     ("trunkline_calls_untaken_total", "reason", &["busy"]),
     (

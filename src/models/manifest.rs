@@ -47,7 +47,8 @@ pub struct ModelFile {
 /// What a server needs, from small to large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ModelSet {
-    /// To hear (Moonshine tiny), to speak (Piper, eSpeak NG), to detect voice and the end of a turn. 149 MB on disk.
+    /// To hear (Moonshine tiny), to speak (Piper, eSpeak NG), to detect voice and the end of a turn, to
+    /// find what means the same. 168 MB on disk.
     Default,
     /// The default and Moonshine base: better ears, about nine times the time for an utterance. 64 MB more.
     Base,
@@ -76,6 +77,7 @@ const DEFAULT: &[&Package] = &[
     &PIPER_JOE,
     &SILERO,
     &SMART_TURN,
+    &WORDLLAMA,
     #[cfg(all(
         target_os = "linux",
         any(target_arch = "x86_64", target_arch = "aarch64")
@@ -95,6 +97,10 @@ pub const PIPER_PATH: &str = "piper/en_US-joe-medium.onnx";
 pub const SILERO_PATH: &str = "silero/silero_vad.onnx";
 /// Where the end-of-turn model is kept.
 pub const SMART_TURN_PATH: &str = "smart-turn/smart-turn-v3.2-cpu.onnx";
+/// Where the word vectors' vocabulary is kept.
+pub const WORDS_VOCABULARY_PATH: &str = "words/tokenizer.json";
+/// Where the table of word vectors is kept.
+pub const WORDS_TABLE_PATH: &str = "words/vectors.safetensors";
 /// Where eSpeak NG's library is kept.
 pub const ESPEAK_LIBRARY_PATH: &str = "espeak/libespeak-ng.so";
 /// Where eSpeak NG's data folder is kept.
@@ -237,6 +243,29 @@ const SMART_TURN: Package = Package {
         bytes: 8_679_182,
         sha256: "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
     }],
+};
+
+const WORDLLAMA: Package = Package {
+    role: "finds what means the same",
+    name: "wordllama",
+    version: "0.4.0.post1",
+    // The files are the same in every wheel.
+    wheel: Wheel::CPython311("manylinux2014_x86_64"),
+    licence: "MIT",
+    files: &[
+        ModelFile {
+            inside: "wordllama/weights/l2_supercat_256.safetensors",
+            path: WORDS_TABLE_PATH,
+            bytes: 16_384_096,
+            sha256: "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5",
+        },
+        ModelFile {
+            inside: "wordllama/tokenizers/l2_supercat_tokenizer_config.json",
+            path: WORDS_VOCABULARY_PATH,
+            bytes: 1_842_796,
+            sha256: "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68",
+        },
+    ],
 };
 
 #[cfg(all(

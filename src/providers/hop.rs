@@ -26,6 +26,8 @@ pub enum Kind {
     Voice,
     /// Hears, thinks and speaks.
     Realtime,
+    /// Makes vectors of texts.
+    Embedder,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Model => "model",
             Self::Voice => "voice",
             Self::Realtime => "realtime",
+            Self::Embedder => "embedder",
         }
     }
 }
@@ -118,6 +121,11 @@ impl Hop {
         Ok((self.egress.http(self.whose, &url)?, url))
     }
 
+    /// The same for a stage that knows trouble alone.
+    pub(crate) fn post_to(&self, path: &str) -> Result<(reqwest::Client, String), Trouble> {
+        self.post(path).map_err(|error| trouble_of(&error))
+    }
+
     fn url(&self, path: &str, schemes: [(&str, &str); 2]) -> String {
         let base = self.base_url.trim_end_matches('/');
         for (from, to) in schemes {
@@ -129,7 +137,7 @@ impl Hop {
     }
 
     /// Counts an attempt to connect.
-    pub(super) fn connected(&self, outcome: &'static str) {
+    pub(crate) fn connected(&self, outcome: &'static str) {
         counter!("trunkline_provider_connects_total",
             "provider" => self.provider, "kind" => self.kind.code(), "outcome" => outcome)
         .increment(1);
@@ -143,7 +151,7 @@ impl Hop {
     }
 
     /// Notes how long the first of what was asked for took. So it works.
-    pub(super) fn first_result(&self, after: Duration) {
+    pub(crate) fn first_result(&self, after: Duration) {
         self.circuit.worked();
         histogram!("trunkline_provider_first_result_seconds",
             "provider" => self.provider, "kind" => self.kind.code())
@@ -166,7 +174,7 @@ impl Hop {
     }
 
     /// The failure of a stage.
-    pub(super) fn failed(&self, trouble: &Trouble) -> StageError {
+    pub(crate) fn failed(&self, trouble: &Trouble) -> StageError {
         let (kind, provider) = (self.kind.code(), self.provider);
         StageError {
             what: format!("the {kind} of {provider}: {trouble}"),

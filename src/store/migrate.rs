@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0006_tools",
     "0007_after_the_call",
     "0008_who_answered",
+    "0009_knowledge",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -6,6 +6,7 @@ use super::api_keys::{self, ApiKey};
 use super::attempts::{self, Attempt};
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
+use super::knowledge::{self, Due};
 use super::numbers::{self, Number};
 use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
@@ -123,6 +124,21 @@ impl System<'_> {
         limit: u32,
     ) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
         attempts::open(self.0, after, limit).await
+    }
+
+    /// The document that waits longest to be read, or to have vectors by `embedder` in place of another's; none of the latter
+    /// if that is empty.
+    pub async fn due_document(
+        &self,
+        now_ms: i64,
+        embedder: &str,
+    ) -> Result<Option<Due>, StoreError> {
+        knowledge::due(self.0, now_ms, embedder).await
+    }
+
+    /// Has every document be due that a server before may have begun. How many.
+    pub async fn release_documents(&self, now_ms: i64) -> Result<u64, StoreError> {
+        knowledge::release(self.0, now_ms).await
     }
 
     /// Calls whose rows are not complete, in the order of their ids, behind `after`, at most `limit`: those under way, and

@@ -23,6 +23,7 @@ mod doorway;
 mod journal;
 mod kept;
 mod kill;
+mod knowledge;
 mod metrics;
 mod second_pass;
 mod session;

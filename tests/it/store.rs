@@ -7,6 +7,7 @@ mod calls;
 mod clients;
 mod entries;
 mod kept;
+mod knowledge;
 mod opening;
 mod rows;
 mod setup;

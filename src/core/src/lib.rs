@@ -22,6 +22,7 @@
 //! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
 //! | [`transcript`] | what was said, for people and programs to read |
 //! | [`geo`] | where a number is: country, places, time zones |
+//! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
@@ -42,6 +43,7 @@ pub mod flow;
 pub mod geo;
 pub mod guard;
 pub mod journal;
+pub mod knowledge;
 mod numerals;
 mod pack;
 pub mod phone;

@@ -205,6 +205,8 @@ async fn every_list_has_pages() {
         api.post(&who, "/v1/numbers", &json!({ "number": number }))
             .await
             .made();
+        let documents = ("POST", "/v1/knowledge/documents?name=Hours");
+        api.upload(&who, documents, None, "Open.").await.made();
         let suppression = json!({ "number": number, "reason": "other" });
         api.post(&who, "/v1/suppressions", &suppression)
             .await
@@ -224,6 +226,7 @@ async fn every_list_has_pages() {
         "/v1/numbers",
         "/v1/suppressions",
         "/v1/api-keys",
+        "/v1/knowledge/documents",
         &versions,
     ];
     for list in lists {

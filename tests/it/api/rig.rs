@@ -335,6 +335,22 @@ impl Api {
         self.send(request.body(body).unwrap()).await
     }
 
+    /// A document, uploaded as what `media_type` says, if it says anything.
+    pub(crate) async fn upload(
+        &self,
+        who: &Who,
+        (method, path): (&str, &str),
+        media_type: Option<&str>,
+        bytes: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("authorization", format!("Bearer {}", who.secret));
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        self.send(request.body(bytes.into()).unwrap()).await
+    }
+
     pub(crate) async fn get(&self, who: &Who, path: &str) -> Answer {
         self.ask(Some(&who.secret), "GET", path, &Value::Null, &[])
             .await

@@ -65,7 +65,13 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
+    let documents = ("POST", "/v1/knowledge/documents?name=Hours");
+    let document = api.upload(who, documents, None, "Open from nine.").await;
     BTreeMap::from([
+        (
+            "/v1/knowledge/documents",
+            vec![("id", id(&document.made()))],
+        ),
         (
             "/v1/api-keys",
             vec![("id", made("/v1/api-keys", key).await)],
@@ -120,7 +126,9 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "AgentSpec" => agent(),
         "CallChange" => json!({ "metadata": {} }),
         "ClientChange" => json!({ "name": "Elm" }),
-        "ProviderChange" | "CarrierAccountChange" => json!({ "name": "Elm" }),
+        "ProviderChange" | "CarrierAccountChange" | "KnowledgeDocumentChange" => {
+            json!({ "name": "Elm" })
+        }
         "ToolChange" => json!({ "secret_headers": {} }),
         "NumberChange" => json!({ "agent_id": null }),
         "Say" | "Context" => json!({ "text": "hello" }),
@@ -201,6 +209,7 @@ fn missing(path: &str) -> String {
         "numbers" => "num",
         "suppressions" => "sup",
         "calls" => "call",
+        "knowledge" => "doc",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
@@ -395,5 +404,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 9);
+    assert_eq!(tried, 11);
 }

@@ -61,6 +61,7 @@ const AGGREGATES: &[&str] = &[
     "dialling",
     "events",
     "idempotency",
+    "knowledge",
     "numbers",
     "providers",
     "suppressions",
@@ -150,6 +151,8 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
     // Of an aggregate's statements, those that name no client are asked by the system alone.
     const OF_THE_SYSTEM: &[&str] = &[
         "idempotency.PURGE",
+        "knowledge.DUE",
+        "knowledge.RELEASE",
         "attempts.NAMED",
         "attempts.OPEN",
         "carriers.NAMED",
