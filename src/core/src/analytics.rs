@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Timelike as _};
+use chrono::DateTime;
 use chrono_tz::Tz;
 
 use crate::token::Direction;
@@ -55,18 +55,11 @@ impl Zone {
         self.0.name()
     }
 
-    /// The hour of a moment (ms since 1970) with its offset, as `2026-11-23T14:00:00+01:00`: an hour that a clock goes through
-    /// twice is two.
+    /// The hour that the clocks show at a moment (ms since 1970), with their offset then, as `2026-11-23T14:00:00+01:00`: an
+    /// hour that they go through twice is two.
     fn hour(self, unix_ms: i64) -> String {
         let local = self.local(unix_ms);
-        let start = local
-            .with_minute(0)
-            .and_then(|at| at.with_second(0))
-            .and_then(|at| at.with_nanosecond(0));
-        // A clock that is put forward within an hour leaves a start that never was.
-        start
-            .unwrap_or(local)
-            .to_rfc3339_opts(SecondsFormat::Secs, false)
+        local.format("%Y-%m-%dT%H:00:00%:z").to_string()
     }
 
     /// The day of a moment, as `2026-11-23`.
@@ -330,7 +323,7 @@ mod tests {
             (
                 "Australia/Lord_Howe",
                 "2026-10-03T15:45:00Z",
-                "2026-10-04T02:45:00+11:00",
+                "2026-10-04T02:00:00+11:00",
                 "2026-10-04",
             ),
             (

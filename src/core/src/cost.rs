@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn money_is_whole_and_rounded_to_the_nearest() {
-        let minutes = Prices {
+        let mut minutes = Prices {
             currency: "EUR".into(),
             rates: vec![Rate {
                 vendor: "acme".into(),
@@ -279,12 +279,13 @@ mod tests {
             (90_000, 6_450),
             (6, 0),
             (7, 1),
-            (u64::MAX, i64::MAX),
+            (u64::MAX, 1_322_016_658_615_851_199),
         ] {
-            let cost = minutes.cost(&audio, ms, 0);
-            // More than money can be has no cost that can be told.
-            assert_eq!(cost, (micros != i64::MAX).then_some(micros), "{ms}");
+            assert_eq!(minutes.cost(&audio, ms, 0), Some(micros), "{ms}");
         }
+        // More than money can be has no cost that can be told.
+        minutes.rates[0].per = 1;
+        assert_eq!(minutes.cost(&audio, u64::MAX, 0), None);
     }
 
     #[test]
