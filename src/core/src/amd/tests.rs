@@ -65,10 +65,21 @@ fn words(count: usize) -> &'static str {
     Box::leak(all.join(" ").into_boxed_str())
 }
 
+/// What it is about, what is heard, and what is found.
+type Case<'a> = (&'a str, &'a [(u64, Fact)], &'a [&'a str]);
+/// The same with whose word counts, and what the carrier says.
+type CaseOfTwo<'a> = (
+    &'a str,
+    Witness,
+    &'a [(u64, Fact)],
+    &'a [(u64, Fact)],
+    &'a [&'a str],
+);
+
 #[test]
 fn verdicts_follow_from_what_was_heard() {
     let long = words(25);
-    let cases: &[(&str, &[(u64, Fact)], &[&str])] = &[
+    let cases: &[Case] = &[
         (
             "a hello",
             &[(600, From), (1_000, To), (1_350, Said("Hello?"))],
@@ -219,7 +230,7 @@ fn verdicts_follow_from_what_was_heard() {
         (
             "a beep like a fax that calls",
             &[(400, From), (2_000, To), (2_900, Sounds(Tone::FaxCall))],
-            &["human by short_greeting at 3000"].as_slice(),
+            &["human by short_greeting at 3000"],
         ),
         (
             "no such number",
@@ -287,7 +298,7 @@ fn the_carriers_word_is_evidence_among_others() {
         (400, From),
         (2_000, Guess("leave a message after the tone")),
     ];
-    let cases: &[(&str, Witness, &[(u64, Fact)], &[(u64, Fact)], &[&str])] = &[
+    let cases: &[CaseOfTwo] = &[
         (
             "a machine",
             Witness::Carrier,

@@ -96,7 +96,7 @@ pub(super) fn read(language: Language, before: &str, text: &str) -> Reading {
     let new = words.len();
     words.extend(split(text, WORDS_MAX));
     let has = |phrase: &&str| is_in(phrase, &words, new);
-    let any = |phrases: &[&str]| phrases.iter().any(|phrase| has(phrase));
+    let any = |phrases: &[&str]| phrases.iter().any(&has);
     let table = phrases(language);
     let doubts = table.doubts.iter().filter(|phrase| has(phrase)).count();
     Reading {

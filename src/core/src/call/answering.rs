@@ -471,9 +471,9 @@ impl Reply {
     /// Why the call ends with this reply: a message of which a sentence was not heard was not left.
     pub(super) fn ends_for(&self, reason: EndReason) -> EndReason {
         let was_heard = self.clauses.iter().all(|clause| clause.heard > 0);
-        match reason {
-            EndReason::MessageLeft if !was_heard => EndReason::Machine,
-            _ => reason,
+        if reason == EndReason::MessageLeft && !was_heard {
+            return EndReason::Machine;
         }
+        reason
     }
 }

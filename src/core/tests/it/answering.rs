@@ -358,10 +358,12 @@ fn walk(
             format!("{plan}, seed {seed}: {broken}\n{}", history.join("\n"))
         })?;
         for action in &actions {
-            let name = match action {
-                Action::HangUp { reason } => format!("{reason:?}"),
-                Action::Note(Note::AnsweredBy { verdict, .. }) => verdict.by.code().to_owned(),
-                _ => continue,
+            let name = if let Action::HangUp { reason } = action {
+                format!("{reason:?}")
+            } else if let Action::Note(Note::AnsweredBy { verdict, .. }) = action {
+                verdict.by.code().to_owned()
+            } else {
+                continue;
             };
             *tally.entry(name).or_default() += 1;
         }

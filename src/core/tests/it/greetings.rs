@@ -54,7 +54,7 @@ fn judge(facts: &str) -> Vec<Verdict> {
             "FaxAnswer" => amd.toned(Tone::FaxAnswer, at(), now),
             "Network" => amd.toned(Tone::Network, at(), now),
             "silence" => None,
-            _ => panic!("{line}"),
+            _ => unreachable!("{line}"),
         });
     }
     verdicts
