@@ -29,6 +29,13 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "suppressions",
         "second_passes",
         "withdrawals",
+        "after_calls",
+        "words",
+        "dispositions",
+        "usage_lines",
+        "knowledge_parts",
+        "knowledge_sources",
+        "knowledge_documents",
     ] {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();
     }
