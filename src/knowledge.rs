@@ -1,6 +1,6 @@
 //! Knowledge: documents of clients, read in the background, and searched while calls wait for an answer.
 //!
-//! An upload is stored sealed and answered at once. One task reads what waits, the oldest first ([`indexing`]): PDFs in a
+//! An upload is stored sealed and answered at once. One task reads what waits, the oldest first (`indexing`): PDFs in a
 //! process of their own ([`pages`]), everything in passages, with vectors by a table on this machine or by a provider
 //! ([`embedder`]). What waits is in the database, so a server that was killed goes on where it was. Calls search books that
 //! are kept in memory ([`Knowledge::look_up`]).
