@@ -33,7 +33,7 @@ use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind, RealtimeMind};
 use crate::tickets::Tickets;
-use crate::tools::{CallFacts, Toolbox};
+use crate::tools::{self, CallFacts, Tool, Toolbox};
 use crate::traces::Traces;
 use crate::webhooks::Awaited;
 
@@ -301,6 +301,29 @@ impl App {
         }
     }
 
+    /// The tools that are about this call: its agent's documents, and what becomes of it.
+    fn tools_of_call(&self, claims: &Claims, arrival: &Arrival) -> Vec<Tool> {
+        let (agent, Some(keys)) = (&arrival.agent, &arrival.keys) else {
+            return Vec::new();
+        };
+        let has_prompt = matches!(agent.mind, MindSpec::Prompt { .. });
+        let mut all = Vec::new();
+        if !agent.knowledge.is_empty() && has_prompt {
+            self.knowledge.open_ahead(keys.id(), &agent.knowledge);
+            let (knowledge, documents) = (Arc::clone(&self.knowledge), agent.knowledge.clone());
+            all.extend(tools::look_up(knowledge, keys.id().clone(), documents));
+        }
+        if agent
+            .tools
+            .iter()
+            .any(|name| name == tools::SET_DISPOSITION)
+        {
+            let (desk, call_id) = (Arc::clone(&self.desk), self.call_id(claims));
+            all.extend(tools::set_disposition(desk, keys.clone(), call_id, agent));
+        }
+        all
+    }
+
     /// What the owner of a tool is told of a call.
     fn facts(&self, claims: &Claims, agent: &Agent) -> CallFacts {
         let number = |number: &Option<PhoneNumber>| number.as_ref().map(|n| n.as_str().to_owned());
@@ -328,7 +351,11 @@ impl App {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
         let own_voice = stack.talk.clone();
-        let toolbox = Toolbox::new(stack.tools, self.facts(claims, agent));
+        let of_call = self.tools_of_call(claims, &arrival);
+        let toolbox = Toolbox::new(
+            stack.tools.into_iter().chain(of_call),
+            self.facts(claims, agent),
+        );
         let mut settings = agent.settings_with(claims.direction, arrival.mode, &vars);
         if !toolbox.is_empty() {
             let tools = toolbox.settings();

@@ -4,6 +4,7 @@
 //! have it done. The pure call decides *whether* and *when* (`trunkline_core::call`); here it is done, within a time and a
 //! size, and whatever happens there is an answer that a model can go on with.
 
+mod built_in;
 mod document;
 mod http;
 mod own;
@@ -18,9 +19,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
-use trunkline_core::call::{Effect, Outcome, ToolSettings, UseId};
+use trunkline_core::call::{Outcome, ToolSettings, UseId};
 use trunkline_core::wire::openai::ToolSpec;
 
+pub use built_in::{LOOK_UP, OPT_OUT, SET_DISPOSITION, look_up, opt_out, set_disposition};
 pub use document::{
     Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
 };
@@ -36,10 +38,10 @@ pub const RESULT_BYTES_MAX: usize = 8 * 1024;
 pub const TOOLS_MAX: usize = 32;
 /// What stands behind a result that is longer.
 const CUT: &str = " … (cut)";
-/// The tool by which a model says that the caller does not want to be called again.
-pub const OPT_OUT: &str = "opt_out";
-/// Tools that every agent may have, by name.
-pub const BUILT_IN: [&str; 1] = [OPT_OUT];
+/// How long what is done here may take.
+const HERE_PATIENCE: Duration = Duration::from_secs(5);
+/// Tools that are built in, by name.
+pub const BUILT_IN: [&str; 3] = [OPT_OUT, SET_DISPOSITION, LOOK_UP];
 
 /// How a use ended, and what the model is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +137,8 @@ pub struct Tool {
 pub enum Does {
     /// By the call itself.
     Call,
+    /// By this server.
+    Here(Arc<dyn Fn(Value) -> BoxFuture<'static, Used> + Send + Sync>),
     /// By a client's own server.
     Http(Arc<HttpTool>),
 }
@@ -195,6 +199,14 @@ impl Toolbox {
         let call = Arc::clone(&self.call);
         match &tool.does {
             Does::Call => std::future::ready(Used::no_such_tool()).boxed(),
+            Does::Here(does) => {
+                let work = timeout(HERE_PATIENCE, does(arguments));
+                async {
+                    work.await
+                        .unwrap_or_else(|_| Used::failed("no answer in time"))
+                }
+                .boxed()
+            }
             Does::Http(tool) => {
                 let tool = Arc::clone(tool);
                 async move {
@@ -231,26 +243,6 @@ fn read(schema: &Schema, arguments: &str) -> Result<Value, String> {
 fn mismatches(what: &str, wrong: &[Mismatch]) -> String {
     let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
     format!("{what}: {}", wrong.join("; "))
-}
-
-/// The tool by which a model says that the caller does not want to be called again.
-///
-/// # Errors
-/// None that can be met: its schema is ours.
-pub fn opt_out() -> Option<Tool> {
-    let arguments = serde_json::json!({ "type": "object", "properties": {} });
-    Some(Tool {
-        name: OPT_OUT.into(),
-        description: "Call this as soon as the caller says, in any words, that they do not want to be called again. \
-                      The call is ended politely."
-            .into(),
-        arguments: Schema::parse(&arguments).ok()?,
-        settings: ToolSettings {
-            effect: Effect::OptOut,
-            ..ToolSettings::default()
-        },
-        does: Does::Call,
-    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};
 use crate::ids::is_id;
 use crate::knowledge::AGENT_DOCUMENTS_MAX;
-use crate::tools::{NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, TOOLS_MAX};
+use crate::tools::{NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, SET_DISPOSITION, TOOLS_MAX};
 use parts::{numbers, recording_notice_ms, texts};
 
 /// Longest prompt, in bytes.
@@ -365,6 +365,11 @@ impl Findings {
                 let detail = "the same tool stands there twice";
                 self.wrong(pointer, ProblemCode::Duplicate, detail);
             }
+        }
+        let labels = spec.tools.iter().position(|name| name == SET_DISPOSITION);
+        if let Some(at) = labels.filter(|_| spec.after.dispositions.is_empty()) {
+            let detail = "there are no labels to choose from; name them in `after.dispositions`";
+            self.wrong(format!("/tools/{at}"), ProblemCode::Required, detail);
         }
         if spec.realtime.is_some() && !spec.tools.is_empty() {
             let detail =

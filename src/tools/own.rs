@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Does, TOOLS_MAX};
-use super::{HttpTool, OPT_OUT, SigningKey, Tool, ToolDocument, WrongTool, opt_out};
+use super::{
+    HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, Tool, ToolDocument, WrongTool, opt_out,
+};
 use crate::agent::Agent;
 use crate::desk::{self, Desk, Place};
 use crate::egress::{Egress, Whose};
@@ -114,6 +116,8 @@ pub async fn of_agent(
     for name in agent.tools.iter().take(TOOLS_MAX) {
         let tool = match name.as_str() {
             OPT_OUT => opt_out().ok_or(Unusable::Missing),
+            // Those that know the call are added with it.
+            SET_DISPOSITION | LOOK_UP => continue,
             id if id.starts_with(ID_PREFIX) => clients(desk, keys, id, egress).await,
             name => match operators.get(name) {
                 Some(tool) => tool.ready(Whose::Operator, egress),

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::document::headers;
 use super::*;
+use trunkline_core::call::Effect;
 
 fn document(change: &[(&str, Value)]) -> ToolDocument {
     let mut document = json!({

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use trunkline::api::Rate;
 use trunkline::carrier_double::rest::Rung;
+use trunkline::knowledge::KnowledgeSettings;
 use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
 use trunkline::tools::{OwnTool, ToolSecret};
@@ -120,4 +121,94 @@ async fn what_was_done_is_kept_if_the_caller_agreed() {
             "{text}"
         );
     }
+}
+
+/// A document is looked into within the call, and its source stands in the transcript; what became of the call is the tool's
+/// word.
+#[tokio::test(start_paused = true)]
+async fn an_answer_cites_its_document_and_the_call_gets_its_label() {
+    let model = Model::open([
+        Answer::Calls(
+            "",
+            vec![(
+                "look_up_knowledge",
+                r#"{"question":"What does a crown cost?"}"#,
+            )],
+        ),
+        Answer::Words(vec!["A crown costs 900 dollars."], 0),
+        Answer::Calls(
+            "",
+            vec![
+                ("set_disposition", r#"{"label":"bought"}"#),
+                ("set_disposition", r#"{"label":"informed"}"#),
+            ],
+        ),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let defaults = Defaults {
+        chat: Some(model.settings.clone()),
+        ..Defaults::default()
+    };
+    let town = unhurried(async {
+        let api = Api::of(Rate::default(), defaults, Providers::default()).await;
+        let town = Town::found_in_memory(api, NOON_MS).await;
+        let prices = b"treatment,price\nFilling,90 dollars\nCrown,900 dollars\n".to_vec();
+        town.api.app.knowledge.equip(KnowledgeSettings {
+            embedder: None,
+            program: env!("CARGO_BIN_EXE_trunkline").into(),
+        });
+        let path = "/v1/knowledge/documents?name=Price%20list";
+        let added = town.api.upload(&town.who, ("POST", path), None, prices).await;
+        let document = added.json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(town.api.app.knowledge.catch_up().await.unwrap(), 1);
+        let mut agent = clerk();
+        agent["tools"] = json!(["set_disposition"]);
+        agent["knowledge"] = json!([document]);
+        agent["after"] = json!({ "dispositions": [
+            { "label": "informed", "description": "They know." }, { "label": "booked", "description": "It is booked." },
+        ] });
+        town.answer_by(&agent).await;
+        town
+    })
+    .await;
+    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
+    let Rung::Line(mut line) = rung else {
+        panic!("the call was not taken: {rung:?}");
+    };
+    for says in ["yes please", "What does a crown cost?", "That is all."] {
+        line.wait_until_agent_quiet(900).await.unwrap();
+        line.speak(speech(says)).await.unwrap();
+        line.wait_for_answer().await.unwrap();
+    }
+    line.wait_until_over().await;
+    let words = heard(&line.finish().await.unwrap());
+    assert!(words.contains("A crown costs 900 dollars."), "{words}");
+
+    let app = &town.api.app;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let [transcript, row] = unhurried(async {
+        app.tasks.close();
+        app.tasks.wait().await;
+        app.tasks.reopen();
+        app.desk.journals.flush().await.unwrap();
+        app.desk.rows.flush().await.unwrap();
+        let path = format!("/v1/calls/{}", town.rows().await.pop().unwrap().id);
+        let transcript = town.api.get(&town.who, &format!("{path}/transcript")).await;
+        [transcript, town.api.get(&town.who, &path).await].map(|answer| answer.fine())
+    })
+    .await;
+    let turns = transcript["turns"].as_array().unwrap().iter();
+    let tools: Vec<&Value> = turns
+        .map(|turn| &turn["tool"])
+        .filter(|tool| tool.is_object())
+        .collect();
+    let result = tools[0]["result"].as_str().unwrap();
+    assert!(
+        result.contains("Price list, row 2") && result.contains("900 dollars"),
+        "{result}"
+    );
+    let outcomes: Vec<&Value> = tools.iter().map(|tool| &tool["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "refused", "done"], "{tools:?}");
+    assert_eq!(row["disposition"]["label"], "informed", "{row}");
 }

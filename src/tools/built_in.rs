@@ -1,0 +1,131 @@
+//! Tools that are done here: what the call itself does, looking things up, and saying what became of the call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use trunkline_core::call::{Effect, ToolSettings};
+
+use super::{Does, Tool, Used};
+use crate::after;
+use crate::agent::Agent;
+use crate::desk::Desk;
+use crate::ids::ClientId;
+use crate::knowledge::Knowledge;
+use crate::schema::Schema;
+use crate::store::after::SetBy;
+use crate::vault::ClientKeys;
+
+/// By which a model says that the caller does not want to be called again.
+pub const OPT_OUT: &str = "opt_out";
+/// By which it says what became of the call.
+pub const SET_DISPOSITION: &str = "set_disposition";
+/// By which it looks something up in the agent's documents.
+pub const LOOK_UP: &str = "look_up_knowledge";
+
+/// Passages that a model gets for a question.
+const PASSAGES: usize = 5;
+/// How long looking something up may take.
+const LOOK_UP_PATIENCE: Duration = Duration::from_millis(2_000);
+
+/// A tool of our own; its schema is right.
+fn tool(name: &str, description: String, arguments: &Value, does: Does) -> Option<Tool> {
+    Some(Tool {
+        name: name.into(),
+        description,
+        arguments: Schema::parse(arguments).ok()?,
+        settings: ToolSettings::default(),
+        does,
+    })
+}
+
+/// Ends the call, and the number is not called again.
+pub fn opt_out() -> Option<Tool> {
+    let description = "Call this as soon as the caller says, in any words, that they do not want to be called again. The \
+                       call is ended politely.";
+    let arguments = json!({ "type": "object", "properties": {} });
+    let mut tool = tool(OPT_OUT, description.into(), &arguments, Does::Call)?;
+    tool.settings.effect = Effect::OptOut;
+    Some(tool)
+}
+
+/// Looks something up in these documents of the client's.
+pub fn look_up(
+    knowledge: Arc<Knowledge>,
+    client: ClientId,
+    documents: Vec<String>,
+) -> Option<Tool> {
+    let description = "Looks something up in the documents of the business. Use it before you answer a question of fact \
+                       that you have not looked up, and answer from what it finds; if that does not say, say so. Name the \
+                       source if the caller wants to know.";
+    let arguments = json!({
+        "type": "object", "required": ["question"], "additionalProperties": false,
+        "properties": { "question": {
+            "type": "string", "minLength": 2, "maxLength": 500,
+            "description": "The caller's question in full, in their language, without \"it\" or \"that\".",
+        } },
+    });
+    let documents: Arc<[String]> = documents.into();
+    let does = Does::Here(Arc::new(move |arguments| {
+        let (knowledge, client) = (Arc::clone(&knowledge), client.clone());
+        let documents = Arc::clone(&documents);
+        async move {
+            let question = arguments["question"].as_str().unwrap_or_default();
+            let found = knowledge
+                .look_up(&client, &documents, question, PASSAGES, LOOK_UP_PATIENCE)
+                .await;
+            let Ok(found) = found else {
+                return Used::failed("the documents could not be looked into just now");
+            };
+            let passages: Vec<Value> = found
+                .iter()
+                .map(|passage| json!({ "source": passage.source(), "text": passage.text }))
+                .collect();
+            Used::done(&json!({ "passages": passages }).to_string())
+        }
+        .boxed()
+    }));
+    let mut tool = tool(LOOK_UP, description.into(), &arguments, does)?;
+    tool.settings.repeats = true;
+    Some(tool)
+}
+
+/// Says what became of this call, by one of the agent's labels; none if it has no labels.
+pub fn set_disposition(
+    desk: Arc<Desk>,
+    keys: ClientKeys,
+    call_id: String,
+    agent: &Agent,
+) -> Option<Tool> {
+    let labels: Vec<Value> = agent
+        .after
+        .dispositions
+        .iter()
+        .map(|one| json!({ "const": one.label, "description": one.description }))
+        .collect();
+    if labels.is_empty() {
+        return None;
+    }
+    let description =
+        "Notes what became of this call. Use it once you know, before you say goodbye.".to_owned();
+    let arguments = json!({
+        "type": "object", "required": ["label"], "additionalProperties": false,
+        "properties": { "label": { "oneOf": labels } },
+    });
+    let does = Does::Here(Arc::new(move |arguments| {
+        let (desk, keys, call_id) = (Arc::clone(&desk), keys.clone(), call_id.clone());
+        async move {
+            let label = arguments["label"].as_str().unwrap_or_default();
+            match after::set_disposition(&desk, &keys, &call_id, label, SetBy::Tool).await {
+                Ok(true) => Used::done(r#"{"status":"noted"}"#),
+                Ok(false) => Used::failed("somebody has noted something else"),
+                Err(_) => Used::failed("it could not be noted"),
+            }
+        }
+        .boxed()
+    }));
+    let mut tool = tool(SET_DISPOSITION, description, &arguments, does)?;
+    tool.settings.repeats = true;
+    Some(tool)
+}
