@@ -77,21 +77,28 @@ impl DtmfDetector {
             self.note(None);
             self.note(None);
         } else {
-            let mut look = [0.0; FRAME];
-            for (slot, &sample) in look.iter_mut().zip(self.last.iter().chain(first)) {
-                *slot = f32::from(sample);
-            }
-            let early = self.key_in(&mut look);
-            for (slot, &sample) in look.iter_mut().zip(frame) {
-                *slot = f32::from(sample);
-            }
-            let late = self.key_in(&mut look);
+            let late = self.key_in(&mut frame.map(f32::from));
+            // A hit alone is none: with none before and none behind it, the look between them need not be taken.
+            let is_alone = late.is_none() && self.seen.is_none() && self.pressed.is_none();
+            let early = match is_alone {
+                true => None,
+                false => self.key_in(&mut self.between(first)),
+            };
             said.tone = early.is_some() || late.is_some();
             said.key = self.note(early);
             said.key = self.note(late).or(said.key);
         }
         self.last.copy_from_slice(second);
         said
+    }
+
+    /// The look that lies half in the frame before this one, whose first half is given.
+    fn between(&self, first: &[i16]) -> [f32; FRAME] {
+        let mut look = [0.0; FRAME];
+        for (slot, &sample) in look.iter_mut().zip(self.last.iter().chain(first)) {
+            *slot = f32::from(sample);
+        }
+        look
     }
 
     /// Counts one look; returns a key that has just become certain.

@@ -24,18 +24,24 @@ impl Session {
         self.rests_until > self.now().ms()
     }
 
-    /// After a frame: the line rests for as long as admission finds right, unless something depends on what comes next. It
-    /// rests twice as long while the agent speaks and the caller is silent: whoever interrupts has to do so for longer than
-    /// that (`overlap.pause_ms`) before anything follows from it.
+    /// After a frame: the line rests for as long as admission finds right, unless something else waits for what comes next. It
+    /// rests two frames instead of three while the caller may be at the end of what they say, and twice as long while the
+    /// agent speaks and the caller is silent: whoever interrupts has to do so for longer than that (`overlap.pause_ms`) before
+    /// anything follows from it.
     fn may_rest(&mut self, now: At, over_agent: bool) {
         let rest_ms = self.line_rests.ms();
         let may_sleep = over_agent && self.listening.is_silent() && rest_ms * 3 <= self.overlap_ms;
-        let ms = if may_sleep { rest_ms * 2 } else { rest_ms };
+        let ms = if self.listening.is_hurried(over_agent) {
+            rest_ms * 2 / 3
+        } else if may_sleep {
+            rest_ms * 2
+        } else {
+            rest_ms
+        };
         let is_awaited = || {
             // A frame that is late has others behind it.
             let late_ms = now.ms().saturating_sub(self.listening.undelayed_ms(now));
             late_ms > LATE_MS
-                || self.listening.is_hurried(over_agent)
                 || self.speaking.ends_by(now.ms() + ms)
                 || !self.call.consent_decided()
                 || self.call.wants_tones()

@@ -294,7 +294,7 @@ impl State {
 
     fn is_due(&self) -> bool {
         let batch_ms = match self.haste {
-            Haste::None => 400,
+            Haste::None => 800,
             Haste::Soon => 100,
             Haste::Now => 20,
         };
