@@ -430,9 +430,12 @@ async fn agent(app: &App, keys: &ClientKeys, due: &DueCall) -> Result<Arc<Agent>
         .version(&app.desk, keys, &call.agent_id, call.agent_version)
         .await;
     agent.map_err(|turned| match turned {
-        Turned::NoAgent | Turned::NoClient | Turned::WhichClient | Turned::Used => {
-            Why::GiveUp("agent_gone")
-        }
+        Turned::NoAgent
+        | Turned::NoVersion
+        | Turned::NoDraft
+        | Turned::NoClient
+        | Turned::WhichClient
+        | Turned::Used => Why::GiveUp("agent_gone"),
         Turned::Agent(_) | Turned::Plan(_) | Turned::Unopened(_) => Why::GiveUp("agent_unusable"),
         Turned::Store(_) | Turned::Vault(_) => Why::TryAgain("store", None),
     })

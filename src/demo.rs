@@ -139,6 +139,7 @@ impl Stage {
             call_id: call_id.clone(),
             client: None,
             agent: self.agent.clone(),
+            version: None,
             from: Some(PhoneNumber::parse("+15550100123")?),
             to: Some(PhoneNumber::parse("+15550100199")?),
             direction: Direction::Inbound,

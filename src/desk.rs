@@ -84,6 +84,16 @@ pub fn version_place(version_id: &str) -> Place<'_> {
     Place::new("agent_versions.body", version_id)
 }
 
+/// Where an agent's draft is sealed to.
+pub fn draft_place(agent_id: &str) -> Place<'_> {
+    Place::new("agent_drafts.body", agent_id)
+}
+
+/// Where the reason for a version is sealed to.
+pub fn note_place(version_id: &str) -> Place<'_> {
+    Place::new("agent_versions.note", version_id)
+}
+
 /// The id of a version in the vault's eyes.
 pub fn version_id(agent_id: &str, version: u32) -> String {
     format!("{agent_id}.{version}")

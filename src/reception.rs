@@ -1,6 +1,7 @@
 //! From a media token to a call: whose it is, who answers, by which rule it may be stored, and where.
 
 mod ledger;
+mod which;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use trunkline_core::geo::Place;
 use trunkline_core::journal::Began;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction};
+use trunkline_core::versions::Whose;
 
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
@@ -21,11 +23,15 @@ use crate::dial::{Plan, PlanError};
 use crate::ids::ClientId;
 use crate::session::Keep;
 use crate::store::StoreError;
+use crate::store::agents::SealedVersion;
 use crate::store::calls::{CallStatus, NewCall, TakenCall};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
 use crate::{after, clock, live::Controls};
 pub use ledger::Ledger;
+pub use which::Which;
 
+/// How often a draft is looked at anew that changes while a call is to be held with it.
+const DRAFT_TRIES: usize = 5;
 /// Compiled versions that are kept at hand.
 const COMPILED_MAX: usize = 256;
 
@@ -35,6 +41,12 @@ pub enum Turned {
     /// No such agent.
     #[error("no such agent")]
     NoAgent,
+    /// The agent has no such version.
+    #[error("the agent has no such version")]
+    NoVersion,
+    /// The agent has no draft.
+    #[error("the agent has no draft")]
+    NoDraft,
     /// The token names a client that is not there, or is closed.
     #[error("no such client")]
     NoClient,
@@ -105,8 +117,13 @@ impl Reception {
         }
     }
 
-    /// Whose call that of these claims is, and who answers it.
-    pub async fn expected(&self, desk: &Desk, claims: &Claims) -> Result<Expected, Turned> {
+    /// Whose call that of these claims is, and who answers it. `call_id` is our id of it.
+    pub async fn expected(
+        &self,
+        desk: &Desk,
+        claims: &Claims,
+        call_id: &str,
+    ) -> Result<Expected, Turned> {
         let whose = match &claims.client {
             Some(named) => Unnamed::Of(ClientId::parse(named).map_err(|_| Turned::NoClient)?),
             None => desk.unnamed(),
@@ -129,7 +146,8 @@ impl Reception {
             Err(VaultError::NoClient { .. }) => return Err(Turned::NoClient),
             keys => keys?,
         };
-        let agent = self.agent(desk, &keys, &claims.agent).await?;
+        let which = Which::of(claims, call_id);
+        let agent = self.agent(desk, &keys, &claims.agent, which).await?;
         Ok(Expected {
             keys: Some(keys),
             agent,
@@ -160,12 +178,14 @@ impl Reception {
             .await
     }
 
-    /// The agent of a name or id, as this client may use it.
+    /// The agent of a name or id, as this client may use it, in the version that a call is held with. An agent from a file
+    /// has but one.
     pub async fn agent(
         &self,
         desk: &Desk,
         keys: &ClientKeys,
         id: &str,
+        which: Which<'_>,
     ) -> Result<Arc<Agent>, Turned> {
         if let Some(agent) = self.agents.find(id) {
             return Ok(agent);
@@ -179,14 +199,24 @@ impl Reception {
         if row.archived_ms.is_some() {
             return Err(Turned::NoAgent);
         }
-        self.version(desk, keys, &row.id, row.version).await
+        let number = match (which, &row.split) {
+            (Which::Settled(number), _) => number,
+            (Which::Draft, _) => self.draft(desk, keys, &row.id).await?,
+            (Which::Shared { .. }, None) => row.version,
+            (Which::Shared { person, call_id }, Some(split)) => {
+                let hash = person.map(|number| desk::call_index(keys, number));
+                let whose = hash.as_ref().map_or(Whose::Unknown(call_id), Whose::Person);
+                split.version_for(&row.id, whose)
+            }
+        };
+        self.version(desk, keys, &row.id, number).await
     }
 
     /// An agent as it held a call: a stored version of a client's, also of an agent that is archived; the present one where
     /// it comes from a file, whose version is 0.
     ///
     /// # Errors
-    /// [`Turned::NoAgent`], or that the version cannot be used any more.
+    /// [`Turned::NoAgent`], [`Turned::NoVersion`], or that the version cannot be used any more.
     pub async fn version(
         &self,
         desk: &Desk,
@@ -203,7 +233,7 @@ impl Reception {
         }
         let agents = desk.store.agents();
         let version = agents.find_version(keys.id(), id, number).await;
-        let version = version.map_err(Turned::Store)?.ok_or(Turned::NoAgent)?;
+        let version = version.map_err(Turned::Store)?.ok_or(Turned::NoVersion)?;
         let version_id = desk::version_id(id, version.version);
         let body = desk::open(keys, desk::version_place(&version_id), &version.body)?;
         let agent = Arc::new(Agent::from_stored(id, number, body.as_bytes())?);
@@ -215,6 +245,35 @@ impl Reception {
         Ok(agent)
     }
 
+    /// The number of an agent's draft as it is now. A state of it gets one when a call is first to be held with it, and is kept
+    /// under it.
+    async fn draft(&self, desk: &Desk, keys: &ClientKeys, id: &str) -> Result<u32, Turned> {
+        let drafts = desk.store.drafts();
+        for _ in 0..DRAFT_TRIES {
+            let draft = drafts.find(keys.id(), id).await.map_err(Turned::Store)?;
+            let draft = draft.ok_or(Turned::NoDraft)?;
+            if let Some(number) = draft.trial {
+                return Ok(number);
+            }
+            let body = desk::open(keys, desk::draft_place(id), &draft.body)?;
+            let seal = |number| SealedVersion {
+                body: desk::seal(
+                    keys,
+                    desk::version_place(&desk::version_id(id, number)),
+                    &body,
+                ),
+                note: None,
+            };
+            let (revision, now_ms) = (draft.revision, clock::unix_ms());
+            let numbered = drafts.number(keys.id(), id, revision, now_ms, &seal).await;
+            if let Some(number) = numbered.map_err(Turned::Store)? {
+                return Ok(number);
+            }
+            // It was saved anew meanwhile, or another call has tried it.
+        }
+        Err(Turned::Store(StoreError::Conflict))
+    }
+
     async fn keep(
         &self,
         desk: &Arc<Desk>,
@@ -224,10 +283,7 @@ impl Reception {
         agent: Arc<Agent>,
         (carrier, carrier_call_id): (&str, Option<String>),
     ) -> Result<Arrival, Turned> {
-        let person = match claims.direction {
-            Direction::Inbound => claims.from.as_ref(),
-            Direction::Outbound => claims.to.as_ref(),
-        };
+        let person = which::person(claims);
         let plan = match claims.direction {
             Direction::Inbound => None,
             Direction::Outbound => Plan::of_call(desk, keys, call_id).await?,

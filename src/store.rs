@@ -16,6 +16,7 @@ pub mod carriers;
 pub mod clients;
 pub mod consents;
 pub mod dialling;
+pub mod drafts;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
@@ -202,6 +203,12 @@ impl Store {
         agents::Agents(self)
     }
 
+    /// Drafts of agents.
+    #[must_use]
+    pub fn drafts(&self) -> drafts::Drafts<'_> {
+        drafts::Drafts(self)
+    }
+
     /// Accounts with carriers.
     #[must_use]
     pub fn carriers(&self) -> carriers::Carriers<'_> {
@@ -357,7 +364,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 24] = [
+    let files: [(&str, &[(&str, &'static str)]); 25] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -370,6 +377,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("clients", clients::STATEMENTS),
         ("consents", consents::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
+        ("drafts", drafts::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),

@@ -52,11 +52,12 @@ pub async fn media(
     if *app.draining.borrow() {
         return busy(Full::Draining);
     }
-    let expected = match app.reception.expected(&app.desk, &claims).await {
+    let call_id: Arc<str> = app.call_id(&claims).into();
+    let expected = app.reception.expected(&app.desk, &claims, &call_id);
+    let expected = match expected.await {
         Ok(expected) => expected,
         Err(turned) => return turn_away(&turned),
     };
-    let call_id: Arc<str> = app.call_id(&claims).into();
     // What was promised is kept, however full it has become.
     let promised = app.admission.take(&call_id);
     let was_promised = promised.is_some();
@@ -176,7 +177,11 @@ fn not_held(error: &dyn std::error::Error) -> Response {
 
 fn turn_away(turned: &Turned) -> Response {
     let status = match turned {
-        Turned::NoAgent | Turned::NoClient | Turned::WhichClient => StatusCode::NOT_FOUND,
+        Turned::NoAgent
+        | Turned::NoVersion
+        | Turned::NoDraft
+        | Turned::NoClient
+        | Turned::WhichClient => StatusCode::NOT_FOUND,
         Turned::Used => StatusCode::CONFLICT,
         Turned::Agent(_)
         | Turned::Plan(_)

@@ -105,6 +105,7 @@ mod tests {
             call_id: "call_1".into(),
             client: None,
             agent: "front-desk".into(),
+            version: None,
             from: None,
             to: None,
             direction: Direction::Inbound,

@@ -201,6 +201,7 @@ impl Server {
             call_id: new_call_id(),
             client: None,
             agent: agent.to_owned(),
+            version: None,
             from: None,
             to: None,
             direction: Direction::Inbound,

@@ -1,16 +1,24 @@
 //! Agents and their versions: a version never changes, so that a call can always be told how it was held.
 
+pub(super) mod diff;
+pub(super) mod draft;
+mod needs;
+pub(super) mod publish;
+pub(super) mod split;
+pub(super) mod versions;
+pub(super) mod wanted;
+
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::body::{Id, IdAnd, Params};
+use super::body::{Id, Params};
 use super::knowledge;
 use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
@@ -22,9 +30,10 @@ use crate::agent::{self, AgentSpec, no_files};
 use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Desk, Place};
-use crate::store::agents::AgentVersion as VersionRow;
-use crate::store::{self, Sealed};
+use crate::store::Sealed;
+use crate::store::agents::Agent as Row;
 use crate::vault::ClientKeys;
+use split::{VersionShare, shares};
 
 /// An agent.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,64 +43,27 @@ pub(super) struct Agent {
     /// What it calls itself in its newest version.
     #[schema(example = "Robin")]
     name: String,
-    /// Its newest version, which new calls are held with.
+    /// Its newest version, which new calls are held with unless `split` says otherwise.
     #[schema(example = 3)]
     version: u32,
+    /// The versions that new calls are held with, and how many of a hundred persons get each; null for the newest alone.
+    split: Option<Vec<VersionShare>>,
     created_at: When,
     updated_at: When,
     /// Since then it answers no call and is in no list.
     archived_at: Option<When>,
 }
 
-/// One version of an agent.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AgentVersion {
-    #[schema(example = "agent_01JD0000000000000000000000")]
-    agent_id: String,
-    /// Counted from 1.
-    #[schema(example = 3)]
-    version: u32,
-    created_at: When,
-    /// The whole document.
-    #[schema(value_type = AgentSpec)]
-    spec: serde_json::Value,
-}
-
-/// A new version of an agent.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct VersionMade {
-    #[schema(example = "agent_01JD0000000000000000000000")]
-    agent_id: String,
-    /// Its number.
-    #[schema(example = 4)]
-    version: u32,
-    created_at: When,
-}
-
-fn show(keys: &ClientKeys, row: store::agents::Agent) -> Result<Agent, Problem> {
+fn show(keys: &ClientKeys, row: Row) -> Result<Agent, Problem> {
     let place = Place::new("agents.name", &row.id);
     Ok(Agent {
         name: desk::open(keys, place, &row.name).map_err(unopened)?,
         id: row.id,
         version: row.version,
+        split: row.split.as_ref().map(shares),
         created_at: When::of(row.created_ms),
         updated_at: When::of(row.updated_ms),
         archived_at: row.archived_ms.map(When::of),
-    })
-}
-
-fn show_version(
-    keys: &ClientKeys,
-    agent_id: &str,
-    row: &VersionRow,
-) -> Result<AgentVersion, Problem> {
-    let id = desk::version_id(agent_id, row.version);
-    let json = desk::open(keys, desk::version_place(&id), &row.body).map_err(unopened)?;
-    Ok(AgentVersion {
-        agent_id: agent_id.to_owned(),
-        version: row.version,
-        created_at: When::of(row.created_ms),
-        spec: serde_json::from_str(&json).map_err(|error| Problem::internal(&error))?,
     })
 }
 
@@ -113,9 +85,17 @@ fn checked(spec: &AgentSpec) -> Result<String, Problem> {
     spec.to_json().map_err(|error| Problem::internal(&error))
 }
 
-async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<store::agents::Agent, Problem> {
+async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
     let row = desk.store.agents().find(&caller.client, id).await;
     row.map_err(stored)?.ok_or_else(Problem::not_found)
+}
+
+/// An archived agent stays as it is.
+fn may_change(row: &Row) -> Result<(), Problem> {
+    match row.archived_ms {
+        Some(_) => Err(Problem::new(Code::Conflict).detail("the agent is archived")),
+        None => Ok(()),
+    }
 }
 
 fn sealed_name(keys: &ClientKeys, id: &str, spec: &AgentSpec) -> Sealed {
@@ -147,7 +127,10 @@ pub(super) async fn create(
         let name = sealed_name(&keys, id, &spec);
         let body = sealed_body(&keys, id, 1, &json);
         let (agents, now_ms) = (desk.store.agents(), clock::unix_ms());
-        let added = agents.add(&caller.client, id, &name, &body, now_ms).await;
+        let by = Some(&*caller.key_id);
+        let added = agents
+            .add(&caller.client, id, &name, &body, by, now_ms)
+            .await;
         if !new.is_there(&added) {
             added.map_err(stored)?;
         }
@@ -196,7 +179,7 @@ pub(super) async fn get(
 
 /// Archive an agent
 ///
-/// It answers no further call and leaves its numbers; its versions stay readable.
+/// It answers no further call and leaves its numbers; its versions stay readable, and its draft goes.
 #[utoipa::path(
     delete, path = "/v1/agents/{id}", tag = "agents", params(("id" = String, Path)),
     responses((status = 204, description = "It is archived")),
@@ -218,101 +201,4 @@ pub(super) async fn archive(
         .await;
     archived.map_err(stored)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Add a version
-///
-/// New calls are held with it; calls under way keep theirs. With If-Match it is added only to the agent that was seen.
-#[utoipa::path(
-    post, path = "/v1/agents/{id}/versions", tag = "agents", params(("id" = String, Path)),
-    request_body = AgentSpec, responses((status = 201, body = VersionMade)),
-)]
-pub(super) async fn add_version(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    seen: IfMatch,
-    Id(id): Id,
-    Posted { body: spec, once }: Posted<AgentSpec>,
-) -> Result<Response, Problem> {
-    find(&app.desk, &caller, &id).await?;
-    let json = checked(&spec)?;
-    let work = async move {
-        let desk = &app.desk;
-        knowledge::are_own(desk, &caller, &spec).await?;
-        let keys = caller.keys(desk).await?;
-        let row = find(desk, &caller, &id).await?;
-        if row.archived_ms.is_some() {
-            return Err(Problem::new(Code::Conflict).detail("the agent is archived"));
-        }
-        let revision = seen.check(row.revision)?;
-        let now_ms = clock::unix_ms();
-        // The store gives this number only if nobody else added a version meanwhile.
-        let body = sealed_body(&keys, &id, row.version + 1, &json);
-        let name = sealed_name(&keys, &id, &spec);
-        let agents = desk.store.agents();
-        let added = agents
-            .add_version(&caller.client, &id, revision, &name, &body, now_ms)
-            .await;
-        let (revision, version) = added.map_err(stored)?;
-        let made = VersionMade {
-            agent_id: id.clone(),
-            version,
-            created_at: When::of(now_ms),
-        };
-        let location = format!("/v1/agents/{id}/versions/{version}");
-        Ok(Made::new(&id, location, &made)?.revision(revision))
-    };
-    once.settle(work).await
-}
-
-/// List versions, the newest first
-#[utoipa::path(
-    get, path = "/v1/agents/{id}/versions", tag = "agents", params(("id" = String, Path), PageParams),
-    responses((status = 200, body = Paged<AgentVersion>)),
-)]
-pub(super) async fn list_versions(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Id(id): Id,
-    params: Params,
-) -> Result<Answer<Paged<AgentVersion>>, Problem> {
-    let page = Page::alone("agent-versions", params)?;
-    find(&app.desk, &caller, &id).await?;
-    let keys = caller.keys(&app.desk).await?;
-    let agents = app.desk.store.agents();
-    let rows = agents
-        .list_versions(&caller.client, &id, page.after_number(), page.limit)
-        .await;
-    let (rows, more) = rows.map_err(stored)?;
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| row.version.to_string());
-    let data: Result<Vec<_>, Problem> = rows
-        .iter()
-        .map(|row| show_version(&keys, &id, row))
-        .collect();
-    Ok(Answer(page.up_to(data?, next)))
-}
-
-/// Show a version
-#[utoipa::path(
-    get, path = "/v1/agents/{id}/versions/{version}", tag = "agents",
-    params(("id" = String, Path), ("version" = u32, Path)),
-    responses((status = 200, body = AgentVersion)),
-)]
-pub(super) async fn get_version(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    IdAnd(id, version): IdAnd,
-) -> Result<Response, Problem> {
-    let agents = app.desk.store.agents();
-    let row = agents.find_version(&caller.client, &id, version).await;
-    let row = row.map_err(stored)?.ok_or_else(Problem::not_found)?;
-    let keys = caller.keys(&app.desk).await?;
-    let mut response = Answer(show_version(&keys, &id, &row)?).into_response();
-    // It never changes.
-    let kept = HeaderValue::from_static("private, max-age=86400, immutable");
-    response.headers_mut().insert(header::CACHE_CONTROL, kept);
-    Ok(response)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Serialize;
-use trunkline_core::analytics::{By, Figures, Tally, Zone};
+use trunkline_core::analytics::{By, Figures, Key, Success, Tally, Zone};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
@@ -39,7 +39,7 @@ pub(super) struct AnalyticsParams {
     until: String,
     /// Held by this agent alone: an id, or the name of an agent from a file.
     agent_id: Option<String>,
-    /// Count apart by `agent`, `campaign`, `hour` or `day`.
+    /// Count apart by `agent`, `version`, `campaign`, `hour` or `day`; by `version` of one agent, which `agent_id` names.
     by: Option<String>,
     /// Whose hours and days: an IANA name, as `Europe/Berlin`; `UTC` if absent.
     time_zone: Option<String>,
@@ -87,6 +87,23 @@ pub(super) struct Cost {
     unpriced_calls: u64,
 }
 
+/// How many calls succeeded, of those that have a verdict.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SuccessShare {
+    /// Calls with a verdict, whichever.
+    judged: u64,
+    successes: u64,
+    /// Their share of those judged.
+    #[schema(example = 0.8)]
+    share: f64,
+    /// From here to `high`, the true share lies with 95 % confidence (Wilson's interval): where those of two versions overlap
+    /// much, more calls are needed to tell which is better.
+    #[schema(example = 0.711)]
+    low: f64,
+    #[schema(example = 0.867)]
+    high: f64,
+}
+
 /// Several calls, counted.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Counted {
@@ -106,6 +123,8 @@ pub(super) struct Counted {
     after: BTreeMap<String, u64>,
     /// By verdict.
     verdicts: BTreeMap<String, u64>,
+    /// Null where there is no verdict.
+    success: Option<SuccessShare>,
     /// By what became of them.
     dispositions: BTreeMap<String, u64>,
     /// Those in which somebody asked not to be called again.
@@ -119,7 +138,7 @@ pub(super) struct Counted {
 /// Calls that have something in common.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Group {
-    /// What that is: an agent, a day as `2026-11-23`, an hour as `2026-11-23T14:00:00+01:00`; null for calls of no campaign.
+    /// What that is: an agent, the number of a version, a day as `2026-11-23`, an hour as `2026-11-23T14:00:00+01:00`; null for calls of no campaign.
     key: Option<String>,
     #[serde(flatten)]
     counted: Counted,
@@ -137,8 +156,21 @@ pub(super) struct Analytics {
     groups: Vec<Group>,
 }
 
+impl From<Success> for SuccessShare {
+    fn from(success: Success) -> Self {
+        Self {
+            judged: success.judged,
+            successes: success.successes,
+            share: success.share,
+            low: success.within.0,
+            high: success.within.1,
+        }
+    }
+}
+
 impl From<Figures> for Counted {
     fn from(figures: Figures) -> Self {
+        let success = figures.success().map(Into::into);
         let [p50, p95, max] = figures.durations_ms.percentiles([50, 95, 100]);
         let durations = Durations {
             count: figures.durations_ms.count(),
@@ -169,6 +201,7 @@ impl From<Figures> for Counted {
             consent: figures.consents,
             after: figures.after,
             verdicts: figures.verdicts,
+            success,
             dispositions: figures.dispositions,
             opt_outs: figures.opt_outs,
             durations,
@@ -199,10 +232,18 @@ fn asked(mut params: Params) -> Result<Asked, Problem> {
         (ids::is_file_name(text) || ids::is_id("agent", text)).then(|| text.to_owned())
     };
     let agent_id = params.read("agent_id", "expected an agent's id or name", agent)?;
-    let by = params.read("by", "expected agent, campaign, hour or day", By::parse)?;
+    let by = params.read(
+        "by",
+        "expected agent, version, campaign, hour or day",
+        By::parse,
+    )?;
     let zone = "expected an IANA time zone, as Europe/Berlin";
     let zone = params.read("time_zone", zone, Zone::parse)?;
     params.finish()?;
+    if by == Some(By::Version) && agent_id.is_none() {
+        let detail = "versions are those of one agent";
+        return Err(Problem::invalid("query:agent_id", "missing", detail));
+    }
     let span = Span {
         from_ms: from_ms.ok_or_else(|| needed("from"))?,
         until_ms: until_ms.ok_or_else(|| needed("until"))?,
@@ -210,7 +251,7 @@ fn asked(mut params: Params) -> Result<Asked, Problem> {
     };
     let (ms_max, days) = match by {
         Some(By::Hour) => (HOURS_MS_MAX, 31),
-        Some(By::Agent | By::Campaign | By::Day) | None => (SPAN_MS_MAX, 400),
+        Some(By::Agent | By::Version | By::Campaign | By::Day) | None => (SPAN_MS_MAX, 400),
     };
     let ms = span.until_ms.saturating_sub(span.from_ms);
     if ms <= 0 || ms > ms_max {
@@ -281,7 +322,7 @@ pub(super) async fn get(
         total: tally.total.into(),
         groups: groups
             .map(|(key, figures)| Group {
-                key,
+                key: key.as_ref().map(Key::to_string),
                 counted: figures.into(),
             })
             .collect(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use trunkline_core::token::{Claims, Direction};
 use utoipa::ToSchema;
 
+use super::agents::wanted::WantedVersion;
 use super::auth::Caller;
 use super::body::number;
 use super::once::{Made, Posted};
@@ -25,11 +26,14 @@ const TTL_S_MAX: u64 = 86_400;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewMediaUrl {
-    /// The agent who answers, in its newest version: one made at the API. One with variables that every call must
+    /// The agent who answers: one made at the API. One with variables that every call must
     /// bring cannot be called so, since an address brings none.
     #[serde(alias = "assistant_id")]
     #[schema(example = "agent_01JD0000000000000000000000")]
     agent_id: String,
+    /// In which version, in place of the one that its owner gives to such calls when the call begins; `draft` to try its
+    /// draft as it is now. Needs `agents:write` too.
+    agent_version: Option<WantedVersion>,
     /// The caller, in E.164 form.
     #[serde(alias = "from_number")]
     #[schema(example = "+15550100123")]
@@ -78,6 +82,8 @@ pub(super) async fn create(
         let detail = "expected 1 to 86400";
         return Err(Problem::invalid("/ttl_seconds", "out_of_range", detail));
     }
+    new.agent_version
+        .map_or(Ok(()), |wanted| wanted.may(&caller))?;
     let work = async move {
         let agents = app.desk.store.agents();
         let agent = agents
@@ -88,11 +94,16 @@ pub(super) async fn create(
             let detail = "there is no such agent here; agents from files are called by `trunkline stream-url`";
             return Err(Problem::invalid("/agent_id", "not_found", detail));
         }
+        let version = match new.agent_version {
+            Some(wanted) => Some(wanted.number(&app, &caller, &new.agent_id).await?),
+            None => None,
+        };
         let expires_ms = clock::unix_ms() + i64::try_from(ttl_s * 1_000).unwrap_or(i64::MAX);
         let claims = Claims {
             call_id: new_call_id(),
             client: Some(caller.client.as_str().to_owned()),
             agent: new.agent_id,
+            version,
             from,
             to,
             direction: match new.direction {

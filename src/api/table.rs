@@ -119,8 +119,14 @@ fn describe(operation: &mut Operation, method: &str, path: &str, wants: Scope) {
 fn takes_if_match(method: &str, path: &str) -> bool {
     match method {
         "patch" | "put" => true,
-        "post" => path == "/v1/agents/{id}/versions",
-        "delete" => path == "/v1/agents/{id}",
+        "post" => matches!(
+            path,
+            "/v1/agents/{id}/versions" | "/v1/agents/{id}/publish" | "/v1/agents/{id}/rollback"
+        ),
+        "delete" => matches!(
+            path,
+            "/v1/agents/{id}" | "/v1/agents/{id}/draft" | "/v1/agents/{id}/split"
+        ),
         _ => false,
     }
 }

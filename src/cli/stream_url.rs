@@ -52,6 +52,7 @@ pub(super) fn stream_url(config: &Config, args: StreamUrlArgs) -> anyhow::Result
         call_id: new_call_id(),
         client: args.client,
         agent: args.agent,
+        version: None,
         from: args.from,
         to: args.to,
         direction: if args.outbound {

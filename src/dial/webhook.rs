@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::carrier::account::TWILIO;
 use crate::carrier::twilio;
 use crate::ids::ClientId;
+use crate::reception::Which;
 use crate::store::attempts::Attempt;
 use crate::store::calls::CallStatus;
 use crate::webhooks::{AwaitedCall, TWILIO_PATH, Visit, admit, connect, https_base, moment};
@@ -99,15 +100,20 @@ async fn instructions(
     let ours = ours.map_err(|error| later(&error))?;
     let call = app.desk.store.calls().find(client, &attempt.call_id).await;
     let call = call.map_err(|error| later(&error))?;
-    if !ours || call.is_none_or(|call| call.status == CallStatus::Ended) {
+    let Some(call) = call.filter(|call| ours && call.status != CallStatus::Ended) else {
         tracing::warn!(call.id = %attempt.call_id, "somebody answered a call that is over here");
         return Ok(twiml::hang_up());
-    }
+    };
+    // Whatever was published while it rang.
+    let version = call.agent_version;
     let plan = Plan::open(&visit.account.keys, attempt).await;
     let plan = plan.map_err(|error| later(&error))?;
     let keys = &visit.account.keys;
     // Whoever cannot hold the call says so when its socket opens.
-    if let Ok(agent) = app.reception.agent(&app.desk, keys, &plan.agent).await {
+    let agent = app
+        .reception
+        .agent(&app.desk, keys, &plan.agent, Which::Settled(version));
+    if let Ok(agent) = agent.await {
         let (agent, call_id) = (&agent, attempt.call_id.as_str());
         ahead::answered(
             app,
@@ -127,6 +133,7 @@ async fn instructions(
             call_id: attempt.call_id.clone(),
             client: Some(client.as_str().to_owned()),
             agent: plan.agent,
+            version: Some(version),
             from: Some(plan.from),
             to: Some(plan.to),
             direction: Direction::Outbound,

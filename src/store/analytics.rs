@@ -16,7 +16,7 @@ const PAGE_CALLS: i64 = 100;
 statements! {
     BEYOND = "SELECT id FROM calls WHERE client_id = $1 AND created_ms >= $2 AND created_ms < $3
         ORDER BY created_ms, id LIMIT 1 OFFSET $4";
-    CALLS = "SELECT calls.id, calls.agent_id, direction, calls.status, outcome, ended_reason, created_ms, answered_ms,
+    CALLS = "SELECT calls.id, calls.agent_id, agent_version, direction, calls.status, outcome, ended_reason, created_ms, answered_ms,
             duration_ms, consent_state, after_calls.state, after_calls.verdict, words.hash, words.word
         FROM calls
         LEFT JOIN after_calls ON after_calls.client_id = calls.client_id AND after_calls.call_id = calls.id
@@ -154,7 +154,7 @@ impl CountedCall {
 
 fn read(mut row: Columns) -> Result<CountedCall, StoreError> {
     let id = row.text()?;
-    let agent = row.text()?;
+    let (agent, version) = (row.text()?, row.version()?);
     let direction = row.word("a direction", parse_direction)?;
     let (status, outcome, ended_reason) = (row.text()?, row.text_opt()?, row.text_opt()?);
     let (created_ms, answered_ms, duration_ms) = (row.int()?, row.int_opt()?, row.int_opt()?);
@@ -166,6 +166,7 @@ fn read(mut row: Columns) -> Result<CountedCall, StoreError> {
         facts: CallFacts {
             created_ms,
             agent,
+            version,
             direction,
             status,
             is_answered: answered_ms.is_some(),

@@ -212,6 +212,11 @@ impl Columns {
         u32::try_from(int).map_err(|_| StoreError::Unreadable { what: "a version" })
     }
 
+    pub(super) fn version_opt(&mut self) -> Result<Option<u32>, StoreError> {
+        let version = self.int_opt()?.map(u32::try_from).transpose();
+        version.map_err(|_| StoreError::Unreadable { what: "a version" })
+    }
+
     pub(super) fn sealed(&mut self) -> Result<Sealed, StoreError> {
         Ok(Sealed(column!(self, Vec<u8>)?))
     }

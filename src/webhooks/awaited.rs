@@ -135,6 +135,7 @@ mod tests {
                 call_id: id.into(),
                 client: None,
                 agent: "front-desk".into(),
+                version: None,
                 from: None,
                 to: None,
                 direction: Direction::Inbound,

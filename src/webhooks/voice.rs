@@ -21,6 +21,7 @@ use crate::ahead::{self, Coming};
 use crate::app::{App, new_call_id};
 use crate::carrier::account::Account;
 use crate::clock;
+use crate::reception::Which;
 use crate::store::numbers::Number;
 
 /// How long the carrier may take to open the socket once it knows where.
@@ -111,10 +112,11 @@ async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
     let Some(awaited) = awaited.filter(|awaited| awaited.carrier_id == visit.account.id) else {
         return Verdict::Sorry("unknown_call");
     };
-    let keys = &visit.account.keys;
+    let (keys, claims) = (&visit.account.keys, &awaited.claims);
+    let which = Which::of(claims, &claims.call_id);
     let agent = app
         .reception
-        .agent(&app.desk, keys, &awaited.claims.agent)
+        .agent(&app.desk, keys, &claims.agent, which)
         .await;
     let Ok(agent) = agent else {
         return Verdict::Sorry("no_agent");
@@ -133,7 +135,12 @@ async fn answered(app: &App, visit: &Visit, call: &VoiceRequest) -> Verdict {
             }
         }
     }
+    let version = Some(agent.version);
     Verdict::Connect(Box::new(AwaitedCall {
+        claims: Claims {
+            version,
+            ..awaited.claims
+        },
         carrier_call_id: Some(call.call_id.clone()),
         ..awaited
     }))
@@ -168,12 +175,16 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             |id| (Some(id), variables.clone()),
         ),
     };
+    let which = Which::Shared {
+        person: call.from.as_ref(),
+        call_id: &call_id,
+    };
     let Able {
         agent_id,
         agent,
         variables,
         place,
-    } = match able(app, account, &number, chosen).await {
+    } = match able(app, account, &number, chosen, which).await {
         Ok(able) => able,
         Err(Untaken::Busy(full)) => return busy(full),
         Err(Untaken::NoAgent) => return Verdict::Sorry("no_agent"),
@@ -193,6 +204,7 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             call_id,
             client: Some(account.client.as_str().to_owned()),
             agent: agent_id,
+            version: Some(agent.version),
             from: call.from.clone(),
             to: call.to.clone(),
             direction: Direction::Inbound,
@@ -220,13 +232,14 @@ async fn able(
     account: &Account,
     number: &Number,
     (chosen, variables): (Option<String>, BTreeMap<String, String>),
+    which: Which<'_>,
 ) -> Result<Able, Untaken> {
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
         let found = app
             .reception
-            .agent(&app.desk, &account.keys, &agent_id)
+            .agent(&app.desk, &account.keys, &agent_id, which)
             .await;
         let problem = match found {
             Ok(agent) => match app.can_hold(&agent, Direction::Inbound, &variables) {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use trunkline::after::set_disposition;
-use trunkline::store::after::SetBy;
+use trunkline::store::Sealed;
+use trunkline::store::after::{Found, SetBy};
 use trunkline::store::usage::UsageLine;
 use trunkline_core::consent::Method;
 use trunkline_core::journal::{Ended, Entry, Event, Latency, Speaker, Step};
 
 use crate::api::kept::{step, turn};
-use crate::api::rig::{Api, Who};
+use crate::api::rig::{Api, Who, agent, id};
 
 /// 2026-11-21T00:00:00Z.
 const START_MS: i64 = 1_795_219_200_000;
@@ -43,22 +44,29 @@ fn answer(at_ms: u64, took_ms: u64) -> Entry {
     entry
 }
 
-/// Calls of all kinds over three days.
-async fn furnish(api: &Api, who: &Who, calls: u64, dice: &mut Dice) {
+/// The operator's agents.
+const FILES: &[(&str, u32)] = &[("front-desk", 0), ("assistant", 0)];
+
+/// Calls of all kinds over three days, by these agents in these versions.
+async fn furnish(api: &Api, who: &Who, calls: u64, dice: &mut Dice, agents: &[(&str, u32)]) {
     let desk = &api.app.desk;
     let keys = desk.keys(&who.client).await.unwrap();
     for n in 0..calls {
         let from = format!("+1555010{n:04}");
         let created_ms =
             START_MS + dice.roll(24 * DAYS as u64) as i64 * HOUR_MS + dice.roll(3_600_000) as i64;
-        let agent = ["front-desk", "assistant"][dice.roll(2) as usize];
-        let id = api.call_by(who, &from, created_ms, (agent, 0)).await;
+        let agent = agents[dice.roll(agents.len() as u64) as usize];
+        let id = api.call_by(who, &from, created_ms, agent).await;
         if dice.roll(8) == 0 {
             // It goes on.
             continue;
         }
         let mut entries = Vec::new();
-        if dice.roll(3) > 0 {
+        let is_judged = dice.roll(3) > 0;
+        if is_judged {
+            let after = desk.store.after();
+            let wanted = after.want(&who.client, &id, &["verdict"], created_ms);
+            wanted.await.unwrap();
             let method = Method::SaidYes;
             entries.push(step(900, Step::Granted { method }));
             for n in 0..dice.roll(5) {
@@ -79,6 +87,17 @@ async fn furnish(api: &Api, who: &Who, calls: u64, dice: &mut Dice) {
             reason: if opts_out { "opted_out" } else { reason }.into(),
         }));
         api.keep(who, &id, &from, entries).await;
+        if is_judged {
+            let verdict = ["success", "success", "failure", "unclear"][dice.roll(4) as usize];
+            let found = Found {
+                now_ms: created_ms + HOUR_MS,
+                verdict: Some(verdict),
+                body: &Sealed(vec![0; 64]),
+                label: None,
+            };
+            let found = desk.store.after().done(&who.client, &id, &found).await;
+            assert!(found.unwrap());
+        }
         if dice.roll(2) == 0 {
             let label = ["booked", "not_booked"][dice.roll(2) as usize];
             set_disposition(desk, &keys, &id, label, SetBy::Tool)
@@ -140,6 +159,35 @@ fn words(calls: &[&(Value, bool)], pointer: &str) -> Value {
     json!(count)
 }
 
+/// How many succeeded of those that were judged, with the ends of the interval as the roots of the equation that it is made
+/// of: those shares from which the one that was seen is just so far away.
+fn success(verdicts: &Value) -> Value {
+    let of = |word: &str| verdicts[word].as_f64().unwrap_or(0.0);
+    let (hits, judged) = (of("success"), of("success") + of("failure") + of("unclear"));
+    if judged == 0.0 {
+        return Value::Null;
+    }
+    let (share, z2) = (hits / judged, 1.959_963_985_f64.powi(2));
+    let (a, b, c) = (1.0 + z2 / judged, 2.0 * share + z2 / judged, share * share);
+    let root = (b * b - 4.0 * a * c).max(0.0).sqrt();
+    json!({
+        "judged": judged, "successes": hits, "share": share,
+        "low": (b - root) / (2.0 * a), "high": (b + root) / (2.0 * a),
+    })
+}
+
+/// The same to so many places as numbers are compared with.
+fn rounded(counted: &Value) -> Value {
+    let mut counted = counted.clone();
+    if let Some(success) = counted["success"].as_object_mut() {
+        for value in success.values_mut() {
+            let number = value.as_f64().unwrap();
+            *value = json!((number * 1_000_000.0).round());
+        }
+    }
+    counted
+}
+
 /// The value at which so much of all values is reached.
 fn rank(sorted: &[u64], percent: usize) -> Value {
     let at = (sorted.len() * percent).div_ceil(100).max(1) - 1;
@@ -185,7 +233,8 @@ fn recount(calls: &[&(Value, bool)]) -> Value {
     } else {
         json!([])
     };
-    json!({
+    let verdicts = words(calls, "/after/verdict/result");
+    let counted = json!({
         "calls": calls.len(),
         "inbound": is("/direction", "inbound"),
         "outbound": is("/direction", "outbound"),
@@ -195,7 +244,8 @@ fn recount(calls: &[&(Value, bool)]) -> Value {
         "ended_reasons": words(calls, "/ended_reason"),
         "consent": words(calls, "/consent/state"),
         "after": words(calls, "/after/state"),
-        "verdicts": words(calls, "/after/verdict/result"),
+        "success": success(&verdicts),
+        "verdicts": verdicts,
         "dispositions": words(calls, "/disposition/label"),
         "opt_outs": calls.iter().filter(|(_, opted_out)| *opted_out).count(),
         "durations": {
@@ -214,7 +264,8 @@ fn recount(calls: &[&(Value, bool)]) -> Value {
             "max_ms": rank(&answers, 100),
         },
         "cost": { "sums": sums, "priced_calls": priced, "unpriced_calls": calls.len() - priced },
-    })
+    });
+    rounded(&counted)
 }
 
 /// The moment of a call on the clocks of Berlin, which are an hour ahead in November.
@@ -237,8 +288,8 @@ async fn analytics_are_what_a_recount_of_the_calls_gives() {
     .await;
     let (ours, theirs) = (api.client().await, api.client().await);
     let mut dice = Dice(7);
-    furnish(&api, &ours, 120, &mut dice).await;
-    furnish(&api, &theirs, 9, &mut dice).await;
+    furnish(&api, &ours, 120, &mut dice, FILES).await;
+    furnish(&api, &theirs, 9, &mut dice, FILES).await;
     let all = shown(&api, &ours).await;
     assert_eq!(all.len(), 120);
     let span = "from=2026-11-21T00:00:00Z&until=2026-11-24T00:00:00Z";
@@ -262,7 +313,7 @@ async fn analytics_are_what_a_recount_of_the_calls_gives() {
             .await
             .fine();
         assert_eq!(told["time_zone"], "Europe/Berlin");
-        assert_eq!(told["total"], total);
+        assert_eq!(rounded(&told["total"]), total);
         let key = |call: &Value| match by {
             "agent" => call["agent_id"].clone(),
             "day" => json!(in_berlin(call)[..10]),
@@ -283,7 +334,7 @@ async fn analytics_are_what_a_recount_of_the_calls_gives() {
                 .collect();
             let mut want = recount(&same);
             want["key"] = group["key"].clone();
-            assert_eq!(*group, want, "{by}");
+            assert_eq!(rounded(group), want, "{by}");
         }
     }
     // One agent, and a part of the time.
@@ -293,8 +344,8 @@ async fn analytics_are_what_a_recount_of_the_calls_gives() {
         .filter(|(call, _)| call["agent_id"] == "assistant")
         .collect();
     assert_eq!(
-        (&told["total"], &told["groups"]),
-        (&recount(&same), &json!([]))
+        (rounded(&told["total"]), &told["groups"]),
+        (recount(&same), &json!([]))
     );
     let part = "/v1/analytics?from=2026-11-22T06:00:00Z&until=2026-11-22T18:00:00Z";
     let told = api.get(&ours, part).await.fine();
@@ -304,10 +355,59 @@ async fn analytics_are_what_a_recount_of_the_calls_gives() {
     };
     let same: Vec<&(Value, bool)> = all.iter().filter(|(call, _)| within(call)).collect();
     assert!(!same.is_empty());
-    assert_eq!(told["total"], recount(&same));
+    assert_eq!(rounded(&told["total"]), recount(&same));
     // Of the others nothing is counted.
     let told = api.get(&theirs, &path("by=agent")).await.fine();
     assert_eq!(told["total"]["calls"], 9);
+}
+
+#[tokio::test]
+async fn versions_are_counted_side_by_side() {
+    let api = Api::with(trunkline::api::Rate {
+        per_second: 100_000,
+        burst: 100_000,
+    })
+    .await;
+    let (ours, theirs) = (api.client().await, api.client().await);
+    let mut dice = Dice(11);
+    let ids = [
+        id(&api.post(&ours, "/v1/agents", &agent()).await.made()),
+        id(&api.post(&ours, "/v1/agents", &agent()).await.made()),
+    ];
+    let versions = [(&*ids[0], 10), (&*ids[0], 9), (&*ids[1], 9)];
+    furnish(&api, &ours, 90, &mut dice, &versions).await;
+    furnish(&api, &theirs, 9, &mut dice, FILES).await;
+    let all = shown(&api, &ours).await;
+    let span = "from=2026-11-21T00:00:00Z&until=2026-11-24T00:00:00Z";
+    let path = |of: &str| format!("/v1/analytics?{span}&by=version&agent_id={of}");
+    let told = api.get(&ours, &path(&ids[0])).await.fine();
+    let groups = told["groups"].as_array().unwrap();
+    let keys: Vec<&Value> = groups.iter().map(|group| &group["key"]).collect();
+    assert_eq!(keys, ["9", "10"], "in their order");
+    for (group, version) in groups.iter().zip([9, 10]) {
+        let same: Vec<&(Value, bool)> = all
+            .iter()
+            .filter(|(call, _)| call["agent_id"] == *ids[0] && call["agent_version"] == version)
+            .collect();
+        let mut want = recount(&same);
+        // The recount is worth something.
+        assert!(want["success"]["judged"].as_f64().unwrap() > 5_000_000.0);
+        want["key"] = json!(version.to_string());
+        assert_eq!(rounded(group), want);
+        let success = &group["success"];
+        let of = |name: &str| success[name].as_f64().unwrap();
+        assert!(
+            of("low") < of("share") && of("share") < of("high"),
+            "{success}"
+        );
+    }
+    // Another's agent has no calls here.
+    let foreign = api.get(&theirs, &path(&ids[0])).await.fine();
+    assert_eq!(
+        (&foreign["total"]["calls"], &foreign["groups"]),
+        (&json!(0), &json!([]))
+    );
+    assert_eq!(foreign["total"]["success"], Value::Null);
 }
 
 #[tokio::test]
@@ -331,6 +431,11 @@ async fn what_cannot_be_counted_is_told() {
             days("2026-12-01T00:00:00Z") + "&by=week",
             "query:by",
             "invalid",
+        ),
+        (
+            days("2026-12-01T00:00:00Z") + "&by=version",
+            "query:agent_id",
+            "missing",
         ),
         (
             days("2026-12-01T00:00:00Z") + "&time_zone=Berlin",

@@ -9,3 +9,4 @@ mod nouns;
 pub(crate) mod rig;
 mod strangers;
 mod succession;
+mod versions;

@@ -12,4 +12,5 @@ mod rest;
 mod rig;
 mod room;
 mod tools;
+mod versions;
 mod whole;

@@ -5,3 +5,4 @@ mod lost;
 mod placing;
 mod rig;
 mod verdicts;
+mod versions;

@@ -19,6 +19,7 @@ use super::check::{Known, Whereabouts, ask, refused};
 use super::{METADATA_BYTES_MAX, find, show};
 use crate::admission::Door;
 use crate::agent::{Agent, NotForThisCall};
+use crate::api::agents::wanted::{WantedVersion, not_there};
 use crate::api::auth::Caller;
 use crate::api::once::{Made, NewId, Posted};
 use crate::api::problem::{Code, Problem};
@@ -29,7 +30,7 @@ use crate::carrier::account::Account;
 use crate::desk::{self, Desk};
 use crate::dial::{NotDialled, Order};
 use crate::ids;
-use crate::reception::Turned;
+use crate::reception::Which;
 use crate::store::numbers::Number;
 use crate::vault::ClientKeys;
 
@@ -78,10 +79,13 @@ pub(in crate::api) struct NewCall {
     #[serde(alias = "from_number")]
     #[schema(example = "num_01JD0000000000000000000000")]
     from: String,
-    /// Who speaks, in its newest version. The agent must be for outbound calls.
+    /// Who speaks. The agent must be for outbound calls.
     #[serde(alias = "assistant_id")]
     #[schema(example = "agent_01JD0000000000000000000000")]
     agent_id: String,
+    /// In which version, in place of the one that its owner gives to such calls; `draft` to try its draft. Needs
+    /// `agents:write` too.
+    agent_version: Option<WantedVersion>,
     /// Values of the agent's variables.
     #[serde(default, alias = "dynamic_variables")]
     variables: BTreeMap<String, String>,
@@ -102,19 +106,23 @@ pub(in crate::api) struct NewCall {
 }
 
 /// The agent, if it can hold this call.
-async fn agent(app: &App, keys: &ClientKeys, new: &NewCall) -> Result<Arc<Agent>, Problem> {
-    let found = app.reception.agent(&app.desk, keys, &new.agent_id).await;
-    let agent = found.map_err(|turned| match turned {
-        Turned::NoAgent => Problem::invalid("/agent_id", "not_found", "there is no such agent"),
-        Turned::Store(error) => stored(error),
-        turned @ (Turned::NoClient
-        | Turned::Agent(_)
-        | Turned::Used
-        | Turned::Vault(_)
-        | Turned::WhichClient
-        | Turned::Plan(_)
-        | Turned::Unopened(_)) => Problem::internal(&turned),
-    })?;
+async fn agent(
+    app: &App,
+    keys: &ClientKeys,
+    new: &NewCall,
+    call_id: &str,
+) -> Result<Arc<Agent>, Problem> {
+    let person = PhoneNumber::parse(&new.to).ok();
+    let shared = Which::Shared {
+        person: person.as_ref(),
+        call_id,
+    };
+    let which = new.agent_version.map_or(shared, WantedVersion::which);
+    let found = app.reception.agent(&app.desk, keys, &new.agent_id, which);
+    let agent = found.await.map_err(not_there)?;
+    if let Some(wanted) = new.agent_version {
+        wanted.is(&agent)?;
+    }
     let held = app.can_hold(&agent, Direction::Outbound, &new.variables);
     match held {
         Ok(()) => Ok(agent),
@@ -262,6 +270,8 @@ pub(in crate::api) async fn create(
 ) -> Result<Response, Problem> {
     let (ring, machines, metadata) = bounded(&new)?;
     let known = Known::read(&new.contact)?;
+    new.agent_version
+        .map_or(Ok(()), |wanted| wanted.may(&caller))?;
     let work = move |id: NewId| async move {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
@@ -269,7 +279,7 @@ pub(in crate::api) async fn create(
         if id.is_again() && is_there(desk, &caller, &id.id).await? {
             return placed(desk, &caller, &keys, &id.id).await;
         }
-        let agent = agent(&app, &keys, &new).await?;
+        let agent = agent(&app, &keys, &new, &id.id).await?;
         let seat = app.admit(&agent).map_err(|full| {
             full.count(Door::Api);
             Problem::at_capacity(full)

@@ -1,5 +1,5 @@
 //! Calls counted: how many, how they ended, how quickly they were answered, what became of them and what they cost; all of
-//! them, and by agent, campaign, hour or day. Every percentile is of the single values, never of other percentiles.
+//! them, and by agent, version, campaign, hour or day. Every percentile is of the single values, never of other percentiles.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ use crate::token::Direction;
 pub enum By {
     /// By who held them.
     Agent,
+    /// By the version of the agent that held them.
+    Version,
     /// By the campaign that they were placed for; none have one yet.
     Campaign,
     /// By the hour in which they were made, on the clocks of a place.
@@ -22,11 +24,12 @@ pub enum By {
 }
 
 impl By {
-    /// Reads `agent`, `campaign`, `hour` or `day`.
+    /// Reads `agent`, `version`, `campaign`, `hour` or `day`.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "agent" => Some(Self::Agent),
+            "version" => Some(Self::Version),
             "campaign" => Some(Self::Campaign),
             "hour" => Some(Self::Hour),
             "day" => Some(Self::Day),
@@ -80,6 +83,8 @@ pub struct CallFacts {
     pub created_ms: i64,
     /// Who held it.
     pub agent: String,
+    /// In which version; 0 for an agent from a file.
+    pub version: u32,
     /// Who called whom.
     pub direction: Direction,
     /// Where it is.
@@ -147,6 +152,56 @@ pub struct Figures {
     pub priced: u64,
 }
 
+/// How many of several calls reached what they were for, and what that tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Success {
+    /// Those of which there is a verdict, whichever.
+    pub judged: u64,
+    /// Those among them that succeeded.
+    pub successes: u64,
+    /// Their share, 0 to 1.
+    pub share: f64,
+    /// Between which shares the true one lies with 95 % confidence.
+    pub within: (f64, f64),
+}
+
+impl Success {
+    /// `None` where nothing was judged.
+    ///
+    /// The interval is Wilson's score interval (E. B. Wilson, 1927): unlike the usual one it stays sound for few calls and for
+    /// shares near 0 and 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "there are fewer calls than 2⁵²")]
+    pub fn of(successes: u64, judged: u64) -> Option<Self> {
+        /// 97.5 % of a normal distribution lie below so many standard deviations.
+        const Z: f64 = 1.959_963_984_540_054;
+        if judged == 0 {
+            return None;
+        }
+        let (n, share) = (judged as f64, successes.min(judged) as f64 / judged as f64);
+        let whole = 1.0 + Z * Z / n;
+        let middle = (share + Z * Z / (2.0 * n)) / whole;
+        let half = Z / whole * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        // At the ends the sums are 0 and 1 but for the rounding.
+        let low = if successes == 0 {
+            0.0
+        } else {
+            (middle - half).max(0.0)
+        };
+        let high = if successes >= judged {
+            1.0
+        } else {
+            (middle + half).min(1.0)
+        };
+        Some(Self {
+            judged,
+            successes,
+            share,
+            within: (low, high),
+        })
+    }
+}
+
 /// Values, each of which counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spread(Vec<u64>);
@@ -185,6 +240,13 @@ fn count(words: &mut BTreeMap<String, u64>, word: Option<&String>) {
 }
 
 impl Figures {
+    /// How many reached what they were for; `None` where there is no verdict.
+    #[must_use]
+    pub fn success(&self) -> Option<Success> {
+        let successes = self.verdicts.get("success").copied().unwrap_or(0);
+        Success::of(successes, self.verdicts.values().sum())
+    }
+
     /// Counts one more.
     pub fn add(&mut self, call: &CallFacts) {
         self.calls += 1;
@@ -215,6 +277,24 @@ impl Figures {
     }
 }
 
+/// What calls of a group have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The number of a version.
+    Version(u32),
+    /// A name, or a moment.
+    Name(String),
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "{version}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 /// Calls counted, together and apart.
 #[derive(Clone, Debug)]
 pub struct Tally {
@@ -223,7 +303,7 @@ pub struct Tally {
     /// All of them.
     pub total: Figures,
     /// By what they are counted apart, in order. Without a name: those that have none of it.
-    pub groups: BTreeMap<Option<String>, Figures>,
+    pub groups: BTreeMap<Option<Key>, Figures>,
 }
 
 impl Tally {
@@ -245,10 +325,11 @@ impl Tally {
             return;
         };
         let group = match by {
-            By::Agent => Some(call.agent.clone()),
+            By::Agent => Some(Key::Name(call.agent.clone())),
+            By::Version => Some(Key::Version(call.version)),
             By::Campaign => None,
-            By::Hour => Some(self.zone.hour(call.created_ms)),
-            By::Day => Some(self.zone.day(call.created_ms)),
+            By::Hour => Some(Key::Name(self.zone.hour(call.created_ms))),
+            By::Day => Some(Key::Name(self.zone.day(call.created_ms))),
         };
         self.groups.entry(group).or_default().add(call);
     }
@@ -262,6 +343,7 @@ mod tests {
         CallFacts {
             created_ms,
             agent: "robin".into(),
+            version: 1,
             direction: Direction::Inbound,
             status: "ended".into(),
             is_answered: true,
@@ -406,12 +488,66 @@ mod tests {
             (1, 1_000)
         );
         assert_eq!(total.costs, BTreeMap::from([("EUR".into(), 1_500)]));
-        let days: Vec<_> = tally.groups.keys().flatten().map(String::as_str).collect();
+        let days: Vec<_> = tally.groups.keys().flatten().map(Key::to_string).collect();
         assert_eq!(days, ["1970-01-01", "1970-01-02"]);
         let sum: u64 = tally.groups.values().map(|figures| figures.calls).sum();
         assert_eq!(sum, 2);
         let mut none = Tally::new(Some(By::Campaign), Zone::UTC);
         none.add(&call(0));
         assert_eq!(none.groups.keys().collect::<Vec<_>>(), [&None]);
+    }
+
+    #[test]
+    fn versions_are_counted_apart_in_their_order() {
+        let mut tally = Tally::new(Some(By::Version), Zone::UTC);
+        for version in [10, 2, 10, 9] {
+            tally.add(&CallFacts { version, ..call(0) });
+        }
+        let counted = tally.groups.iter();
+        let counted: Vec<_> = counted
+            .map(|(key, figures)| (key.as_ref().unwrap().to_string(), figures.calls))
+            .collect();
+        assert_eq!(
+            counted,
+            [("2".into(), 1), ("9".into(), 1), ("10".into(), 2)]
+        );
+        assert_eq!(tally.total.calls, 4);
+    }
+
+    #[test]
+    fn few_verdicts_tell_little() {
+        // Worked out apart from this code, by the formula of the article.
+        for (successes, judged, low, high) in [
+            (0, 1, 0.0, 0.793_45),
+            (1, 1, 0.206_55, 1.0),
+            (1, 2, 0.094_53, 0.905_47),
+            (8, 10, 0.490_16, 0.943_32),
+            (80, 100, 0.711_17, 0.866_63),
+            (800, 1_000, 0.774_08, 0.823_62),
+            (0, 10, 0.0, 0.277_53),
+            (10, 10, 0.722_47, 1.0),
+        ] {
+            let told = Success::of(successes, judged).unwrap();
+            let near = |is: f64, want: f64| (is - want).abs() < 0.000_05;
+            assert!(
+                near(told.within.0, low) && near(told.within.1, high),
+                "{told:?}"
+            );
+        }
+        assert_eq!(Success::of(0, 0), None);
+        let mut figures = Figures::default();
+        assert_eq!(figures.success(), None);
+        for verdict in ["success", "failure", "unclear", "success"] {
+            figures.add(&CallFacts {
+                verdict: Some(verdict.into()),
+                ..call(0)
+            });
+        }
+        figures.add(&CallFacts {
+            verdict: None,
+            ..call(0)
+        });
+        let told = figures.success().unwrap();
+        assert_eq!((told.successes, told.judged, told.share), (2, 4, 0.5));
     }
 }

@@ -24,6 +24,7 @@
 //! | [`geo`] | where a number is: country, places, time zones |
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
+//! | [`versions`] | which version of an agent holds a call, and what differs between two |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`times`] | when the words of a text are said |
@@ -53,6 +54,7 @@ pub mod time;
 pub mod times;
 pub mod token;
 pub mod transcript;
+pub mod versions;
 pub mod wer;
 pub mod wire;
 

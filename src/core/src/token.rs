@@ -46,6 +46,9 @@ pub struct Claims {
     /// The agent who answers: by its name in the configuration, or `agent_` and a ULID.
     #[serde(rename = "a")]
     pub agent: String,
+    /// The agent's version, where it was settled before the socket came; 0 for an agent from a file.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// The caller; none if withheld or not a telephone number.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PhoneNumber>,
@@ -73,6 +76,7 @@ impl fmt::Debug for Claims {
             .field("call_id", &self.call_id)
             .field("client", &self.client)
             .field("agent", &self.agent)
+            .field("version", &self.version)
             .field("from", &self.from)
             .field("to", &self.to)
             .field("direction", &self.direction)
@@ -219,6 +223,7 @@ mod tests {
             call_id: "call_01JD0000000000000000000000".into(),
             client: None,
             agent: "front-desk".into(),
+            version: None,
             from: PhoneNumber::parse("+15005550006").ok(),
             to: PhoneNumber::parse("+15005550009").ok(),
             direction: Direction::Inbound,
@@ -323,6 +328,7 @@ mod tests {
             call_id: "c".repeat(NAME_BYTES_MAX),
             client: Some("k".repeat(NAME_BYTES_MAX)),
             agent: "a".repeat(NAME_BYTES_MAX),
+            version: Some(u32::MAX),
             from: PhoneNumber::parse("+123456789012345").ok(),
             to: PhoneNumber::parse("+123456789012345").ok(),
             direction: Direction::Outbound,

@@ -51,6 +51,11 @@ async fn operations(api: &Api) -> (Vec<Operation>, Value) {
 async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'static str, String)>> {
     let made = async |path: &str, body: Value| id(&api.post(who, path, &body).await.made());
     let agent_id = made("/v1/agents", agent()).await;
+    let draft = format!("/v1/agents/{agent_id}/draft");
+    let saved = api
+        .ask(Some(&who.secret), "PUT", &draft, &agent(), &[])
+        .await;
+    saved.fine();
     let carrier = json!({
         "carrier": "twilio", "name": "Main", "secret": "0123456789abcdef0123456789abcdef",
         "settings": { "account_sid": "AC0123456789abcdef0123456789abcdef" },
@@ -131,6 +136,9 @@ fn body(operation: &Operation, document: &Value) -> Value {
         }
         "ToolChange" => json!({ "secret_headers": {} }),
         "NumberChange" => json!({ "agent_id": null }),
+        "Publish" => json!({}),
+        "Rollback" => json!({ "version": 1 }),
+        "WantedSplit" => json!({ "versions": [{ "version": 1, "percent": 100 }] }),
         "Say" | "Context" => json!({ "text": "hello" }),
         other => {
             assert!(
@@ -404,5 +412,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 11);
+    assert_eq!(tried, 17);
 }

@@ -19,6 +19,7 @@ use trunkline::carrier_double::rest::{Callee, Fault, Rung};
 use trunkline::config::Config;
 use trunkline::egress::{Egress, Io, Net};
 use trunkline::providers::Providers;
+use trunkline::reception::Which;
 use trunkline::webhooks::Addresses;
 
 use super::rig::{NOON_MS, NUMBER, OTHER_NUMBER, SID, STRANGER, TOKEN, Town};
@@ -334,8 +335,9 @@ async fn a_call_gets_what_was_opened_for_it_and_nobody_elses() {
     // What was opened for one client is closed rather than given to another.
     let awaited = app.awaited.of_carrier(&carrier_id, "CAother").unwrap();
     let keys = unhurried(app.desk.keys(&other.client)).await.unwrap();
-    let agent = unhurried(app.reception.agent(&app.desk, &keys, &awaited.claims.agent)).await;
-    let call_id = &awaited.claims.call_id;
+    let (claims, call_id) = (&awaited.claims, &awaited.claims.call_id);
+    let which = Which::of(claims, call_id);
+    let agent = unhurried(app.reception.agent(&app.desk, &keys, &claims.agent, which)).await;
     let taken = app.ahead.take(call_id, &town.who.client, &agent.unwrap());
     assert!(taken.is_none());
     assert_eq!(app.ahead.count(), 0);

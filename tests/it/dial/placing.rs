@@ -267,7 +267,7 @@ async fn the_answered_call_is_the_one_that_was_placed_and_is_held_once() {
         let receive = async || {
             let carrier_call_id = awaited.carrier_call_id.clone();
             let (reception, claims) = (&app.reception, &awaited.claims);
-            let expected = reception.expected(&app.desk, claims).await?;
+            let expected = reception.expected(&app.desk, claims, &call_id).await?;
             reception
                 .receive(&app.desk, claims, expected, &call_id, carrier_call_id)
                 .await
@@ -297,7 +297,8 @@ async fn a_call_that_is_over_is_not_held() {
     let awaited = app.awaited.find(&call_id).unwrap();
     office.told(&place, &carrier_call_id, "canceled").await;
     let reception = &app.reception;
-    let expected = reception.expected(&app.desk, &awaited.claims).await;
+    let claims = &awaited.claims;
+    let expected = reception.expected(&app.desk, claims, &call_id).await;
     let received = reception
         .receive(
             &app.desk,

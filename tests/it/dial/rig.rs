@@ -17,6 +17,7 @@ use trunkline::carrier::account::Account;
 use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Place};
 use trunkline::dial::{Dialer, Order, Reach};
 use trunkline::egress::EgressError;
+use trunkline::reception::Which;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::wire::twilio::form::{Form, encode};
 use trunkline_core::wire::twilio::signature::{Algorithm, SIGNATURE_HEADER, sign};
@@ -368,7 +369,7 @@ pub(super) async fn order(office: &Office) -> Order {
     let keys = app.desk.keys(client).await.unwrap();
     let agent = app
         .reception
-        .agent(&app.desk, &keys, &office.agent_id)
+        .agent(&app.desk, &keys, &office.agent_id, Which::Settled(1))
         .await;
     let account = Account::find(&app.desk, client, &office.carrier_id).await;
     Order {

@@ -22,7 +22,7 @@ async fn turned_away(house: &House, claims: &Claims) -> String {
     let (desk, call_id) = (&house.app.desk, &claims.call_id);
     let reception = &house.app.reception;
     let received = unhurried(async {
-        let expected = reception.expected(desk, claims).await?;
+        let expected = reception.expected(desk, claims, call_id).await?;
         reception
             .receive(desk, claims, expected, call_id, None)
             .await

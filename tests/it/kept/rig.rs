@@ -329,7 +329,7 @@ async fn add_agent(desk: &Desk, keys: &ClientKeys, text: &str) -> String {
     let name = desk::seal(keys, Place::new("agents.name", &id), &spec.name);
     let body = desk::seal(keys, desk::version_place(&version), &body);
     let agents = desk.store.agents();
-    let added = agents.add(keys.id(), &id, &name, &body, clock::unix_ms());
+    let added = agents.add(keys.id(), &id, &name, &body, None, clock::unix_ms());
     added.await.unwrap();
     id
 }

@@ -154,6 +154,7 @@ pub(crate) fn claims(agent: &str) -> Claims {
         call_id: new_call_id(),
         client: None,
         agent: agent.into(),
+        version: None,
         from: None,
         to: None,
         direction: Direction::Inbound,

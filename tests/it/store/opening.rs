@@ -54,6 +54,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();
     }
     for table in [
+        "agent_drafts",
         "agent_versions",
         "agents",
         "api_keys",

@@ -1,7 +1,8 @@
 //! What a client sets up: agents, accounts, providers, numbers.
 
-use trunkline::ids::new_id;
+use trunkline::ids::{ClientId, new_id};
 use trunkline::store::StoreError;
+use trunkline::store::agents::{Publication, SealedVersion};
 use trunkline::store::carriers::{CarrierChange, NewCarrierAccount};
 use trunkline::store::numbers::NewNumber;
 use trunkline::store::providers::{NewProvider, ProviderChange, ProviderKind};
@@ -19,26 +20,49 @@ super::on_both!(
     a_number_belongs_to_one_client_and_to_its_own_agent,
 );
 
+/// Makes a version whose document, and whose agent's name, is `text`.
+async fn publish(
+    bench: &Bench,
+    client: &ClientId,
+    id: &str,
+    revision: i64,
+    text: &str,
+    now_ms: i64,
+) -> Result<(i64, u32), StoreError> {
+    let name = sealed(text);
+    let seal = |_| SealedVersion {
+        body: sealed(text),
+        note: None,
+    };
+    let new = Publication {
+        name: &name,
+        seal: &seal,
+        made_by: None,
+        rolled_back_to: None,
+        split: None,
+        takes_draft: false,
+        now_ms,
+    };
+    let agents = bench.store.agents();
+    agents.publish(client, id, revision, &new).await
+}
+
 async fn versions_of_an_agent_never_change(bench: Bench) {
     let agents = bench.store.agents();
     let id = new_id("agent");
     agents
-        .add(&bench.ours, &id, &sealed("a"), &sealed("one"), NOW)
+        .add(&bench.ours, &id, &sealed("a"), &sealed("one"), None, NOW)
         .await
         .unwrap();
-    let two = agents
-        .add_version(&bench.ours, &id, 1, &sealed("b"), &sealed("two"), NOW + 1)
-        .await;
+    let two = publish(&bench, &bench.ours, &id, 1, "two", NOW + 1).await;
     assert_eq!(two.unwrap(), (2, 2));
-    let stale = agents
-        .add_version(&bench.ours, &id, 1, &sealed("c"), &sealed("three"), NOW)
-        .await;
+    let stale = publish(&bench, &bench.ours, &id, 1, "three", NOW).await;
     assert!(matches!(stale, Err(StoreError::Stale { revision: 2 })));
 
     let agent = agents.find(&bench.ours, &id).await.unwrap().unwrap();
     assert_eq!(
         (agent.name, agent.version, agent.updated_ms),
-        (sealed("b"), 2, NOW + 1)
+        (sealed("two"), 2, NOW + 1)
     );
     let one = agents
         .find_version(&bench.ours, &id, 1)
@@ -71,9 +95,7 @@ async fn versions_of_an_agent_never_change(bench: Bench) {
             .0,
         []
     );
-    let theirs = agents
-        .add_version(&bench.theirs, &id, 2, &sealed("x"), &sealed("x"), NOW)
-        .await;
+    let theirs = publish(&bench, &bench.theirs, &id, 2, "x", NOW).await;
     assert!(matches!(theirs, Err(StoreError::Missing { .. })));
     let theirs = agents.archive(&bench.theirs, &id, 2, NOW).await;
     assert!(matches!(theirs, Err(StoreError::Missing { .. })));
@@ -84,7 +106,7 @@ async fn an_archived_agent_leaves_lists_and_numbers(bench: Bench) {
     let (agents, numbers) = (bench.store.agents(), bench.store.numbers());
     let id = new_id("agent");
     agents
-        .add(&bench.ours, &id, &sealed("a"), &sealed("one"), NOW)
+        .add(&bench.ours, &id, &sealed("a"), &sealed("one"), None, NOW)
         .await
         .unwrap();
     let new = new_number(1, Some(&id));
@@ -105,9 +127,7 @@ async fn an_archived_agent_leaves_lists_and_numbers(bench: Bench) {
     );
     let bound = numbers.find(&bench.ours, &new.id).await.unwrap().unwrap();
     assert_eq!((bound.agent_id, bound.revision), (None, 2));
-    let again = agents
-        .add_version(&bench.ours, &id, 2, &sealed("c"), &sealed("x"), NOW)
-        .await;
+    let again = publish(&bench, &bench.ours, &id, 2, "x", NOW).await;
     assert!(matches!(again, Err(StoreError::Missing { .. })));
 }
 
@@ -118,7 +138,14 @@ async fn lists_are_stable_while_rows_are_added(bench: Bench) {
     for n in 0..8 {
         let id = new_id("agent");
         agents
-            .add(&bench.ours, &id, &sealed("a"), &sealed("v"), NOW + n / 2)
+            .add(
+                &bench.ours,
+                &id,
+                &sealed("a"),
+                &sealed("v"),
+                None,
+                NOW + n / 2,
+            )
             .await
             .unwrap();
         ids.push((NOW + n / 2, id));
@@ -136,7 +163,14 @@ async fn lists_are_stable_while_rows_are_added(bench: Bench) {
         );
         let newer = new_id("agent");
         agents
-            .add(&bench.ours, &newer, &sealed("a"), &sealed("v"), NOW + 100)
+            .add(
+                &bench.ours,
+                &newer,
+                &sealed("a"),
+                &sealed("v"),
+                None,
+                NOW + 100,
+            )
             .await
             .unwrap();
         after = page.next;
@@ -344,11 +378,18 @@ async fn a_number_belongs_to_one_client_and_to_its_own_agent(bench: Bench) {
     let (agents, numbers) = (bench.store.agents(), bench.store.numbers());
     let (agent, foreign) = (new_id("agent"), new_id("agent"));
     agents
-        .add(&bench.ours, &agent, &sealed("a"), &sealed("v"), NOW)
+        .add(&bench.ours, &agent, &sealed("a"), &sealed("v"), None, NOW)
         .await
         .unwrap();
     agents
-        .add(&bench.theirs, &foreign, &sealed("a"), &sealed("v"), NOW)
+        .add(
+            &bench.theirs,
+            &foreign,
+            &sealed("a"),
+            &sealed("v"),
+            None,
+            NOW,
+        )
         .await
         .unwrap();
     let new = new_number(1, None);

@@ -61,6 +61,7 @@ const AGGREGATES: &[&str] = &[
     "clients",
     "consents",
     "dialling",
+    "drafts",
     "events",
     "idempotency",
     "knowledge",
