@@ -8,6 +8,8 @@ mod course;
 mod forged;
 mod full;
 mod inbound;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod rest;
 mod rig;
 mod room;
