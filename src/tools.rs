@@ -26,12 +26,12 @@ use trunkline_core::wire::openai::ToolSpec;
 
 pub use built_in::{LOOK_UP, OPT_OUT, SET_DISPOSITION, look_up, opt_out, set_disposition};
 pub use document::{
-    Body, HEADERS_MAX, Kind, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument,
-    WrongTool,
+    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
 };
 pub use http::HttpTool;
 pub use mcp::{
-    LeftOut, McpProblem, McpServer, McpShelf, McpTool, OFFERS_MAX, Offer, Offers, WhichServer,
+    CHECK_PATIENCE, LeftOut, McpProblem, McpServer, McpShelf, McpTool, OFFERS_MAX, Offer, Offers,
+    WhichServer,
 };
 pub use own::{ID_PREFIX, OwnTool, Sources, ToolSecret, Unusable, of_agent};
 pub use sign::{SigningKey, WrongKey};

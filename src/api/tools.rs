@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::egress::{Egress, Whose};
 use crate::store::tools::{Tool as Row, ToolChange as RowChange};
-use crate::tools::{Kind, OwnTool, SigningKey, ToolDocument, ToolSecret, Unusable};
+use crate::tools::{OwnTool, SigningKey, ToolDocument, ToolKind, ToolSecret, Unusable};
 use crate::vault::ClientKeys;
 use crate::{clock, ids};
 
@@ -170,8 +170,10 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let made_key = match (&new.signing_key, new.document.kind) {
         // Requests to an MCP server are the protocol's, and not signed.
-        (Some(_), _) | (None, Kind::Mcp) => None,
-        (None, Kind::Http) => Some(SigningKey::make().map_err(|error| Problem::internal(&error))?),
+        (Some(_), _) | (None, ToolKind::Mcp) => None,
+        (None, ToolKind::Http) => {
+            Some(SigningKey::make().map_err(|error| Problem::internal(&error))?)
+        }
     };
     let tool = OwnTool {
         document: new.document,
@@ -258,6 +260,11 @@ pub(super) async fn change(
     let revision = seen.check(row.revision)?;
     let keys = caller.keys(desk).await?;
     let current = opened(&keys, &row)?;
+    let kind = change.document.as_ref().map(|document| document.kind);
+    if kind.is_some_and(|kind| kind != current.document.kind) {
+        let detail = "a tool stays what it is; add another and name that";
+        return Err(Problem::invalid("/document/kind", "conflict", detail));
+    }
     let tool = OwnTool {
         document: change.document.unwrap_or(current.document),
         secret: ToolSecret {

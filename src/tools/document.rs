@@ -55,7 +55,7 @@ const SERVER_NAME_CHARS_MAX: usize = 32;
 /// What stands at the address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ToolKind {
     /// One tool: a request of plain HTTP.
     #[default]
     Http,
@@ -63,7 +63,7 @@ pub enum Kind {
     Mcp,
 }
 
-impl Kind {
+impl ToolKind {
     fn is_http(&self) -> bool {
         *self == Self::Http
     }
@@ -109,8 +109,8 @@ pub enum Body {
 #[serde(deny_unknown_fields)]
 pub struct ToolDocument {
     /// What stands at the address: one tool, or an MCP server.
-    #[serde(default, skip_serializing_if = "Kind::is_http")]
-    pub kind: Kind,
+    #[serde(default, skip_serializing_if = "ToolKind::is_http")]
+    pub kind: ToolKind,
     /// What the model calls it: letters, digits, `_` and `-`. Of an MCP server, at most 32, what its tools' names begin with:
     /// `name_tool`.
     #[schema(max_length = 64, example = "find_slots")]
@@ -223,12 +223,12 @@ impl ToolDocument {
         }
         headers("/headers", &self.headers)?;
         match self.kind {
-            Kind::Mcp => return self.check_server(),
-            Kind::Http if self.tools.is_some() => {
+            ToolKind::Mcp => return self.check_server(),
+            ToolKind::Http if self.tools.is_some() => {
                 let detail = "only an MCP server has tools: set kind to mcp";
                 return Err(WrongTool::new("/tools", "conflict", detail));
             }
-            Kind::Http => {}
+            ToolKind::Http => {}
         }
         self.arguments()?;
         self.result()?;

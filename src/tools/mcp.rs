@@ -31,8 +31,10 @@ use super::{Does, Tool, ToolDocument, Used, WrongTool, mismatches};
 use crate::egress::EgressError;
 use session::Session;
 
-/// How long a server may take to say what it has, its session included.
-const LIST_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server may take to say what it has, its session included, while a call waits for that.
+const LIST_PATIENCE: Duration = Duration::from_secs(2);
+/// The same, while somebody asks who wants to know.
+pub const CHECK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to open a session.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// Most of what a server says of a failure that a model is told, in bytes.
@@ -147,10 +149,14 @@ impl McpServer {
     /// Asks what it has, of which a document allows some or all.
     ///
     /// # Errors
-    /// [`McpProblem`].
-    pub async fn offers(&self, document: &ToolDocument) -> Result<Offers, McpProblem> {
+    /// [`McpProblem`], after `patience` at the latest.
+    pub async fn offers(
+        &self,
+        document: &ToolDocument,
+        patience: Duration,
+    ) -> Result<Offers, McpProblem> {
         let listed = async { self.session().await?.list().await };
-        let listed = timeout(LIST_PATIENCE, listed).await;
+        let listed = timeout(patience, listed).await;
         let listed = listed.unwrap_or(Err(McpProblem::Late))?;
         Ok(Offers::read(document, &listed))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::document::Kind;
+use super::document::ToolKind;
 use super::mcp::{self, McpProblem, McpServer, McpShelf, WhichServer};
 use super::{Does, TOOLS_MAX, TOOLS_OF_CALL_MAX};
 use super::{
@@ -96,8 +96,8 @@ impl OwnTool {
     /// [`Unusable`]: what is wrong with it, or its address may not be used by its owner.
     pub fn check(&self, whose: Whose, egress: &Egress) -> Result<(), Unusable> {
         match self.document.kind {
-            Kind::Http => self.http(whose, egress).map(|_| ()),
-            Kind::Mcp => self.server(whose, egress).map(|_| ()),
+            ToolKind::Http => self.http(whose, egress).map(|_| ()),
+            ToolKind::Mcp => self.server(whose, egress).map(|_| ()),
         }
     }
 
@@ -142,8 +142,8 @@ impl OwnTool {
         which: WhichServer,
     ) -> Result<Vec<Tool>, Unusable> {
         match self.document.kind {
-            Kind::Http => Ok(vec![self.http(whose, egress)?]),
-            Kind::Mcp => {
+            ToolKind::Http => Ok(vec![self.http(whose, egress)?]),
+            ToolKind::Mcp => {
                 let server = Arc::new(self.server(whose, egress)?);
                 let offers = shelf.offers(which, &self.document, &server).await?;
                 Ok(mcp::tools(&self.document, &server, &offers))

@@ -4,6 +4,7 @@
 mod ahead;
 mod amd;
 mod check;
+mod cost;
 mod course;
 mod forged;
 mod full;

@@ -16,7 +16,7 @@ use crate::api::once::{Bare, Made};
 use crate::api::problem::{Code, Problem};
 use crate::app::App;
 use crate::egress::Whose;
-use crate::tools::{Kind, Offers, WhichServer};
+use crate::tools::{CHECK_PATIENCE, Offers, ToolKind, WhichServer};
 
 /// A tool of an MCP server's.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,7 +96,7 @@ pub(in crate::api) async fn check(
     let row = find(&app.desk, &caller, &id).await?;
     let keys = caller.keys(&app.desk).await?;
     let tool = opened(&keys, &row)?;
-    if tool.document.kind != Kind::Mcp {
+    if tool.document.kind != ToolKind::Mcp {
         let detail = "only an MCP server can be asked what it has";
         return Err(Problem::new(Code::Conflict).detail(detail));
     }
@@ -104,7 +104,10 @@ pub(in crate::api) async fn check(
         let answer = match tool.server(Whose::Client, &app.egress) {
             Err(error) => Err(error.to_string()),
             Ok(server) => {
-                let offers = server.offers(&tool.document).await.map(Arc::new);
+                let offers = server
+                    .offers(&tool.document, CHECK_PATIENCE)
+                    .await
+                    .map(Arc::new);
                 let which = WhichServer {
                     client: Some(caller.client.clone()),
                     id,

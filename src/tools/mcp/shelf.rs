@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{McpProblem, McpServer, Offers};
+use super::{LIST_PATIENCE, McpProblem, McpServer, Offers};
 use crate::clock;
 use crate::ids::ClientId;
 use crate::tools::ToolDocument;
@@ -52,7 +52,7 @@ impl McpShelf {
         if let Some(offers) = self.known(&which) {
             return offers;
         }
-        let offers = server.offers(document).await.map(Arc::new);
+        let offers = server.offers(document, LIST_PATIENCE).await.map(Arc::new);
         self.keep(which, offers.clone());
         offers
     }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use trunkline::egress::{Egress, Whose};
 use trunkline::stack::Defaults;
-use trunkline::tools::{McpProblem, McpServer, OFFERS_MAX, OwnTool, ToolDocument, ToolSecret};
+use trunkline::tools::{
+    CHECK_PATIENCE, McpProblem, McpServer, OFFERS_MAX, OwnTool, ToolDocument, ToolSecret,
+};
 use trunkline_core::call::{Note, Outcome};
 
 use super::held::Held;
@@ -398,7 +400,7 @@ async fn offers(
     let document: ToolDocument = serde_json::from_value(document).unwrap();
     let http = Egress::new().http(Whose::Operator, &server.url).unwrap();
     let asked = McpServer::new(&document, &BTreeMap::new(), http).unwrap();
-    let offers = asked.offers(&document).await?;
+    let offers = asked.offers(&document, CHECK_PATIENCE).await?;
     let names = offers.tools.iter().map(|t| t.name.clone()).collect();
     let left_out = offers.left_out.iter().map(|l| l.name.clone()).collect();
     Ok((names, left_out))

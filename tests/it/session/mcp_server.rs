@@ -189,7 +189,7 @@ pub(crate) async fn way_to(port: u16) -> (String, Arc<Mutex<Vec<String>>>) {
 async fn passed_on(request: &Request, port: u16) -> Vec<u8> {
     let mut head = format!("{}\r\nconnection: close\r\n", request.line);
     for (name, value) in request.headers() {
-        let value = match name {
+        let value: &str = match name {
             "connection" => continue,
             "host" => &format!("127.0.0.1:{port}"),
             _ => value,
