@@ -144,6 +144,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ToolsWrite, routes!(tools::create))
         .add(Scope::ToolsWrite, routes!(tools::change))
         .add(Scope::ToolsWrite, routes!(tools::remove))
+        .add(Scope::ToolsWrite, routes!(tools::check::check))
         .add(Scope::CarriersRead, routes!(carriers::list))
         .add(Scope::CarriersRead, routes!(carriers::get))
         .add(Scope::CarriersWrite, routes!(carriers::create))

@@ -350,7 +350,7 @@ impl App {
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
-        let own_voice = stack.talk.clone();
+        let (own_voice, meter) = (stack.talk.clone(), Meter::default());
         let of_call = self.tools_of_call(claims, &arrival);
         let toolbox = Toolbox::new(
             stack.tools.into_iter().chain(of_call),
@@ -370,7 +370,8 @@ impl App {
                 let spare = models.map(|models| {
                     let vendor = models.current().vendor;
                     (
-                        ChatMind::new(models, &prompt, None, toolbox.specs()),
+                        ChatMind::new(models, &prompt, None, toolbox.specs())
+                            .metered(meter.clone()),
                         vendor,
                     )
                 });
@@ -381,12 +382,11 @@ impl App {
                     talk, &prompt, greeting, spare, first_ms,
                 )))
             }
-            (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
-                models,
-                &prompt.fill(&vars),
-                greeting.as_ref().map(|greeting| greeting.fill(&vars)),
-                toolbox.specs(),
-            )),
+            (MindSpec::Prompt { prompt, greeting }, Some(models)) => {
+                let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
+                let mind = ChatMind::new(models, &prompt.fill(&vars), greeting, toolbox.specs());
+                Mind::Chat(mind.metered(meter.clone()))
+            }
             (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
             (MindSpec::Flow(flow), _) => Mind::Flow(FlowMind::new(Arc::clone(flow), vars)),
         };
@@ -408,7 +408,7 @@ impl App {
             matters: arrival
                 .ledger
                 .map(|ledger| Box::new(ledger) as Box<dyn Matters>),
-            meter: Meter::default(),
+            meter,
             trace: self.traces.get().and_then(|traces| traces.call(claims)),
         })
     }

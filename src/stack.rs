@@ -26,7 +26,7 @@ use crate::store::StoreError;
 use crate::store::providers::ProviderKind;
 use crate::succession::Succession;
 use crate::think::{ChatSettings, Dialect, Model};
-use crate::tools::{self, OwnTool, Tool};
+use crate::tools::{self, McpShelf, OwnTool, Sources, Tool};
 use crate::vault::{ClientKeys, Unopened};
 
 /// Silence after which a recogniser that judges turns holds speech to be over, ms.
@@ -164,6 +164,7 @@ pub struct Stacks {
     ears: Arc<dyn Ears>,
     embedded: Arc<dyn Voice>,
     defaults: Defaults,
+    mcp: McpShelf,
 }
 
 impl Stacks {
@@ -179,7 +180,13 @@ impl Stacks {
             ears,
             embedded,
             defaults,
+            mcp: McpShelf::default(),
         }
+    }
+
+    /// What MCP servers have.
+    pub fn mcp(&self) -> &McpShelf {
+        &self.mcp
     }
 
     /// The operator's defaults.
@@ -281,7 +288,14 @@ impl Stacks {
         let model = own(&agent.model.provider, Kind::Model).await?;
         let behind = self.behind(desk, keys, agent).await;
         let egress = self.providers.egress();
-        let tools = tools::of_agent(desk, keys, agent, &self.defaults.tools, egress).await;
+        let sources = Sources {
+            desk,
+            keys,
+            operators: &self.defaults.tools,
+            egress,
+            shelf: &self.mcp,
+        };
+        let tools = tools::of_agent(&sources, agent).await;
         let voices = self.voices(agent, voice.as_ref(), &behind.voices)?;
         let models = self.models(agent, model.as_ref(), &behind.models);
         let Some(speaker) = self.speaker(desk, keys, agent).await? else {

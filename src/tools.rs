@@ -7,8 +7,10 @@
 mod built_in;
 mod document;
 mod http;
+mod mcp;
 mod own;
 mod sign;
+mod tries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,15 +29,21 @@ pub use document::{
     Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
 };
 pub use http::HttpTool;
-pub use own::{ID_PREFIX, OwnTool, ToolSecret, Unusable, of_agent};
+pub use mcp::{
+    CHECK_PATIENCE, LeftOut, McpProblem, McpServer, McpShelf, McpTool, OFFERS_MAX, Offer, Offers,
+    WhichServer,
+};
+pub use own::{ID_PREFIX, OwnTool, Sources, ToolSecret, Unusable, of_agent};
 pub use sign::{SigningKey, WrongKey};
 
 use crate::schema::{Mismatch, Schema};
 
 /// Most of a result that a model is told, in bytes.
 pub const RESULT_BYTES_MAX: usize = 8 * 1024;
-/// Most tools of one agent.
+/// Most tools and MCP servers that an agent names.
 pub const TOOLS_MAX: usize = 32;
+/// Most tools of one call, those of its agent's MCP servers among them.
+const TOOLS_OF_CALL_MAX: usize = 64;
 /// What stands behind a result that is longer.
 const CUT: &str = " … (cut)";
 /// How long what is done here may take.
@@ -141,6 +149,8 @@ pub enum Does {
     Here(Arc<dyn Fn(Value) -> BoxFuture<'static, Used> + Send + Sync>),
     /// By a client's own server.
     Http(Arc<HttpTool>),
+    /// By an MCP server.
+    Mcp(Arc<McpTool>),
 }
 
 /// The tools of one call.
@@ -153,7 +163,7 @@ impl Toolbox {
     /// These, for this call. Of two with the same name the first counts.
     pub fn new(tools: impl IntoIterator<Item = Tool>, call: CallFacts) -> Self {
         let mut by_name = BTreeMap::new();
-        for tool in tools.into_iter().take(TOOLS_MAX) {
+        for tool in tools.into_iter().take(TOOLS_OF_CALL_MAX) {
             by_name.entry(Arc::clone(&tool.name)).or_insert(tool);
         }
         Self {
@@ -209,18 +219,35 @@ impl Toolbox {
             }
             Does::Http(tool) => {
                 let tool = Arc::clone(tool);
-                async move {
-                    let patience = Duration::from_millis(tool.timeout_ms.into());
-                    let used = timeout(patience, tool.use_for(&call, id, &arguments)).await;
-                    used.unwrap_or_else(|_| match tool.repeats {
-                        true => Used::failed("no answer in time"),
-                        false => Used::unknown("no answer in time"),
-                    })
-                }
-                .boxed()
+                in_time(tool.timeout_ms, tool.repeats, async move {
+                    tool.use_for(&call, id, &arguments).await
+                })
+            }
+            Does::Mcp(tool) => {
+                let tool = Arc::clone(tool);
+                in_time(tool.timeout_ms, tool.repeats, async move {
+                    tool.use_with(&arguments).await
+                })
             }
         }
     }
+}
+
+/// The end of a use, or of the time that it has.
+fn in_time(
+    timeout_ms: u32,
+    repeats: bool,
+    work: impl Future<Output = Used> + Send + 'static,
+) -> BoxFuture<'static, Used> {
+    let patience = Duration::from_millis(timeout_ms.into());
+    async move {
+        let used = timeout(patience, work).await;
+        used.unwrap_or_else(|_| match repeats {
+            true => Used::failed("no answer in time"),
+            false => Used::unknown("no answer in time"),
+        })
+    }
+    .boxed()
 }
 
 /// Reads what a model wrote.

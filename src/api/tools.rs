@@ -1,5 +1,7 @@
 //! Tools of a client's: what its agents may use besides talking. Their secrets go in and never out.
 
+pub(super) mod check;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::egress::{Egress, Whose};
 use crate::store::tools::{Tool as Row, ToolChange as RowChange};
-use crate::tools::{OwnTool, SigningKey, ToolDocument, ToolSecret, Unusable};
+use crate::tools::{OwnTool, SigningKey, ToolDocument, ToolKind, ToolSecret, Unusable};
 use crate::vault::ClientKeys;
 use crate::{clock, ids};
 
@@ -55,7 +57,8 @@ pub(super) struct NewTool {
     #[serde(default)]
     #[schema(write_only)]
     secret_headers: BTreeMap<String, String>,
-    /// The key of the signatures, `whsec_` and 24 to 64 bytes in base64; one is made and shown once if absent.
+    /// The key of the signatures, `whsec_` and 24 to 64 bytes in base64; one is made and shown once if absent. None for an
+    /// MCP server.
     #[schema(max_length = 100, write_only)]
     signing_key: Option<String>,
 }
@@ -75,13 +78,13 @@ pub(super) struct ToolChange {
 }
 
 /// Whether calls can be held with it.
-fn check(tool: &OwnTool) -> Result<(), Problem> {
+fn usable(tool: &OwnTool) -> Result<(), Problem> {
     public_url("/document/url", &tool.document.url.replace(['{', '}'], "x"))?;
-    match tool.ready(Whose::Client, &Egress::new()) {
-        Ok(_) => Ok(()),
+    match tool.check(Whose::Client, &Egress::new()) {
+        Ok(()) => Ok(()),
         Err(Unusable::Wrong(wrong)) => {
             let pointer = match wrong.pointer.as_str() {
-                "/secret_headers" => wrong.pointer,
+                "/secret_headers" | "/signing_key" => wrong.pointer,
                 pointer => format!("/document{pointer}"),
             };
             Err(Problem::invalid(pointer, wrong.code, wrong.detail))
@@ -90,6 +93,11 @@ fn check(tool: &OwnTool) -> Result<(), Problem> {
             "/signing_key",
             "invalid",
             wrong.to_string(),
+        )),
+        Err(Unusable::Mcp(problem)) => Err(Problem::invalid(
+            "/document/kind",
+            "not_built_in",
+            problem.to_string(),
         )),
         Err(Unusable::Egress(error)) => Err(Problem::invalid(
             "/document/url",
@@ -122,6 +130,7 @@ fn opened(keys: &ClientKeys, row: &Row) -> Result<OwnTool, Problem> {
         error @ (Unusable::Wrong(_)
         | Unusable::Key(_)
         | Unusable::Egress(_)
+        | Unusable::Mcp(_)
         | Unusable::Garbled
         | Unusable::Missing
         | Unusable::Store(_)) => Problem::internal(&error),
@@ -149,7 +158,7 @@ async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
 ///
 /// A call of an agent that names it may use it. Each use is one request to `document.url`, signed as Standard Webhooks
 /// (webhook-id, webhook-timestamp, webhook-signature) with the key that is shown once, and with an `Idempotency-Key` that a
-/// repetition has too.
+/// repetition has too. An MCP server (`kind: "mcp"`) is asked as its protocol has it, unsigned, with `secret_headers`.
 #[utoipa::path(
     post, path = "/v1/tools", tag = "tools", request_body = NewTool,
     responses((status = 201, body = Tool)),
@@ -159,9 +168,12 @@ pub(super) async fn create(
     caller: Caller,
     Posted { body: new, once }: Posted<NewTool>,
 ) -> Result<Response, Problem> {
-    let made_key = match new.signing_key {
-        Some(_) => None,
-        None => Some(SigningKey::make().map_err(|error| Problem::internal(&error))?),
+    let made_key = match (&new.signing_key, new.document.kind) {
+        // Requests to an MCP server are the protocol's, and not signed.
+        (Some(_), _) | (None, ToolKind::Mcp) => None,
+        (None, ToolKind::Http) => {
+            Some(SigningKey::make().map_err(|error| Problem::internal(&error))?)
+        }
     };
     let tool = OwnTool {
         document: new.document,
@@ -170,7 +182,7 @@ pub(super) async fn create(
             headers: new.secret_headers,
         },
     };
-    check(&tool)?;
+    usable(&tool)?;
     let work = async move {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
@@ -248,6 +260,11 @@ pub(super) async fn change(
     let revision = seen.check(row.revision)?;
     let keys = caller.keys(desk).await?;
     let current = opened(&keys, &row)?;
+    let kind = change.document.as_ref().map(|document| document.kind);
+    if kind.is_some_and(|kind| kind != current.document.kind) {
+        let detail = "a tool stays what it is; add another and name that";
+        return Err(Problem::invalid("/document/kind", "conflict", detail));
+    }
     let tool = OwnTool {
         document: change.document.unwrap_or(current.document),
         secret: ToolSecret {
@@ -255,7 +272,7 @@ pub(super) async fn change(
             headers: change.secret_headers.unwrap_or(current.secret.headers),
         },
     };
-    check(&tool)?;
+    usable(&tool)?;
     let change = sealed(&keys, &id, &tool)?;
     let tools = desk.store.tools();
     let updated = tools.update(&caller.client, &id, revision, &change).await;

@@ -12,6 +12,8 @@ use crate::config;
 
 /// Targets of the server's own begin so.
 const OWN: &str = "trunkline";
+/// Writes what MCP servers say, and addresses with what stands in them, at every level.
+const INDISCREET: &str = "rmcp";
 
 /// Starts the log; `usual` is what is shown where the environment says nothing.
 pub(super) fn start(usual: &str) {
@@ -37,6 +39,7 @@ fn ceiling(filter: &EnvFilter) -> Targets {
     Targets::new()
         .with_default(LevelFilter::DEBUG.min(most))
         .with_target(OWN, most)
+        .with_target(INDISCREET, LevelFilter::OFF)
 }
 
 #[cfg(test)]
@@ -55,6 +58,7 @@ mod tests {
                 assert!(!tracing::enabled!(target: "tungstenite::protocol", Level::TRACE));
                 assert!(!tracing::enabled!(target: "hyper::proto::h1::io", Level::TRACE));
                 assert!(tracing::enabled!(target: "tungstenite::protocol", Level::DEBUG));
+                assert!(!tracing::enabled!(target: "rmcp::service", Level::ERROR));
                 assert!(tracing::enabled!(target: "trunkline::session", Level::TRACE));
                 assert!(tracing::enabled!(target: "trunkline_core::call", Level::TRACE));
             });

@@ -54,7 +54,7 @@ pub(super) fn by_name(tools: &[ToolConfig]) -> Result<BTreeMap<String, OwnTool>,
             key: "tools",
             problem: format!("{name}: {problem}"),
         };
-        tool.ready(Whose::Operator, &egress)
+        tool.check(Whose::Operator, &egress)
             .map_err(|error| wrong(error.to_string()))?;
         if name.starts_with(ID_PREFIX) {
             let problem = format!("a name that begins with {ID_PREFIX} is a client's id");

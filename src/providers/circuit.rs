@@ -1,11 +1,11 @@
-//! What all calls know of a provider together: whether it works just now.
+//! What all calls know of a provider together: whether it works just now, and whether it may be asked what it costs.
 //!
 //! An account is one circuit: the same vendor under another address, key or model, or of another client, is another. A
 //! call with somebody else to turn to asks its circuits before it begins; one without asks nobody.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use metrics::{counter, gauge};
 use sha2::{Digest as _, Sha256};
@@ -51,6 +51,8 @@ struct Inner {
     breaker: Mutex<Breaker>,
     /// It is counted among the open ones.
     is_counted: AtomicBool,
+    /// Whether it takes requests that ask what an answer costs, once that is known.
+    tells_usage: OnceLock<bool>,
 }
 
 impl Circuits {
@@ -83,6 +85,7 @@ impl Circuits {
             since: clock::timer_now(),
             breaker: Mutex::default(),
             is_counted: AtomicBool::new(false),
+            tells_usage: OnceLock::new(),
         })));
         circuits.insert(name, circuit.clone());
         circuit
@@ -134,6 +137,18 @@ impl Circuit {
         if let Some(inner) = &self.0 {
             let change = inner.breaker().failed(inner.now_ms());
             inner.tell(change);
+        }
+    }
+
+    /// Whether it takes requests that ask what an answer costs; `None` while nobody knows.
+    pub fn tells_usage(&self) -> Option<bool> {
+        self.0.as_ref()?.tells_usage.get().copied()
+    }
+
+    /// It has answered one that asked, or has refused it and answered without. What was learnt first stays.
+    pub fn learn_usage(&self, tells: bool) {
+        if let Some(inner) = &self.0 {
+            let _ = inner.tells_usage.set(tells);
         }
     }
 

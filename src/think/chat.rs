@@ -5,6 +5,7 @@ mod dialect;
 pub(super) mod history;
 mod once;
 mod reading;
+mod rest;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use trunkline_core::wire::openai::{ChatMessage, ChatRequest, TokenLimit, ToolSpe
 
 use super::Thought;
 use super::briefing::{self, Briefing};
+use crate::metering::Meter;
 use crate::providers::END_CALL;
 use crate::succession::Succession;
 pub use dialect::Dialect;
@@ -83,6 +85,8 @@ pub struct ChatMind {
     tools: Arc<[ToolSpec]>,
     /// The replies that may wait for something to be done.
     waiting: Vec<(ReplyId, mpsc::Sender<Vec<Arc<str>>>)>,
+    /// Counts what answers cost.
+    meter: Meter,
 }
 
 impl ChatMind {
@@ -106,7 +110,15 @@ impl ChatMind {
             history: History::default(),
             tools: tools.into_iter().chain(end_call()).collect(),
             waiting: Vec::new(),
+            meter: Meter::default(),
         }
+    }
+
+    /// The same, which counts what its answers cost here.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
     }
 
     /// The model that is asked just now.
@@ -139,6 +151,7 @@ impl ChatMind {
             messages,
             tools: Arc::clone(&self.tools),
             may_be_silent: ask == Ask::News,
+            meter: self.meter.clone(),
         };
         let results = self.results_for(reply);
         // Nobody is asked before the answer is waited for: it may be a spare one.
@@ -178,7 +191,7 @@ impl ChatMind {
 }
 
 impl Model {
-    fn body(&self, messages: &[ChatMessage], tools: &[ToolSpec]) -> String {
+    fn body(&self, messages: &[ChatMessage], tools: &[ToolSpec], usage: bool) -> String {
         self.settings.dialect.body(&ChatRequest {
             model: &self.settings.model,
             messages,
@@ -188,7 +201,7 @@ impl Model {
                 .max_tokens
                 .map_or(TokenLimit::None, TokenLimit::MaxTokens),
             tools,
-            usage: false,
+            usage,
         })
     }
 }
@@ -210,6 +223,7 @@ struct Asking {
     tools: Arc<[ToolSpec]>,
     /// It is no failure if the model has nothing to say.
     may_be_silent: bool,
+    meter: Meter,
 }
 
 impl Asking {

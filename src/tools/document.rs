@@ -45,6 +45,30 @@ const OWN_HEADERS: [&str; 12] = [
     "keep-alive",
 ];
 
+/// Most names of an MCP server's tools that a document lists.
+const ALLOWED_MAX: usize = 64;
+/// Longest name of a tool of an MCP server's.
+const THEIR_NAME_CHARS_MAX: usize = 128;
+/// Longest name of an MCP server: it stands before the names of its tools.
+const SERVER_NAME_CHARS_MAX: usize = 32;
+
+/// What stands at the address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolKind {
+    /// One tool: a request of plain HTTP.
+    #[default]
+    Http,
+    /// A server of the Model Context Protocol, over streamable HTTP, and all or some of its tools.
+    Mcp,
+}
+
+impl ToolKind {
+    fn is_http(&self) -> bool {
+        *self == Self::Http
+    }
+}
+
 /// How a tool is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -84,10 +108,14 @@ pub enum Body {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolDocument {
-    /// What the model calls it: letters, digits, `_` and `-`.
+    /// What stands at the address: one tool, or an MCP server.
+    #[serde(default, skip_serializing_if = "ToolKind::is_http")]
+    pub kind: ToolKind,
+    /// What the model calls it: letters, digits, `_` and `-`. Of an MCP server, at most 32, what its tools' names begin with:
+    /// `name_tool`.
     #[schema(max_length = 64, example = "find_slots")]
     pub name: String,
-    /// What it does and when to use it, for the model.
+    /// What it does and when to use it, for the model. Of an MCP server, what it is for; its tools have their own.
     #[schema(
         max_length = 1024,
         example = "Finds free appointments on a day. Use it before you offer a time."
@@ -132,6 +160,10 @@ pub struct ToolDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, example = "Let me look that up.")]
     pub words: Option<String>,
+    /// Of an MCP server: which of its tools may be used, by its own names for them, at most 64. All if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["convert_time"]))]
+    pub tools: Option<Vec<String>>,
 }
 
 fn usual_timeout() -> u32 {
@@ -155,7 +187,11 @@ pub struct WrongTool {
 }
 
 impl WrongTool {
-    fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
             pointer: pointer.into(),
             code,
@@ -186,9 +222,52 @@ impl ToolDocument {
             return Err(WrongTool::new("/after_words", "conflict", detail));
         }
         headers("/headers", &self.headers)?;
+        match self.kind {
+            ToolKind::Mcp => return self.check_server(),
+            ToolKind::Http if self.tools.is_some() => {
+                let detail = "only an MCP server has tools: set kind to mcp";
+                return Err(WrongTool::new("/tools", "conflict", detail));
+            }
+            ToolKind::Http => {}
+        }
         self.arguments()?;
         self.result()?;
         self.placeholders()
+    }
+
+    /// What is wrong with an MCP server alone.
+    fn check_server(&self) -> Result<(), WrongTool> {
+        if self.name.len() > SERVER_NAME_CHARS_MAX {
+            let detail = format!(
+                "at most {SERVER_NAME_CHARS_MAX} characters: its tools' names begin with it"
+            );
+            return Err(WrongTool::new("/name", "too_long", detail));
+        }
+        let said_elsewhere = [
+            ("/arguments", self.arguments.is_some()),
+            ("/result", self.result.is_some()),
+            ("/method", self.method != Method::Post),
+            ("/body", self.body != Body::Envelope),
+            ("/repeatable", self.repeatable),
+        ];
+        if let Some((pointer, _)) = said_elsewhere.iter().find(|(_, is_said)| *is_said) {
+            let detail = "an MCP server says this of each of its tools";
+            return Err(WrongTool::new(*pointer, "conflict", detail));
+        }
+        if self.url.contains(['{', '}']) {
+            let detail = "an MCP server's address has no arguments in it";
+            return Err(WrongTool::new("/url", "invalid", detail));
+        }
+        headers_of_server("/headers", &self.headers)?;
+        let allowed = self.tools.as_deref().unwrap_or_default();
+        if allowed.len() > ALLOWED_MAX {
+            let detail = format!("at most {ALLOWED_MAX} are allowed");
+            return Err(WrongTool::new("/tools", "too_many", detail));
+        }
+        for (at, theirs) in allowed.iter().enumerate() {
+            line(&format!("/tools/{at}"), theirs, THEIR_NAME_CHARS_MAX)?;
+        }
+        Ok(())
     }
 
     /// What it takes.
@@ -332,4 +411,26 @@ pub(super) fn headers(pointer: &str, headers: &BTreeMap<String, String>) -> Resu
         return Err(WrongTool::new(pointer, "invalid", detail));
     }
     Ok(())
+}
+
+/// Headers that a document of an MCP server may set: the protocol has some of its own.
+///
+/// # Errors
+/// [`WrongTool`], which never holds a value.
+pub(super) fn headers_of_server(
+    pointer: &str,
+    all: &BTreeMap<String, String>,
+) -> Result<(), WrongTool> {
+    headers(pointer, all)?;
+    let is_own = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        name == "accept" || name == "last-event-id" || name.starts_with("mcp-")
+    };
+    match all.keys().any(is_own) {
+        true => {
+            let detail = "one of these headers is the protocol's own to set";
+            Err(WrongTool::new(pointer, "invalid", detail))
+        }
+        false => Ok(()),
+    }
 }

@@ -1,7 +1,6 @@
 //! A tool that a server of its owner's does: asked once, unless asking twice is as good.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
@@ -9,6 +8,7 @@ use serde_json::{Map, Value};
 use trunkline_core::call::UseId;
 
 use super::document::headers;
+use super::tries::{Missed, tried};
 use super::{Body, CallFacts, Method, SigningKey, ToolDocument, Used, WrongTool, mismatches};
 use crate::clock;
 use crate::schema::Schema;
@@ -17,10 +17,6 @@ use crate::schema::Schema;
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Most of a refusal that the model is told, in bytes.
 const REFUSAL_BYTES_MAX: usize = 1024;
-/// Tries of a tool that may be tried again.
-const TRIES: u32 = 3;
-/// Before the second; twice as long before the third.
-const BETWEEN_TRIES: Duration = Duration::from_millis(250);
 /// Longest argument within an address, in bytes.
 const PLACED_BYTES_MAX: usize = 500;
 
@@ -35,14 +31,6 @@ pub struct HttpTool {
     pub(super) timeout_ms: u32,
     /// Twice is as good as once.
     pub(super) repeats: bool,
-}
-
-/// A use that was not done, or not surely.
-enum Missed {
-    /// Nobody was reached, or the other side said that it did nothing.
-    NotDone(String),
-    /// It may have been done.
-    Unclear(String),
 }
 
 impl HttpTool {
@@ -83,23 +71,7 @@ impl HttpTool {
             Err(why) => return Used::refused(why),
         };
         let body = self.body(call, id, &rest);
-        let mut attempt = 1;
-        loop {
-            let missed = match self.ask(call, id, &url, &body).await {
-                Ok(used) => return used,
-                Err(missed) => missed,
-            };
-            let may_repeat = self.repeats || matches!(missed, Missed::NotDone(_));
-            if !may_repeat || attempt >= TRIES {
-                return match missed {
-                    Missed::NotDone(why) => Used::failed(&why),
-                    Missed::Unclear(why) if self.repeats => Used::failed(&why),
-                    Missed::Unclear(why) => Used::unknown(&why),
-                };
-            }
-            tokio::time::sleep(BETWEEN_TRIES * attempt).await;
-            attempt += 1;
-        }
+        tried(self.repeats, || self.ask(call, id, &url, &body)).await
     }
 
     /// The address with its arguments in it, and the arguments that are not.

@@ -5,6 +5,7 @@ mod doorway;
 mod hostile;
 pub(crate) mod kept;
 mod keys;
+mod mcp;
 mod nouns;
 pub(crate) mod rig;
 mod strangers;

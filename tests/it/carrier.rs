@@ -4,10 +4,13 @@
 mod ahead;
 mod amd;
 mod check;
+mod cost;
 mod course;
 mod forged;
 mod full;
 mod inbound;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod rest;
 mod rig;
 mod room;

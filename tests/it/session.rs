@@ -12,6 +12,10 @@ mod false_stops;
 mod held;
 mod hostile;
 pub(crate) mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
+#[cfg(feature = "mcp")]
+pub(crate) mod mcp_server;
 mod memory;
 mod messages;
 pub(crate) mod model;

@@ -11,12 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{After, Expects, Wanted};
+use trunkline_core::call::{After, Expects, Provider, Wanted};
 use trunkline_core::clause::Clauses;
 use trunkline_core::wire::openai::{ChatEvent, ChatMessage, ErrorKind, ToolCall, error_body};
 
 use super::super::Thought;
 use super::dialect::Decoder;
+use super::rest::{Rests, count};
 use super::{Asking, END_CALL};
 use crate::clock;
 
@@ -34,12 +35,38 @@ struct Refused {
     retry_after: Option<Duration>,
     /// Any other call could meet the same.
     is_general: bool,
+    /// It may be refused for what it asks for beside the answer.
+    is_wrong: bool,
 }
 
 impl Asking {
+    /// The beginning of an answer, and what it will have cost behind its end, if the endpoint takes that question.
+    async fn ask(&self, until: Option<Instant>) -> Result<reqwest::Response, Refused> {
+        let member = self.models.current();
+        let body = |usage| member.stage.body(&self.messages, &self.tools, usage);
+        let known = member.circuit.tells_usage();
+        let usage = known.unwrap_or(true);
+        let mut answer = self.ask_with(body(usage).into(), until).await;
+        let is_wrong = answer.as_ref().is_err_and(|refused| refused.is_wrong);
+        if known.is_some() || !(is_wrong || answer.is_ok()) {
+            return answer;
+        }
+        if is_wrong {
+            answer = self.ask_with(body(false).into(), until).await;
+        }
+        if answer.is_ok() {
+            member.circuit.learn_usage(!is_wrong);
+        }
+        answer
+    }
+
     /// The beginning of an answer, after another try if the first may have met a passing trouble and nobody else can be
     /// asked.
-    async fn ask(&self, body: Bytes, until: Option<Instant>) -> Result<reqwest::Response, Refused> {
+    async fn ask_with(
+        &self,
+        body: Bytes,
+        until: Option<Instant>,
+    ) -> Result<reqwest::Response, Refused> {
         let tries = if until.is_some() { 1 } else { TRIES };
         let mut attempt = 1;
         loop {
@@ -77,6 +104,7 @@ impl Asking {
                 return Err(Refused {
                     retry_after: Some(Duration::from_millis(100)),
                     is_general: true,
+                    is_wrong: false,
                 });
             }
             Err(_) => {
@@ -84,6 +112,7 @@ impl Asking {
                 return Err(Refused {
                     retry_after: None,
                     is_general: true,
+                    is_wrong: false,
                 });
             }
         };
@@ -123,6 +152,7 @@ async fn refused(mut response: reqwest::Response, until: Option<Instant>) -> Ref
     Refused {
         retry_after: (error.retry && wait <= RETRY_AFTER_MAX).then_some(wait),
         is_general: is_general(error.kind),
+        is_wrong: error.kind == ErrorKind::BadRequest,
     }
 }
 
@@ -162,6 +192,10 @@ pub(super) struct Reading {
     text: String,
     /// It waits for that to be done.
     waits: bool,
+    /// What this round cost is counted.
+    is_counted: bool,
+    /// What comes behind the answers' ends.
+    rests: Rests,
     results: mpsc::Receiver<Vec<Arc<str>>>,
 }
 
@@ -184,6 +218,8 @@ impl Reading {
             calls: Vec::new(),
             text: String::new(),
             waits: false,
+            is_counted: false,
+            rests: Rests::default(),
             results,
         }
     }
@@ -194,11 +230,17 @@ impl Reading {
             if let Some(thought) = self.ready.pop_front() {
                 return Some(thought);
             }
+            // The reply is whole: nobody waits for what it cost.
             if self.over {
+                self.rests.read(&self.asking.meter).await;
                 return None;
             }
             if self.waits {
-                let results = self.results.recv().await?;
+                let (rests, meter) = (&mut self.rests, &self.asking.meter);
+                let results = tokio::select! {
+                    results = self.results.recv() => results?,
+                    () = rests.read(meter), if !rests.is_empty() => continue,
+                };
                 self.go_on(&results);
                 continue;
             }
@@ -233,8 +275,7 @@ impl Reading {
         self.until = models
             .has_next()
             .then(|| clock::timer_now() + model.first_token);
-        let body = model.body(&self.asking.messages, &self.asking.tools);
-        match self.asking.ask(body.into(), self.until).await {
+        match self.asking.ask(self.until).await {
             Ok(response) => self.response = Some(response),
             Err(refused) => self.fail(refused.is_general),
         }
@@ -242,7 +283,9 @@ impl Reading {
 
     fn take_events(&mut self) {
         let mut events = std::mem::take(&mut self.events);
+        let by = self.asking.models.provider();
         for event in events.drain(..) {
+            count(&event, &by, &self.asking.meter);
             match event {
                 ChatEvent::Text(text) => {
                     if !std::mem::replace(&mut self.started, true) {
@@ -259,7 +302,7 @@ impl Reading {
                     self.say();
                     if !self.calls.is_empty() {
                         self.want();
-                        break;
+                        continue;
                     }
                     let after = if self.hang_up {
                         After::HangUp
@@ -275,15 +318,30 @@ impl Reading {
                     self.asking.models.current().circuit.worked();
                     self.done(after);
                 }
+                ChatEvent::Error(_) if self.over || self.waits => {}
                 ChatEvent::Error(error) => {
                     tracing::warn!(kind = %error.kind, "language model failed");
                     self.fail(is_general(error.kind));
                     break;
                 }
-                ChatEvent::Finished { .. } | ChatEvent::Usage { .. } => {}
+                ChatEvent::Usage { .. } => self.is_counted = true,
+                ChatEvent::Finished { .. } => {}
             }
         }
         self.events = events;
+        if self.over || self.waits {
+            self.leave(by);
+        }
+    }
+
+    /// The answer has ended, and what it cost may be yet to come.
+    fn leave(&mut self, by: Provider) {
+        let dialect = self.asking.models.current().stage.settings.dialect;
+        let decoder = std::mem::replace(&mut self.decoder, dialect.decoder());
+        let response = self.response.take();
+        if let Some(response) = response.filter(|_| !self.is_counted) {
+            self.rests.add(response, decoder, by);
+        }
     }
 
     /// The model has something done, and waits.
@@ -294,7 +352,7 @@ impl Reading {
             arguments: call.arguments.as_str().into(),
         });
         self.ready.push_back(Thought::Wants(wanted.collect()));
-        (self.waits, self.response, self.until) = (true, None, None);
+        (self.waits, self.until) = (true, None);
     }
 
     /// It was done: the model is asked to go on, unless it had taken its leave.
@@ -330,7 +388,7 @@ impl Reading {
         self.cut.clear();
         self.calls.clear();
         self.text.clear();
-        self.started = false;
+        (self.started, self.is_counted) = (false, false);
     }
 
     fn done(&mut self, after: After) {
@@ -374,6 +432,6 @@ impl Reading {
         self.clauses.finish(&mut self.cut);
         self.say();
         self.ready.push_back(Thought::Failed);
-        self.over = true;
+        (self.over, self.response) = (true, None);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Status(u16, &'static str),
     /// 200 and these bytes.
     Bytes(Vec<u8>),
+    /// 200 and these bytes, and so many milliseconds later those.
+    Late(Vec<u8>, u64, Vec<u8>),
     /// Nothing, for ever.
     Silence,
     /// The connection breaks before an answer.
@@ -222,6 +224,18 @@ async fn respond(dialect: Dialect, socket: &mut TcpStream, answer: Answer) -> St
                 body.len()
             );
             let _ = socket.write_all(text.as_bytes()).await;
+            Stays::Open
+        }
+        Answer::Late(bytes, after_ms, rest) => {
+            head(socket).await;
+            for (wait_ms, bytes) in [(0, bytes), (after_ms, rest)] {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                let text = chunk(&String::from_utf8(bytes).unwrap());
+                if socket.write_all(text.as_bytes()).await.is_err() {
+                    return Stays::GivenUp;
+                }
+            }
+            let _ = socket.write_all(b"0\r\n\r\n").await;
             Stays::Open
         }
         Answer::Bytes(bytes) => {

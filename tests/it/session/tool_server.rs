@@ -34,6 +34,10 @@ impl Request {
         found.next().map(|(_, value)| value.as_str())
     }
 
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -100,7 +104,7 @@ async fn serve(
     }
 }
 
-async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Request> {
+pub(super) async fn request(socket: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Request> {
     loop {
         let text = String::from_utf8_lossy(kept).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {

@@ -62,6 +62,8 @@ pub enum ChatEvent {
     Usage {
         /// Tokens read.
         prompt_tokens: u64,
+        /// Of these, those that the server had at hand from before.
+        cached_tokens: u64,
         /// Tokens written.
         completion_tokens: u64,
     },
@@ -79,10 +81,12 @@ impl fmt::Debug for ChatEvent {
             }
             Self::Usage {
                 prompt_tokens,
+                cached_tokens,
                 completion_tokens,
             } => f
                 .debug_struct("Usage")
                 .field("prompt_tokens", prompt_tokens)
+                .field("cached_tokens", cached_tokens)
                 .field("completion_tokens", completion_tokens)
                 .finish(),
             Self::Error(error) => f.debug_tuple("Error").field(error).finish(),

@@ -72,14 +72,15 @@ struct Usage {
 }
 
 impl Usage {
-    /// Everything that was read, from a cache or not.
-    fn read(&self) -> Option<u64> {
+    /// Everything that was read, and of that what was in a cache.
+    fn read(&self) -> Option<(u64, u64)> {
         let cached = [
             self.cache_creation_input_tokens,
             self.cache_read_input_tokens,
         ];
         let cached = cached.into_iter().flatten().fold(0, u64::saturating_add);
-        Some(self.input_tokens?.saturating_add(cached))
+        let all = self.input_tokens?.saturating_add(cached);
+        Some((all, self.cache_read_input_tokens.unwrap_or(0)))
     }
 }
 
@@ -88,7 +89,8 @@ impl Usage {
 pub(super) struct Reply {
     /// Calls by the index of their block, and what the block held already when it began.
     calls: Vec<(u64, ToolCall, Option<String>)>,
-    tokens_read: Option<u64>,
+    /// Tokens read, and of these those from a cache.
+    tokens_read: Option<(u64, u64)>,
     finished: bool,
 }
 
@@ -223,11 +225,12 @@ impl Reply {
         let Some(usage) = usage else {
             return;
         };
-        if let (Some(prompt_tokens), Some(completion_tokens)) =
+        if let (Some((prompt_tokens, cached_tokens)), Some(completion_tokens)) =
             (usage.read().or(self.tokens_read), usage.output_tokens)
         {
             out.push(ChatEvent::Usage {
                 prompt_tokens,
+                cached_tokens,
                 completion_tokens,
             });
         }

@@ -33,8 +33,14 @@ fn told(events: &[ChatEvent]) -> Vec<String> {
         ChatEvent::Finished { reason } => format!("finished {reason:?}"),
         ChatEvent::Usage {
             prompt_tokens,
+            cached_tokens: 0,
             completion_tokens,
         } => format!("usage {prompt_tokens} {completion_tokens}"),
+        ChatEvent::Usage {
+            prompt_tokens,
+            cached_tokens,
+            completion_tokens,
+        } => format!("usage {prompt_tokens} ({cached_tokens}) {completion_tokens}"),
         ChatEvent::Error(error) => format!("error {error} retry={}", error.retry),
     };
     events.iter().map(tell).collect()

@@ -81,6 +81,14 @@ struct UsagePart {
     prompt_tokens: Option<u64>,
     #[serde(default)]
     completion_tokens: Option<u64>,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptPart>,
+}
+
+#[derive(Deserialize)]
+struct PromptPart {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
 }
 
 /// A reply as far as it has come.
@@ -133,13 +141,15 @@ impl Reply {
         if let Some(UsagePart {
             prompt_tokens: Some(prompt_tokens),
             completion_tokens,
+            prompt_tokens_details,
         }) = chunk.usage
             && self.finished
         {
-            let completion_tokens = completion_tokens.unwrap_or(0);
+            let cached = prompt_tokens_details.and_then(|details| details.cached_tokens);
             out.push(ChatEvent::Usage {
                 prompt_tokens,
-                completion_tokens,
+                cached_tokens: cached.unwrap_or(0).min(prompt_tokens),
+                completion_tokens: completion_tokens.unwrap_or(0),
             });
         }
         true
