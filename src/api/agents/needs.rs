@@ -81,7 +81,7 @@ pub(super) async fn are_there(app: &App, caller: &Caller, spec: &AgentSpec) -> R
     }
     for (at, name) in spec.tools.iter().enumerate() {
         let is_there = match name.as_str() {
-            tools::OPT_OUT | tools::SET_DISPOSITION | tools::LOOK_UP => true,
+            name if tools::BUILT_IN.contains(&name) => true,
             id if id.starts_with(tools::ID_PREFIX) => {
                 let row = store.tools().find(client, id).await;
                 row.map_err(stored)?.is_some()
