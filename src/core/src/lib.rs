@@ -24,6 +24,7 @@
 //! | [`geo`] | where a number is: country, places, time zones |
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
+//! | [`rehearsal`] | a call without sound: the clock goes as it is told, words stand for audio |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`times`] | when the words of a text are said |
@@ -49,6 +50,7 @@ mod pack;
 pub mod phone;
 pub mod policy;
 pub mod record;
+pub mod rehearsal;
 pub mod time;
 pub mod times;
 pub mod token;
