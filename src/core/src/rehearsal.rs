@@ -176,13 +176,15 @@ const RECORDED: &str = "I am sorry, something is not working on our side. Please
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use crate::call::{After, Ask, Expects, Note, ReplyId};
 
     /// A call whose mind says each of `answers` in turn, and then goodbye.
     struct Stage {
         rehearsal: Rehearsal,
-        answers: std::vec::IntoIter<&'static str>,
+        answers: VecDeque<&'static str>,
         notes: Vec<Note>,
         out: Vec<Action>,
     }
@@ -196,7 +198,7 @@ mod tests {
             rehearsal.answered(&mut out);
             Self {
                 rehearsal,
-                answers: answers.to_vec().into_iter(),
+                answers: answers.iter().copied().collect(),
                 notes: Vec::new(),
                 out,
             }
@@ -237,7 +239,7 @@ mod tests {
 
         fn think(&mut self, reply: ReplyId, ask: &Ask) {
             let text = match ask {
-                Ask::Answer { .. } | Ask::Open => self.answers.next().unwrap_or("Goodbye."),
+                Ask::Answer { .. } | Ask::Open => self.answers.pop_front().unwrap_or("Goodbye."),
                 Ask::Silence | Ask::News => "Hm.",
             };
             let text = text.to_owned();

@@ -145,10 +145,14 @@ mod tests {
         ear.say(At::from_ms(500), "On the …");
         let all: Vec<(At, Event)> = ear.facts.iter().cloned().collect();
         assert!(all.is_sorted_by_key(|(at, _)| *at), "{all:?}");
-        let texts = all.iter().filter_map(|(_, event)| match event {
-            Event::Partial { text, .. } | Event::Final { text, .. } => Some(text.as_str()),
-            _ => None,
-        });
+        let text = |(_, event): &'_ (At, Event)| {
+            if let Event::Partial { text, .. } | Event::Final { text, .. } = event {
+                Some(text.clone())
+            } else {
+                None
+            }
+        };
+        let texts = all.iter().filter_map(text);
         assert_eq!(
             texts.collect::<Vec<_>>(),
             [
