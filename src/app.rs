@@ -29,6 +29,7 @@ use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
+use crate::simulate::StandIns;
 use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind, RealtimeMind};
@@ -89,6 +90,8 @@ pub struct App {
     pub traces: OnceLock<Traces>,
     /// What providers cost the operator; nothing is known of that while it is not set.
     pub prices: OnceLock<Prices>,
+    /// What is put in place of agents' tools, where calls are simulated.
+    pub stand_ins: OnceLock<StandIns>,
 }
 
 /// What a server is made of.
@@ -144,6 +147,7 @@ impl App {
             admission: Admission::default(),
             traces: OnceLock::new(),
             prices: OnceLock::new(),
+            stand_ins: OnceLock::new(),
         })
     }
 
@@ -352,10 +356,11 @@ impl App {
         let vars = agent.ready(claims.direction, variables)?;
         let (own_voice, meter) = (stack.talk.clone(), Meter::default());
         let of_call = self.tools_of_call(claims, &arrival);
-        let toolbox = Toolbox::new(
-            stack.tools.into_iter().chain(of_call),
-            self.facts(claims, agent),
-        );
+        let mut tools: Vec<Tool> = stack.tools.into_iter().chain(of_call).collect();
+        if let Some(stand_ins) = self.stand_ins.get() {
+            tools = stand_ins.put_into(tools);
+        }
+        let toolbox = Toolbox::new(tools, self.facts(claims, agent));
         let mut settings = agent.settings_with(claims.direction, arrival.mode, &vars);
         if !toolbox.is_empty() {
             let tools = toolbox.settings();

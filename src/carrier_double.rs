@@ -55,6 +55,8 @@ pub struct CallSetup {
     pub headers: Vec<(String, String)>,
     /// Level of the noise between the caller's words, in dBFS; `None` is digital silence.
     pub noise_dbfs: Option<f32>,
+    /// What is to be heard where the caller is, under their words too, over and over; nothing if absent.
+    pub background: Option<Speech>,
     /// Makes the noise.
     pub seed: u64,
     /// Hang up after this long.
@@ -80,6 +82,7 @@ impl CallSetup {
             },
             headers: Vec::new(),
             noise_dbfs: Some(-62.0),
+            background: None,
             seed,
             call_ms_max: 30 * 60 * 1_000,
             clock_ppm: 0,
@@ -331,6 +334,28 @@ impl Carrier {
     pub fn agent_is_playing(&self) -> bool {
         let state = self.state.borrow();
         state.queued > 0 || state.run_started.is_some()
+    }
+
+    /// Since when the agent has been speaking without a pause of 200 ms; `None` while it is not.
+    pub fn agent_since_ms(&self) -> Option<u64> {
+        let state = self.state.borrow();
+        state.run_started.map(|at| at / 8)
+    }
+
+    /// The end of the agent's last audible sound.
+    pub fn agent_quiet_since_ms(&self) -> u64 {
+        self.state.borrow().quiet_since / 8
+    }
+
+    /// Whether something of what the caller says is still to be sent.
+    pub fn caller_is_speaking(&self) -> bool {
+        let state = self.state.borrow();
+        state.spoken < state.ordered
+    }
+
+    /// Whether the call is over.
+    pub fn is_over(&self) -> bool {
+        self.state.borrow().over
     }
 
     /// Milliseconds since the stream began.

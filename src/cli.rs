@@ -10,6 +10,7 @@ mod carrier;
 mod demo;
 mod log;
 mod setup;
+mod simulate;
 mod stream_url;
 
 use std::net::SocketAddr;
@@ -59,6 +60,8 @@ struct Command {
 enum What {
     /// Hold a whole conversation on this machine: server, simulated carrier and caller
     Demo(demo::DemoArgs),
+    /// Test an agent: hold the conversations of scenario files with it, and check what came of them
+    Simulate(simulate::SimulateArgs),
     /// Set up a data folder: its key file, its database, the first client and that client's first key
     Init(setup::InitArgs),
     /// Run the server
@@ -173,22 +176,37 @@ pub fn run() -> ExitCode {
     if let What::ReadPdf = command.what {
         return knowledge::pages::read_pdf();
     }
-    let quiet = matches!(command.what, What::Demo(_) | What::Transcribe(_));
+    let quiet = matches!(
+        command.what,
+        What::Demo(_) | What::Transcribe(_) | What::Simulate(_)
+    );
     log::start(if quiet { "warn" } else { "info" });
     // A second provider in the process is the only way for this to fail; the first then serves.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let failure = if matches!(command.what, What::Simulate(_)) {
+        ExitCode::from(simulate::UNPLAYED)
+    } else {
+        ExitCode::FAILURE
+    };
     match perform(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("trunkline: {error:#}");
-            ExitCode::FAILURE
+            failure
         }
     }
 }
 
-fn perform(command: Command) -> anyhow::Result<()> {
+fn perform(command: Command) -> anyhow::Result<ExitCode> {
     let config = Config::load(command.config.as_deref())?;
-    match command.what {
+    if let What::Simulate(args) = command.what {
+        return simulate::run(config, args);
+    }
+    carry_out(config, command.what).map(|()| ExitCode::SUCCESS)
+}
+
+fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
+    match what {
         What::Demo(args) => demo::run(&config, args),
         What::Serve(args) => serve(config, &args),
         What::Init(args) => runtime()?.block_on(setup::init(&config, &args)),
@@ -225,7 +243,8 @@ fn perform(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         What::Say(args) => say(&config, &args),
-        What::ReadPdf => Ok(()),
+        // Both were carried out before.
+        What::ReadPdf | What::Simulate(_) => Ok(()),
         What::Transcribe(args) => transcribe(&config, &args),
     }
 }

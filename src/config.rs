@@ -6,6 +6,7 @@ mod limits;
 mod llm;
 mod prices;
 mod realtime;
+mod simulate;
 mod stages;
 mod tools;
 mod traces;
@@ -34,6 +35,7 @@ pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use prices::{PricesConfig, RateConfig};
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
+pub use simulate::{SIMULATE_KEY_VARIABLE, SimulateConfig};
 pub use tools::ToolConfig;
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
 
@@ -95,6 +97,8 @@ pub struct Config {
     pub prices: PricesConfig,
     /// What any agent may use besides talking.
     pub tools: Vec<ToolConfig>,
+    /// What conversations are simulated with.
+    pub simulate: SimulateConfig,
 }
 
 /// What strangers and keys may take of the server.
@@ -187,6 +191,7 @@ impl Default for Config {
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
             tools: Vec::new(),
+            simulate: SimulateConfig::default(),
         }
     }
 }
@@ -246,6 +251,7 @@ impl Config {
             (EMBEDDINGS_KEY_VARIABLE, &mut config.knowledge.api_key),
             (VOICE_KEY_VARIABLE, &mut config.voice.api_key),
             (REALTIME_KEY_VARIABLE, &mut config.realtime.api_key),
+            (SIMULATE_KEY_VARIABLE, &mut config.simulate.llm.api_key),
         ] {
             if let Some(key) = environment(variable).and_then(|key| key.into_string().ok()) {
                 *place = Some(key);
@@ -353,6 +359,7 @@ impl Config {
         self.traces.check()?;
         self.prices.prices()?;
         self.llm.check()?;
+        self.simulate.llm.check()?;
         self.knowledge.check()?;
         Ok(())
     }

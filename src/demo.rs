@@ -5,7 +5,7 @@
 
 mod after;
 pub mod caller;
-mod report;
+pub(crate) mod report;
 
 use std::io::Write as _;
 use std::path::PathBuf;

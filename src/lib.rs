@@ -33,6 +33,7 @@ pub mod reception;
 pub mod schema;
 pub mod second_pass;
 pub mod session;
+pub mod simulate;
 pub mod speech;
 pub mod stack;
 pub mod store;

@@ -10,8 +10,8 @@ mod noting;
 mod outside;
 mod reading;
 mod speaking;
-mod thinking;
-mod tooling;
+pub(crate) mod thinking;
+pub(crate) mod tooling;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -7,8 +7,9 @@ mod providers;
 use std::collections::BTreeSet;
 
 use trunkline_core::flow::{FLOW_BYTES_MAX, Flow, Vars};
+use trunkline_core::times::spoken_ms;
 
-use super::opening::{discloses_ai, opening, slot, spoken_ms};
+use super::opening::{discloses_ai, opening, slot};
 use super::problem::{PROBLEMS_MAX, Problem, ProblemCode, step};
 use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};

@@ -57,6 +57,11 @@ impl Agents {
         Ok(Self(agents))
     }
 
+    /// This one and no other.
+    pub fn only(agent: &Arc<Agent>) -> Self {
+        Self(BTreeMap::from([(agent.id.clone(), Arc::clone(agent))]))
+    }
+
     /// One by its name.
     pub fn find(&self, id: &str) -> Option<Arc<Agent>> {
         self.0.get(id).cloned()

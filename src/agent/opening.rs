@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use super::spec::{AgentSpec, CallDirection};
 
-/// What the embedded voice takes for one character at its own pace, ms: 46 to 67 over eight sentences of this kind.
-const CHAR_MS: f32 = 60.0;
 /// Words about to be an AI's: these say so, unless they are denied.
 const SAYS_AI: [&str; 7] = [
     "ai",
@@ -87,12 +85,6 @@ pub(super) fn discloses_ai(text: &str) -> bool {
         .any(|(at, word)| SAYS_AI.contains(word) && !is_denied(at))
 }
 
-/// About how long a text takes to say, ms.
-pub(super) fn spoken_ms(text: &str, speed: f32) -> u32 {
-    let chars = text.chars().count() as f32;
-    (chars * CHAR_MS / speed.clamp(0.5, 2.0)) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,14 +154,5 @@ mod tests {
             assert_eq!(opening(&spec, CallDirection::Inbound).join(" "), inbound);
             assert_eq!(opening(&spec, CallDirection::Outbound).join(" "), outbound);
         }
-    }
-
-    #[test]
-    fn the_time_of_a_sentence_is_about_right() {
-        // The embedded voice took 6,036 ms for this one.
-        let text = "This call is recorded and transcribed for quality; say: don't record, or press 8, if you prefer not.";
-        assert_eq!(spoken_ms(text, 1.0), 6_000);
-        assert_eq!(spoken_ms(text, 2.0), 3_000);
-        assert_eq!(spoken_ms(text, f32::NAN), 0);
     }
 }

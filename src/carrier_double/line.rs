@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use trunkline_core::wire::twilio::{CarrierSide, Outgoing, check_outgoing};
+use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 
 /// Samples of one frame.
 const FRAME: usize = 160;
@@ -75,10 +76,20 @@ pub(super) struct Line<S> {
     ordered: u64,
     spoken: u64,
     noise: Noise,
+    background: Option<Speech>,
     playout: Playout,
     ran_dry_at: Option<u64>,
     recorder: Recorder,
     text: String,
+}
+
+/// Mixes a sound that goes on over and over into a frame that begins at sample `place`.
+fn put_under(frame: &mut [u8], sound: &[u8], place: u64) {
+    let from = usize::try_from(place % sound.len() as u64).unwrap_or(0);
+    for (byte, under) in frame.iter_mut().zip(sound.iter().cycle().skip(from)) {
+        let both = mulaw_decode(*byte).saturating_add(mulaw_decode(*under));
+        *byte = mulaw_encode(both);
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
@@ -104,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             ordered: 0,
             spoken: 0,
             noise: Noise::new(setup.noise_dbfs, setup.seed),
+            background: setup.background.filter(|sound| !sound.0.is_empty()),
             playout: Playout::default(),
             ran_dry_at: None,
             recorder: Recorder::default(),
@@ -224,6 +236,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 self.saying.pop_front();
                 self.spoken += 1;
             }
+        }
+        if let Some(background) = &self.background {
+            put_under(&mut frame, &background.0, place);
         }
         self.recorder.caller_sent(place, &frame);
         self.side.media(place / 8, &frame, &mut self.text);

@@ -100,7 +100,7 @@ impl LlmConfig {
     }
 
     /// As a call takes it, if there is one.
-    pub(super) fn chat(&self) -> Option<ChatSettings> {
+    pub(crate) fn chat(&self) -> Option<ChatSettings> {
         Some(ChatSettings {
             dialect: self.dialect,
             base_url: self.base_url.clone()?,

@@ -62,7 +62,7 @@ impl Report {
             Note::Timed { .. } => None,
             Note::Consent { step, at } => {
                 self.refused |= matches!(step, Step::Refused { .. } | Step::Withdrawn { .. });
-                Some(line(*at, "", consent_words(*step)))
+                Some(line(*at, "", &format!("({})", consent_words(*step))))
             }
             Note::AnsweredBy { verdict, at } => {
                 let what = format!("(answered by: {})", verdict.by.code());
@@ -128,16 +128,15 @@ impl Report {
     }
 }
 
-fn consent_words(step: Step) -> &'static str {
+/// A step of consent, for people.
+pub(crate) fn consent_words(step: Step) -> &'static str {
     match step {
-        Step::Announced { .. } => "(the notice of recording was heard whole)",
-        Step::Unclear { .. } => "(the answer to it was not clear)",
-        Step::Granted { .. } => "(recording is on)",
-        Step::Refused { .. } => "(nothing is recorded)",
-        Step::Withdrawn { erase: true, .. } => {
-            "(recording stops, and what was recorded is deleted)"
-        }
-        Step::Withdrawn { erase: false, .. } => "(recording stops)",
+        Step::Announced { .. } => "the notice of recording was heard whole",
+        Step::Unclear { .. } => "the answer to it was not clear",
+        Step::Granted { .. } => "recording is on",
+        Step::Refused { .. } => "nothing is recorded",
+        Step::Withdrawn { erase: true, .. } => "recording stops, and what was recorded is deleted",
+        Step::Withdrawn { erase: false, .. } => "recording stops",
     }
 }
 

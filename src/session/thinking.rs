@@ -8,14 +8,14 @@ use trunkline_core::call::{Ask, Event, Note, Provider, ReplyId};
 
 use crate::think::{Mind, Thought};
 
-pub(super) struct Thinking {
+pub(crate) struct Thinking {
     mind: Mind,
     thoughts: SelectAll<BoxStream<'static, (ReplyId, Thought)>>,
     running: Vec<(ReplyId, AbortHandle)>,
 }
 
 impl Thinking {
-    pub(super) fn new(mind: Mind) -> Self {
+    pub(crate) fn new(mind: Mind) -> Self {
         Self {
             mind,
             thoughts: SelectAll::new(),
@@ -23,7 +23,7 @@ impl Thinking {
         }
     }
 
-    pub(super) fn think(&mut self, reply: ReplyId, ask: Ask) {
+    pub(crate) fn think(&mut self, reply: ReplyId, ask: Ask) {
         let thoughts = self.mind.think(reply, ask);
         let (handle, registration) = AbortHandle::new_pair();
         self.running.push((reply, handle));
@@ -32,7 +32,7 @@ impl Thinking {
         );
     }
 
-    pub(super) fn cancel(&mut self, reply: ReplyId) {
+    pub(crate) fn cancel(&mut self, reply: ReplyId) {
         self.running.retain(|(id, handle)| {
             if *id == reply {
                 handle.abort();
@@ -43,34 +43,34 @@ impl Thinking {
     }
 
     /// Who thinks.
-    pub(super) fn provider(&self) -> Provider {
+    pub(crate) fn provider(&self) -> Provider {
         self.mind.provider()
     }
 
     /// What a reply wanted has been done.
-    pub(super) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
+    pub(crate) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
         self.mind.go_on(reply, results);
     }
 
-    pub(super) fn commit(&mut self, reply: ReplyId) {
+    pub(crate) fn commit(&mut self, reply: ReplyId) {
         self.mind.commit(reply);
     }
 
-    pub(super) fn told(&mut self, text: String) {
+    pub(crate) fn told(&mut self, text: String) {
         self.mind.told(text);
     }
 
-    pub(super) fn note(&mut self, note: &Note, is_decided: bool) {
+    pub(crate) fn note(&mut self, note: &Note, is_decided: bool) {
         self.mind.note(note, is_decided);
     }
 
     /// A mind thinks, or is about to be let go.
-    pub(super) fn is_at_work(&self) -> bool {
+    pub(crate) fn is_at_work(&self) -> bool {
         !self.thoughts.is_empty()
     }
 
     /// The next thought; `None` while the mind has nothing to do.
-    pub(super) async fn next(&mut self) -> Option<(ReplyId, Thought)> {
+    pub(crate) async fn next(&mut self) -> Option<(ReplyId, Thought)> {
         let (reply, thought) = self.thoughts.next().await?;
         if matches!(thought, Thought::Done { .. } | Thought::Failed) {
             self.running.retain(|(id, _)| *id != reply);
@@ -80,7 +80,7 @@ impl Thinking {
 }
 
 /// What the call is told of a thought, or the vendor of the model that has taken over.
-pub(super) fn event(reply: ReplyId, thought: Thought) -> Result<Event, &'static str> {
+pub(crate) fn event(reply: ReplyId, thought: Thought) -> Result<Event, &'static str> {
     Ok(match thought {
         Thought::Started => Event::MindStarted { reply },
         Thought::TakenOver { vendor } => return Err(vendor),

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{Event, Note, Outcome, UseId};
+use trunkline_core::call::{Event, Note, UseId};
 use trunkline_core::time::At;
 
 use super::Session;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::tools::{Toolbox, Used};
 
 /// How long what is still being done is waited for once the call is over.
-const AFTER_THE_CALL: Duration = Duration::from_secs(10);
+pub(crate) const AFTER_THE_CALL: Duration = Duration::from_secs(10);
 
 /// A use that is under way.
 struct Running {
@@ -25,14 +25,29 @@ struct Running {
     from: At,
 }
 
-pub(super) struct Tooling {
+impl Running {
+    /// What is noted of it once it is over.
+    fn note(self, used: Used, to: At) -> Note {
+        Note::ToolUsed {
+            id: self.id,
+            tool: self.tool,
+            arguments: self.arguments,
+            outcome: used.outcome,
+            result: used.result,
+            from: self.from,
+            to,
+        }
+    }
+}
+
+pub(crate) struct Tooling {
     toolbox: Option<Arc<Toolbox>>,
     work: FuturesUnordered<BoxFuture<'static, (UseId, Used)>>,
     running: Vec<Running>,
 }
 
 impl Tooling {
-    pub(super) fn new(toolbox: Option<Arc<Toolbox>>) -> Self {
+    pub(crate) fn new(toolbox: Option<Arc<Toolbox>>) -> Self {
         Self {
             toolbox,
             work: FuturesUnordered::new(),
@@ -40,7 +55,7 @@ impl Tooling {
         }
     }
 
-    pub(super) fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
+    pub(crate) fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
         let work = match &self.toolbox {
             Some(toolbox) => toolbox.begin(id, &tool, &arguments),
             None => Box::pin(std::future::ready(Used::no_such_tool())),
@@ -54,14 +69,31 @@ impl Tooling {
         });
     }
 
-    pub(super) fn is_at_work(&self) -> bool {
+    pub(crate) fn is_at_work(&self) -> bool {
         !self.work.is_empty()
     }
 
     /// The next use that is over; `None` if none is under way.
-    pub(super) async fn next(&mut self) -> Option<(UseId, Used)> {
+    pub(crate) async fn next(&mut self) -> Option<(UseId, Used)> {
         let (id, used) = self.work.next().await?;
         Some((id, used))
+    }
+
+    /// A use is over, and the call is told of it.
+    pub(crate) fn over(&mut self, id: UseId) {
+        self.take(id);
+    }
+
+    /// What is noted of a use that ended when the call was over.
+    pub(crate) fn note(&mut self, id: UseId, used: Used, to: At) -> Option<Note> {
+        Some(self.take(id)?.note(used, to))
+    }
+
+    /// What is noted of the uses that nobody waits for any longer.
+    pub(crate) fn given_up(&mut self, to: At) -> Vec<Note> {
+        let given_up = || Used::unknown("the call was over before it answered");
+        let all = self.running.drain(..).rev();
+        all.map(|running| running.note(given_up(), to)).collect()
     }
 
     fn take(&mut self, id: UseId) -> Option<Running> {
@@ -72,7 +104,7 @@ impl Tooling {
 
 impl Session {
     pub(super) fn used(&mut self, (id, used): (UseId, Used)) {
-        self.tooling.take(id);
+        self.tooling.over(id);
         let Used { outcome, result } = used;
         self.drive(Some(Event::ToolUsed {
             id,
@@ -89,30 +121,13 @@ impl Session {
         self.line.close().await;
         let until: Instant = clock::timer_now() + AFTER_THE_CALL;
         while let Ok(Some((id, used))) = timeout_at(until, self.tooling.next()).await {
-            self.note_used(id, used);
+            let now = self.now();
+            if let Some(note) = self.tooling.note(id, used, now) {
+                self.note(note);
+            }
         }
-        while let Some(running) = self.tooling.running.last() {
-            self.note_used(
-                running.id,
-                Used::unknown("the call was over before it answered"),
-            );
+        for note in self.tooling.given_up(self.now()) {
+            self.note(note);
         }
-    }
-
-    fn note_used(&mut self, id: UseId, used: Used) {
-        let Some(running) = self.tooling.take(id) else {
-            return;
-        };
-        let Used { outcome, result } = used;
-        let to = self.now();
-        self.note(Note::ToolUsed {
-            id,
-            tool: running.tool,
-            arguments: running.arguments,
-            outcome: outcome as Outcome,
-            result,
-            from: running.from,
-            to,
-        });
     }
 }

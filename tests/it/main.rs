@@ -27,6 +27,7 @@ mod knowledge;
 mod metrics;
 mod second_pass;
 mod session;
+mod simulate;
 mod speech;
 mod stack;
 mod store;

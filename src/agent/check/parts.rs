@@ -2,8 +2,8 @@
 
 use crate::tools::TOOLS_MAX;
 use trunkline_core::consent::Mode;
+use trunkline_core::times::spoken_ms;
 
-use crate::agent::opening::spoken_ms;
 use crate::agent::problem::step;
 use crate::agent::recording::consent_plan;
 use crate::agent::spec::AgentSpec;

@@ -25,6 +25,7 @@
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
 //! | [`versions`] | which version of an agent holds a call, and what differs between two |
+//! | [`rehearsal`] | a call without sound: the clock goes as it is told, words stand for audio |
 //! | [`token`] | the signed ticket that ends every media URL |
 //! | [`wer`] | how much of a script a recogniser got wrong |
 //! | [`times`] | when the words of a text are said |
@@ -50,6 +51,7 @@ mod pack;
 pub mod phone;
 pub mod policy;
 pub mod record;
+pub mod rehearsal;
 pub mod time;
 pub mod times;
 pub mod token;

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use trunkline_core::amd::{Told, Tone, Witness};
 use trunkline_core::call::{
-    Action, After, AnsweringPlan, Ask, Call, Effect, EndReason, Event, Expects, Hop, Note, Notices,
+    Action, After, AnsweringPlan, Ask, Effect, EndReason, Event, Expects, Hop, Note, Notices,
     OnMachine, Outcome, Position, Profile, Provider, ReplyId, Settings, Staff, Stage, ToolSettings,
     UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
+use trunkline_core::rehearsal::Clocked;
 use trunkline_core::time::At;
 use trunkline_core::times::WordTime;
 
@@ -127,7 +128,7 @@ fn play(script: &str) -> Result<String, String> {
     let tells_times = script.lines().any(|line| line == "= times told");
     let is_shown =
         |action: &Action| tells_times || !matches!(action, Action::Note(Note::Timed { .. }));
-    let mut call = Call::new(Arc::new(settings), At::START);
+    let mut call = Clocked::new(Arc::new(settings));
     let mut played = String::new();
     let mut actions = Vec::new();
     if !tells_judged(script) {
@@ -152,8 +153,7 @@ fn play(script: &str) -> Result<String, String> {
             ms.parse()
                 .map_err(|e| format!("line {}: {e}", number + 1))?,
         );
-        while let Some((at, timer)) = call.deadline().filter(|(at, _)| *at < now) {
-            call.tick(at, &mut actions);
+        while let Some((at, timer)) = call.tick_before(now, &mut actions) {
             actions.retain(is_shown);
             // A timer that changed nothing is not worth a line.
             if !actions.is_empty() {
