@@ -9,6 +9,7 @@ use trunkline_core::admission::Why;
 use trunkline_core::call::Settings;
 use trunkline_core::cost::{Prices, Units};
 use trunkline_core::geo::Place;
+use trunkline_core::language::Language;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key};
 
@@ -295,9 +296,14 @@ impl App {
         variables: &BTreeMap<String, String>,
     ) -> Result<(), NotForThisCall> {
         agent.ready(direction, variables)?;
-        match self.stacks.can_think_for(agent) {
+        if !self.stacks.can_think_for(agent) {
+            return Err(NotForThisCall::Mindless);
+        }
+        match self.stacks.can_talk_for(agent) {
             true => Ok(()),
-            false => Err(NotForThisCall::Mindless),
+            false => Err(NotForThisCall::Speechless {
+                language: agent.tongue().name(),
+            }),
         }
     }
 
@@ -366,7 +372,7 @@ impl App {
         }
         let mind = match (&agent.mind, stack.models) {
             (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
-                let prompt = prompt.fill(&vars);
+                let prompt = in_language(prompt.fill(&vars), agent);
                 let spare = models.map(|models| {
                     let vendor = models.current().vendor;
                     (
@@ -383,7 +389,7 @@ impl App {
             }
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => Mind::Chat(ChatMind::new(
                 models,
-                &prompt.fill(&vars),
+                &in_language(prompt.fill(&vars), agent),
                 greeting.as_ref().map(|greeting| greeting.fill(&vars)),
                 toolbox.specs(),
             )),
@@ -411,6 +417,18 @@ impl App {
             meter: Meter::default(),
             trace: self.traces.get().and_then(|traces| traces.call(claims)),
         })
+    }
+}
+
+/// A prompt with the rule that the agent's language is spoken; English ones have always been taken for that.
+fn in_language(prompt: String, agent: &Agent) -> String {
+    match agent.tongue() {
+        Language::English => prompt,
+        other => format!(
+            "{prompt}\n\nSpeak {} only, as it is spoken where the language tag is {}.",
+            other.name(),
+            agent.language
+        ),
     }
 }
 
