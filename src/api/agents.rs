@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use trunkline_core::language::Language;
 use utoipa::ToSchema;
 
 use super::auth::Caller;
@@ -52,6 +53,9 @@ pub(super) struct AgentVersion {
     #[schema(example = 3)]
     version: u32,
     created_at: When,
+    /// Whether a native speaker has reviewed what the server has for the document's language.
+    #[schema(example = true)]
+    language_reviewed: bool,
     /// The whole document.
     #[schema(value_type = AgentSpec)]
     spec: serde_json::Value,
@@ -87,12 +91,21 @@ fn show_version(
 ) -> Result<AgentVersion, Problem> {
     let id = desk::version_id(agent_id, row.version);
     let json = desk::open(keys, desk::version_place(&id), &row.body).map_err(unopened)?;
+    let spec: serde_json::Value =
+        serde_json::from_str(&json).map_err(|error| Problem::internal(&error))?;
     Ok(AgentVersion {
         agent_id: agent_id.to_owned(),
         version: row.version,
         created_at: When::of(row.created_ms),
-        spec: serde_json::from_str(&json).map_err(|error| Problem::internal(&error))?,
+        language_reviewed: is_reviewed(&spec),
+        spec,
     })
+}
+
+/// Of a document that was stored: English if it names no language.
+fn is_reviewed(spec: &serde_json::Value) -> bool {
+    let tag = spec.get("language").and_then(serde_json::Value::as_str);
+    Language::of(tag.unwrap_or("en")).is_some_and(Language::is_reviewed)
 }
 
 /// The document as it is kept, if calls can be held with it.

@@ -72,7 +72,11 @@ impl Findings {
                 "the second pass is the embedded recogniser's, which is English; the agent speaks {}",
                 language.name()
             );
-            self.wrong("/recogniser/second_pass", ProblemCode::NeedsProvider, detail);
+            self.wrong(
+                "/recogniser/second_pass",
+                ProblemCode::NeedsProvider,
+                detail,
+            );
         }
     }
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use trunkline_core::language::Language;
 use trunkline_core::call::{
     Action, After, Call, EndReason, Event, Expects, Note, Notices, Position, ReplyId, Settings,
 };
 use trunkline_core::clause::Clauses;
 use trunkline_core::commands;
 use trunkline_core::flow::{Flow, Heard, Vars};
+use trunkline_core::language::Language;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio;
 

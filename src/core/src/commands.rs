@@ -294,11 +294,7 @@ pub fn is_farewell(language: Language, text: &str) -> bool {
 const WORDS_OF_A_SIGN_MAX: usize = 8;
 
 /// Whether the whole of `text` is matches of these patterns, one after the other.
-fn is_made_of(
-    language: Language,
-    text: &str,
-    patterns: fn(&Grammar) -> &Vec<Pattern>,
-) -> bool {
+fn is_made_of(language: Language, text: &str, patterns: fn(&Grammar) -> &Vec<Pattern>) -> bool {
     let grammar = language.grammar();
     let words = words::words(text, &grammar.forms);
     let heard = Utterance::new(&words, &grammar.forms);

@@ -223,9 +223,12 @@ impl Call {
         }
         let meaning = self.meaning(&hearing);
         // The words go on to the mind, but not those that only answered the notice.
-        let is_short = || commands::words_spoken(language, &hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
+        let is_short =
+            || commands::words_spoken(language, &hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
         let rest = match meaning {
-            Meaning::Yes | Meaning::No => commands::answered(language, &hearing.text).map(|a| a.rest),
+            Meaning::Yes | Meaning::No => {
+                commands::answered(language, &hearing.text).map(|a| a.rest)
+            }
             Meaning::Sign => None,
             Meaning::Unclear if commands::is_puzzled(language, &hearing.text) && is_short() => None,
             Meaning::Unclear | Meaning::Words => Some(hearing.text.clone()),
@@ -258,7 +261,8 @@ impl Call {
             Some((commands::Answer::No, _)) if is_question || is_short() => Meaning::No,
             Some((commands::Answer::No, true)) => Meaning::Unclear,
             Some((commands::Answer::No, false)) | None
-                if commands::is_backchannel(language, text) || commands::is_greeting(language, text) =>
+                if commands::is_backchannel(language, text)
+                    || commands::is_greeting(language, text) =>
             {
                 Meaning::Sign
             }

@@ -79,7 +79,8 @@ impl Call {
         }
         let last = reply.clauses.iter().rfind(|c| !c.filler);
         let so_far = last.filter(|c| !c.protected);
-        let text: Arc<str> = match guard::denies_ai(language, so_far.map_or("", |c| &c.text), &text) {
+        let text: Arc<str> = match guard::denies_ai(language, so_far.map_or("", |c| &c.text), &text)
+        {
             false => text.into(),
             true if reply.guarded => return,
             true => {

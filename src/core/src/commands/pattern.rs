@@ -62,7 +62,10 @@ pub(crate) struct BadPattern {
 
 impl Pattern {
     /// Compiles `pattern`; `classes` are alternatives (`a b|c`) by name.
-    pub(super) fn new(pattern: &str, classes: &BTreeMap<String, String>) -> Result<Self, BadPattern> {
+    pub(super) fn new(
+        pattern: &str,
+        classes: &BTreeMap<String, String>,
+    ) -> Result<Self, BadPattern> {
         let bad = |what| BadPattern {
             pattern: pattern.to_owned(),
             what,

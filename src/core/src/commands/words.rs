@@ -205,7 +205,9 @@ mod tests {
     use super::*;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        let owned = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        let owned = pairs
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
         owned.collect()
     }
 
@@ -286,11 +288,11 @@ mod tests {
 
     #[test]
     fn long_input_is_cut() {
-        assert_eq!(words(&"a ".repeat(5_000), &Forms::default()).len(), WORDS_MAX);
         assert_eq!(
-            words(&"don't ".repeat(5_000), &forms()).len(),
+            words(&"a ".repeat(5_000), &Forms::default()).len(),
             WORDS_MAX
         );
+        assert_eq!(words(&"don't ".repeat(5_000), &forms()).len(), WORDS_MAX);
         let one = words(&"é".repeat(100_000), &Forms::default());
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].text.chars().count(), LETTERS_MAX);

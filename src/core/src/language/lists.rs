@@ -26,9 +26,7 @@ pub(crate) fn phrases<'de, D: Deserializer<'de>>(from: D) -> Result<&'static [Ph
 }
 
 /// Lines of `short = long`.
-pub(crate) fn pairs<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Vec<(String, String)>, D::Error> {
+pub(crate) fn pairs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {
     let text = String::deserialize(from)?;
     let lines = text.lines().filter(|line| is_entry(line));
     let pair = |line: &str| {

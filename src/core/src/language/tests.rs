@@ -276,8 +276,7 @@ fn every_notice_is_whole_and_passes_the_guard() {
             consent.goodbye.clone(),
         ];
         let plan_says = plan.notice.iter().chain(&plan.question);
-        let plan_says =
-            plan_says.chain([&plan.again, &plan.thanks, &plan.declined, &plan.stopped]);
+        let plan_says = plan_says.chain([&plan.again, &plan.thanks, &plan.declined, &plan.stopped]);
         let said = notices.all().chain(plan_says).map(ToString::to_string);
         for text in said.chain(more) {
             wrong.unless(!text.contains(['{', '}']), language, "not filled in", &text);

@@ -16,8 +16,8 @@ use trunkline_core::call::{
     UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
-use trunkline_core::language::Language;
 use trunkline_core::journal::Step;
+use trunkline_core::language::Language;
 use trunkline_core::time::At;
 use trunkline_core::times::WordTime;
 

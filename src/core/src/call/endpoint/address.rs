@@ -1,7 +1,7 @@
 //! Where somebody lives, at the end of a turn.
 
-use super::words::TurnWords;
 use super::tail::{Word, holds, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// Words of a street with its number.
@@ -49,9 +49,9 @@ fn is_house_number(word: &Word<'_>, language: &TurnWords) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_street_is_not_all_of_an_address() {

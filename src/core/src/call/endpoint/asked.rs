@@ -1,8 +1,8 @@
 //! What the agent's words ask for, which says how the answer may end.
 
 use super::digits::{self, Cue};
-use super::words::{Phrase, TurnWords};
 use super::tail::{holds, tail};
+use super::words::{Phrase, TurnWords};
 
 /// The agent's last sentences, the last first. They are looked into only for an answer whose end may depend on them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +40,8 @@ impl<'a> Asked<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::language::Language;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_question_names_what_it_asks_for() {

@@ -3,8 +3,8 @@
 //! Whether a number is whole is a matter of how many digits it has and of what it is the number. The turn model does not
 //! know: it scores "my reference is one zero zero" before the rest as high as the whole.
 
-use super::words::TurnWords;
 use super::tail::{Word, ends_with, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// Words before a number among which its name is looked for.
@@ -155,9 +155,9 @@ pub(super) fn part(
 
 #[cfg(test)]
 mod tests {
-    use crate::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_number_is_whole_by_its_length_and_name() {

@@ -2,9 +2,9 @@
 
 use super::super::event::Expects;
 use super::digits::{self, Number};
-use super::words::TurnWords;
 use super::letters;
 use super::tail::{Word, ends_with, tail};
+use super::words::TurnWords;
 use super::{Part, Said, address};
 use crate::commands;
 
@@ -79,7 +79,12 @@ impl Ending {
 }
 
 /// A number that is dictated, and how much there is of it.
-fn dictated(said: &Said<'_>, words: &[Word<'_>], number: Number, language: &TurnWords) -> Option<Part> {
+fn dictated(
+    said: &Said<'_>,
+    words: &[Word<'_>],
+    number: Number,
+    language: &TurnWords,
+) -> Option<Part> {
     let first = words.get(words.len().saturating_sub(number.words))?;
     let in_groups = said.paused_at > first.at;
     if let Expects::Digits { enough } = said.expects {

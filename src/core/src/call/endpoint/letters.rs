@@ -1,7 +1,7 @@
 //! Names that are spelled and e-mail addresses that are spoken, at the end of a turn.
 
-use super::words::TurnWords;
 use super::tail::{Word, ends_with, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// No name is longer.
@@ -179,9 +179,9 @@ pub(super) fn email(words: &[Word<'_>], asked: Asked<'_>, language: &TurnWords) 
 
 #[cfg(test)]
 mod tests {
-    use crate::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_spelling_is_whole_when_it_gives_the_name() {
@@ -216,8 +216,9 @@ mod tests {
             assert_eq!(part, expected, "{text:?}");
         }
         let long = "x ".repeat(100);
-        let unasked =
-            |text, language: Language| spelled(&tail(text), Asked::default(), language.turn_words());
+        let unasked = |text, language: Language| {
+            spelled(&tail(text), Asked::default(), language.turn_words())
+        };
         assert_eq!(unasked(&long, Language::English), open);
         assert_eq!(unasked("Meier, M E I", Language::German), missing);
         assert_eq!(unasked("M wie Martha, E wie Emil", Language::German), open);
