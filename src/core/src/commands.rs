@@ -6,7 +6,7 @@
 //!
 //! A small recogniser on a telephone line mishears short phrases, so a detector has two tables
 //! per command: what people say, looked for anywhere in the utterance (with one letter in a long
-//! word forgiven), and what the recogniser was measured to make of it, which must be nearly the
+//! English word forgiven), and what the recogniser was measured to make of it, which must be nearly the
 //! whole utterance. The measurements are in `fixtures/commands`.
 //!
 //! All functions are pure, look at the first 400 words only, and never fail.
@@ -94,7 +94,9 @@ pub fn detect_all(language: Language, text: &str, confidence: f32) -> Vec<Detect
     let grammar = language.grammar();
     let words = words::words(text, &grammar.forms);
     let exact = Utterance::new(&words, &grammar.forms);
-    let near = exact.with_near(confidence >= CONFIDENCE_FOR_NEAR_MIN);
+    // Of inflected languages one letter is often another word, and their recognisers are large ones.
+    let near_counts = language == Language::English && confidence >= CONFIDENCE_FOR_NEAR_MIN;
+    let near = exact.with_near(near_counts);
     let commands = grammar.commands.iter();
     let mut found: Vec<Detected> = commands.filter_map(|c| find(c, &exact, &near)).collect();
     let has_opt_out = found.first().map(|f| f.command) == Some(Command::OptOut);
