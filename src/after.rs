@@ -444,7 +444,9 @@ async fn agent(app: &App, keys: &ClientKeys, due: &DueCall) -> Result<Arc<Agent>
 /// Why there is nobody to ask.
 fn nobody(error: &NoStack) -> Why {
     match error {
-        NoStack::NoModel { .. } | NoStack::NoRealtime { .. } => Why::GiveUp("no_model"),
+        NoStack::NoModel { .. } | NoStack::NoRealtime { .. } | NoStack::EnglishOnly { .. } => {
+            Why::GiveUp("no_model")
+        }
         NoStack::NoProvider { .. } => Why::GiveUp("no_provider"),
         NoStack::Unusable(_) | NoStack::Unopened(_) | NoStack::Http(_) => {
             Why::GiveUp("provider_unusable")

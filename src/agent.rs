@@ -22,6 +22,7 @@ use trunkline_core::call::Settings;
 use trunkline_core::clause::Clauses;
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::{Flow, Vars};
+use trunkline_core::language::Language;
 
 pub use after::After;
 pub use check::{OPENING_MS_GOOD, OPENING_MS_MAX, PROMPT_BYTES_MAX};
@@ -117,6 +118,13 @@ pub enum AgentError {
     },
 }
 
+impl Agent {
+    /// The language of [`Agent::language`].
+    pub fn tongue(&self) -> Language {
+        Language::of(&self.language).unwrap_or_default()
+    }
+}
+
 impl AgentError {
     fn file(path: &Path, code: ProblemCode, detail: String) -> Self {
         Self::File {
@@ -139,6 +147,12 @@ pub enum NotForThisCall {
     /// It has a prompt, and nobody to think.
     #[error("the agent has a prompt, and there is no language model")]
     Mindless,
+    /// It speaks another language than the embedded speech, and there is no other.
+    #[error("the agent speaks {language}, and the embedded recogniser and voice are English")]
+    Speechless {
+        /// The language's name.
+        language: &'static str,
+    },
     /// It is not for calls of this direction.
     #[error("agent {agent} is not for calls of this direction; see its `directions`")]
     Direction {

@@ -9,6 +9,7 @@ use trunkline_core::admission::Why;
 use trunkline_core::call::Settings;
 use trunkline_core::cost::{Prices, Units};
 use trunkline_core::geo::Place;
+use trunkline_core::language::Language;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key};
 
@@ -299,9 +300,14 @@ impl App {
         variables: &BTreeMap<String, String>,
     ) -> Result<(), NotForThisCall> {
         agent.ready(direction, variables)?;
-        match self.stacks.can_think_for(agent) {
+        if !self.stacks.can_think_for(agent) {
+            return Err(NotForThisCall::Mindless);
+        }
+        match self.stacks.can_talk_for(agent) {
             true => Ok(()),
-            false => Err(NotForThisCall::Mindless),
+            false => Err(NotForThisCall::Speechless {
+                language: agent.tongue().name(),
+            }),
         }
     }
 
@@ -371,7 +377,7 @@ impl App {
         }
         let mind = match (&agent.mind, stack.models) {
             (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
-                let prompt = prompt.fill(&vars);
+                let prompt = in_language(prompt.fill(&vars), agent);
                 let spare = models.map(|models| {
                     let vendor = models.current().vendor;
                     (
@@ -389,7 +395,8 @@ impl App {
             }
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => {
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
-                let mind = ChatMind::new(models, &prompt.fill(&vars), greeting, toolbox.specs());
+                let prompt = in_language(prompt.fill(&vars), agent);
+                let mind = ChatMind::new(models, &prompt, greeting, toolbox.specs());
                 Mind::Chat(mind.metered(meter.clone()))
             }
             (MindSpec::Prompt { .. }, None) => return Err(NotForThisCall::Mindless),
@@ -416,6 +423,18 @@ impl App {
             meter,
             trace: self.traces.get().and_then(|traces| traces.call(claims)),
         })
+    }
+}
+
+/// A prompt with the rule that the agent's language is spoken; English ones have always been taken for that.
+fn in_language(prompt: String, agent: &Agent) -> String {
+    match agent.tongue() {
+        Language::English => prompt,
+        other => format!(
+            "{prompt}\n\nSpeak {} only, as it is spoken where the language tag is {}.",
+            other.name(),
+            agent.language
+        ),
     }
 }
 

@@ -382,7 +382,10 @@ impl Providers {
         settings: &TtsSettings,
     ) -> Result<CloudVoices, Unusable> {
         let hop = self.hop_for(vendor, account, &settings.model)?;
-        if settings.voice.trim().is_empty() && !vendor.has_usual_voice {
+        // A usual voice is an English one.
+        let has_usual_voice = vendor.has_usual_voice
+            && matches!(settings.language.split(['-', '_']).next(), Some("" | "en"));
+        if settings.voice.trim().is_empty() && !has_usual_voice {
             return Err(Unusable::NoVoice {
                 vendor: vendor.name,
             });

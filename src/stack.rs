@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use trunkline_core::admission::Why;
+use trunkline_core::language::Language;
 use trunkline_core::wire::stt::SttSettings;
 
 pub use after::Asked;
@@ -107,6 +108,18 @@ pub enum NoStack {
         /// The agent.
         agent: String,
     },
+    /// The embedded speech would have to be used, in a language that it does not know.
+    #[error(
+        "agent {agent} speaks {language}, and the embedded {stage} is English; choose a provider for it"
+    )]
+    EnglishOnly {
+        /// The agent.
+        agent: String,
+        /// The language's name.
+        language: &'static str,
+        /// `recogniser` or `voice`.
+        stage: &'static str,
+    },
     /// The agent names a provider that is not there, or that does something else.
     #[error(
         "agent {agent} names the provider {id}, which is not there as a {kind}; make a version that names another"
@@ -196,10 +209,7 @@ impl Stacks {
 
     /// What a call of this agent needs of the embedded speech; `None` for nothing.
     pub fn room_for(&self, agent: &Agent) -> Option<Room> {
-        let hears_elsewhere = agent.realtime.is_some()
-            || agent.recogniser.provider.is_some()
-            || self.defaults.recogniser.is_some();
-        match (self.is_elsewhere(agent), hears_elsewhere) {
+        match (self.is_elsewhere(agent), self.hears_elsewhere(agent)) {
             (true, _) => None,
             (false, true) if self.speaks_elsewhere(agent) => Some(Room::Turns),
             (false, _) => Some(Room::Whole),
@@ -231,6 +241,32 @@ impl Stacks {
     /// Whether somebody else than the embedded voice speaks for this agent.
     pub fn speaks_elsewhere(&self, agent: &Agent) -> bool {
         agent.voice.provider.is_some() || self.defaults.voice.is_some()
+    }
+
+    /// Whether somebody else than the embedded recogniser hears for this agent.
+    fn hears_elsewhere(&self, agent: &Agent) -> bool {
+        agent.realtime.is_some()
+            || agent.recogniser.provider.is_some()
+            || self.defaults.recogniser.is_some()
+    }
+
+    /// Whether there is speech in this agent's language: what is built in knows English alone.
+    pub fn can_talk_for(&self, agent: &Agent) -> bool {
+        self.speech_for(agent).is_ok()
+    }
+
+    fn speech_for(&self, agent: &Agent) -> Result<(), NoStack> {
+        let missing = match (self.hears_elsewhere(agent), self.speaks_elsewhere(agent)) {
+            _ if agent.tongue() == Language::English => return Ok(()),
+            (true, true) => return Ok(()),
+            (false, _) => "recogniser",
+            (true, false) => "voice",
+        };
+        Err(NoStack::EnglishOnly {
+            agent: agent.id.clone(),
+            language: agent.tongue().name(),
+            stage: missing,
+        })
     }
 
     /// Whether there is anybody to think for this agent.
@@ -279,6 +315,7 @@ impl Stacks {
         agent: &Agent,
         down: Option<Why>,
     ) -> Result<Stack, NoStack> {
+        self.speech_for(agent)?;
         let own = async |id: &Option<String>, kind| match id {
             Some(id) => own(desk, keys, agent, id, kind).await.map(Some),
             None => Ok(None),
@@ -333,6 +370,7 @@ impl Stacks {
     pub fn usual_voice(&self, agent: &Agent) -> Option<Arc<dyn Voice>> {
         match agent.voice.provider {
             Some(_) => None,
+            None if !self.can_talk_for(agent) => None,
             None => self.voice_of(agent, None).ok(),
         }
     }

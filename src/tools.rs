@@ -26,7 +26,8 @@ use trunkline_core::wire::openai::ToolSpec;
 
 pub use built_in::{LOOK_UP, OPT_OUT, SET_DISPOSITION, look_up, opt_out, set_disposition};
 pub use document::{
-    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
+    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, ToolKind,
+    WrongTool,
 };
 pub use http::HttpTool;
 pub use mcp::{

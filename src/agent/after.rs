@@ -32,6 +32,7 @@ impl After {
         let dispositions: Vec<Disposition> = dispositions.collect();
         let may_analyse = spec.recording.record && spec.recording.analytics;
         let wanted = Wanted {
+            language: spec.tongue(),
             summary: after.summary,
             summary_instructions: after.summary_instructions.clone().unwrap_or_default(),
             extract: after.extract.clone(),

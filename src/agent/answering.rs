@@ -6,14 +6,11 @@ use std::sync::Arc;
 use trunkline_core::call::Settings;
 use trunkline_core::clause::Clauses;
 use trunkline_core::flow::Vars;
+use trunkline_core::language::fill;
 
 use super::opening::{opening, opt_out_line};
 use super::prompt::Template;
 use super::spec::{AgentSpec, CallDirection};
-
-/// How to be called no more, as a machine can tell its owner.
-const CALL_BACK: &str =
-    "For no more calls from us, call this number back and say: don't call me again.";
 
 /// What is said to machines, but for the values of one call.
 #[derive(Clone, Debug)]
@@ -36,10 +33,14 @@ impl Message {
             before.pop();
         }
         let own = answering.opt_out_line.as_deref();
+        let texts = spec.tongue().opening();
         Some(Self {
             before,
             text: Template::parse(text).ok()?,
-            after: opening_says_it.then(|| own.unwrap_or(CALL_BACK).into()),
+            after: opening_says_it.then(|| match own {
+                Some(own) => own.into(),
+                None => fill(&texts.call_back, &[("say", &texts.say)]).into(),
+            }),
         })
     }
 
@@ -59,6 +60,10 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CALL_BACK: &str =
+        "For no more calls from us, call this number back and say: don't call me again.";
+
     use crate::agent::{Agent, no_files};
     use serde_json::{Value, json};
     use std::collections::BTreeMap;

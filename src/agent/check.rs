@@ -1,6 +1,7 @@
 //! Whether a document makes an agent: every bound, every text, and what belongs together.
 
 mod after;
+mod language;
 mod parts;
 mod providers;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use trunkline_core::flow::{FLOW_BYTES_MAX, Flow, Vars};
 use trunkline_core::times::spoken_ms;
 
-use super::opening::{discloses_ai, opening, slot};
+use super::opening::{opening, slot};
 use super::problem::{PROBLEMS_MAX, Problem, ProblemCode, step};
 use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};
@@ -57,7 +58,7 @@ impl Findings {
         let mut found = Self::default();
         found.texts(spec);
         found.numbers(spec);
-        found.language(&spec.language);
+        found.language(spec);
         found.opening(spec);
         found.keys(spec);
         found.mind(spec);
@@ -145,25 +146,6 @@ impl Findings {
         }
     }
 
-    fn language(&mut self, tag: &str) {
-        let is_tag = tag.len() <= 35
-            && tag.split('-').all(|part| {
-                (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-            });
-        if !is_tag {
-            let detail = "it must be a BCP 47 tag, as en or en-US";
-            return self.wrong("/language", ProblemCode::BadFormat, detail);
-        }
-        if !tag
-            .split('-')
-            .next()
-            .is_some_and(|main| main.eq_ignore_ascii_case("en"))
-        {
-            let detail = format!("there are no texts in {tag}; supported: en");
-            self.wrong("/language", ProblemCode::UnsupportedLanguage, detail);
-        }
-    }
-
     fn opening(&mut self, spec: &AgentSpec) {
         if let Some(directions) = &spec.directions {
             if directions.is_empty() {
@@ -175,11 +157,11 @@ impl Findings {
                 self.wrong("/directions/1", ProblemCode::Duplicate, detail);
             }
         }
-        let slots = &spec.opening;
+        let (slots, language) = (&spec.opening, spec.tongue());
         let must_say = "must say that the caller speaks with an AI, in words such as \"AI assistant\" or \
                         \"automated assistant\"";
         match &slots.texts {
-            Some(own) if !own.iter().any(|text| discloses_ai(text)) => {
+            Some(own) if !own.iter().any(|text| language.discloses_ai(text)) => {
                 let detail = format!("`opening` {must_say}");
                 self.wrong("/opening/texts", ProblemCode::NoAiNotice, detail);
             }
@@ -206,7 +188,7 @@ impl Findings {
         if slots
             .ai_notice
             .as_deref()
-            .is_some_and(|notice| !discloses_ai(notice))
+            .is_some_and(|notice| !language.discloses_ai(notice))
         {
             self.wrong(
                 "/opening/ai_notice",
@@ -218,7 +200,7 @@ impl Findings {
             .notices
             .robot
             .as_deref()
-            .is_some_and(|text| !discloses_ai(text))
+            .is_some_and(|text| !language.discloses_ai(text))
         {
             self.wrong(
                 "/notices/robot",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trunkline_core::call::{AnsweringPlan, Language, Notices, Settings};
+use trunkline_core::call::{AnsweringPlan, Notices, Settings};
 use trunkline_core::consent::Mode;
 use trunkline_core::flow::Vars;
 
@@ -63,11 +63,11 @@ impl SettingsTable {
 }
 
 fn settings(spec: &AgentSpec, direction: CallDirection, mode: Mode, mind_nudges: bool) -> Settings {
-    let mut notices = Notices::english(&spec.name, &spec.business);
+    let mut notices = Notices::of(spec.tongue(), &spec.name, &spec.business);
     notices.opening = opening(spec, direction);
     spec.notices.apply(&mut notices);
     Settings {
-        language: Language::of(&spec.language),
+        language: spec.tongue(),
         turn: spec.turn.settings(),
         overlap: spec.overlap.settings(),
         limits: spec.limits.settings(),

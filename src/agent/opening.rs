@@ -2,23 +2,9 @@
 
 use std::sync::Arc;
 
-use super::spec::{AgentSpec, CallDirection};
+use trunkline_core::language::fill;
 
-/// Words about to be an AI's: these say so, unless they are denied.
-const SAYS_AI: [&str; 7] = [
-    "ai",
-    "artificial",
-    "automated",
-    "robot",
-    "bot",
-    "chatbot",
-    "voicebot",
-];
-/// A word of the above does not count this soon after one of these.
-const DENIES: [&str; 8] = [
-    "not", "no", "never", "isn", "ain", "nor", "without", "cannot",
-];
-const DENIED_WITHIN: usize = 3;
+use super::spec::{AgentSpec, CallDirection};
 
 /// The opening's sentences.
 pub(super) fn opening(spec: &AgentSpec, direction: CallDirection) -> Vec<Arc<str>> {
@@ -35,12 +21,12 @@ pub(super) fn opening(spec: &AgentSpec, direction: CallDirection) -> Vec<Arc<str
 
 /// How to be called no more, as calls of the business say at their opening; `None` if they do not.
 pub(super) fn opt_out_line(spec: &AgentSpec) -> Option<String> {
-    let usual = || {
-        format!(
-            "For no more calls, say: don't call me again, or press {}.",
-            spec.keys.opt_out
-        )
-    };
+    let texts = spec.tongue().opening();
+    let values = [
+        ("say", texts.say.as_str()),
+        ("key", spec.keys.opt_out.as_str()),
+    ];
+    let usual = || fill(&texts.opt_out, &values);
     let line = spec.opening.opt_out_line.clone().unwrap_or_else(usual);
     Some(line).filter(|line| !line.trim().is_empty())
 }
@@ -48,16 +34,20 @@ pub(super) fn opt_out_line(spec: &AgentSpec) -> Option<String> {
 fn who_calls(spec: &AgentSpec, direction: CallDirection) -> String {
     let slots = &spec.opening;
     let entity = slot(slots.legal_entity.as_deref().unwrap_or(&spec.business));
-    let what = slot(slots.ai_notice.as_deref().unwrap_or("the AI assistant"));
+    let texts = spec.tongue().opening();
+    let what = slot(slots.ai_notice.as_deref().unwrap_or(&texts.what));
     let about = slots.purpose.as_deref().map(slot);
     let about = about
         .filter(|_| direction == CallDirection::Outbound)
-        .map(|purpose| format!(", calling about {purpose}"))
+        .map(|purpose| fill(&texts.about, &[("purpose", purpose)]))
         .unwrap_or_default();
-    format!(
-        "Hello, this is {}, {what} of {entity}{about}.",
-        spec.name.trim()
-    )
+    let values = [
+        ("agent", spec.name.trim()),
+        ("what", what),
+        ("entity", entity),
+        ("about", &about),
+    ];
+    fill(&texts.who, &values)
 }
 
 /// Words that a sentence can go on after.
@@ -65,29 +55,10 @@ pub(super) fn slot(words: &str) -> &str {
     words.trim().trim_end_matches(['.', ',', ';', ':', '!'])
 }
 
-/// Whether a text says that an AI speaks.
-pub(super) fn discloses_ai(text: &str) -> bool {
-    let text = text.to_lowercase().replace("a.i.", "ai ");
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let is_denied = |at: usize| {
-        let before = words.get(at.saturating_sub(DENIED_WITHIN)..at);
-        before
-            .unwrap_or_default()
-            .iter()
-            .any(|word| DENIES.contains(word))
-    };
-    words
-        .iter()
-        .enumerate()
-        .any(|(at, word)| SAYS_AI.contains(word) && !is_denied(at))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trunkline_core::language::Language;
 
     #[test]
     fn only_words_that_say_so_disclose_an_ai() {
@@ -105,7 +76,7 @@ mod tests {
             ("I'm no person, I am an artificial voice.", true),
             ("", false),
         ] {
-            assert_eq!(discloses_ai(text), want, "{text}");
+            assert_eq!(Language::English.discloses_ai(text), want, "{text}");
         }
     }
 

@@ -77,6 +77,10 @@ pub enum ProblemCode {
     WrongType,
     /// The server has no texts in this language.
     UnsupportedLanguage,
+    /// What is built in cannot do this in the agent's language; a provider can.
+    NeedsProvider,
+    /// What the server has for the language was not reviewed by a native speaker.
+    Unreviewed,
     /// The flow is wrong.
     Flow,
     /// A file is named that cannot be read here.

@@ -2,58 +2,64 @@
 
 use std::sync::Arc;
 
-use trunkline_core::consent::{ConsentPlan, Mode};
+use trunkline_core::consent::{ConsentPlan, Mode, Pressing};
+use trunkline_core::language::{ConsentTexts, fill};
 
 use super::opening::slot;
-use super::spec::{AgentSpec, OnRefusal};
+use super::spec::{AgentSpec, OnRefusal, RecordingSpec};
 
 /// How a call for which `mode` holds asks for consent. The agent's own policy can make it stricter, not more lenient.
 pub(super) fn consent_plan(spec: &AgentSpec, mode: Mode) -> ConsentPlan {
     let keys = spec.keys.settings();
     let mode = mode.max(spec.recording.floor());
-    let reason = why(&spec.recording.reason);
-    let press = |key: Option<char>, before: &str, after: &str| {
-        key.map(|key| format!("{before}{key}{after}"))
-            .unwrap_or_default()
-    };
-    let no = press(keys.dont_record, ", or press ", "");
-    let yes = press(keys.consent_yes, ", or press ", " for yes");
+    let language = spec.tongue();
+    let texts = language.consent();
+    let reason = why(texts, &spec.recording.reason);
+    let pressing = Pressing::of(language, &keys);
+    let because = [("reason", reason.as_str())];
     let (notice, question): (Vec<Arc<str>>, _) = match mode {
         Mode::Announce | Mode::AnnounceContinue => {
-            let told = format!("This call is recorded and transcribed {reason}.");
-            let way_out = format!("If you prefer not, say: please don't record this call{no}.");
-            (vec![told.into(), way_out.into()], None)
+            let way_out = [("say", texts.say.as_str()), ("press", &pressing.no)];
+            let way_out = fill(&texts.way_out, &way_out);
+            (
+                vec![fill(&texts.recorded_for, &because).into(), way_out.into()],
+                None,
+            )
         }
         Mode::Affirmative => {
-            let told = format!("We would like to record and transcribe this call {reason}.");
-            let asked = format!("Is that all right? Please say yes or no{yes}.");
-            (vec![told.into()], Some(asked.into()))
+            let asked = fill(&texts.is_it_right, &[("press", &pressing.yes)]);
+            (
+                vec![fill(&texts.would_like, &because).into()],
+                Some(asked.into()),
+            )
         }
         Mode::NoRecord => (Vec::new(), None),
     };
     let goodbye = match spec.recording.on_refusal {
         OnRefusal::ContinueUnrecorded => None,
-        OnRefusal::EndCall => Some(
-            "All right. We hold no calls without recording, so I will end this one now. Goodbye."
-                .into(),
-        ),
+        OnRefusal::EndCall => Some(texts.goodbye.as_str().into()),
     };
     ConsentPlan {
         mode: Some(mode),
         notice,
         question,
         goodbye,
-        ..ConsentPlan::english(&keys, spec.recording.on_withdrawal.into())
+        ..ConsentPlan::of(language, &keys, spec.recording.on_withdrawal.into())
     }
 }
 
-/// The reason, so that it goes on after "this call is recorded".
-fn why(reason: &str) -> String {
+/// The reason, so that it goes on after "this call is recorded". One that was left as it is by default is said in the
+/// language of the call.
+fn why(texts: &ConsentTexts, reason: &str) -> String {
+    if reason == RecordingSpec::default().reason {
+        return texts.reason.clone();
+    }
     let reason = slot(reason);
     let first = reason.split_whitespace().next().unwrap_or_default();
-    match first.to_lowercase().as_str() {
-        "for" | "to" | "so" | "because" | "as" | "in" => reason.to_owned(),
-        _ => format!("for {reason}"),
+    let begins = texts.reason_begins.contains(&first.to_lowercase().as_str());
+    match begins || texts.reason_by.is_empty() {
+        true => reason.to_owned(),
+        false => format!("{} {reason}", texts.reason_by),
     }
 }
 

@@ -12,6 +12,7 @@ mod variable;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trunkline_core::language::Language;
 use trunkline_core::token::Direction;
 use utoipa::ToSchema;
 
@@ -53,7 +54,9 @@ pub struct AgentSpec {
     /// For whom it speaks.
     #[schema(max_length = 120, examples("Oak Street Dental"))]
     pub business: String,
-    /// In which language it speaks and is spoken to, as a BCP 47 tag. Only English has texts now.
+    /// In which language it speaks and is spoken to, as a BCP 47 tag: `en`, `de`, `fr`, `es`, `it`, `pt`, `nl`, `pl`, `lt` or
+    /// `tr`, with a region for the providers if that matters (`de-AT`). The embedded speech is English; others need providers
+    /// for `recogniser` and `voice`.
     #[serde(default = "english")]
     #[schema(default = "en")]
     pub language: String,
@@ -130,6 +133,13 @@ pub struct AgentSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 32, examples(json!(["tool_01JD0000000000000000000000", "opt_out"])))]
     pub tools: Vec<String>,
+}
+
+impl AgentSpec {
+    /// The language of [`AgentSpec::language`]; English where there is none such, which the check of the document tells.
+    pub fn tongue(&self) -> Language {
+        Language::of(&self.language).unwrap_or_default()
+    }
 }
 
 fn english() -> String {

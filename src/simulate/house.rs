@@ -124,6 +124,7 @@ impl House {
             call_id: new_call_id(),
             client: None,
             agent: agent.to_owned(),
+            version: None,
             from: Some(from),
             to: Some(to),
             direction,

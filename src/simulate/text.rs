@@ -48,7 +48,10 @@ pub(super) async fn hold(
         scenario.direction,
         scenario.caller.number.as_ref(),
     )?;
-    let expected = app.reception.expected(&app.desk, &claims).await?;
+    let expected = app
+        .reception
+        .expected(&app.desk, &claims, &claims.call_id)
+        .await?;
     let call_id = claims.call_id.clone();
     let arrival = app
         .reception

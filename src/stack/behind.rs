@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use trunkline_core::language::Language;
 use trunkline_core::wire::tts::TtsSettings;
 
 use super::{Chosen, NoStack, Stacks, own};
@@ -211,6 +212,8 @@ impl Stacks {
             }
             let chosen = match next {
                 Behind::Chosen(chosen) => chosen,
+                // What is built in hears English.
+                Behind::Embedded if agent.tongue() != Language::English => return None,
                 Behind::Embedded => {
                     let ears = Arc::new(ByEars(Arc::clone(&self.ears)));
                     let circuit = Circuit::default();
@@ -244,6 +247,8 @@ impl Stacks {
             }
         };
         let others = behind.iter().filter_map(|next| match next {
+            // What is built in speaks English.
+            Behind::Embedded if agent.tongue() != Language::English => None,
             Behind::Embedded => Some(spoken_by(None)),
             Behind::Chosen(chosen) => {
                 let speaks = self.speaks(agent, chosen, &chosen.model, &chosen.voice);
@@ -276,6 +281,7 @@ impl Stacks {
             return Vec::new();
         }
         let one = |next: &Behind| match next {
+            Behind::Embedded if agent.tongue() != Language::English => None,
             Behind::Embedded => Some(Arc::clone(&self.embedded)),
             Behind::Chosen(chosen) => {
                 let speaks = self.speaks(agent, chosen, &chosen.model, &chosen.voice);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::stack::speech;
 use trunkline::speech::{Hear, VoiceSettings};
 use trunkline_core::commands::{Answer, Command, detect, yes_no};
+use trunkline_core::language::Language;
 use trunkline_media::g711::{mulaw_decode, mulaw_encode};
 use trunkline_media::resample::resample_i16;
 
@@ -63,14 +64,14 @@ fn over_the_line(speech: &[i16], seed: u64) -> Vec<i16> {
 }
 
 fn is_right(meant: &str, heard: &str, confidence: f32) -> Option<bool> {
-    let command = detect(heard, confidence).map(|d| d.command);
+    let command = detect(Language::English, heard, confidence).map(|d| d.command);
     Some(match meant {
         "optout" => command == Some(Command::OptOut),
         "dontrecord" => command == Some(Command::DontRecord),
         "robot" => command == Some(Command::Robot),
         "stop" => command == Some(Command::Stop),
-        "yes" => yes_no(heard) == Some(Answer::Yes),
-        "no" => yes_no(heard) == Some(Answer::No),
+        "yes" => yes_no(Language::English, heard) == Some(Answer::Yes),
+        "no" => yes_no(Language::English, heard) == Some(Answer::No),
         "none" => command.is_none(),
         _ => return None,
     })

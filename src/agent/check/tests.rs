@@ -1,6 +1,7 @@
 //! Every kind of problem with its place; the bounds are in a file of their own.
 
 mod bounds;
+mod languages;
 mod problems;
 
 use problems::table;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use trunkline_core::language::Language;
 use utoipa::ToSchema;
 
 use super::find;
@@ -40,6 +41,9 @@ pub(in crate::api) struct AgentVersion {
     rolled_back_to: Option<u32>,
     /// It is a draft as calls were held with it to try it, and was never published under this number.
     trial: bool,
+    /// Whether a native speaker has reviewed what the server has for the document's language.
+    #[schema(example = true)]
+    language_reviewed: bool,
     /// The whole document.
     #[schema(value_type = AgentSpec)]
     spec: serde_json::Value,
@@ -63,6 +67,8 @@ fn show(keys: &ClientKeys, agent_id: &str, row: VersionRow) -> Result<AgentVersi
     let note = row
         .note
         .map(|note| desk::open(keys, desk::note_place(&id), &note));
+    let spec: serde_json::Value =
+        serde_json::from_str(&json).map_err(|error| Problem::internal(&error))?;
     Ok(AgentVersion {
         agent_id: agent_id.to_owned(),
         version: row.version,
@@ -71,8 +77,15 @@ fn show(keys: &ClientKeys, agent_id: &str, row: VersionRow) -> Result<AgentVersi
         note: note.transpose().map_err(unopened)?,
         rolled_back_to: row.rolled_back_to,
         trial: row.is_trial,
-        spec: serde_json::from_str(&json).map_err(|error| Problem::internal(&error))?,
+        language_reviewed: is_reviewed(&spec),
+        spec,
     })
+}
+
+/// Whether a document that was stored is of a language that was reviewed: English if it names none.
+fn is_reviewed(spec: &serde_json::Value) -> bool {
+    let tag = spec.get("language").and_then(serde_json::Value::as_str);
+    Language::of(tag.unwrap_or("en")).is_some_and(Language::is_reviewed)
 }
 
 /// How many of a hundred persons get a version.

@@ -130,6 +130,12 @@ async fn agent(
             let detail = "this agent has a prompt, and the server has no language model";
             Err(Problem::invalid("/agent_id", "no_model", detail))
         }
+        Err(NotForThisCall::Speechless { language }) => {
+            let detail = format!(
+                "the agent speaks {language}, and the embedded recogniser and voice are English; choose providers for both"
+            );
+            Err(Problem::invalid("/agent_id", "no_speech", detail))
+        }
         Err(NotForThisCall::Direction { .. }) => {
             let detail = "this agent is not for outbound calls; see its `directions`";
             Err(Problem::invalid("/agent_id", "not_outbound", detail))

@@ -15,6 +15,7 @@ use trunkline_core::call::{
 use trunkline_core::clause::Clauses;
 use trunkline_core::commands;
 use trunkline_core::flow::{Flow, Heard, Vars};
+use trunkline_core::language::Language;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio;
 
@@ -206,7 +207,7 @@ impl Screenplay {
 
 fn call() -> Call {
     let settings = Settings {
-        notices: Notices::english("Robin", "Oak Street Dental"),
+        notices: Notices::of(Language::English, "Robin", "Oak Street Dental"),
         ..Settings::default()
     };
     Call::new(Arc::new(settings), At::START)
@@ -262,12 +263,12 @@ const TWELVE_WORDS: &str = "I would like to move my appointment to Thursday in t
     "Could you please take my number off of your calling list right now",
 ])]
 fn commands_detect_all(text: &str) -> Vec<commands::Detected> {
-    commands::detect_all(black_box(text), 0.9)
+    commands::detect_all(Language::English, black_box(text), 0.9)
 }
 
 #[divan::bench(args = ["mm-hm", TWELVE_WORDS])]
 fn commands_is_backchannel(text: &str) -> bool {
-    commands::is_backchannel(black_box(text))
+    commands::is_backchannel(Language::English, black_box(text))
 }
 
 #[divan::bench(args = ["I would like to book an appointment", "well I do not know"])]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::journal::Speaker;
+use crate::language::Language;
 
 /// Longest summary, in characters.
 pub const SUMMARY_CHARS_MAX: usize = 4_000;
@@ -32,6 +33,8 @@ pub struct Disposition {
 /// What is to be known of a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
+    /// In which language texts are written.
+    pub language: Language,
     /// A summary.
     pub summary: bool,
     /// How it is to be written; empty for as usual.
@@ -126,6 +129,10 @@ impl Wanted {
              Answer with one JSON object and nothing before or after it. Rely on the record alone; invent nothing. The \
              object has exactly these properties:\n",
         );
+        if self.language != Language::English {
+            let name = self.language.name();
+            text.insert_str(0, &format!("Write every text of your answer in {name}.\n"));
+        }
         if self.summary {
             let how = match self.summary_instructions.trim() {
                 "" => {
@@ -338,6 +345,7 @@ mod tests {
 
     fn wanted() -> Wanted {
         Wanted {
+            language: Language::English,
             summary: true,
             summary_instructions: String::new(),
             extract: Some(json!({ "type": "object" })),
@@ -493,6 +501,12 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}");
         }
+        let german = Wanted {
+            language: Language::German,
+            ..wanted()
+        };
+        let told = "Write every text of your answer in German.\n";
+        assert!(german.instructions().starts_with(told) && !text.contains("Write every text"));
         let only = Wanted {
             success: Some("Was it?".into()),
             ..Wanted::default()

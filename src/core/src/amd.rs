@@ -12,11 +12,12 @@
 mod evidence;
 mod words;
 
-use crate::call::Language;
 use crate::commands;
+use crate::language::Language;
 use crate::time::At;
 pub use evidence::{AnsweredBy, Evidence, Told, Tone, Verdict, Witness};
 use evidence::{GREETED_RANK, PLAIN_RANK};
+pub(crate) use words::Phrases;
 use words::Reading;
 
 /// A pause that is shorter does not end a stretch of speech.
@@ -194,7 +195,7 @@ impl Amd {
         let is_short = reading.count <= SHORT_WORDS_MAX && !reading.is_doubtful();
         let is_greeting = match self.verdict {
             None => is_short && self.talking.is_none(),
-            Some(_) => commands::is_greeting(text),
+            Some(_) => commands::is_greeting(self.language, text),
         };
         if reading.is_human() {
             self.propose(AnsweredBy::Human, Evidence::Words, now)

@@ -46,7 +46,10 @@ use std::sync::Arc;
 pub use action::{Action, Ask, Means, Note, StepDown};
 pub use answering::{AnsweringPlan, OnMachine};
 pub use control::SAY_CHARS_MAX;
-pub use endpoint::{Language, TURN_OVER};
+pub use endpoint::TURN_OVER;
+pub(crate) use endpoint::TurnWords;
+#[cfg(test)]
+pub(crate) use endpoint::silence_after;
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;

@@ -6,28 +6,31 @@
 //!
 //! A small recogniser on a telephone line mishears short phrases, so a detector has two tables
 //! per command: what people say, looked for anywhere in the utterance (with one letter in a long
-//! word forgiven), and what the recogniser was measured to make of it, which must be nearly the
+//! English word forgiven), and what the recogniser was measured to make of it, which must be nearly the
 //! whole utterance. The measurements are in `fixtures/commands`.
 //!
 //! All functions are pure, look at the first 400 words only, and never fail.
 
 mod denial;
-mod english;
-mod language;
+mod grammar;
 mod pattern;
 mod words;
 
+#[cfg(test)]
+mod in_english;
 #[cfg(test)]
 mod recall;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use denial::is_denial;
+pub(crate) use grammar::{Grammar, GrammarFile};
+pub(crate) use pattern::BadPattern;
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use language::{CompiledCommand, Language, Voids};
+use crate::language::Language;
+use grammar::{CompiledCommand, Voids};
 use pattern::{Pattern, Patterns, Utterance};
 use words::{Pause, Word};
 
@@ -74,43 +77,51 @@ const CONFIDENCE_FOR_NEAR_MIN: f32 = 0.3;
 /// Words that may follow a "yes" for it to be one.
 const WORDS_AFTER_YES_MAX: usize = 7;
 
-#[expect(
-    clippy::expect_used,
-    reason = "the tables are constants, compiled by the tests"
-)]
-static ENGLISH: LazyLock<Language> =
-    LazyLock::new(|| Language::new(&english::TABLES).expect("the English tables compile"));
-
 /// The most binding command in `text`: [`Command::OptOut`] before [`Command::DontRecord`] before
 /// [`Command::Robot`] before [`Command::Stop`].
 ///
 /// `confidence` is the recogniser's, 0 to 1; what is not a number counts as 0. Of a text that it
 /// is unsure of, only exact words count.
-pub fn detect(text: &str, confidence: f32) -> Option<Detected> {
-    detect_all(text, confidence).into_iter().next()
+pub fn detect(language: Language, text: &str, confidence: f32) -> Option<Detected> {
+    detect_all(language, text, confidence).into_iter().next()
 }
 
 /// Every command in `text`, each at most once, the most binding first.
 ///
-/// A caller may say two at once: "stop recording, and don't call me again".
-pub fn detect_all(text: &str, confidence: f32) -> Vec<Detected> {
-    let language = &*ENGLISH;
-    let words = words::words(text, language.tables.contractions);
-    let exact = utterance(language, &words);
-    let near = exact.with_near(confidence >= CONFIDENCE_FOR_NEAR_MIN);
-    language
-        .commands
-        .iter()
-        .filter_map(|c| find(c, &exact, &near))
-        .collect()
+/// A caller may say two at once: "stop recording, and don't call me again". An opt-out in plain English counts in every
+/// language.
+pub fn detect_all(language: Language, text: &str, confidence: f32) -> Vec<Detected> {
+    let grammar = language.grammar();
+    let words = words::words(text, &grammar.forms);
+    let exact = Utterance::new(&words, &grammar.forms);
+    // Of inflected languages one letter is often another word, and their recognisers are large ones.
+    let near_counts = language == Language::English && confidence >= CONFIDENCE_FOR_NEAR_MIN;
+    let near = exact.with_near(near_counts);
+    let commands = grammar.commands.iter();
+    let mut found: Vec<Detected> = commands.filter_map(|c| find(c, &exact, &near)).collect();
+    let has_opt_out = found.first().map(|f| f.command) == Some(Command::OptOut);
+    if language != Language::English && !has_opt_out {
+        found.splice(0..0, english_opt_out(text));
+    }
+    found
+}
+
+/// An opt-out in exact English words: whoever cannot say it in the agent's language says it so.
+fn english_opt_out(text: &str) -> Option<Detected> {
+    let grammar = Language::English.grammar();
+    let words = words::words(text, &grammar.forms);
+    let exact = Utterance::new(&words, &grammar.forms);
+    let mut commands = grammar.commands.iter();
+    let command = commands.find(|c| c.command == Command::OptOut)?;
+    detected(&exact, command, &command.said, 0.0)
 }
 
 /// Whether `text` is a yes or a no.
 ///
 /// Built for consent: a doubt, a condition or both at once is neither, so that the question is
 /// asked again; what may be a refusal is one.
-pub fn yes_no(text: &str) -> Option<Answer> {
-    answered(text).map(|a| a.answer)
+pub fn yes_no(language: Language, text: &str) -> Option<Answer> {
+    answered(language, text).map(|a| a.answer)
 }
 
 /// An answer in an utterance, and what it leaves.
@@ -125,31 +136,31 @@ pub struct Answered {
 }
 
 /// The answer in `text`, by the rules of [`yes_no`].
-pub fn answered(text: &str) -> Option<Answered> {
-    let language = &*ENGLISH;
-    let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words);
+pub fn answered(language: Language, text: &str) -> Option<Answered> {
+    let grammar = language.grammar();
+    let words = words::words(text, &grammar.forms);
+    let heard = Utterance::new(&words, &grammar.forms);
     let matches = |patterns: &[Pattern]| -> Vec<Range<usize>> {
         (0..words.len())
             .filter_map(|at| longest(patterns, &heard, at).map(|end| at..end))
             .collect()
     };
-    if !matches(&language.unclear).is_empty() {
+    if !matches(&grammar.unclear).is_empty() {
         return None;
     }
-    let noes = matches(&language.no);
+    let noes = matches(&grammar.no);
     let first = (0..words.len())
         .find(|at| !heard.is_filler(*at))
         .unwrap_or(0);
     let yes = [0, first]
         .into_iter()
-        .filter_map(|at| longest(&language.yes, &heard, at));
+        .filter_map(|at| longest(&grammar.yes, &heard, at));
     // "I do not" begins as "I do" does.
     let yes = yes
         .max()
         .filter(|end| !noes.iter().any(|no| no.start < *end && *end < no.end));
     let Some(end) = yes else {
-        let alone = language.no_alone.iter().any(|p| is_whole(&heard, p));
+        let alone = grammar.no_alone.iter().any(|p| is_whole(&heard, p));
         let refused = !noes.is_empty() || alone;
         let start = noes.iter().map(|no| no.start).min();
         return refused.then(|| Answered {
@@ -162,11 +173,11 @@ pub fn answered(text: &str) -> Option<Answered> {
         });
     };
     let after = |found: &[Range<usize>]| found.iter().any(|m| m.start >= end);
-    let unsure = after(&noes) || after(&matches(&language.doubts));
+    let unsure = after(&noes) || after(&matches(&grammar.doubts));
     // "Yes, and I'd like to book": a plain yes, set off from what follows, may be followed by anything but a doubt.
     let plain = [0, first]
         .into_iter()
-        .filter_map(|at| longest(&language.plain_yes, &heard, at))
+        .filter_map(|at| longest(&grammar.plain_yes, &heard, at))
         .max();
     let is_set_off = plain.is_some_and(|end| heard.is_end(end));
     let is_yes = is_set_off || words.len() - end <= WORDS_AFTER_YES_MAX;
@@ -174,7 +185,7 @@ pub fn answered(text: &str) -> Option<Answered> {
         // "Yes, that's fine, sure."
         let mut end = end;
         while let Some(next) = (end..words.len()).find(|at| !heard.is_filler(*at))
-            && let Some(further) = longest(&language.yes, &heard, next)
+            && let Some(further) = longest(&grammar.yes, &heard, next)
         {
             end = further;
         }
@@ -238,58 +249,64 @@ const WORDS_OF_A_COMPLAINT_MAX: usize = 6;
 
 /// Whether the speaker seems not to have understood a notice about recording, or wants to know about it: "what?",
 /// "I didn't catch that", "who records this?".
-pub fn is_puzzled(text: &str) -> bool {
-    let language = &*ENGLISH;
-    let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words);
+pub fn is_puzzled(language: Language, text: &str) -> bool {
+    let grammar = language.grammar();
+    let words = words::words(text, &grammar.forms);
+    let heard = Utterance::new(&words, &grammar.forms);
     let count = (0..words.len()).filter(|at| !heard.is_filler(*at)).count();
     let has =
         |patterns: &[Pattern]| (0..words.len()).any(|at| longest(patterns, &heard, at).is_some());
-    has(&language.recording)
-        || count <= WORDS_OF_A_COMPLAINT_MAX && has(&language.unclear)
-        || count <= WORDS_OF_A_QUESTION_MAX && has(&language.doubts)
+    has(&grammar.recording)
+        || count <= WORDS_OF_A_COMPLAINT_MAX && has(&grammar.unclear)
+        || count <= WORDS_OF_A_QUESTION_MAX && has(&grammar.doubts)
 }
 
 /// How many words of `text` say something; fillers do not.
-pub fn words_spoken(text: &str) -> usize {
-    let language = &*ENGLISH;
-    let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words);
+pub fn words_spoken(language: Language, text: &str) -> usize {
+    let grammar = language.grammar();
+    let words = words::words(text, &grammar.forms);
+    let heard = Utterance::new(&words, &grammar.forms);
     (0..words.len()).filter(|at| !heard.is_filler(*at)).count()
+}
+
+/// The words of `text` as the tables of a language name them, at most so many.
+pub(crate) fn plain_words(language: Language, text: &str, most: usize) -> Vec<String> {
+    let words = words::words(text, &language.grammar().forms);
+    words.into_iter().take(most).map(|word| word.text).collect()
 }
 
 /// Whether `text` is only a sign of listening: "mm-hm", "okay", "I see, yeah".
 ///
 /// "Yeah" and "okay" are answers too: ask [`yes_no`] first where a question is open.
-pub fn is_backchannel(text: &str) -> bool {
-    is_made_of(text, |l| &l.backchannels)
+pub fn is_backchannel(language: Language, text: &str) -> bool {
+    is_made_of(language, text, |g| &g.backchannels)
 }
 
 /// Whether `text` is only a greeting: "hello?", "hi there".
-pub fn is_greeting(text: &str) -> bool {
-    is_made_of(text, |l| &l.greetings)
+pub fn is_greeting(language: Language, text: &str) -> bool {
+    is_made_of(language, text, |g| &g.greetings)
 }
 
 /// Whether `text` is only a goodbye: "okay, thank you, bye".
-pub fn is_farewell(text: &str) -> bool {
-    is_made_of(text, |l| &l.farewells)
+pub fn is_farewell(language: Language, text: &str) -> bool {
+    is_made_of(language, text, |g| &g.farewells)
 }
 
 /// Words of a sign of listening or of a greeting; what is longer says something.
 const WORDS_OF_A_SIGN_MAX: usize = 8;
 
 /// Whether the whole of `text` is matches of these patterns, one after the other.
-fn is_made_of(text: &str, patterns: fn(&Language) -> &Vec<Pattern>) -> bool {
-    let language = &*ENGLISH;
-    let words = words::words(text, language.tables.contractions);
-    let heard = utterance(language, &words);
+fn is_made_of(language: Language, text: &str, patterns: fn(&Grammar) -> &Vec<Pattern>) -> bool {
+    let grammar = language.grammar();
+    let words = words::words(text, &grammar.forms);
+    let heard = Utterance::new(&words, &grammar.forms);
     if words.is_empty() || words.len() > WORDS_OF_A_SIGN_MAX {
         return false;
     }
     let mut at = 0;
     let mut found = false;
     while at < words.len() {
-        match patterns(language)
+        match patterns(grammar)
             .iter()
             .filter_map(|p| p.match_at(&heard, at))
             .max()
@@ -303,14 +320,6 @@ fn is_made_of(text: &str, patterns: fn(&Language) -> &Vec<Pattern>) -> bool {
         }
     }
     found
-}
-
-fn utterance<'a>(language: &Language, words: &'a [Word]) -> Utterance<'a> {
-    Utterance::new(
-        words,
-        language.tables.fillers,
-        language.tables.clause_starts,
-    )
 }
 
 /// Whether `pattern` matches all words but fillers around it.
@@ -337,21 +346,27 @@ fn find(
     exact: &Utterance<'_>,
     near: &Utterance<'_>,
 ) -> Option<Detected> {
-    let by = |heard: &Utterance<'_>, patterns: &Patterns, covers_min: f32| {
-        let found = collect(heard, command, patterns);
-        let covers = share(heard, &found);
-        let span = found
-            .span
-            .filter(|_| covers >= covers_min.max(command.covers_min))?;
-        Some(Detected {
-            command: command.command,
-            covers,
-            span,
-        })
-    };
-    by(exact, &command.said, 0.0)
-        .or_else(|| by(near, &command.said, NEAR_COVERS_MIN))
-        .or_else(|| by(near, &command.heard, HEARD_COVERS_MIN))
+    detected(exact, command, &command.said, 0.0)
+        .or_else(|| detected(near, command, &command.said, NEAR_COVERS_MIN))
+        .or_else(|| detected(near, command, &command.heard, HEARD_COVERS_MIN))
+}
+
+fn detected(
+    heard: &Utterance<'_>,
+    command: &CompiledCommand,
+    patterns: &Patterns,
+    covers_min: f32,
+) -> Option<Detected> {
+    let found = collect(heard, command, patterns);
+    let covers = share(heard, &found);
+    let span = found
+        .span
+        .filter(|_| covers >= covers_min.max(command.covers_min))?;
+    Some(Detected {
+        command: command.command,
+        covers,
+        span,
+    })
 }
 
 fn collect(heard: &Utterance<'_>, command: &CompiledCommand, patterns: &Patterns) -> Found {

@@ -7,7 +7,7 @@ pub mod verdict;
 
 pub use gate::{Granted, Method, Refusal};
 pub use pack::{PackError, RulePack};
-pub use plan::{ConsentPlan, OnWithdrawal};
+pub use plan::{ConsentPlan, OnWithdrawal, Pressing};
 pub use verdict::{Facts, Party, Policy, Verdict, verdict};
 
 use serde::{Deserialize, Serialize};

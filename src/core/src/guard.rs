@@ -5,6 +5,7 @@
 //! itself (see [`crate::commands`]).
 
 use crate::commands::is_denial;
+use crate::language::Language;
 
 /// Bytes looked at together; a longer text is looked at in overlapping parts.
 const PART_BYTES: usize = 1_000;
@@ -12,8 +13,8 @@ const PART_BYTES: usize = 1_000;
 const SHARED_BYTES: usize = 200;
 
 /// Whether `clause`, alone or as the rest of the sentence that `before` began, denies that an AI speaks.
-pub fn denies_ai(before: &str, clause: &str) -> bool {
-    if any_part_denies(clause) {
+pub fn denies_ai(language: Language, before: &str, clause: &str) -> bool {
+    if any_part_denies(language, clause) {
         return true;
     }
     let is_unfinished = !before.trim_end().ends_with(['.', '!', '?']);
@@ -23,14 +24,14 @@ pub fn denies_ai(before: &str, clause: &str) -> bool {
     let from = before.floor_char_boundary(before.len().saturating_sub(SHARED_BYTES));
     let to = clause.floor_char_boundary(SHARED_BYTES);
     let before = &before[from..];
-    is_denial(&format!("{before} {}", &clause[..to])) && !is_denial(before)
+    is_denial(language, &format!("{before} {}", &clause[..to])) && !is_denial(language, before)
 }
 
-fn any_part_denies(text: &str) -> bool {
+fn any_part_denies(language: Language, text: &str) -> bool {
     let mut rest = text;
     loop {
         let end = rest.floor_char_boundary(PART_BYTES);
-        if is_denial(&rest[..end]) {
+        if is_denial(language, &rest[..end]) {
             return true;
         }
         if end == rest.len() {
@@ -43,6 +44,10 @@ fn any_part_denies(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn denies_ai(before: &str, clause: &str) -> bool {
+        super::denies_ai(Language::English, before, clause)
+    }
 
     const DENIALS: &[&str] = &[
         "I'm not a robot.",

@@ -11,6 +11,7 @@
 //! | [`analytics`] | calls counted: how many, how they went, how quickly, what they cost |
 //! | [`cost`] | what a call used of whom, and what that cost |
 //! | [`commands`] | what a caller may ask for at any moment, and no mind can veto |
+//! | [`language`] | the sentences of a language, and what people and machines say in it |
 //! | [`guard`] | the agent never denies being an AI, whatever its mind says |
 //! | [`flow`] | scripted conversations: a mind without a model |
 //! | [`clause`] | a model's stream of text, cut into clauses to be spoken |
@@ -46,6 +47,7 @@ pub mod geo;
 pub mod guard;
 pub mod journal;
 pub mod knowledge;
+pub mod language;
 mod numerals;
 mod pack;
 pub mod phone;

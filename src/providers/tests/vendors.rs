@@ -111,6 +111,15 @@ async fn every_line_can_be_used_with_a_key_and_says_what_is_missing() {
         assert_eq!(speaks.is_ok(), vendor.does.kind() == Kind::Voice, "{name}");
         let voiceless = providers.speaks(vendor, &account, &TtsSettings::default());
         assert_eq!(voiceless.is_ok(), vendor.has_usual_voice, "{name}");
+        let german = TtsSettings {
+            language: "de-AT".into(),
+            ..TtsSettings::default()
+        };
+        let voiceless = providers.speaks(vendor, &account, &german);
+        assert!(
+            voiceless.is_err(),
+            "{name}: a usual voice is an English one"
+        );
     }
     let account = account(None, KEY);
     assert!(!format!("{account:?}").contains(KEY));

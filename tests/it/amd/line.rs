@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::stack::speech;
 use trunkline::speech::{Hear, VadState};
 use trunkline_core::amd::{self, Amd, AmdLimits, Verdict, Witness};
-use trunkline_core::call::Language;
+use trunkline_core::language::Language;
 use trunkline_core::time::At;
 use trunkline_media::ear::{Ear, EarSettings, Fact};
 use trunkline_media::tones::Tone;

@@ -48,7 +48,7 @@ pub(super) fn table() -> Vec<(&'static str, Value, &'static str, ProblemCode)> {
             TooLong,
         ),
         ("/flow_text", flow.into(), "/flow_text", UndeclaredVariable),
-        ("/language", "de".into(), "/language", UnsupportedLanguage),
+        ("/language", "sv".into(), "/language", UnsupportedLanguage),
         ("/language", "".into(), "/language", BadFormat),
         ("/language", "english please".into(), "/language", BadFormat),
         ("/directions", json!([]), "/directions", Empty),

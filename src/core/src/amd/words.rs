@@ -1,11 +1,12 @@
-//! What machines and people say when they answer, as tables of one language each.
+//! What machines and people say when they answer.
 //!
 //! A phrase is words in small letters without apostrophes; `a|b` is either word, `*` up to three of any. It is looked for
 //! anywhere, and must end in what is new: the last words of what was said before only help to find what a pause cut.
 
-mod english;
+use serde::Deserialize;
 
-use crate::call::Language;
+use crate::commands::plain_words;
+use crate::language::{Language, fold, lines};
 
 /// Words of what was said before that a phrase may begin in.
 const WORDS_BEFORE: usize = 5;
@@ -20,26 +21,47 @@ const DOUBTS_MAX: u8 = 2;
 const DOUBTS_SO_FAR_MAX: u8 = 3;
 
 /// The phrases of one language.
-struct Phrases {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Phrases {
     /// Only voicemail and networks say these.
+    #[serde(deserialize_with = "lines")]
     voicemail: &'static [&'static str],
     /// Voicemail says these, and menus that offer it.
+    #[serde(deserialize_with = "lines")]
     message: &'static [&'static str],
     /// Menus, and services that screen calls.
+    #[serde(deserialize_with = "lines")]
     menu: &'static [&'static str],
     /// Voicemail says these, and people may.
+    #[serde(deserialize_with = "lines")]
     doubts: &'static [&'static str],
     /// What nobody but a person offers, whatever stands beside it.
+    #[serde(deserialize_with = "lines")]
     offers: &'static [&'static str],
     /// People say these when they answer.
+    #[serde(deserialize_with = "lines")]
     person: &'static [&'static str],
 }
 
-/// English stands in for languages that have no table yet: their words are then no evidence, and all else is.
-fn phrases(language: Language) -> &'static Phrases {
-    match language {
-        Language::English | Language::German | Language::French | Language::Spanish => {
-            &english::PHRASES
+impl Phrases {
+    /// The same without marks on letters.
+    pub(crate) fn folded(self) -> Self {
+        let all = |list: &'static [&'static str]| {
+            let plain = |phrase: &&str| {
+                let mut plain = String::new();
+                phrase.chars().for_each(|c| fold(c, &mut plain));
+                &*plain.leak()
+            };
+            &*list.iter().map(plain).collect::<Vec<&'static str>>().leak()
+        };
+        Self {
+            voicemail: all(self.voicemail),
+            message: all(self.message),
+            menu: all(self.menu),
+            doubts: all(self.doubts),
+            offers: all(self.offers),
+            person: all(self.person),
         }
     }
 }
@@ -91,13 +113,17 @@ impl Reading {
 
 /// Reads a text that was said after `before`.
 pub(super) fn read(language: Language, before: &str, text: &str) -> Reading {
-    let mut words = split(before, WORDS_MAX);
+    let split = |text: &str| match language {
+        Language::English => split(text, WORDS_MAX),
+        other => plain_words(other, text, WORDS_MAX),
+    };
+    let mut words = split(before);
     words.drain(..words.len().saturating_sub(WORDS_BEFORE));
     let new = words.len();
-    words.extend(split(text, WORDS_MAX));
+    words.extend(split(text));
     let has = |phrase: &&str| is_in(phrase, &words, new);
     let any = |phrases: &[&str]| phrases.iter().any(&has);
-    let table = phrases(language);
+    let table = language.machines();
     let doubts = table.doubts.iter().filter(|phrase| has(phrase)).count();
     Reading {
         count: words.len() - new,

@@ -207,7 +207,8 @@ impl Call {
             return;
         };
         self.idle_since = self.idle_since.max(hearing.to);
-        let mut found = commands::detect_all(&hearing.text, hearing.confidence);
+        let language = self.settings.language;
+        let mut found = commands::detect_all(language, &hearing.text, hearing.confidence);
         // The other commands were obeyed when the words that held them came.
         found.retain(|f| matches!(f.command, Command::OptOut | Command::DontRecord));
         if !found.is_empty() {
@@ -215,18 +216,21 @@ impl Call {
             let objected = self.object_in_words(&found, hearing.from, out);
             self.obey_words(&found, objected, out);
             if !found.covers() {
-                let rest = found.rest(&hearing.text);
+                let rest = found.rest(language, &hearing.text);
                 self.take_rest(&rest, hearing.confidence, hearing.from, hearing.to, out);
             }
             return;
         }
         let meaning = self.meaning(&hearing);
         // The words go on to the mind, but not those that only answered the notice.
-        let is_short = || commands::words_spoken(&hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
+        let is_short =
+            || commands::words_spoken(language, &hearing.text) <= WORDS_OF_A_COMPLAINT_MAX;
         let rest = match meaning {
-            Meaning::Yes | Meaning::No => commands::answered(&hearing.text).map(|a| a.rest),
+            Meaning::Yes | Meaning::No => {
+                commands::answered(language, &hearing.text).map(|a| a.rest)
+            }
             Meaning::Sign => None,
-            Meaning::Unclear if commands::is_puzzled(&hearing.text) && is_short() => None,
+            Meaning::Unclear if commands::is_puzzled(language, &hearing.text) && is_short() => None,
             Meaning::Unclear | Meaning::Words => Some(hearing.text.clone()),
         };
         if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
@@ -249,20 +253,22 @@ impl Call {
             return Meaning::Unclear;
         }
         let is_question = self.gate.is_question();
-        let answered = commands::answered(text);
-        let is_short = || commands::words_spoken(text) <= WORDS_OF_A_NO_MAX;
+        let language = self.settings.language;
+        let answered = commands::answered(language, text);
+        let is_short = || commands::words_spoken(language, text) <= WORDS_OF_A_NO_MAX;
         match answered.map(|a| (a.answer, a.is_first)) {
             Some((commands::Answer::Yes, _)) => Meaning::Yes,
             Some((commands::Answer::No, _)) if is_question || is_short() => Meaning::No,
             Some((commands::Answer::No, true)) => Meaning::Unclear,
             Some((commands::Answer::No, false)) | None
-                if commands::is_backchannel(text) || commands::is_greeting(text) =>
+                if commands::is_backchannel(language, text)
+                    || commands::is_greeting(language, text) =>
             {
                 Meaning::Sign
             }
             Some((commands::Answer::No, false)) | None => {
-                let wants_quiet = commands::detect(text, hearing.confidence).is_some();
-                match wants_quiet || commands::is_puzzled(text) {
+                let wants_quiet = commands::detect(language, text, hearing.confidence).is_some();
+                match wants_quiet || commands::is_puzzled(language, text) {
                     true => Meaning::Unclear,
                     false => Meaning::Words,
                 }

@@ -40,7 +40,7 @@ impl Call {
     /// Says it, unless it denies that this is an AI.
     pub(super) fn say_for_operator(&mut self, words: &Arc<str>, out: &mut Vec<Action>) {
         let mut reply = self.new_reply(Origin::Asked, Mind::None);
-        if guard::denies_ai("", words) {
+        if guard::denies_ai(self.settings.language, "", words) {
             reply.push(Arc::clone(&self.settings.notices.robot), false);
             out.push(Action::Note(Note::Guarded {
                 reply: reply.id,

@@ -11,19 +11,20 @@ mod asked;
 mod digits;
 mod ending;
 mod habits;
-mod language;
 mod letters;
 mod tail;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use asked::Asked;
 pub use habits::Habits;
-pub use language::Language;
+pub(crate) use words::TurnWords;
 
 use super::event::Expects;
 use super::settings::TurnSettings;
+use crate::language::Language;
 use ending::Ending;
 use habits::Doubt;
 
@@ -99,6 +100,23 @@ impl Sound {
             Some(_) => Sound::Unfinished,
         }
     }
+}
+
+/// The silence after plain words, for the tests of languages.
+#[cfg(test)]
+pub(crate) fn silence_after(
+    language: Language,
+    text: &str,
+    score: f32,
+    settings: &TurnSettings,
+) -> u32 {
+    let said = Said {
+        text,
+        score: Some(score),
+        language,
+        ..Said::default()
+    };
+    silence_ms(&said, settings)
 }
 
 /// Silence, in milliseconds from the end of the voice, after which a turn of these words is over.

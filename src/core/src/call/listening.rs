@@ -183,7 +183,10 @@ impl Call {
         // are answered when the verdict comes.
         let overlap_ms = self.overlap.map_or(0, |o| until.since(o.from));
         let is_long = overlap_ms > u64::from(self.settings.overlap.backchannel_ms);
-        if is_long && text.split_whitespace().count() >= 3 && !commands::is_backchannel(&text) {
+        if is_long
+            && text.split_whitespace().count() >= 3
+            && !commands::is_backchannel(self.settings.language, &text)
+        {
             self.yield_floor(out);
         }
     }
@@ -246,7 +249,13 @@ impl Call {
         }
         match (was_decided, self.gate.is_decided()) {
             (true, _) => self.take_words(text, confidence, from, to, out),
-            (false, true) => self.take_rest(&found.rest(text), confidence, from, to, out),
+            (false, true) => self.take_rest(
+                &found.rest(self.settings.language, text),
+                confidence,
+                from,
+                to,
+                out,
+            ),
             (false, false) => self.hear_before_consent(text, confidence, from, to),
         }
     }
@@ -260,22 +269,24 @@ impl Call {
         to: At,
         out: &mut Vec<Action>,
     ) {
-        let overlap = &self.settings.overlap;
+        let (overlap, language) = (&self.settings.overlap, self.settings.language);
         let is_short = to.since(from) < u64::from(overlap.backchannel_ms);
         let is_unsure = is_short && confidence < overlap.confidence;
-        let is_backchannel = is_unsure || commands::is_backchannel(text);
+        let is_backchannel = is_unsure || commands::is_backchannel(language, text);
         if let Some(reply) = &self.speaking {
-            let early_answer = reply.asks_last() && commands::yes_no(text).is_some() && !is_unsure;
+            let early_answer =
+                reply.asks_last() && commands::yes_no(language, text).is_some() && !is_unsure;
             let ignored = match reply.origin {
                 Origin::Unheard => false,
-                Origin::Opening => is_backchannel || commands::is_greeting(text),
+                Origin::Opening => is_backchannel || commands::is_greeting(language, text),
                 Origin::Turn
                 | Origin::Nudge
                 | Origin::Notice
                 | Origin::Asked
                 | Origin::Filler
                 | Origin::Ending(_) => {
-                    is_backchannel || (reply.after == After::HangUp && commands::is_farewell(text))
+                    is_backchannel
+                        || (reply.after == After::HangUp && commands::is_farewell(language, text))
                 }
             };
             if early_answer {

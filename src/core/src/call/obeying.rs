@@ -8,6 +8,7 @@ use super::reply::{Fate, Reply};
 use super::{Call, EndReason};
 use crate::commands::{self, Command, Detected};
 use crate::consent::Refusal;
+use crate::language::Language;
 use crate::time::At;
 
 /// Two verdicts this close together may hold one command between them ("don't … record").
@@ -46,7 +47,7 @@ impl Found {
     }
 
     /// What is left of `text`, or of the words together, without them.
-    pub(super) fn rest(&self, text: &str) -> String {
+    pub(super) fn rest(&self, language: Language, text: &str) -> String {
         let text = self.joined.as_ref().map_or(text, |(_, text)| text);
         let mut spans: Vec<_> = self.commands.iter().map(|f| f.span.clone()).collect();
         spans.sort_by_key(|span| span.start);
@@ -55,7 +56,7 @@ impl Found {
         for span in spans.into_iter().chain([end]) {
             let part = text.get(from..span.start).unwrap_or_default();
             let part = part.trim_start_matches(|c: char| c.is_whitespace() || ".,;:!?".contains(c));
-            if commands::words_spoken(part) >= WORDS_OF_REST_MIN {
+            if commands::words_spoken(language, part) >= WORDS_OF_REST_MIN {
                 parts.push(part.trim_end());
             }
             from = from.max(span.end);
@@ -67,14 +68,15 @@ impl Found {
 impl Call {
     /// Looks for commands in `text`, and if there is none, in it together with the words before it.
     pub(super) fn commands_in(&self, text: &str, confidence: f32, to: At) -> Found {
-        let mut found = Found::new(commands::detect_all(text, confidence));
+        let language = self.settings.language;
+        let mut found = Found::new(commands::detect_all(language, text, confidence));
         if found.commands.is_empty()
             && let Some(last) = &self.caller.last
             && to.since(last.to) < COMMAND_GAP_MS
-            && commands::detect(&last.text, confidence).is_none()
+            && commands::detect(language, &last.text, confidence).is_none()
         {
             let joined = format!("{} {text}", last.text);
-            found.commands = commands::detect_all(&joined, confidence);
+            found.commands = commands::detect_all(language, &joined, confidence);
             found.joined = Some((last.from, joined)).filter(|_| !found.commands.is_empty());
         }
         // "Stop" is a command only to an agent that speaks; to one that listens or thinks it is an answer.
@@ -132,8 +134,9 @@ impl Call {
         let Some(stood_in) = self.caller.last.clone() else {
             return;
         };
-        let known = commands::detect_all(&stood_in.text, 1.0);
-        let mut found = Found::new(commands::detect_all(text, confidence));
+        let language = self.settings.language;
+        let known = commands::detect_all(language, &stood_in.text, 1.0);
+        let mut found = Found::new(commands::detect_all(language, text, confidence));
         found.commands.retain(|f| {
             matches!(f.command, Command::OptOut | Command::DontRecord)
                 && known.iter().all(|k| k.command != f.command)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::answering::AnsweringPlan;
-use super::endpoint::Language;
 use super::tooling::ToolSettings;
 use crate::commands::Command;
 use crate::consent::ConsentPlan;
+use crate::language::{Language, fill};
 
 /// All choices of one agent that the call itself needs. Texts are ready to be spoken: variables are filled in.
 #[derive(Clone, Debug, Default)]
@@ -256,33 +256,31 @@ pub struct Notices {
 impl Notices {
     /// The sentences of an agent called `agent` that calls for `business`. The opening names both and says that it is
     /// an AI assistant, since that is the law or about to be in most places.
-    pub fn english(agent: &str, business: &str) -> Self {
+    pub fn of(language: Language, agent: &str, business: &str) -> Self {
+        let (opening, texts) = (language.opening(), language.notices());
+        let says = |template: &str| fill(template, &[("business", business)]).into();
+        let several = |list: &[&str]| list.iter().map(|text| (*text).into()).collect();
+        let who = [
+            ("agent", agent),
+            ("what", opening.what.as_str()),
+            ("entity", business),
+            ("about", ""),
+        ];
         Self {
-            opening: vec![
-                format!("Hello, this is {agent}, the AI assistant of {business}.").into(),
-            ],
-            robot: format!("Yes, I am an AI assistant of {business}, not a person.").into(),
-            dont_record: "All right, this call is not recorded.".into(),
-            opt_out: format!("Understood. {business} will not call you again. Goodbye.").into(),
-            unheard: "Sorry, I didn't catch that. Could you say it again?".into(),
-            moment: "Sorry, one moment please.".into(),
-            lost: "Sorry, something went wrong there. Could you say that again?".into(),
-            giving_up:
-                "I am sorry, something is not working on our side. Please try again later. Goodbye."
-                    .into(),
-            fillers: vec![
-                "One moment, please.".into(),
-                "Just a second.".into(),
-                "I will be right with you.".into(),
-            ],
-            nudges: vec![
-                "Are you still there?".into(),
-                "I can't hear you. Are you still there?".into(),
-            ],
-            silence_end: "I can't hear anyone, so I will end the call now. Goodbye.".into(),
-            too_long: "I am sorry, I have to end this call now. Goodbye.".into(),
-            farewell: "Goodbye.".into(),
-            closing: "I am sorry, I have to end this call now. Goodbye.".into(),
+            opening: vec![fill(&opening.who, &who).into()],
+            robot: says(&texts.robot),
+            dont_record: says(&texts.dont_record),
+            opt_out: says(&texts.opt_out),
+            unheard: says(&texts.unheard),
+            moment: says(&texts.moment),
+            lost: says(&texts.lost),
+            giving_up: says(&texts.giving_up),
+            fillers: several(texts.fillers),
+            nudges: several(texts.nudges),
+            silence_end: says(&texts.silence_end),
+            too_long: says(&texts.too_long),
+            farewell: says(&texts.farewell),
+            closing: says(&texts.closing),
         }
     }
 
@@ -308,6 +306,6 @@ impl Notices {
 
 impl Default for Notices {
     fn default() -> Self {
-        Notices::english("the assistant", "our office")
+        Notices::of(Language::English, "the assistant", "our office")
     }
 }

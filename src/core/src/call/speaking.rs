@@ -70,6 +70,7 @@ impl Call {
         let now = self.now;
         let truth = Arc::clone(&self.settings.notices.robot);
         let is_draft = self.drafting.as_ref().is_some_and(|r| r.id == id);
+        let language = self.settings.language;
         let Some(reply) = self.reply(id).filter(|r| r.mind == Mind::Asked) else {
             return;
         };
@@ -78,7 +79,8 @@ impl Call {
         }
         let last = reply.clauses.iter().rfind(|c| !c.filler);
         let so_far = last.filter(|c| !c.protected);
-        let text: Arc<str> = match guard::denies_ai(so_far.map_or("", |c| &c.text), &text) {
+        let text: Arc<str> = match guard::denies_ai(language, so_far.map_or("", |c| &c.text), &text)
+        {
             false => text.into(),
             true if reply.guarded => return,
             true => {

@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{Pause, Word, first_class, is_near};
+use super::words::{Forms, Pause, Word, first_class, is_near};
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Utterance<'a> {
     /// Which words carry nothing ("um", "please") and are passed over.
     fillers: Vec<bool>,
     /// Words that begin a new clause, before which `$` holds.
-    clause_starts: &'a [&'a str],
+    clause_starts: &'a [String],
     /// Whether words that are merely near count.
     near_allowed: bool,
 }
@@ -55,14 +55,17 @@ struct Reached {
 /// Why a pattern does not compile. Tables are tested, so this is seen by who writes one.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("pattern {pattern:?}: {what}")]
-pub(super) struct BadPattern {
+pub(crate) struct BadPattern {
     pattern: String,
     what: &'static str,
 }
 
 impl Pattern {
-    /// Compiles `pattern`; `classes` are pairs of a name and its alternatives (`a b|c`).
-    pub(super) fn new(pattern: &str, classes: &[(&str, &str)]) -> Result<Self, BadPattern> {
+    /// Compiles `pattern`; `classes` are alternatives (`a b|c`) by name.
+    pub(super) fn new(
+        pattern: &str,
+        classes: &BTreeMap<String, String>,
+    ) -> Result<Self, BadPattern> {
         let bad = |what| BadPattern {
             pattern: pattern.to_owned(),
             what,
@@ -196,12 +199,12 @@ fn allowance(matched: usize) -> usize {
 
 impl<'a> Utterance<'a> {
     /// Of which only exact words count.
-    pub(super) fn new(words: &'a [Word], fillers: &[&str], clause_starts: &'a [&'a str]) -> Self {
-        let is_filler = |word: &Word| fillers.contains(&word.text.as_str());
+    pub(super) fn new(words: &'a [Word], forms: &'a Forms) -> Self {
+        let is_filler = |word: &Word| forms.fillers.contains(&word.text);
         Self {
             words,
             fillers: words.iter().map(is_filler).collect(),
-            clause_starts,
+            clause_starts: &forms.clause_starts,
             near_allowed: false,
         }
     }
@@ -310,7 +313,7 @@ impl<'a> Utterance<'a> {
             return true;
         }
         let next = (at..self.words.len()).find(|i| !self.is_filler(*i));
-        next.is_none_or(|i| self.clause_starts.contains(&self.words[i].text.as_str()))
+        next.is_none_or(|i| self.clause_starts.contains(&self.words[i].text))
     }
 }
 
@@ -349,7 +352,7 @@ fn split(pattern: &str) -> Vec<String> {
 fn alternatives(
     tokens: &mut std::vec::IntoIter<String>,
     close: Option<&str>,
-    classes: &[(&str, &str)],
+    classes: &BTreeMap<String, String>,
     depth: usize,
 ) -> Result<Vec<Vec<Node>>, &'static str> {
     if depth > 8 {
@@ -380,10 +383,7 @@ fn alternatives(
             "$" => Node::End,
             name if name.starts_with('<') => {
                 let name = name.trim_matches(['<', '>']);
-                let (_, body) = classes
-                    .iter()
-                    .find(|(n, _)| *n == name)
-                    .ok_or("unknown class")?;
+                let body = classes.get(name).ok_or("unknown class")?;
                 let mut inner = split(body).into_iter();
                 Node::Choice(alternatives(&mut inner, None, classes, depth + 1)?)
             }
@@ -400,10 +400,23 @@ mod tests {
     use super::super::words::words;
     use super::*;
 
+    fn classes() -> BTreeMap<String, String> {
+        BTreeMap::from([("who".into(), "me|my mother".into())])
+    }
+
+    fn forms() -> Forms {
+        Forms {
+            fillers: vec!["um".into(), "please".into()],
+            clause_starts: vec!["and".into()],
+            ..Forms::default()
+        }
+    }
+
     fn find(pattern: &str, text: &str) -> Option<(usize, usize)> {
-        let p = Pattern::new(pattern, &[("who", "me|my mother")]).unwrap();
-        let words = words(text, &[]);
-        let u = Utterance::new(&words, &["um", "please"], &["and"]).with_near(true);
+        let p = Pattern::new(pattern, &classes()).unwrap();
+        let forms = forms();
+        let words = words(text, &forms);
+        let u = Utterance::new(&words, &forms).with_near(true);
         (0..words.len()).find_map(|i| p.match_at(&u, i).map(|end| (i, end)))
     }
 
@@ -443,7 +456,7 @@ mod tests {
             "^ $",
         ];
         let compiled = || {
-            let one = |p: &&str| Pattern::new(p, &[("who", "me|my mother")]).unwrap();
+            let one = |p: &&str| Pattern::new(p, &classes()).unwrap();
             patterns.iter().map(one).collect::<Vec<_>>()
         };
         let (each, all) = (compiled(), Patterns::new(compiled()));
@@ -454,9 +467,10 @@ mod tests {
             "collect calls? kall me, off off",
             "",
         ] {
-            let words = words(text, &[]);
+            let forms = forms();
+            let words = words(text, &forms);
             for near_allowed in [false, true] {
-                let u = Utterance::new(&words, &["um", "please"], &["and"]).with_near(near_allowed);
+                let u = Utterance::new(&words, &forms).with_near(near_allowed);
                 for at in 0..=words.len() {
                     let longest = each.iter().filter_map(|p| p.match_at(&u, at)).max();
                     assert_eq!(all.match_at(&u, at), longest, "word {at} of {text}");
@@ -475,7 +489,7 @@ mod tests {
             ("a|b", "not one sequence"),
         ] {
             assert_eq!(
-                Pattern::new(pattern, &[]).unwrap_err().what,
+                Pattern::new(pattern, &classes()).unwrap_err().what,
                 what,
                 "{pattern}"
             );

@@ -4,6 +4,7 @@
 //! The tables were written from the rows of the split `learn` only; the rows of `test` come from
 //! other voices.
 
+use super::in_english::{detect, is_backchannel, is_greeting, yes_no};
 use super::*;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

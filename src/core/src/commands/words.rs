@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::language::{fold, is_mark};
+
 /// Words looked at, after contractions are opened. What follows is not read.
 pub(super) const WORDS_MAX: usize = 400;
 /// Bytes looked at: 400 words of a generous length.
@@ -29,15 +31,35 @@ pub(super) struct Word {
     pub(super) pause: Pause,
 }
 
+/// How words are brought to one form, and which of them only hold others together.
+#[derive(Debug, Default)]
+pub(super) struct Forms {
+    /// Short forms and what they stand for.
+    pub(super) contractions: Vec<(String, String)>,
+    /// What stands behind an apostrophe, and the word that it is.
+    pub(super) suffixes: Vec<(String, String)>,
+    /// What stands before an apostrophe, and the word that it is.
+    pub(super) elisions: Vec<(String, String)>,
+    /// Words that carry nothing.
+    pub(super) fillers: Vec<String>,
+    /// Words that begin a new clause.
+    pub(super) clause_starts: Vec<String>,
+    /// Letters lose their marks.
+    pub(super) folds: bool,
+}
+
 /// The words of `text`: lower case, contractions opened ("don't" is "do not"), small numbers
 /// written out, hyphens parting words. At most [`WORDS_MAX`].
-pub(super) fn words(text: &str, contractions: &[(&str, &str)]) -> Vec<Word> {
+pub(super) fn words(text: &str, forms: &Forms) -> Vec<Word> {
     let text = &text[..text.floor_char_boundary(BYTES_MAX)];
     let mut out: Vec<Word> = Vec::new();
     let mut raw = String::new();
     let mut letters = 0;
     let mut start = 0;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if forms.folds && is_mark(c) {
+            continue;
+        }
         if c.is_alphanumeric() || is_apostrophe(c) {
             if raw.is_empty() {
                 start = at;
@@ -45,13 +67,16 @@ pub(super) fn words(text: &str, contractions: &[(&str, &str)]) -> Vec<Word> {
             }
             if letters < LETTERS_MAX {
                 let plain = if is_apostrophe(c) { '\'' } else { c };
-                raw.extend(plain.to_lowercase());
+                match forms.folds {
+                    true => fold(plain, &mut raw),
+                    false => raw.extend(plain.to_lowercase()),
+                }
             }
             letters += 1;
             continue;
         }
         if !raw.is_empty() {
-            push(&mut out, raw.trim_matches('\''), start..at, contractions);
+            push(&mut out, raw.trim_matches('\''), start..at, forms);
             raw.clear();
             if out.len() >= WORDS_MAX {
                 out.truncate(WORDS_MAX);
@@ -74,24 +99,15 @@ fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '’' | '‘' | '`')
 }
 
-fn push(out: &mut Vec<Word>, raw: &str, place: Range<usize>, contractions: &[(&str, &str)]) {
+fn push(out: &mut Vec<Word>, raw: &str, place: Range<usize>, forms: &Forms) {
     if raw.is_empty() {
         return;
     }
-    let whole = contractions.iter().find(|(short, _)| *short == raw);
-    let suffix = || {
-        let (stem, tail) = raw.split_once('\'')?;
-        let tail = match tail {
-            "s" => "is",
-            "m" => "am",
-            "re" => "are",
-            "ll" => "will",
-            "ve" => "have",
-            "d" => "would",
-            _ => return None,
-        };
-        Some((stem, tail))
+    let find = |pairs: &'_ [(String, String)], short: &str| {
+        let found = pairs.iter().position(|(one, _)| one == short);
+        found.and_then(|at| pairs.get(at).map(|(_, long)| long.clone()))
     };
+    let parts = raw.split_once('\'');
     let mut add = |text: &str| {
         out.push(Word {
             text: text.to_owned(),
@@ -99,11 +115,18 @@ fn push(out: &mut Vec<Word>, raw: &str, place: Range<usize>, contractions: &[(&s
             pause: Pause::None,
         });
     };
-    if let Some((_, long)) = whole {
+    if let Some(long) = find(&forms.contractions, raw) {
         long.split(' ').for_each(add);
-    } else if let Some((stem, tail)) = suffix() {
+    } else if let Some((stem, tail)) = parts
+        && let Some(word) = find(&forms.suffixes, tail)
+    {
         add(stem);
-        add(tail);
+        add(&word);
+    } else if let Some((stem, tail)) = parts
+        && let Some(word) = find(&forms.elisions, stem)
+    {
+        word.split(' ').for_each(add);
+        push(out, tail, place, forms);
     } else {
         add(&raw.replace('\'', ""));
     }
@@ -181,9 +204,48 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = pairs
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        owned.collect()
+    }
+
+    fn forms() -> Forms {
+        Forms {
+            contractions: pairs(&[("don't", "do not"), ("dont", "do not"), ("2", "two")]),
+            suffixes: pairs(&[("s", "is"), ("d", "would"), ("ll", "will")]),
+            ..Forms::default()
+        }
+    }
+
+    #[test]
+    fn words_are_opened_at_either_side_of_an_apostrophe() {
+        let forms = Forms {
+            contractions: pairs(&[("j", "je"), ("aujourd'hui", "aujourdhui")]),
+            elisions: pairs(&[("j", "je"), ("n", "ne"), ("qu", "que"), ("d", "de")]),
+            folds: true,
+            ..Forms::default()
+        };
+        for (text, want) in [
+            ("J’ai dit", "je ai dit"),
+            ("j ai dit", "je ai dit"),
+            ("n'appelez", "ne appelez"),
+            ("D'ACCORD", "de accord"),
+            ("qu'Élodie", "que elodie"),
+            ("aujourd'hui", "aujourdhui"),
+            ("quelqu'un", "quelquun"),
+            ("fu\u{308}r", "fur"),
+            ("d'", "d"),
+        ] {
+            let words = words(text, &forms);
+            let words: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
+            assert_eq!(words.join(" "), want, "{text}");
+        }
+    }
+
     fn plain(text: &str) -> String {
-        let table = [("don't", "do not"), ("dont", "do not"), ("2", "two")];
-        words(text, &table)
+        words(text, &forms())
             .iter()
             .map(|w| w.text.as_str())
             .collect::<Vec<_>>()
@@ -211,7 +273,7 @@ mod tests {
 
     #[test]
     fn places_and_pauses_point_into_the_text() {
-        let w = words("Stop. Don't, now", &[("don't", "do not")]);
+        let w = words("Stop. Don't, now", &forms());
         let seen: Vec<_> = w.iter().map(|w| (w.place.clone(), w.pause)).collect();
         assert_eq!(
             seen,
@@ -226,12 +288,12 @@ mod tests {
 
     #[test]
     fn long_input_is_cut() {
-        assert_eq!(words(&"a ".repeat(5_000), &[]).len(), WORDS_MAX);
         assert_eq!(
-            words(&"don't ".repeat(5_000), &[("don't", "do not")]).len(),
+            words(&"a ".repeat(5_000), &Forms::default()).len(),
             WORDS_MAX
         );
-        let one = words(&"é".repeat(100_000), &[]);
+        assert_eq!(words(&"don't ".repeat(5_000), &forms()).len(), WORDS_MAX);
+        let one = words(&"é".repeat(100_000), &Forms::default());
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].text.chars().count(), LETTERS_MAX);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Mode;
 use crate::call::Keys;
+use crate::language::{Language, fill};
 
 /// What happens to what is stored when a caller takes their consent back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -45,15 +46,37 @@ pub struct ConsentPlan {
     pub goodbye: Option<Arc<str>>,
 }
 
-impl ConsentPlan {
-    /// English sentences that name these keys and say what `on_withdrawal` does. The mode is left open.
-    pub fn english(keys: &Keys, on_withdrawal: OnWithdrawal) -> Self {
-        let press = |key: Option<char>, what: &str| {
-            key.map(|key| format!(", or press {key}{what}"))
+/// The keys that sentences name, as they go on after words; empty where there is no key.
+#[derive(Clone, Debug)]
+pub struct Pressing {
+    /// To object.
+    pub no: String,
+    /// To agree.
+    pub yes: String,
+}
+
+impl Pressing {
+    /// The words of a language for these keys.
+    pub fn of(language: Language, keys: &Keys) -> Self {
+        let texts = language.consent();
+        let press = |template: &str, key: Option<char>| {
+            key.map(|key| fill(template, &[("key", &key.to_string())]))
                 .unwrap_or_default()
         };
-        let no = press(keys.dont_record, "");
-        let yes = press(keys.consent_yes, " for yes");
+        Self {
+            no: press(&texts.press_no, keys.dont_record),
+            yes: press(&texts.press_yes, keys.consent_yes),
+        }
+    }
+}
+
+impl ConsentPlan {
+    /// Sentences that name these keys and say what `on_withdrawal` does. The mode is left open.
+    pub fn of(language: Language, keys: &Keys, on_withdrawal: OnWithdrawal) -> Self {
+        let texts = language.consent();
+        let pressing = Pressing::of(language, keys);
+        let way_out = [("say", texts.say.as_str()), ("press", &pressing.no)];
+        let yes = [("press", pressing.yes.as_str())];
         Self {
             mode: None,
             on_withdrawal,
@@ -61,22 +84,18 @@ impl ConsentPlan {
             answer_ms: 6_000,
             confidence: 0.6,
             notice: vec![
-                "This call is recorded and transcribed.".into(),
-                format!("If you prefer not, say: please don't record this call{no}.").into(),
+                texts.recorded.as_str().into(),
+                fill(&texts.way_out, &way_out).into(),
             ],
-            question: Some(format!("May we record this call? Please say yes or no{yes}.").into()),
-            again: format!(
-                "Sorry, I need to be sure. May we record this call? Please say yes or no{yes}."
-            )
-            .into(),
-            thanks: "Thank you, recording is on.".into(),
-            declined: "All right, this call is not recorded.".into(),
+            question: Some(fill(&texts.may_we, &yes).into()),
+            again: fill(&texts.again, &yes).into(),
+            thanks: texts.thanks.as_str().into(),
+            declined: texts.declined.as_str().into(),
             stopped: match on_withdrawal {
-                OnWithdrawal::Erase => {
-                    "All right, recording has stopped, and what was recorded is deleted."
-                }
-                OnWithdrawal::Keep => "All right, recording has stopped.",
+                OnWithdrawal::Erase => &texts.stopped_and_deleted,
+                OnWithdrawal::Keep => &texts.stopped,
             }
+            .as_str()
             .into(),
             goodbye: None,
         }
@@ -118,7 +137,7 @@ impl ConsentPlan {
 
 impl Default for ConsentPlan {
     fn default() -> Self {
-        Self::english(&Keys::default(), OnWithdrawal::default())
+        Self::of(Language::English, &Keys::default(), OnWithdrawal::default())
     }
 }
 
@@ -141,7 +160,7 @@ mod tests {
             consent_yes: None,
             ..Keys::default()
         };
-        let plan = ConsentPlan::english(&keys, OnWithdrawal::Keep);
+        let plan = ConsentPlan::of(Language::English, &keys, OnWithdrawal::Keep);
         assert!(plan.notice.iter().all(|text| !text.contains("press")));
         assert!(!plan.stopped.contains("deleted"));
     }

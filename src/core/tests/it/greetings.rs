@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use trunkline_core::amd::{Amd, AmdLimits, AnsweredBy, Tone, Verdict, Witness};
-use trunkline_core::call::Language;
+use trunkline_core::language::Language;
 use trunkline_core::time::At;
 
 const HEARD: &str = include_str!("../../../../fixtures/answering/heard.txt");

@@ -17,13 +17,14 @@ use trunkline_core::call::{
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
+use trunkline_core::language::Language;
 use trunkline_core::rehearsal::Clocked;
 use trunkline_core::time::At;
 use trunkline_core::times::WordTime;
 
 /// Notices short enough to read in a trace.
 pub(crate) fn settings() -> Settings {
-    let mut notices = Notices::english("Robin", "Oak Dental");
+    let mut notices = Notices::of(Language::English, "Robin", "Oak Dental");
     notices.nudges = vec!["Are you still there?".into(), "Hello?".into()];
     let consent = ConsentPlan {
         notice: vec!["This call is recorded.".into()],
@@ -37,6 +38,13 @@ pub(crate) fn settings() -> Settings {
         consent,
         ..Settings::default()
     }
+}
+
+/// The notices of another language, whole.
+fn speak(settings: &mut Settings, language: Language) {
+    settings.language = language;
+    settings.notices = Notices::of(language, "Robin", "Oak Dental");
+    settings.consent = ConsentPlan::of(language, &settings.keys, OnWithdrawal::Erase);
 }
 
 #[test]
@@ -97,6 +105,10 @@ fn play(script: &str) -> Result<String, String> {
     let mut settings = settings();
     // Whoever writes of one thing need not write of answers that are thought of ahead.
     settings.turn.drafts_max = 0;
+    if let Some(tag) = script.lines().find_map(|l| l.strip_prefix("= language ")) {
+        let language = Language::of(tag).ok_or(format!("no language {tag}"))?;
+        speak(&mut settings, language);
+    }
     for (name, value) in script
         .lines()
         .filter_map(|l| l.strip_prefix("= ")?.split_once(' '))
@@ -120,6 +132,7 @@ fn play(script: &str) -> Result<String, String> {
                 let (name, tool) = tool(value).ok_or_else(|| format!("= tool {value}"))?;
                 settings.tools.insert(name.into(), tool);
             }
+            ("language", _) => {}
             // Told by the few that are about them.
             ("times", "told") => {}
             _ => return Err(format!("no setting {name} {value}")),

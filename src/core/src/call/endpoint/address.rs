@@ -1,7 +1,7 @@
 //! Where somebody lives, at the end of a turn.
 
-use super::language::Words;
 use super::tail::{Word, holds, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// Words of a street with its number.
@@ -13,7 +13,7 @@ const HOUSE_DIGITS_MAX: usize = 5;
 
 /// How much there is of the address that the words end in. `None`: they end in none. A street and a number are never
 /// known to be all: the town may follow.
-pub(super) fn part(words: &[Word<'_>], asked: Asked<'_>, language: &Words) -> Option<Part> {
+pub(super) fn part(words: &[Word<'_>], asked: Asked<'_>, language: &TurnWords) -> Option<Part> {
     let window = last(words, STREET_WORDS);
     let end = window.last()?;
     let is_street = |word: &Word<'_>| is_street(word, language);
@@ -32,26 +32,26 @@ pub(super) fn part(words: &[Word<'_>], asked: Asked<'_>, language: &Words) -> Op
     is_told.then_some(Part::Loose)
 }
 
-fn is_street(word: &Word<'_>, language: &Words) -> bool {
+fn is_street(word: &Word<'_>, language: &TurnWords) -> bool {
     let small = word.bare.to_lowercase();
     language.streets.contains(&small.as_str())
         || language.street_ends.iter().any(|end| small.ends_with(end))
 }
 
 /// "12", "12b", "twelve".
-fn is_house_number(word: &Word<'_>, language: &Words) -> bool {
+fn is_house_number(word: &Word<'_>, language: &TurnWords) -> bool {
     let digits = word.bare.bytes().take_while(u8::is_ascii_digit).count();
     let rest = word.bare.get(digits..).unwrap_or_default();
     let is_written = (1..=HOUSE_DIGITS_MAX).contains(&digits)
         && (rest.is_empty() || rest.len() == 1 && rest.chars().all(char::is_alphabetic));
-    is_written || word.is_in_one(language.digits) || word.is_in_one(language.numbers)
+    is_written || word.is_in(language.digits) || word.is_in(language.numbers)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_street_is_not_all_of_an_address() {
@@ -88,7 +88,7 @@ mod tests {
             (Language::French, "12 rue", false, Some(Part::Open)),
         ] {
             let asked = Asked([asked.then_some("What is your address?"), None]);
-            let part = part(&tail(text), asked, language.words());
+            let part = part(&tail(text), asked, language.turn_words());
             assert_eq!(part, expected, "{text:?}");
         }
     }

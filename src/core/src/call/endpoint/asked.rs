@@ -1,8 +1,8 @@
 //! What the agent's words ask for, which says how the answer may end.
 
 use super::digits::{self, Cue};
-use super::language::{Phrase, Words};
 use super::tail::{holds, tail};
+use super::words::{Phrase, TurnWords};
 
 /// The agent's last sentences, the last first. They are looked into only for an answer whose end may depend on them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +20,7 @@ impl<'a> Asked<'a> {
     }
 
     /// A number of this kind.
-    pub(super) fn number(self, language: &Words) -> Option<Cue> {
+    pub(super) fn number(self, language: &TurnWords) -> Option<Cue> {
         self.sentences()
             .find_map(|sentence| digits::cue(&tail(sentence), language))
     }
@@ -40,12 +40,12 @@ impl<'a> Asked<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_question_names_what_it_asks_for() {
-        let english = Language::English.words();
+        let english = Language::English.turn_words();
         for (text, expected) in [
             ("What is your telephone number, please?", Some(Cue::Phone)),
             ("How can we reach you?", Some(Cue::Phone)),

@@ -3,8 +3,8 @@
 //! Whether a number is whole is a matter of how many digits it has and of what it is the number. The turn model does not
 //! know: it scores "my reference is one zero zero" before the rest as high as the whole.
 
-use super::language::Words;
 use super::tail::{Word, ends_with, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// Words before a number among which its name is looked for.
@@ -37,14 +37,14 @@ pub(super) struct Number {
 }
 
 /// The number at the end of the words; one without digits if there is none.
-pub(super) fn trailing(words: &[Word<'_>], language: &Words) -> Number {
+pub(super) fn trailing(words: &[Word<'_>], language: &TurnWords) -> Number {
     let mut number = Number::default();
     for word in words.iter().rev() {
         let written = written_digits(word);
         if written > 0 {
             number.is_amount = number.words == 0 && is_amount(word.bare);
             number.digits += written;
-        } else if word.is_in_one(language.digits) || word.is_in(language.doubles) {
+        } else if word.is_in(language.digits) || word.is_in(language.doubles) {
             number.digits += 1;
         } else {
             break;
@@ -80,7 +80,7 @@ fn is_amount(bare: &str) -> bool {
 }
 
 /// What the words say a number is of, the nearest first. "Number" alone is a telephone's, to people on one.
-pub(super) fn cue(words: &[Word<'_>], language: &Words) -> Option<Cue> {
+pub(super) fn cue(words: &[Word<'_>], language: &TurnWords) -> Option<Cue> {
     let mut usual = None;
     for end in (1..=words.len()).rev() {
         let upto = words.get(..end).unwrap_or_default();
@@ -112,7 +112,7 @@ pub(super) fn part(
     words: &[Word<'_>],
     number: Number,
     asked: Asked<'_>,
-    language: &Words,
+    language: &TurnWords,
 ) -> Option<Part> {
     if number.digits == 0 {
         return None;
@@ -129,7 +129,7 @@ pub(super) fn part(
     // "My number is five", but not "he is number five".
     let named = before.split_last().map_or(before, |(_, named)| named);
     let is_named = || named.iter().any(|word| word.is_in(language.number));
-    let lengths = language.phone_lengths;
+    let lengths = &language.phone_lengths;
     let longest = lengths.iter().max().copied().unwrap_or_default();
     let shortest = lengths.iter().min().copied().unwrap_or_default();
     let is_phone = |digits| digits >= longest || (lengths.contains(&digits) && !number.is_national);
@@ -155,9 +155,9 @@ pub(super) fn part(
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_number_is_whole_by_its_length_and_name() {
@@ -226,7 +226,7 @@ mod tests {
             ("Monday 10:30 2026", None, 8, Some(Part::Open)),
             ("- , .", None, 0, None),
         ];
-        let english = Language::English.words();
+        let english = Language::English.turn_words();
         for (text, asked, digits, expected) in table {
             let words = tail(text);
             let number = trailing(&words, english);
@@ -272,7 +272,7 @@ mod tests {
                 Some(Part::Missing),
             ),
         ] {
-            let (words, language) = (tail(text), language.words());
+            let (words, language) = (tail(text), language.turn_words());
             let number = trailing(&words, language);
             assert_eq!(
                 part(&words, number, Asked::default(), language),

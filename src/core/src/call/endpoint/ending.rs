@@ -2,9 +2,9 @@
 
 use super::super::event::Expects;
 use super::digits::{self, Number};
-use super::language::Words;
 use super::letters;
 use super::tail::{Word, ends_with, tail};
+use super::words::TurnWords;
 use super::{Part, Said, address};
 use crate::commands;
 
@@ -44,7 +44,7 @@ impl Ending {
         let Some(last) = words.last() else {
             return Ending::Nothing;
         };
-        let language = said.language.words();
+        let language = said.language.turn_words();
         let number = digits::trailing(&words, language);
         if let Some(part) = dictated(said, &words, number, language) {
             return Ending::Digits(part);
@@ -66,7 +66,7 @@ impl Ending {
         }
         if words.len() <= ANSWER_WORDS_MAX
             && said.asked.is_question()
-            && commands::yes_no(said.text).is_some()
+            && commands::yes_no(said.language, said.text).is_some()
         {
             return Ending::Answer;
         }
@@ -79,7 +79,12 @@ impl Ending {
 }
 
 /// A number that is dictated, and how much there is of it.
-fn dictated(said: &Said<'_>, words: &[Word<'_>], number: Number, language: &Words) -> Option<Part> {
+fn dictated(
+    said: &Said<'_>,
+    words: &[Word<'_>],
+    number: Number,
+    language: &TurnWords,
+) -> Option<Part> {
     let first = words.get(words.len().saturating_sub(number.words))?;
     let in_groups = said.paused_at > first.at;
     if let Expects::Digits { enough } = said.expects {
@@ -107,7 +112,7 @@ fn dictated(said: &Said<'_>, words: &[Word<'_>], number: Number, language: &Word
 }
 
 /// Words after which speech goes on.
-fn dangles(words: &[Word<'_>], last: &Word<'_>, language: &Words) -> bool {
+fn dangles(words: &[Word<'_>], last: &Word<'_>, language: &TurnWords) -> bool {
     // "What is it for?" is a whole sentence: a recogniser's full stop outweighs most words.
     (!last.ends_a_sentence() && last.is_in(language.dangling))
         || (!last.raw.ends_with('?') && ends_with(words, language.always_dangling))

@@ -1,7 +1,7 @@
 //! Names that are spelled and e-mail addresses that are spoken, at the end of a turn.
 
-use super::language::Words;
 use super::tail::{Word, ends_with, last};
+use super::words::TurnWords;
 use super::{Asked, Part};
 
 /// No name is longer.
@@ -34,7 +34,7 @@ const DOMAINS: [&str; 18] = [
 ];
 
 /// How much there is of the word that is spelled at the end of the words. `None`: nothing is spelled.
-pub(super) fn spelled(words: &[Word<'_>], asked: Asked<'_>, language: &Words) -> Option<Part> {
+pub(super) fn spelled(words: &[Word<'_>], asked: Asked<'_>, language: &TurnWords) -> Option<Part> {
     let (letters, count) = trailing_letters(words, language);
     if letters.is_empty() {
         return None;
@@ -62,7 +62,7 @@ pub(super) fn spelled(words: &[Word<'_>], asked: Asked<'_>, language: &Words) ->
 }
 
 /// The letters at the end of the words, small, and how many words they are.
-fn trailing_letters(words: &[Word<'_>], language: &Words) -> (String, usize) {
+fn trailing_letters(words: &[Word<'_>], language: &TurnWords) -> (String, usize) {
     let mut rest = words;
     let mut backwards = Vec::new();
     while let Some((word, before)) = rest.split_last() {
@@ -117,7 +117,7 @@ fn letters_of(bare: &str) -> Option<impl DoubleEndedIterator<Item = char>> {
 }
 
 /// What comes before "B as in boy", if that is how the words end.
-fn by_example<'w, 'a>(words: &'w [Word<'a>], language: &Words) -> Option<&'w [Word<'a>]> {
+fn by_example<'w, 'a>(words: &'w [Word<'a>], language: &TurnWords) -> Option<&'w [Word<'a>]> {
     let (example, before) = words.split_last()?;
     let link = language
         .as_in
@@ -132,7 +132,7 @@ fn by_example<'w, 'a>(words: &'w [Word<'a>], language: &Words) -> Option<&'w [Wo
 }
 
 /// How much there is of the e-mail address that the words end in. `None`: they end in none.
-pub(super) fn email(words: &[Word<'_>], asked: Asked<'_>, language: &Words) -> Option<Part> {
+pub(super) fn email(words: &[Word<'_>], asked: Asked<'_>, language: &TurnWords) -> Option<Part> {
     let window = last(words, EMAIL_WORDS);
     let (word, before) = window.split_last()?;
     let small = word.bare.to_lowercase();
@@ -179,9 +179,9 @@ pub(super) fn email(words: &[Word<'_>], asked: Asked<'_>, language: &Words) -> O
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
     use super::super::tail::tail;
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn a_spelling_is_whole_when_it_gives_the_name() {
@@ -212,12 +212,13 @@ mod tests {
         ] {
             let words = tail(text);
             let asked = Asked([asked.then_some("How do you spell that?"), None]);
-            let part = spelled(&words, asked, Language::English.words());
+            let part = spelled(&words, asked, Language::English.turn_words());
             assert_eq!(part, expected, "{text:?}");
         }
         let long = "x ".repeat(100);
-        let unasked =
-            |text, language: Language| spelled(&tail(text), Asked::default(), language.words());
+        let unasked = |text, language: Language| {
+            spelled(&tail(text), Asked::default(), language.turn_words())
+        };
         assert_eq!(unasked(&long, Language::English), open);
         assert_eq!(unasked("Meier, M E I", Language::German), missing);
         assert_eq!(unasked("M wie Martha, E wie Emil", Language::German), open);
@@ -253,7 +254,7 @@ mod tests {
         ] {
             let words = tail(text);
             let asked = Asked([asked.then_some("What is your e-mail address?"), None]);
-            let part = email(&words, asked, Language::English.words());
+            let part = email(&words, asked, Language::English.turn_words());
             assert_eq!(part, expected, "{text:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! The last words of a turn.
 
-use super::language::Phrase;
+use super::words::Phrase;
+use crate::language::{fold, is_mark};
 
 /// So many of them say how it ends.
 const WORDS_MAX: usize = 40;
@@ -39,10 +40,6 @@ impl Word<'_> {
         list.iter().any(|word| is(self.bare, word))
     }
 
-    pub(super) fn is_in_one(&self, lists: &[&[&str]]) -> bool {
-        lists.iter().any(|list| self.is_in(list))
-    }
-
     /// The recogniser ends a sentence with it.
     pub(super) fn ends_a_sentence(&self) -> bool {
         self.raw.ends_with(['.', '!', '?']) && !self.trails_off()
@@ -54,16 +51,33 @@ impl Word<'_> {
     }
 }
 
-/// `word` is `small` but for its capitals and the shape of its apostrophe.
+/// `word` is `small` but for its capitals, the shape of its apostrophe, and the marks on its letters, which only words that
+/// are written with them can lack.
 fn is(word: &str, small: &str) -> bool {
+    if !small.is_ascii() {
+        return folded(word) == folded(small);
+    }
     if word.is_ascii() {
         return word.eq_ignore_ascii_case(small);
     }
-    let small_of = |c: char| if c == '’' { '\'' } else { c };
+    let small_of = |c: char| match c {
+        '’' => '\'',
+        // Turkish capitals, as a recogniser may write them.
+        'İ' | 'ı' => 'i',
+        c => c,
+    };
     word.chars()
         .map(small_of)
         .flat_map(char::to_lowercase)
         .eq(small.chars())
+}
+
+fn folded(word: &str) -> String {
+    let mut plain = String::with_capacity(word.len());
+    for c in word.chars().filter(|c| !is_mark(*c)) {
+        fold(if c == '’' { '\'' } else { c }, &mut plain);
+    }
+    plain
 }
 
 /// The words end with one of the phrases.

@@ -300,7 +300,7 @@ fn no_words_are_too_strange() {
         "\u{0}",
         &long,
     ] {
-        for language in ["en", "de", "fr", "es"].map(Language::of) {
+        for language in Language::ALL.iter().copied() {
             for score in [None, Some(f32::NAN), Some(-1.0), Some(0.9), OVER] {
                 let said = Said {
                     paused_at: text.len() / 2,

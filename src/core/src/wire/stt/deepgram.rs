@@ -6,7 +6,7 @@
 
 use super::bounds::{self, Faults, Timeline, WORDS_MAX};
 use super::lenient::{Scalar, object, objects};
-use super::query::{Query, terms};
+use super::query::{Query, primary, terms};
 use super::{SttCodec, SttEvent, SttSettings, SttWord, header, refusal};
 use crate::wire::link::{Handshake, Received, Sent, Trouble, TroubleKind};
 use serde::Deserialize;
@@ -153,6 +153,19 @@ impl Deepgram {
     }
 }
 
+/// Regions of which Deepgram has models of their own, beside the English ones: its changelog of Nova-3, August 2025 on. Any
+/// other is refused, so that the language goes without it.
+const REGIONS: &[&str] = &["de-CH", "es-419", "fr-CA", "nl-BE", "pt-BR", "pt-PT"];
+
+fn language(tag: &str) -> &str {
+    let is_known = REGIONS.iter().any(|one| one.eq_ignore_ascii_case(tag));
+    match primary(tag) {
+        "en" => tag,
+        _ if is_known => tag,
+        main => main,
+    }
+}
+
 fn path(settings: &SttSettings) -> String {
     let model = match settings.model.trim() {
         "" => MODEL,
@@ -173,8 +186,9 @@ fn path(settings: &SttSettings) -> String {
         .with("vad_events", "true")
         .with("smart_format", "true")
         .with("punctuate", "true");
-    if !settings.language.trim().is_empty() {
-        query.with("language", settings.language.trim());
+    let language = language(settings.language.trim());
+    if !language.is_empty() {
+        query.with("language", language);
     }
     for term in terms(&settings.key_terms, TERM_CHARS_MAX) {
         if model.starts_with("nova-3") {

@@ -16,6 +16,8 @@ use crate::wire::link::{Handshake, Received, Sent, Trouble, TroubleKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// The languages of the model for many, by Deepgram's page on language prompting; it is not hinted at any other.
+const HINTS: &[&str] = &["en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"];
 /// The model for English, and the one for every other language.
 const MODELS: [&str; 2] = ["flux-general-en", "flux-general-multi"];
 /// After so long without audio silence is sent.
@@ -177,7 +179,7 @@ fn path(settings: &SttSettings, turns: FluxTurns) -> String {
     if let Some(sureness) = turns.eager_sureness {
         query.with("eager_eot_threshold", &threshold(sureness, 0.3, 0.9));
     }
-    if model.contains("multi") && !matches!(language, "" | "multi") {
+    if model.contains("multi") && HINTS.contains(&language.to_ascii_lowercase().as_str()) {
         query.with("language_hint", language);
     }
     for term in terms(&settings.key_terms, TERM_CHARS_MAX) {

@@ -39,7 +39,7 @@ fn the_path_asks_for_what_is_set() {
             "deepgram",
             settings("nova-2", "de-AT", &["Grüße", "a:5"], Some(10)),
             format!(
-                "/v1/listen?model=nova-2&{nova}&endpointing=10&{rest}&language=de-AT&keywords=Gr%C3%BC%C3%9Fe&keywords=a%205"
+                "/v1/listen?model=nova-2&{nova}&endpointing=10&{rest}&language=de&keywords=Gr%C3%BC%C3%9Fe&keywords=a%205"
             ),
         ),
         (
@@ -67,6 +67,68 @@ fn the_path_asks_for_what_is_set() {
     ];
     for (codec, settings, path) in rows {
         assert_eq!(new(codec, &settings).handshake().path, path);
+    }
+}
+
+#[test]
+fn each_vendor_is_told_the_language_in_its_own_form() {
+    for (tag, deepgram, flux, assemblyai) in [
+        ("en-US", "&language=en-US", "flux-general-en", "english"),
+        ("de", "&language=de", "language_hint=de", "multilingual"),
+        ("de-AT", "&language=de", "language_hint=de", "multilingual"),
+        (
+            "de-CH",
+            "&language=de-CH",
+            "language_hint=de",
+            "multilingual",
+        ),
+        ("fr-FR", "&language=fr", "language_hint=fr", "multilingual"),
+        (
+            "es-419",
+            "&language=es-419",
+            "language_hint=es",
+            "multilingual",
+        ),
+        ("it", "&language=it", "language_hint=it", "multilingual"),
+        (
+            "pt-BR",
+            "&language=pt-BR",
+            "language_hint=pt",
+            "multilingual",
+        ),
+        (
+            "nl-BE",
+            "&language=nl-BE",
+            "language_hint=nl",
+            "multilingual",
+        ),
+        (
+            "pl-PL",
+            "&language=pl",
+            "flux-general-multi",
+            "multilingual",
+        ),
+        (
+            "lt-LT",
+            "&language=lt",
+            "flux-general-multi",
+            "multilingual",
+        ),
+        (
+            "tr-TR",
+            "&language=tr",
+            "flux-general-multi",
+            "multilingual",
+        ),
+    ] {
+        let settings = settings("", tag, &[], None);
+        let asked = |codec| new(codec, &settings).handshake().path;
+        assert!(asked("deepgram").ends_with(deepgram), "{tag}");
+        assert!(asked("flux").contains(flux), "{tag}");
+        let is_hinted = asked("flux").contains("language_hint");
+        assert_eq!(is_hinted, flux.starts_with("language_hint"), "{tag}");
+        let model = format!("speech_model=universal-streaming-{assemblyai}&");
+        assert!(asked("assemblyai").contains(&model), "{tag}");
     }
 }
 

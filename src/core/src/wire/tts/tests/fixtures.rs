@@ -187,6 +187,38 @@ fn what_we_send_is_as_documented() {
 }
 
 #[test]
+fn each_vendor_is_told_the_language_in_its_own_form() {
+    for (tag, code) in [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("fr-CA", "fr"),
+        ("es-419", "es"),
+        ("it", "it"),
+        ("pt-BR", "pt"),
+        ("nl-BE", "nl"),
+        ("pl-PL", "pl"),
+        ("lt", "lt"),
+        ("tr-TR", "tr"),
+    ] {
+        let settings = TtsSettings {
+            language: tag.into(),
+            ..settings()
+        };
+        let elevenlabs = codec(Protocol::Multi, &settings).handshake().path;
+        assert!(
+            elevenlabs.ends_with(&format!("&language_code={code}")),
+            "{tag}"
+        );
+        let mut cartesia = codec(Protocol::Cartesia, &settings);
+        let mut sent = Vec::new();
+        cartesia.say(1, "Ja.", &mut sent);
+        let language = format!("\"language\":\"{code}\"");
+        let is_told = |sent: &Sent| matches!(sent, Sent::Text(text) if text.contains(&language));
+        assert!(sent.iter().any(is_told), "{tag}");
+    }
+}
+
+#[test]
 fn addresses_and_headers() {
     let odd = TtsSettings {
         model: "m&x=1".into(),
