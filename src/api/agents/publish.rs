@@ -130,12 +130,13 @@ async fn usable(
         needs::are_there(app, caller, &spec).await?;
         Ok(spec)
     };
-    judged
-        .await
-        .map_err(|problem: Problem| match problem.code() {
-            Code::Invalid => problem.recoded(Code::Conflict).detail(cannot),
-            _ => problem,
-        })
+    judged.await.map_err(|problem: Problem| {
+        if problem.code() == Code::Invalid {
+            problem.recoded(Code::Conflict).detail(cannot)
+        } else {
+            problem
+        }
+    })
 }
 
 /// Add a version
