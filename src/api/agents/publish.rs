@@ -130,12 +130,13 @@ async fn usable(
         needs::are_there(app, caller, &spec).await?;
         Ok(spec)
     };
-    judged
-        .await
-        .map_err(|problem: Problem| match problem.code() {
-            Code::Invalid => problem.recoded(Code::Conflict).detail(cannot),
-            _ => problem,
-        })
+    judged.await.map_err(|problem: Problem| {
+        if problem.code() == Code::Invalid {
+            problem.recoded(Code::Conflict).detail(cannot)
+        } else {
+            problem
+        }
+    })
 }
 
 /// Add a version
@@ -195,10 +196,13 @@ pub(in crate::api) async fn of_draft(
         let row = find(&app.desk, &caller, &id).await?;
         may_change(&row)?;
         seen.check(row.revision)?;
-        let none = || Problem::new(Code::Conflict).detail("there is no draft to publish");
-        let draft = draft::row(&app.desk, &caller, &id).await?;
+        let Some(draft) = draft::row(&app.desk, &caller, &id).await? else {
+            // Somebody may have published it since the agent was looked at.
+            seen.check(find(&app.desk, &caller, &id).await?.revision)?;
+            return Err(Problem::new(Code::Conflict).detail("there is no draft to publish"));
+        };
         let keys = caller.keys(&app.desk).await?;
-        let json = draft::opened(&keys, &id, &draft.ok_or_else(none)?)?;
+        let json = draft::opened(&keys, &id, &draft)?;
         let cannot = "the draft cannot be published; each error points into its document";
         let spec = usable(&app, &caller, &json, cannot).await?;
         let new = New {
