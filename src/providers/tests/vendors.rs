@@ -116,7 +116,10 @@ async fn every_line_can_be_used_with_a_key_and_says_what_is_missing() {
             ..TtsSettings::default()
         };
         let voiceless = providers.speaks(vendor, &account, &german);
-        assert!(voiceless.is_err(), "{name}: a usual voice is an English one");
+        assert!(
+            voiceless.is_err(),
+            "{name}: a usual voice is an English one"
+        );
     }
     let account = account(None, KEY);
     assert!(!format!("{account:?}").contains(KEY));

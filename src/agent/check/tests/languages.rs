@@ -45,7 +45,12 @@ fn an_agent_of_every_language_is_fine_and_says_nothing_in_english() {
                 assert!(own.iter().any(|text| language.discloses_ai(text)));
             }
         }
-        assert_eq!(agent.settings_for(CallDirection::Inbound, Mode::NoRecord).language, *language);
+        assert_eq!(
+            agent
+                .settings_for(CallDirection::Inbound, Mode::NoRecord)
+                .language,
+            *language
+        );
         let unreviewed = ("/language".to_owned(), ProblemCode::Unreviewed);
         assert_eq!(advice(&document), [unreviewed], "{language:?}");
     }
@@ -74,20 +79,37 @@ fn own_texts_stand_before_those_of_the_language() {
             "Möchten Sie das nicht, sagen Sie: bitte nicht aufzeichnen, oder drücken Sie 8."
         ]
     );
-    put(&mut document, "/notices/robot", "Ich bin kein Roboter.".into());
+    put(
+        &mut document,
+        "/notices/robot",
+        "Ich bin kein Roboter.".into(),
+    );
     let wrong = problems(&spec(&document));
-    assert_eq!(wrong, [("/notices/robot".to_owned(), ProblemCode::NoAiNotice)]);
+    assert_eq!(
+        wrong,
+        [("/notices/robot".to_owned(), ProblemCode::NoAiNotice)]
+    );
 }
 
 #[test]
 fn the_embedded_speech_is_english() {
     let mut document = in_language("es-MX");
-    put(&mut document, "/voice/fallbacks", json!([{ "provider": "embedded" }]));
+    put(
+        &mut document,
+        "/voice/fallbacks",
+        json!([{ "provider": "embedded" }]),
+    );
     let needs = |pointer: &str| (pointer.to_owned(), ProblemCode::NeedsProvider);
-    assert_eq!(problems(&spec(&document)), [needs("/voice/fallbacks/0/provider")]);
+    assert_eq!(
+        problems(&spec(&document)),
+        [needs("/voice/fallbacks/0/provider")]
+    );
     let mut document = in_language("es-MX");
     put(&mut document, "/recogniser/second_pass", true.into());
-    assert_eq!(problems(&spec(&document)), [needs("/recogniser/second_pass")]);
+    assert_eq!(
+        problems(&spec(&document)),
+        [needs("/recogniser/second_pass")]
+    );
     let document = json!({"name": "Robin", "business": "Oak", "prompt": "x", "language": "es"});
     assert_eq!(problems(&spec(&document)), []);
     let unreviewed = ("/language".to_owned(), ProblemCode::Unreviewed);

@@ -76,15 +76,50 @@ fn each_vendor_is_told_the_language_in_its_own_form() {
         ("en-US", "&language=en-US", "flux-general-en", "english"),
         ("de", "&language=de", "language_hint=de", "multilingual"),
         ("de-AT", "&language=de", "language_hint=de", "multilingual"),
-        ("de-CH", "&language=de-CH", "language_hint=de", "multilingual"),
+        (
+            "de-CH",
+            "&language=de-CH",
+            "language_hint=de",
+            "multilingual",
+        ),
         ("fr-FR", "&language=fr", "language_hint=fr", "multilingual"),
-        ("es-419", "&language=es-419", "language_hint=es", "multilingual"),
+        (
+            "es-419",
+            "&language=es-419",
+            "language_hint=es",
+            "multilingual",
+        ),
         ("it", "&language=it", "language_hint=it", "multilingual"),
-        ("pt-BR", "&language=pt-BR", "language_hint=pt", "multilingual"),
-        ("nl-BE", "&language=nl-BE", "language_hint=nl", "multilingual"),
-        ("pl-PL", "&language=pl", "flux-general-multi", "multilingual"),
-        ("lt-LT", "&language=lt", "flux-general-multi", "multilingual"),
-        ("tr-TR", "&language=tr", "flux-general-multi", "multilingual"),
+        (
+            "pt-BR",
+            "&language=pt-BR",
+            "language_hint=pt",
+            "multilingual",
+        ),
+        (
+            "nl-BE",
+            "&language=nl-BE",
+            "language_hint=nl",
+            "multilingual",
+        ),
+        (
+            "pl-PL",
+            "&language=pl",
+            "flux-general-multi",
+            "multilingual",
+        ),
+        (
+            "lt-LT",
+            "&language=lt",
+            "flux-general-multi",
+            "multilingual",
+        ),
+        (
+            "tr-TR",
+            "&language=tr",
+            "flux-general-multi",
+            "multilingual",
+        ),
     ] {
         let settings = settings("", tag, &[], None);
         let asked = |codec| new(codec, &settings).handshake().path;

@@ -205,7 +205,10 @@ fn each_vendor_is_told_the_language_in_its_own_form() {
             ..settings()
         };
         let elevenlabs = codec(Protocol::Multi, &settings).handshake().path;
-        assert!(elevenlabs.ends_with(&format!("&language_code={code}")), "{tag}");
+        assert!(
+            elevenlabs.ends_with(&format!("&language_code={code}")),
+            "{tag}"
+        );
         let mut cartesia = codec(Protocol::Cartesia, &settings);
         let mut sent = Vec::new();
         cartesia.say(1, "Ja.", &mut sent);
