@@ -39,7 +39,7 @@ impl Message {
             text: Template::parse(text).ok()?,
             after: opening_says_it.then(|| match own {
                 Some(own) => own.into(),
-                None => fill(&texts.call_back, &[("say", &texts.say)]).into(),
+                None => fill(&texts.call_back, &[("say", texts.say.as_str())]).into(),
             }),
         })
     }

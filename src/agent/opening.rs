@@ -45,7 +45,7 @@ fn who_calls(spec: &AgentSpec, direction: CallDirection) -> String {
         ("agent", spec.name.trim()),
         ("what", what),
         ("entity", entity),
-        ("about", &about),
+        ("about", about.as_str()),
     ];
     fill(&texts.who, &values)
 }

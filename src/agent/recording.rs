@@ -19,7 +19,7 @@ pub(super) fn consent_plan(spec: &AgentSpec, mode: Mode) -> ConsentPlan {
     let because = [("reason", reason.as_str())];
     let (notice, question): (Vec<Arc<str>>, _) = match mode {
         Mode::Announce | Mode::AnnounceContinue => {
-            let way_out = [("say", texts.say.as_str()), ("press", &pressing.no)];
+            let way_out = [("say", texts.say.as_str()), ("press", pressing.no.as_str())];
             let way_out = fill(&texts.way_out, &way_out);
             (
                 vec![fill(&texts.recorded_for, &because).into(), way_out.into()],
@@ -27,7 +27,7 @@ pub(super) fn consent_plan(spec: &AgentSpec, mode: Mode) -> ConsentPlan {
             )
         }
         Mode::Affirmative => {
-            let asked = fill(&texts.is_it_right, &[("press", &pressing.yes)]);
+            let asked = fill(&texts.is_it_right, &[("press", pressing.yes.as_str())]);
             (
                 vec![fill(&texts.would_like, &because).into()],
                 Some(asked.into()),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::language::{phrases, terms};
+
 /// One or more words in a row.
 pub(crate) type Phrase = &'static [&'static str];
 
@@ -13,13 +14,13 @@ pub(crate) struct TurnWords {
     /// Names of the digit 0: a telephone number that begins with it is not a short, local one.
     #[serde(default, deserialize_with = "terms")]
     pub(super) zeros: &'static [&'static str],
-    /// Names of digits, in words.
+    /// Names of digits.
     #[serde(default, deserialize_with = "terms")]
     pub(super) digits: &'static [&'static str],
     /// Words that say a digit or letter again.
     #[serde(default, deserialize_with = "terms")]
     pub(super) doubles: &'static [&'static str],
-    /// Names of larger numbers, as house numbers have them, in words.
+    /// Names of larger numbers, as house numbers have them.
     #[serde(default, deserialize_with = "terms")]
     pub(super) numbers: &'static [&'static str],
     /// Speech goes on after these, unless the recogniser ends a sentence there.
