@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0007_after_the_call",
     "0008_who_answered",
     "0009_knowledge",
+    "0012_transfers",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Does, TOOLS_MAX};
 use super::{
-    HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, Tool, ToolDocument, WrongTool, opt_out,
+    HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, TRANSFER, Tool,
+    ToolDocument, WrongTool, opt_out,
 };
 use crate::agent::Agent;
 use crate::desk::{self, Desk, Place};
@@ -117,7 +118,7 @@ pub async fn of_agent(
         let tool = match name.as_str() {
             OPT_OUT => opt_out().ok_or(Unusable::Missing),
             // Those that know the call are added with it.
-            SET_DISPOSITION | LOOK_UP => continue,
+            SET_DISPOSITION | LOOK_UP | TRANSFER | HAND_OFF => continue,
             id if id.starts_with(ID_PREFIX) => clients(desk, keys, id, egress).await,
             name => match operators.get(name) {
                 Some(tool) => tool.ready(Whose::Operator, egress),

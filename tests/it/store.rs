@@ -15,6 +15,7 @@ mod sources;
 mod speed;
 mod statements;
 mod suppressions;
+mod transfers;
 
 /// Each function once on either database.
 macro_rules! on_both {

@@ -108,6 +108,7 @@ impl Screenplay {
                 | Action::Resume { .. }
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
+                | Action::PutThrough { .. }
                 | Action::GoOn { .. }
                 | Action::HangUp { .. } => {}
             }

@@ -68,6 +68,7 @@ const AGGREGATES: &[&str] = &[
     "providers",
     "suppressions",
     "tools",
+    "transfers",
     "turns",
     "usage",
 ];
@@ -159,6 +160,8 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
         "knowledge.RELEASE",
         "attempts.NAMED",
         "attempts.OPEN",
+        "transfers.NAMED",
+        "transfers.OPEN",
         "carriers.NAMED",
         "numbers.CALLED",
         "providers.DEFAULT_",
