@@ -13,6 +13,7 @@ mod prompt;
 mod pronounce;
 mod recording;
 mod spec;
+mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -34,11 +35,12 @@ pub use prompt::Template;
 pub use pronounce::Pronunciations;
 pub use spec::{
     AfterModelSpec, AfterSpec, AgentSpec, AnsweringSpec, CallDirection, Detect, DispositionSpec,
-    EMBEDDED, FALLBACKS_MAX, KeysSpec, LimitsSpec, ModelFallback, ModelSpec, NoticesSpec,
-    OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec, RealtimeSpec, RecogniserFallback,
-    RecogniserSpec, RecordingMode, RecordingSpec, TurnSpec, TurnsBy, VariableKind, VariableSpec,
-    VoiceFallback, VoiceSpec, WithIvr, WithMachine,
+    EMBEDDED, FALLBACKS_MAX, HandOffSpec, KeysSpec, LimitsSpec, ModelFallback, ModelSpec,
+    NoticesSpec, OPERATORS, OnRefusal, OnWithdrawal, OpeningSpec, OverlapSpec, RealtimeSpec,
+    RecogniserFallback, RecogniserSpec, RecordingMode, RecordingSpec, TransferBy, TransferSpec,
+    TurnSpec, TurnsBy, VariableKind, VariableSpec, VoiceFallback, VoiceSpec, WithIvr, WithMachine,
 };
+pub use transfers::{Target, Transfers};
 
 /// Who answers a call.
 #[derive(Clone, Debug)]
@@ -71,6 +73,10 @@ pub struct Agent {
     pub after: Arc<After>,
     /// What it may do besides talking: ids and names.
     pub tools: Vec<String>,
+    /// To whom it may put callers through.
+    pub transfers: Arc<Transfers>,
+    /// To which other agents it may hand callers over.
+    pub hand_off: Vec<HandOffSpec>,
     serves: Vec<CallDirection>,
     variables: BTreeMap<String, VariableSpec>,
     settings: compile::SettingsTable,
@@ -210,6 +216,16 @@ impl Agent {
             Some(message) => Arc::new(message.put_into(settings, vars)),
             None => Arc::clone(settings),
         }
+    }
+
+    /// Of what a call brings for variables, those that this agent declares.
+    pub fn declared(&self, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let known = given
+            .iter()
+            .filter(|(name, _)| self.variables.contains_key(*name));
+        known
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// Every sentence that any call may need at once, so that the voice can make it ahead.

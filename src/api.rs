@@ -92,6 +92,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .merge(crate::dial::webhook::routes())
+        .merge(crate::transfer::routes())
         .merge(webhooks::routes())
         .merge(v1)
         .merge(docs::routes(&document))
@@ -219,6 +220,8 @@ pub async fn serve(
     {
         tracing::warn!(calls = app.tasks.len(), "calls were cut off");
     }
+    // Nobody is left on a line for nothing.
+    let _ = tokio::time::timeout(ANSWER_PATIENCE, app.transfers.settled()).await;
     if tokio::time::timeout(ANSWER_PATIENCE, &mut serving)
         .await
         .is_err()

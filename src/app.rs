@@ -1,5 +1,7 @@
 //! The handles that a request or a call may use.
 
+mod call_tools;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +12,6 @@ use trunkline_core::call::Settings;
 use trunkline_core::cost::{Prices, Units};
 use trunkline_core::geo::Place;
 use trunkline_core::language::Language;
-use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::{Claims, Direction, Key};
 
 use crate::admission::{Admission, Full, Place as Admitted};
@@ -35,9 +36,10 @@ use crate::stack::{Defaults, Stack, Stacks};
 use crate::telephony::MEDIA_PATH;
 use crate::think::{ChatMind, FlowMind, Mind, RealtimeMind};
 use crate::tickets::Tickets;
-use crate::tools::{self, CallFacts, Tool, Toolbox};
 use crate::traces::Traces;
+use crate::transfer::Transfers;
 use crate::webhooks::Awaited;
+use call_tools::OfCall;
 
 /// Notes kept for a watcher that is slow; it learns how many it missed.
 const FEED_NOTES_MAX: usize = 1_024;
@@ -69,6 +71,8 @@ pub struct App {
     pub public_url: String,
     /// What strangers and keys may take of the server.
     pub limits: ApiLimits,
+    /// Callers who are being put through to somebody.
+    pub transfers: Transfers,
     /// What agents may look things up in.
     pub knowledge: Arc<Knowledge>,
     /// Who places calls; the carriers' own interfaces while it is not set.
@@ -139,6 +143,7 @@ impl App {
             public_url: parts.public_url,
             limits: parts.limits,
             dialer: OnceLock::new(),
+            transfers: Transfers::default(),
             awaited: Awaited::default(),
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
@@ -311,62 +316,33 @@ impl App {
         }
     }
 
-    /// The tools that are about this call: its agent's documents, and what becomes of it.
-    fn tools_of_call(&self, claims: &Claims, arrival: &Arrival) -> Vec<Tool> {
-        let (agent, Some(keys)) = (&arrival.agent, &arrival.keys) else {
-            return Vec::new();
-        };
-        let has_prompt = matches!(agent.mind, MindSpec::Prompt { .. });
-        let mut all = Vec::new();
-        if !agent.knowledge.is_empty() && has_prompt {
-            self.knowledge.open_ahead(keys.id(), &agent.knowledge);
-            let (knowledge, documents) = (Arc::clone(&self.knowledge), agent.knowledge.clone());
-            all.extend(tools::look_up(knowledge, keys.id().clone(), documents));
-        }
-        if agent
-            .tools
-            .iter()
-            .any(|name| name == tools::SET_DISPOSITION)
-        {
-            let (desk, call_id) = (Arc::clone(&self.desk), self.call_id(claims));
-            all.extend(tools::set_disposition(desk, keys.clone(), call_id, agent));
-        }
-        all
-    }
-
-    /// What the owner of a tool is told of a call.
-    fn facts(&self, claims: &Claims, agent: &Agent) -> CallFacts {
-        let number = |number: &Option<PhoneNumber>| number.as_ref().map(|n| n.as_str().to_owned());
-        CallFacts {
-            id: self.call_id(claims),
-            agent: agent.id.clone(),
-            agent_version: agent.version,
-            direction: match claims.direction {
-                Direction::Inbound => "inbound",
-                Direction::Outbound => "outbound",
-            },
-            from: number(&claims.from),
-            to: number(&claims.to),
-        }
-    }
-
-    /// What a call needs that has come in, with the values that it brings for the agent's variables.
+    /// What a call needs that has come in, with the values that it brings for the agent's variables. `leg` is the carrier's id
+    /// of it, where that is known.
     pub fn means(
-        &self,
+        self: &Arc<Self>,
         claims: &Claims,
+        call_id: &str,
         arrival: Arrival,
         stack: Stack,
         variables: &BTreeMap<String, String>,
+        leg: Option<&str>,
     ) -> Result<Means, NotForThisCall> {
         let agent = &*arrival.agent;
         let vars = agent.ready(claims.direction, variables)?;
         let (own_voice, meter) = (stack.talk.clone(), Meter::default());
-        let of_call = self.tools_of_call(claims, &arrival);
-        let mut tools: Vec<Tool> = stack.tools.into_iter().chain(of_call).collect();
-        if let Some(stand_ins) = self.stand_ins.get() {
-            tools = stand_ins.put_into(tools);
-        }
-        let toolbox = Toolbox::new(tools, self.facts(claims, agent));
+        let of = OfCall {
+            claims: claims.clone(),
+            keys: arrival.keys.clone(),
+            agent: Arc::clone(&arrival.agent),
+            mode: arrival.mode,
+            call_id: call_id.to_owned(),
+            leg: leg.map(str::to_owned),
+            variables: variables.clone(),
+            handed: Arc::default(),
+            tries: Arc::default(),
+            meter: meter.clone(),
+        };
+        let toolbox = self.toolbox(&of, stack.tools);
         let mut settings = agent.settings_with(claims.direction, arrival.mode, &vars);
         if !toolbox.is_empty() {
             let tools = toolbox.settings();

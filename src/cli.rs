@@ -40,7 +40,7 @@ use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
 use crate::traces::Traces;
-use crate::{api, dial, knowledge, media_key, metrics};
+use crate::{api, dial, knowledge, media_key, metrics, transfer};
 
 /// What a collector of traces may take of the server's time at its end.
 const TRACES_FLUSHED_WITHIN: Duration = Duration::from_secs(3);
@@ -340,6 +340,8 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let reading = read_documents(&config, &app)?;
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
+        let transfers = transfer::recovery::at_start(&app).await;
+        transfers.context("transfers that the last run began cannot be found")?;
         if open > 0 {
             tracing::info!(calls = open, "calls that the last run placed are looked up");
         }

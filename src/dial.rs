@@ -4,11 +4,13 @@
 //! carrier hears of it, and the suppression is asked about once more in the transaction that writes it; the carrier is
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
+mod leg;
 mod plan;
 pub mod reconcile;
 pub mod settle;
 pub mod webhook;
 
+pub(crate) use leg::{Leg, TALK_MAX};
 pub use plan::{Plan, PlanError};
 
 use std::collections::BTreeMap;

@@ -43,5 +43,6 @@ pub mod think;
 pub mod tickets;
 pub mod tools;
 pub mod traces;
+pub mod transfer;
 pub mod vault;
 pub mod webhooks;

@@ -18,7 +18,9 @@ use metrics_exporter_prometheus::{
 };
 use tokio::net::TcpListener;
 use trunkline_core::amd::{AnsweredBy, Evidence, Verdict};
-use trunkline_core::call::{EndReason, Hop, Outcome, Staff, Stage, StepDown, Timing};
+use trunkline_core::call::{
+    EndReason, Hop, Outcome, Staff, Stage, StepDown, Timing, TransferEnd, TransferKind,
+};
 use trunkline_core::record::reason;
 use trunkline_core::time::At;
 use trunkline_core::token::Direction;
@@ -210,6 +212,15 @@ pub fn interrupted() {
 pub fn tool_used(outcome: Outcome, took_ms: u64) {
     counter!("trunkline_tool_uses_total", "outcome" => outcome.code()).increment(1);
     histogram!("trunkline_tool_seconds").record(Duration::from_millis(took_ms).as_secs_f64());
+}
+
+/// A transfer is over.
+pub fn transferred(kind: TransferKind, end: TransferEnd) {
+    transfer_counter(kind, end).increment(1);
+}
+
+fn transfer_counter(kind: TransferKind, end: TransferEnd) -> Counter {
+    counter!("trunkline_transfers_total", "kind" => kind.code(), "outcome" => end.code())
 }
 
 /// A call does without our own models of turns.

@@ -29,6 +29,7 @@ use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
 use crate::{after, clock, live::Controls};
 pub use ledger::Ledger;
 pub use which::Which;
+pub(crate) use which::person;
 
 /// How often a draft is looked at anew that changes while a call is to be held with it.
 const DRAFT_TRIES: usize = 5;

@@ -4,6 +4,7 @@
 //! actions that come out are performed here. The session owns all its unfinished work, so the end of the task is the
 //! end of everything it asked for.
 
+mod handing;
 mod keeping;
 mod listening;
 mod noting;
@@ -24,6 +25,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
 use trunkline_core::admission::Why;
 use trunkline_core::amd::Verdict;
 use trunkline_core::call::{
@@ -45,6 +47,7 @@ use crate::succession::Succession;
 use crate::think::Mind;
 use crate::tools::Toolbox;
 use crate::traces::CallTrace;
+pub use handing::Successor;
 pub use keeping::Keep;
 use keeping::Keeping;
 use listening::{Heard, Listening};
@@ -137,6 +140,10 @@ pub struct Session {
     keeping: Option<Keeping>,
     matters: Option<Box<dyn Matters>>,
     trace: Option<CallTrace>,
+    /// The line closed while somebody else led it: it may come back.
+    gone: Option<EndReason>,
+    /// Tells whoever leads the caller that the line has closed.
+    line_closed: CancellationToken,
     /// Events that performing an action brought about.
     follow_up: VecDeque<Event>,
     /// Reused between events.
@@ -194,6 +201,8 @@ impl Session {
             keeping: means.keep.map(Keeping::new),
             matters: means.matters,
             trace,
+            gone: None,
+            line_closed: CancellationToken::new(),
             follow_up: VecDeque::new(),
             actions: Vec::new(),
             reason: None,
@@ -228,8 +237,8 @@ impl Session {
                     self.thought(reply, thought);
                 }
                 Some(told) = self.outside.next() => self.told(told),
-                Some(used) = self.tooling.next(), if self.tooling.is_at_work() => self.used(used),
-                inbound = self.line.attend(rests) => self.inbound(inbound),
+                Some(news) = self.tooling.next(), if self.tooling.is_at_work() => self.progressed(news),
+                inbound = self.line.attend(rests), if self.gone.is_none() => self.inbound(inbound),
             }
         }
         let reason = self.reason.unwrap_or(EndReason::LineLost);
@@ -490,6 +499,10 @@ impl Session {
                 tool,
                 arguments,
             } => self.tooling.begin(id, tool, arguments, self.now()),
+            Action::PutThrough { id } => {
+                self.line_closed = CancellationToken::new();
+                self.tooling.put_through(id, self.line_closed.clone());
+            }
             Action::GoOn { reply, results } => self.thinking.go_on(reply, results),
             Action::Note(note) => self.note(note),
             Action::HangUp { .. } => {}

@@ -366,6 +366,24 @@ impl Stacks {
         })
     }
 
+    /// Who speaks for an agent, in a call of its own. Connections begin to be made.
+    ///
+    /// # Errors
+    /// [`NoStack`].
+    pub async fn voices_for(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        agent: &Agent,
+    ) -> Result<Succession<Arc<dyn Voice>>, NoStack> {
+        let own = match &agent.voice.provider {
+            Some(id) => Some(own(desk, Some(keys), agent, id, Kind::Voice).await?),
+            None => None,
+        };
+        let behind = self.behind(desk, Some(keys), agent).await;
+        self.voices(agent, own.as_ref(), &behind.voices)
+    }
+
     /// The voice of an agent that has no provider of its own, for sentences that are made ahead of every call.
     pub fn usual_voice(&self, agent: &Agent) -> Option<Arc<dyn Voice>> {
         match agent.voice.provider {

@@ -31,6 +31,7 @@ mod sql;
 pub mod suppressions;
 pub mod system;
 pub mod tools;
+pub mod transfers;
 pub mod turns;
 pub mod usage;
 mod write;
@@ -268,6 +269,12 @@ impl Store {
         knowledge::Knowledge(self)
     }
 
+    /// Callers who were to be put through to a person.
+    #[must_use]
+    pub fn transfers(&self) -> transfers::Transfers<'_> {
+        transfers::Transfers(self)
+    }
+
     /// Calls that carriers were asked for.
     #[must_use]
     pub fn attempts(&self) -> attempts::Attempts<'_> {
@@ -370,6 +377,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("analytics", analytics::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
+        ("transfers", transfers::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),

@@ -23,6 +23,7 @@ use crate::line::Line;
 use crate::reception::Turned;
 use crate::session::{Means, Session};
 use crate::tickets::Refused;
+use crate::transfer;
 use crate::webhooks::verify_upgrade;
 
 /// Where carriers open their media sockets; the token follows.
@@ -48,6 +49,9 @@ pub async fn media(
     };
     if let Err(forged) = verify_upgrade(&app, &claims, &headers, &uri).await {
         return forged;
+    }
+    if transfer::is_of_transfer(&claims) {
+        return transfer::come(&app, &claims, upgrade);
     }
     if *app.draining.borrow() {
         return busy(Full::Draining);
@@ -77,7 +81,13 @@ pub async fn media(
         .unwrap_or_default();
     let received = app
         .reception
-        .receive(&app.desk, &claims, expected, &call_id, carrier_call_id)
+        .receive(
+            &app.desk,
+            &claims,
+            expected,
+            &call_id,
+            carrier_call_id.clone(),
+        )
         .await;
     let arrival = match received {
         Ok(arrival) => arrival,
@@ -101,7 +111,8 @@ pub async fn media(
             Err(error) => return not_held(&error),
         },
     };
-    let means = match app.means(&claims, arrival, stack, &variables) {
+    let leg = carrier_call_id.as_deref();
+    let means = match app.means(&claims, &call_id, arrival, stack, &variables, leg) {
         Ok(means) => means,
         Err(error) => return not_held(&error),
     };

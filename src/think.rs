@@ -64,6 +64,13 @@ impl Mind {
         }
     }
 
+    /// Takes over what another has been told of the conversation. A script knows nothing that it could give.
+    pub fn inherit(&mut self, before: Self) {
+        if let (Mind::Chat(mind), Mind::Chat(before)) = (self, before) {
+            mind.inherit(before);
+        }
+    }
+
     /// Who thinks just now.
     pub fn provider(&self) -> Provider {
         match self {

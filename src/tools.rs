@@ -16,15 +16,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
-use trunkline_core::call::{Outcome, ToolSettings, UseId};
+use tokio_util::sync::CancellationToken;
+use trunkline_core::call::{Outcome, ToolSettings, TransferNews, UseId};
 use trunkline_core::wire::openai::ToolSpec;
 
-pub use built_in::{LOOK_UP, OPT_OUT, SET_DISPOSITION, look_up, opt_out, set_disposition};
+pub use built_in::{
+    HAND_OFF, LOOK_UP, OPT_OUT, SET_DISPOSITION, TRANSFER, hand_off, look_up, opt_out,
+    set_disposition, transfer,
+};
 pub use document::{
     Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, ToolKind,
     WrongTool,
@@ -37,7 +43,9 @@ pub use mcp::{
 pub use own::{ID_PREFIX, OwnTool, Sources, ToolSecret, Unusable, of_agent};
 pub use sign::{SigningKey, WrongKey};
 
+use crate::line::Line;
 use crate::schema::{Mismatch, Schema};
+use crate::session::Successor;
 
 /// Most of a result that a model is told, in bytes.
 pub const RESULT_BYTES_MAX: usize = 8 * 1024;
@@ -49,8 +57,10 @@ const TOOLS_OF_CALL_MAX: usize = 64;
 const CUT: &str = " … (cut)";
 /// How long what is done here may take.
 const HERE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long another agent may take to be ready.
+const HAND_OVER_PATIENCE: Duration = Duration::from_secs(5);
 /// Tools that are built in, by name.
-pub const BUILT_IN: [&str; 3] = [OPT_OUT, SET_DISPOSITION, LOOK_UP];
+pub const BUILT_IN: [&str; 5] = [OPT_OUT, SET_DISPOSITION, LOOK_UP, TRANSFER, HAND_OFF];
 
 /// How a use ended, and what the model is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +113,46 @@ impl Used {
     }
 }
 
+/// What becomes known of a use while it goes on. The last is its end.
+pub enum Progress {
+    /// It is over.
+    Used(Used),
+    /// How a transfer goes; its end is the end of the use.
+    Transfer(TransferNews),
+    /// Another agent goes on with the call; the use is over.
+    HandOver(Box<Successor>),
+    /// The caller is back, on this line.
+    Back(Box<Line>),
+}
+
+/// A use that goes on.
+pub struct Work {
+    /// What becomes known of it.
+    pub progress: BoxStream<'static, Progress>,
+    /// Tells it that the caller may be put through, with what tells when their line closes. Dropping it tells that the call is over.
+    pub put_through: Option<oneshot::Sender<CancellationToken>>,
+}
+
+impl Work {
+    /// Nothing more will come of it.
+    pub fn over(used: Used) -> Self {
+        Self {
+            progress: stream::iter([Progress::Used(used)]).boxed(),
+            put_through: None,
+        }
+    }
+}
+
+/// The caller may be put through; the token tells when their line closes. An error once the call is over.
+pub type Through = oneshot::Receiver<CancellationToken>;
+
+/// Puts the caller through to somebody, and tells how that goes: what it is called with, and when the caller is ready for it.
+pub type PutThrough = Arc<dyn Fn(Value, Through) -> BoxStream<'static, Progress> + Send + Sync>;
+
+/// Has another agent ready to go on with the call, or says why it cannot.
+pub type HandOver =
+    Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Box<Successor>, Used>> + Send + Sync>;
+
 fn error(why: &str) -> String {
     serde_json::json!({ "error": why }).to_string()
 }
@@ -152,6 +202,10 @@ pub enum Does {
     Http(Arc<HttpTool>),
     /// By an MCP server.
     Mcp(Arc<McpTool>),
+    /// By another agent of the business, which goes on with the call.
+    HandOver(HandOver),
+    /// By the carrier, with the call's help.
+    Transfer(PutThrough),
 }
 
 /// The tools of one call.
@@ -198,6 +252,56 @@ impl Toolbox {
         self.tools.values().filter_map(spec).collect()
     }
 
+    /// Begins to do something that may take its time. There is an end in any case.
+    pub fn work(&self, id: UseId, name: &str, arguments: &str) -> Work {
+        let transfer = self.tools.get(name).and_then(|tool| match &tool.does {
+            Does::Transfer(put_through) => Some((tool, put_through)),
+            Does::HandOver(_) | Does::Call | Does::Here(_) | Does::Http(_) => None,
+        });
+        if let Some(work) = self.hands_over(name, arguments) {
+            return work;
+        }
+        let Some((tool, put_through)) = transfer else {
+            let used = self.begin(id, name, arguments).map(Progress::Used);
+            return Work {
+                progress: stream::once(used).boxed(),
+                put_through: None,
+            };
+        };
+        match read(&tool.arguments, arguments) {
+            Ok(arguments) => {
+                let (sender, receiver) = oneshot::channel();
+                Work {
+                    progress: put_through(arguments, receiver),
+                    put_through: Some(sender),
+                }
+            }
+            Err(why) => Work::over(Used::refused(&why)),
+        }
+    }
+
+    /// Has another agent made ready, if that is what the tool does.
+    fn hands_over(&self, name: &str, arguments: &str) -> Option<Work> {
+        let tool = self.tools.get(name)?;
+        let Does::HandOver(hand_over) = &tool.does else {
+            return None;
+        };
+        let arguments = match read(&tool.arguments, arguments) {
+            Ok(arguments) => arguments,
+            Err(why) => return Some(Work::over(Used::refused(&why))),
+        };
+        let ready = timeout(HAND_OVER_PATIENCE, hand_over(arguments));
+        let progress = ready.map(|ready| match ready {
+            Ok(Ok(successor)) => Progress::HandOver(successor),
+            Ok(Err(used)) => Progress::Used(used),
+            Err(_) => Progress::Used(Used::failed("the other agent was not ready in time")),
+        });
+        Some(Work {
+            progress: stream::once(progress).boxed(),
+            put_through: None,
+        })
+    }
+
     /// Begins to do something. There is an answer in any case, and in time.
     pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> BoxFuture<'static, Used> {
         let Some(tool) = self.tools.get(name) else {
@@ -209,7 +313,9 @@ impl Toolbox {
         };
         let call = Arc::clone(&self.call);
         match &tool.does {
-            Does::Call => std::future::ready(Used::no_such_tool()).boxed(),
+            Does::Call | Does::HandOver(_) | Does::Transfer(_) => {
+                std::future::ready(Used::no_such_tool()).boxed()
+            }
             Does::Here(does) => {
                 let work = timeout(HERE_PATIENCE, does(arguments));
                 async {

@@ -196,6 +196,14 @@ impl CallTrace {
             Note::SteppedDown { at, .. } => self.happened("stepped_down", None, *at),
             Note::ToolBegun { at, .. } => self.happened("tool_begun", None, *at),
             Note::ToolUsed { to, .. } => self.happened("tool_used", None, *to),
+            Note::HandedOver { at, .. } => self.happened("handed_over", None, *at),
+            Note::Transfer { end, at, .. } => {
+                let name = match end {
+                    None => "transfer_begun",
+                    Some(_) => "transfer_ended",
+                };
+                self.happened(name, None, *at);
+            }
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }

@@ -4,6 +4,7 @@ mod after;
 mod language;
 mod parts;
 mod providers;
+mod transfers;
 
 use std::collections::BTreeSet;
 
@@ -68,6 +69,7 @@ impl Findings {
         found.providers(spec);
         found.knowledge(spec);
         found.tools(spec);
+        found.transfers(spec);
         found.pronunciations(spec);
         found.after(spec);
         found
@@ -311,6 +313,8 @@ impl Findings {
                 ("/greeting", spec.greeting.is_some()),
                 ("/model", spec.model != Default::default()),
                 ("/tools", !spec.tools.is_empty()),
+                ("/transfers", !spec.transfers.is_empty()),
+                ("/hand_off", !spec.hand_off.is_empty()),
             ];
             for (pointer, _) in only_prompted.iter().filter(|(_, given)| *given) {
                 let detail = "it is for agents with a `prompt`";

@@ -16,6 +16,7 @@ use super::prompt::{Template, breaks};
 use super::pronounce::Pronunciations;
 use super::recording::consent_plan;
 use super::spec::{AgentSpec, CallDirection, VariableSpec};
+use super::transfers::Transfers;
 use super::{Agent, AgentError, MindSpec, NotForThisCall};
 use crate::think::ChatSettings;
 
@@ -112,6 +113,8 @@ impl Agent {
             recording: spec.recording.clone(),
             after: Arc::new(after),
             tools: spec.tools.clone(),
+            transfers: Arc::new(Transfers::of(spec)),
+            hand_off: spec.hand_off.clone(),
             serves: spec.serves(),
             variables: spec.variables.clone(),
             settings: SettingsTable::new(spec, mind_nudges),

@@ -4,9 +4,11 @@ mod after;
 mod answering;
 mod conduct;
 mod fallback;
+mod hand_off;
 mod opening;
 mod realtime;
 mod recording;
+mod transfer;
 mod variable;
 
 use std::collections::BTreeMap;
@@ -25,9 +27,11 @@ pub(crate) use fallback::List;
 pub use fallback::{
     EMBEDDED, FALLBACKS_MAX, ModelFallback, OPERATORS, RecogniserFallback, VoiceFallback,
 };
+pub use hand_off::HandOffSpec;
 pub use opening::OpeningSpec;
 pub use realtime::RealtimeSpec;
 pub use recording::{OnRefusal, OnWithdrawal, RecordingMode, RecordingSpec};
+pub use transfer::{TransferBy, TransferSpec};
 pub use variable::{VariableKind, VariableSpec};
 
 /// Everything that can be chosen about an agent. It needs a name, a business, and a flow or a prompt; the rest has
@@ -129,10 +133,20 @@ pub struct AgentSpec {
     #[serde(default)]
     pub after: AfterSpec,
     /// What a prompted agent may do besides talking: ids of the client's tools, names of the operator's, and names of those
-    /// that are built in: `opt_out`, `set_disposition`. At most 32. Ending the call and looking into `knowledge` need no naming.
+    /// that are built in: `opt_out`, `set_disposition`. At most 32. Ending the call, looking into `knowledge`, `transfers`
+    /// and `hand_off` need no naming.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 32, examples(json!(["tool_01JD0000000000000000000000", "opt_out"])))]
     pub tools: Vec<String>,
+    /// The people to whom it may put a caller through, by the tool `transfer`, which needs no naming. At most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub transfers: Vec<TransferSpec>,
+    /// The client's other agents, and the operator's, to whom it may hand the caller over within the call, by the tool
+    /// `hand_off`, which needs no naming. At most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub hand_off: Vec<HandOffSpec>,
 }
 
 impl AgentSpec {

@@ -19,6 +19,32 @@ pub enum Instructions {
         /// Whom to ask what comes after it.
         action: Option<String>,
     },
+    /// Lead the call into a room.
+    Conference {
+        /// Its name.
+        name: String,
+        /// The room opens when this call comes.
+        starts: bool,
+        /// The room closes when this call leaves.
+        ends: bool,
+        /// Whom to ask what comes after it.
+        action: Option<String>,
+    },
+    /// Send the call to another number.
+    Dial {
+        /// Which.
+        number: String,
+        /// Who calls.
+        caller_id: String,
+        /// How long it may ring, seconds.
+        ring_s: u64,
+        /// Whom to ask what comes after it.
+        action: Option<String>,
+        /// Whom to tell how it goes.
+        status_url: Option<String>,
+        /// What is told, by the carrier's names of the events.
+        events: Vec<String>,
+    },
     /// Do not take the call: `busy` or `rejected`.
     Reject(String),
     /// Say this and hang up.
@@ -49,11 +75,11 @@ impl Instructions {
         let tags = tags(twiml)?;
         let mut verbs = tags.iter().skip_while(|tag| tag.name != "Response").skip(1);
         let first = verbs.next().ok_or(NotUnderstood("no <Response>"))?;
+        let of = |tag: &Tag, name: &str| tag.attributes.get(name).cloned();
         match first.name.as_str() {
             "Connect" => {
                 let stream = verbs.next().filter(|tag| tag.name == "Stream");
                 let stream = stream.ok_or(NotUnderstood("a <Connect> without <Stream>"))?;
-                let of = |tag: &Tag, name: &str| tag.attributes.get(name).cloned();
                 let parameters = verbs.take_while(|tag| tag.name == "Parameter");
                 Ok(Self::Stream {
                     url: of(stream, "url").ok_or(NotUnderstood("a <Stream> without url"))?,
@@ -63,6 +89,36 @@ impl Instructions {
                     status_url: of(stream, "statusCallback"),
                     action: of(first, "action"),
                 })
+            }
+            "Dial" => {
+                let noun = verbs.next().ok_or(NotUnderstood("a <Dial> of nobody"))?;
+                let is = |name: &str, usual| match of(noun, name).as_deref() {
+                    Some(word) => word == "true",
+                    None => usual,
+                };
+                match noun.name.as_str() {
+                    "Conference" if !noun.text.is_empty() => Ok(Self::Conference {
+                        name: noun.text.clone(),
+                        starts: is("startConferenceOnEnter", true),
+                        ends: is("endConferenceOnExit", false),
+                        action: of(first, "action"),
+                    }),
+                    "Number" if noun.text.starts_with('+') => Ok(Self::Dial {
+                        number: noun.text.clone(),
+                        caller_id: of(first, "callerId").unwrap_or_default(),
+                        ring_s: of(first, "timeout")
+                            .and_then(|seconds| seconds.parse().ok())
+                            .unwrap_or(30),
+                        action: of(first, "action"),
+                        status_url: of(noun, "statusCallback"),
+                        events: of(noun, "statusCallbackEvent")
+                            .unwrap_or_else(|| "completed".into())
+                            .split(' ')
+                            .map(str::to_owned)
+                            .collect(),
+                    }),
+                    _ => Err(NotUnderstood("a <Dial> of nobody")),
+                }
             }
             "Reject" => {
                 let reason = first.attributes.get("reason").map(String::as_str);
@@ -115,7 +171,9 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trunkline_core::wire::twilio::twiml::{self, ConnectStream, Reject};
+    use trunkline_core::wire::twilio::twiml::{
+        self, Conference, ConnectStream, DialNumber, Reject,
+    };
 
     #[test]
     fn what_the_server_writes_is_understood() {
@@ -139,6 +197,35 @@ mod tests {
             Instructions::Reject("busy".into())
         );
         assert_eq!(read(&twiml::hang_up()), Instructions::HangUp);
+        let room = twiml::conference(&Conference {
+            name: "room_1",
+            starts: false,
+            action: "https://h/after",
+        });
+        let expected = Instructions::Conference {
+            name: "room_1".into(),
+            starts: false,
+            ends: true,
+            action: Some("https://h/after".into()),
+        };
+        assert_eq!(read(&room), expected);
+        let dial = twiml::dial(&DialNumber {
+            to: "+12125550137",
+            caller_id: "+15005550006",
+            ring_s: 20,
+            length_s_max: 60,
+            action: "https://h/sent",
+            status_url: "https://h/status",
+        });
+        let expected = Instructions::Dial {
+            number: "+12125550137".into(),
+            caller_id: "+15005550006".into(),
+            ring_s: 20,
+            action: Some("https://h/sent".into()),
+            status_url: Some("https://h/status".into()),
+            events: vec!["answered".into(), "completed".into()],
+        };
+        assert_eq!(read(&dial), expected);
         let said = read(&twiml::say_and_hang_up("It's late.", "en-US"));
         assert_eq!(said, Instructions::Say("It's late.".into()));
     }
@@ -153,6 +240,7 @@ mod tests {
                 "<Response><Connect></Connect></Response>",
                 "a <Connect> without <Stream>",
             ),
+            ("<Response><Dial></Dial></Response>", "a <Dial> of nobody"),
             ("<Response><Connect><Stream/>", "a <Stream> without url"),
             ("<Response", "an open tag"),
         ] {

@@ -23,7 +23,7 @@ use trunkline_core::wire::twilio::form::Form;
 use trunkline_core::wire::twilio::signature::{Algorithm, sign};
 use trunkline_core::wire::twilio::webhook::Status;
 
-use super::{Carrier, HangUp};
+use super::{Carrier, HangUp, Instructions};
 use crate::clock;
 use crate::egress::{Net, System};
 
@@ -131,6 +131,26 @@ pub struct BookedCall {
     media: Option<HangUp>,
     /// Told who answered, if that was asked for.
     amd_url: Option<String>,
+    /// What the call is to do instead of what it does.
+    redirected: Option<Instructions>,
+    /// The room that it is in.
+    pub room: Option<Room>,
+    /// The call that was sent to this one, and whom to ask what comes after it.
+    parent: Option<(String, Option<String>)>,
+    /// What the carrier's own voice said at its end.
+    pub said: Option<String>,
+}
+
+/// A call's place in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Its name.
+    pub name: String,
+    /// The room opens when this call comes.
+    pub starts: bool,
+    /// The room closes when it leaves.
+    ends: bool,
+    action: Option<String>,
 }
 
 /// What became of a stranger's call.
@@ -299,7 +319,8 @@ impl CarrierAccount {
         self.books.lock().asked.clone()
     }
 
-    /// The next call of the account's own that was answered: its id and its line.
+    /// The next call whose media was opened by the carrier's own doing: one of the account's own that was answered, or one
+    /// that came back from where it had been sent. Its id and its line.
     pub async fn answered(&mut self) -> Option<(String, Carrier)> {
         self.lines.recv().await
     }
@@ -307,6 +328,11 @@ impl CarrierAccount {
     /// Somebody answers a call of the account's own that rings: its media comes by [`CarrierAccount::answered`].
     pub fn pick_up(&self, sid: &str) {
         tokio::spawn(course::pick_up(Arc::clone(&self.books), sid.to_owned()));
+    }
+
+    /// Somebody hangs up, whatever their call is doing.
+    pub async fn hang_up(&self, sid: &str) {
+        course::end(&self.books, sid).await;
     }
 
     /// Tells who answered one of the account's own calls, in Twilio's word for it, as it was asked to: the status of the
@@ -356,6 +382,30 @@ impl CarrierAccount {
 }
 
 impl BookedCall {
+    /// One that nobody has heard of yet.
+    fn new(sid: String, from: &str, to: &str, created_ms: i64) -> Self {
+        Self {
+            sid,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            status: Status::Queued,
+            is_outbound: true,
+            created_ms,
+            answered_ms: None,
+            ended_ms: None,
+            status_url: None,
+            answer_url: String::new(),
+            events: Vec::new(),
+            sequence: 0,
+            media: None,
+            amd_url: None,
+            redirected: None,
+            room: None,
+            parent: None,
+            said: None,
+        }
+    }
+
     /// Whether it is over and its end has been told.
     fn told(&self) -> bool {
         self.status.is_final() && self.status_url.is_none()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trunkline_core::call::{EndReason, Note, Timing};
+use trunkline_core::call::{EndReason, Note, Timing, TransferEnd};
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
 use trunkline_core::wer::WordErrors;
@@ -78,6 +78,14 @@ impl Report {
             } => {
                 let what = format!("({tool}: {})", outcome.code());
                 Some(line(*to, "", &what))
+            }
+            Note::HandedOver { agent, at, .. } => {
+                Some(line(*at, "", &format!("(handed over to {agent})")))
+            }
+            Note::Transfer { kind, end, at } => {
+                let how = end.map_or("begins", TransferEnd::code);
+                let what = format!("({} transfer: {how})", kind.code());
+                Some(line(*at, "", &what))
             }
             Note::TakenOver { stage, vendor, at } => {
                 let what = format!("({vendor} takes over: {stage:?})");

@@ -5,7 +5,9 @@ use metrics::{
 };
 use trunkline_core::admission::Why;
 use trunkline_core::amd::{AnsweredBy, Evidence};
-use trunkline_core::call::{EndReason, Outcome, Profile, Stage, StepDown};
+use trunkline_core::call::{
+    EndReason, Outcome, Profile, Stage, StepDown, TransferEnd, TransferKind,
+};
 use trunkline_core::record::reason;
 
 use crate::admission::{Door, Full};
@@ -76,6 +78,7 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_answered_by_seconds", Sort::Histogram, &["by"], "From the answer until it was known who answered"),
     metric("trunkline_interruptions_total", Sort::Counter, &[], "Replies that a caller interrupted"),
     metric("trunkline_tool_uses_total", Sort::Counter, &["outcome"], "Uses of tools: done, refused, failed, unknown"),
+    metric("trunkline_transfers_total", Sort::Counter, &["kind", "outcome"], "Transfers to a person, by kind and by what became of them"),
     metric("trunkline_tool_seconds", Sort::Histogram, &[], "How long uses of tools took"),
     metric("trunkline_underruns_total", Sort::Counter, &[], "Times that speech ran dry inside a reply"),
     metric("trunkline_stage_failures_total", Sort::Counter, &["stage"], "Failures of a stage that calls noticed"),
@@ -187,6 +190,11 @@ pub(super) fn begin_at_zero() {
     for outcome in Outcome::ALL {
         counter!("trunkline_tool_uses_total", "outcome" => outcome.code()).increment(0);
     }
+    for kind in TransferKind::ALL {
+        for end in TransferEnd::ALL {
+            super::transfer_counter(kind, end).increment(0);
+        }
+    }
     drop(histogram!("trunkline_tool_seconds"));
     for hop in super::ANSWER_HOPS {
         drop(histogram!("trunkline_answer_seconds", "hop" => hop));
@@ -198,7 +206,7 @@ pub(super) fn begin_at_zero() {
     }
 }
 
-const END_REASONS: [EndReason; 13] = [
+const END_REASONS: [EndReason; 14] = [
     EndReason::CallerHungUp,
     EndReason::LineLost,
     EndReason::AgentHungUp,
@@ -207,6 +215,7 @@ const END_REASONS: [EndReason; 13] = [
     EndReason::TooLong,
     EndReason::Machine,
     EndReason::MessageLeft,
+    EndReason::Transferred,
     EndReason::Failed(Stage::Ears),
     EndReason::Failed(Stage::Mind),
     EndReason::Failed(Stage::Voice),

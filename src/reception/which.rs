@@ -33,7 +33,7 @@ impl<'a> Which<'a> {
 }
 
 /// The person on the line.
-pub(super) fn person(claims: &Claims) -> Option<&PhoneNumber> {
+pub(crate) fn person(claims: &Claims) -> Option<&PhoneNumber> {
     match claims.direction {
         Direction::Inbound => claims.from.as_ref(),
         Direction::Outbound => claims.to.as_ref(),

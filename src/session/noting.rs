@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trunkline_core::amd::{AnsweredBy, Told, Verdict};
-use trunkline_core::call::{Event, Note};
+use trunkline_core::call::{Event, Note, TransferEnd};
 use trunkline_core::commands::Command;
 use trunkline_core::journal::Step;
 use trunkline_core::time::At;
@@ -50,6 +50,13 @@ impl Session {
                 let took_ms = to.since(*from);
                 metrics::tool_used(*outcome, took_ms);
                 tracing::info!(%tool, outcome = outcome.code(), took_ms, "tool used");
+            }
+            Note::Transfer { kind, end, .. } => {
+                let outcome = end.map_or("begun", TransferEnd::code);
+                if let Some(end) = end {
+                    metrics::transferred(*kind, *end);
+                }
+                tracing::info!(kind = kind.code(), outcome, "transfer");
             }
             Note::Interrupted { .. } => metrics::interrupted(),
             Note::AgentSaid { .. } => self.tell_full(),

@@ -3,10 +3,16 @@
 use std::task::Poll;
 
 use trunkline_core::call::{EndReason, Event};
+use trunkline_core::journal::SILENCE;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio::{Inbound, Track};
 
 use super::Session;
+use crate::line::Line;
+
+/// A frame of what was not heard.
+const SAMPLES_PER_FRAME: usize = 160;
+const FRAME_MS: u64 = 20;
 
 /// Audio may come this much ahead of real time: a carrier that caught up after a stall. More is a flood.
 const AHEAD_MS_MAX: u64 = 30_000;
@@ -56,7 +62,7 @@ impl Session {
     /// Takes in what came while the line rested.
     pub(super) fn read_on(&mut self) {
         for _ in 0..AT_ONCE_MAX {
-            if self.call.is_ended() {
+            if self.call.is_ended() || self.gone.is_some() {
                 return;
             }
             match self.line.received() {
@@ -96,10 +102,36 @@ impl Session {
 
     /// No mark will come any more: what the caller heard of the sentence in play is known by the clock alone.
     fn line_closed(&mut self, reason: EndReason) {
+        if self.call.is_away() {
+            // Whoever leads it now may have closed it.
+            self.gone = Some(reason);
+            self.line_closed.cancel();
+            return;
+        }
         if let Some(heard) = self.speaking.heard(self.now().ms()) {
             self.drive(Some(heard));
         }
         self.drive(Some(Event::LineClosed { reason }));
+    }
+
+    /// The caller is back after they were led away: what was not heard meanwhile is silence.
+    pub(super) fn line_is_back(&mut self, line: Line) {
+        self.line = line;
+        self.gone = None;
+        let now = self.now();
+        let silence = [SILENCE; SAMPLES_PER_FRAME];
+        while self.listening.audio_ms() + FRAME_MS <= now.ms() {
+            self.frame(now, &silence);
+        }
+        self.drive_listening();
+    }
+
+    fn frame(&mut self, now: At, mulaw: &[u8]) {
+        if let Some(keeping) = &mut self.keeping {
+            let position = self.listening.position();
+            keeping.caller(now, self.call.granted(), position, mulaw);
+        }
+        self.listening.push(now, mulaw, false, &self.jobs);
     }
 
     fn media(&mut self) {

@@ -148,6 +148,24 @@ impl Speaking {
         }
     }
 
+    /// Others speak from now on. What is being said goes on as it is.
+    pub(super) fn succeed(
+        &mut self,
+        voices: Succession<Arc<dyn Voice>>,
+        speed: f32,
+        ahead: Vec<Arc<str>>,
+    ) {
+        self.voices = voices;
+        self.voice_told = 0;
+        self.speed = speed;
+        self.pace = Pace::new(speed);
+        self.prepared.clear();
+        self.dropped.clear();
+        self.ahead = ahead;
+        self.made_by = None;
+        self.making = None;
+    }
+
     pub(super) fn counters(&self) -> MouthCounters {
         self.mouth.counters()
     }

@@ -42,6 +42,12 @@ impl Thinking {
         self.mind.forget(reply);
     }
 
+    /// Another thinks from now on, and knows what was said so far.
+    pub(super) fn succeed(&mut self, mind: Mind) {
+        let before = std::mem::replace(&mut self.mind, mind);
+        self.mind.inherit(before);
+    }
+
     /// Who thinks.
     pub(crate) fn provider(&self) -> Provider {
         self.mind.provider()

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{BoxStream, SelectAll};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{Event, Note, UseId};
+use tokio_util::sync::CancellationToken;
+use trunkline_core::call::{Event, Note, TransferNews, UseId};
 use trunkline_core::time::At;
 
 use super::Session;
 use crate::clock;
-use crate::tools::{Toolbox, Used};
+use crate::tools::{Progress, Toolbox, Used, Work};
 
 /// How long what is still being done is waited for once the call is over.
 pub(crate) const AFTER_THE_CALL: Duration = Duration::from_secs(10);
@@ -23,6 +24,8 @@ struct Running {
     tool: Arc<str>,
     arguments: Arc<str>,
     from: At,
+    /// Tells it that the caller may be put through.
+    put_through: Option<oneshot::Sender<CancellationToken>>,
 }
 
 impl Running {
@@ -42,7 +45,7 @@ impl Running {
 
 pub(crate) struct Tooling {
     toolbox: Option<Arc<Toolbox>>,
-    work: FuturesUnordered<BoxFuture<'static, (UseId, Used)>>,
+    work: SelectAll<BoxStream<'static, (UseId, Progress)>>,
     running: Vec<Running>,
 }
 
@@ -50,33 +53,48 @@ impl Tooling {
     pub(crate) fn new(toolbox: Option<Arc<Toolbox>>) -> Self {
         Self {
             toolbox,
-            work: FuturesUnordered::new(),
+            work: SelectAll::new(),
             running: Vec::new(),
         }
     }
 
     pub(crate) fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
         let work = match &self.toolbox {
-            Some(toolbox) => toolbox.begin(id, &tool, &arguments),
-            None => Box::pin(std::future::ready(Used::no_such_tool())),
+            Some(toolbox) => toolbox.work(id, &tool, &arguments),
+            None => Work::over(Used::no_such_tool()),
         };
-        self.work.push(Box::pin(async move { (id, work.await) }));
+        let progress = work.progress.map(move |progress| (id, progress));
+        self.work.push(progress.boxed());
         self.running.push(Running {
             id,
             tool,
             arguments,
             from,
+            put_through: work.put_through,
         });
+    }
+
+    /// Other tools may be used from now on; what was begun goes on.
+    pub(super) fn succeed(&mut self, toolbox: Option<Arc<Toolbox>>) {
+        self.toolbox = toolbox;
     }
 
     pub(crate) fn is_at_work(&self) -> bool {
         !self.work.is_empty()
     }
 
-    /// The next use that is over; `None` if none is under way.
-    pub(crate) async fn next(&mut self) -> Option<(UseId, Used)> {
-        let (id, used) = self.work.next().await?;
-        Some((id, used))
+    /// What next becomes known of a use; `None` if none is under way.
+    pub(crate) async fn next(&mut self) -> Option<(UseId, Progress)> {
+        self.work.next().await
+    }
+
+    /// The caller may be put through; the token tells when their line closes.
+    pub(super) fn put_through(&mut self, id: UseId, line_closed: CancellationToken) {
+        let running = self.running.iter_mut().find(|running| running.id == id);
+        if let Some(sender) = running.and_then(|running| running.put_through.take()) {
+            // Who does not wait for it any more has said why, or will.
+            let _ = sender.send(line_closed);
+        }
     }
 
     /// A use is over, and the call is told of it.
@@ -103,14 +121,35 @@ impl Tooling {
 }
 
 impl Session {
-    pub(super) fn used(&mut self, (id, used): (UseId, Used)) {
-        self.tooling.over(id);
-        let Used { outcome, result } = used;
-        self.drive(Some(Event::ToolUsed {
-            id,
-            outcome,
-            result,
-        }));
+    pub(super) fn progressed(&mut self, (id, progress): (UseId, Progress)) {
+        let mut is_over = false;
+        let event = match progress {
+            Progress::Used(Used { outcome, result }) => {
+                self.tooling.over(id);
+                Event::ToolUsed {
+                    id,
+                    outcome,
+                    result,
+                }
+            }
+            Progress::HandOver(successor) => {
+                self.tooling.over(id);
+                return self.hand_over(id, *successor);
+            }
+            Progress::Back(line) => return self.line_is_back(*line),
+            Progress::Transfer(news) => {
+                is_over = matches!(news, TransferNews::Ended { .. });
+                if is_over {
+                    self.tooling.over(id);
+                }
+                Event::Transfer { id, news }
+            }
+        };
+        self.drive(Some(event));
+        // Nobody brought the line back.
+        if is_over && let Some(reason) = self.gone.take() {
+            self.drive(Some(Event::LineClosed { reason }));
+        }
     }
 
     /// What has been begun is not let go because the caller has hung up: it is waited for, and written down.
@@ -118,15 +157,44 @@ impl Session {
         if !self.tooling.is_at_work() {
             return;
         }
+        for running in &mut self.tooling.running {
+            running.put_through = None;
+        }
         self.line.close().await;
         let until: Instant = clock::timer_now() + AFTER_THE_CALL;
-        while let Ok(Some((id, used))) = timeout_at(until, self.tooling.next()).await {
-            let now = self.now();
-            if let Some(note) = self.tooling.note(id, used, now) {
-                self.note(note);
-            }
+        while let Ok(Some((id, progress))) = timeout_at(until, self.tooling.next()).await {
+            self.note_progress(id, progress);
         }
         for note in self.tooling.given_up(self.now()) {
+            self.note(note);
+        }
+    }
+
+    fn note_progress(&mut self, id: UseId, progress: Progress) {
+        match progress {
+            Progress::Used(used) => self.note_used(id, used),
+            Progress::Transfer(TransferNews::Ended { kind, end, result }) => {
+                let at = self.now();
+                self.note(Note::Transfer {
+                    kind,
+                    end: Some(end),
+                    at,
+                });
+                let outcome = end.outcome();
+                self.note_used(id, Used { outcome, result });
+            }
+            // Nobody is left to be handed over.
+            Progress::HandOver(_) => {
+                self.note_used(id, Used::failed("the call was over"));
+            }
+            Progress::Back(_)
+            | Progress::Transfer(TransferNews::Begun { .. } | TransferNews::Ready { .. }) => {}
+        }
+    }
+
+    fn note_used(&mut self, id: UseId, used: Used) {
+        let now = self.now();
+        if let Some(note) = self.tooling.note(id, used, now) {
             self.note(note);
         }
     }

@@ -28,7 +28,7 @@ use crate::session::thinking::{Thinking, event};
 use crate::session::tooling::{AFTER_THE_CALL, Tooling};
 use crate::session::{Matters, Means};
 use crate::think::Thought;
-use crate::tools::Used;
+use crate::tools::{Progress, Used};
 use keeping::Keeping;
 
 /// Moments at which nothing came of anything, before it is clear that nothing will.
@@ -62,7 +62,7 @@ pub(super) async fn hold(
         .stacks
         .for_call(&app.desk, arrival.keys.as_ref(), &arrival.agent, None)
         .await?;
-    let means = app.means(&claims, arrival, stack, &scenario.context)?;
+    let means = app.means(&claims, &call_id, arrival, stack, &scenario.context, None)?;
     let play = Play::new(means, asked, caller, persona);
     let mut course = play.hold().await?;
     if let (Some(ledger), Some(ended)) = (ledger, course.ended) {
@@ -85,7 +85,7 @@ struct Later {
 /// What the shell was waiting for.
 enum News {
     Thought(Option<(ReplyId, Thought)>),
-    Used(Option<(UseId, Used)>),
+    Used(Option<(UseId, Progress)>),
     Time,
 }
 
@@ -176,8 +176,9 @@ impl<'a> Play<'a> {
                 arguments,
             } => self.use_tool(id, tool, arguments),
             Action::Note(note) => self.note(&note),
-            // What belongs to the line and the voice was done by the rehearsal.
+            // What belongs to the line and the voice was done by the rehearsal; nobody can be put through on it.
             Action::HangUp { .. }
+            | Action::PutThrough { .. }
             | Action::Prepare { .. }
             | Action::Say { .. }
             | Action::Fill { .. }
@@ -276,8 +277,11 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn used(&mut self, used: Option<(UseId, Used)>) {
-        let Some((id, Used { outcome, result })) = used else {
+    fn used(&mut self, progress: Option<(UseId, Progress)>) {
+        let Some((id, progress)) = progress else {
+            return;
+        };
+        let Some(Used { outcome, result }) = comes_to(progress) else {
             return;
         };
         self.tooling.over(id);
@@ -369,8 +373,9 @@ impl<'a> Play<'a> {
             self.tooling
                 .begin(later.id, later.tool, later.arguments, later.wanted_at);
         }
-        while let Ok(Some((id, used))) = timeout_at(until, self.tooling.next()).await {
-            if let Some(note) = self.tooling.note(id, used, now) {
+        while let Ok(Some((id, progress))) = timeout_at(until, self.tooling.next()).await {
+            let used = comes_to(progress);
+            if let Some(note) = used.and_then(|used| self.tooling.note(id, used, now)) {
                 self.note(&note);
             }
         }
@@ -396,5 +401,16 @@ fn view<'a>(rehearsal: &Rehearsal, course: &'a Course, is_working: bool) -> View
         is_busy: rehearsal.caller_is_busy(),
         is_working,
         heard: &course.heard,
+    }
+}
+
+/// What a use comes to in a call without a line: nobody can be put through on it, and other agents are not rehearsed.
+fn comes_to(progress: Progress) -> Option<Used> {
+    match progress {
+        Progress::Used(used) => Some(used),
+        Progress::HandOver(_) => Some(Used::failed(
+            "that colleague is not rehearsed; go on yourself",
+        )),
+        Progress::Transfer(_) | Progress::Back(_) => None,
     }
 }

@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0008_who_answered",
     "0009_knowledge",
     "0011_versions",
+    "0012_transfers",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

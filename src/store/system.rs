@@ -12,6 +12,7 @@ use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
 use super::sql::{args, statements};
 use super::suppressions::{self, NewSuppression, Suppression};
+use super::transfers::{self, Transfer};
 use super::{Cursor, Page, Store, StoreError, idempotency};
 use crate::ids::ClientId;
 
@@ -124,6 +125,20 @@ impl System<'_> {
         limit: u32,
     ) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
         attempts::open(self.0, after, limit).await
+    }
+
+    /// Whose a transfer is that a webhook's address names, and the transfer.
+    pub async fn transfer(&self, id: &str) -> Result<Option<(ClientId, Transfer)>, StoreError> {
+        transfers::named(self.0, id).await
+    }
+
+    /// Transfers of which it is not known how they ended, in the order of their ids, behind `after`, at most `limit`.
+    pub async fn open_transfers(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(ClientId, Transfer)>, StoreError> {
+        transfers::open(self.0, after, limit).await
     }
 
     /// The document that waits longest to be read, or to have vectors by `embedder` in place of another's; none of the latter

@@ -21,6 +21,9 @@ const SILENCE: &str = "(The caller says nothing.)";
 /// The same when something was done meanwhile.
 const NEWS: &str = "(Something that was being done has ended; its result is above. Tell the caller in one sentence if it \
 matters to them and you have not told them; otherwise answer with nothing at all.)";
+/// The same when another agent has led the conversation so far.
+const HANDED_OVER: &str = "(The caller has been handed over to you by a colleague; what they said to each other is above. Say in a \
+few words who you are, do not ask again what the caller has told already, and go on with what they want.)";
 /// Most pieces of context that operators may add; the oldest is left out first.
 const TOLD_MAX: usize = 16;
 
@@ -76,7 +79,7 @@ impl Briefing {
 pub(super) fn words(ask: &Ask) -> &str {
     match ask {
         Ask::Answer { text, .. } => text,
-        Ask::Open | Ask::Silence | Ask::News => "",
+        Ask::Open | Ask::Silence | Ask::News | Ask::HandedOver => "",
     }
 }
 
@@ -86,6 +89,7 @@ pub(super) fn unspoken(ask: &Ask) -> Option<&'static str> {
         Ask::Open => Some(OPEN),
         Ask::Silence => Some(SILENCE),
         Ask::News => Some(NEWS),
+        Ask::HandedOver => Some(HANDED_OVER),
         Ask::Answer { .. } => None,
     }
 }

@@ -127,6 +127,14 @@ impl ChatMind {
         self.models.starting(at).provider()
     }
 
+    /// What was said so far, and what operators have added.
+    pub(super) fn inherit(&mut self, before: Self) {
+        for text in before.briefing.told() {
+            self.briefing.add(text);
+        }
+        self.history = before.history;
+    }
+
     pub(super) fn told(&mut self, text: String) {
         self.briefing.add(text);
     }

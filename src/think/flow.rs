@@ -34,7 +34,9 @@ impl FlowMind {
         let (state, step) = match &ask {
             Ask::Open => self.flow.open(&self.vars),
             // A script has nothing done.
-            Ask::Silence | Ask::News => self.flow.step(&self.at, Heard::default(), &self.vars),
+            Ask::Silence | Ask::News | Ask::HandedOver => {
+                self.flow.step(&self.at, Heard::default(), &self.vars)
+            }
             Ask::Answer { text, keys, .. } => {
                 self.flow.step(&self.at, Heard { text, keys }, &self.vars)
             }

@@ -203,6 +203,8 @@ impl RealtimeMind {
             | Note::AnsweredBy { .. }
             | Note::ToolBegun { .. }
             | Note::ToolUsed { .. }
+            | Note::Transfer { .. }
+            | Note::HandedOver { .. }
             | Note::SteppedDown { .. }
             | Note::Ended { .. } => None,
         }

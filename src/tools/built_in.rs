@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use trunkline_core::call::{Effect, ToolSettings};
+use trunkline_core::call::{Effect, ToolSettings, TransferKind};
 
-use super::{Does, Tool, Used};
+use super::{Does, HandOver, PutThrough, Tool, Used};
 use crate::after;
-use crate::agent::Agent;
+use crate::agent::{Agent, HandOffSpec, Transfers};
 use crate::desk::Desk;
 use crate::ids::ClientId;
 use crate::knowledge::Knowledge;
@@ -23,6 +23,13 @@ pub const OPT_OUT: &str = "opt_out";
 pub const SET_DISPOSITION: &str = "set_disposition";
 /// By which it looks something up in the agent's documents.
 pub const LOOK_UP: &str = "look_up_knowledge";
+/// By which it has the caller put through to a person.
+pub const TRANSFER: &str = "transfer";
+/// By which it hands the caller over to another agent.
+pub const HAND_OFF: &str = "hand_off";
+
+/// Longest summary for a person who is called, in characters: half a minute.
+pub const SUMMARY_CHARS_MAX: usize = 500;
 
 /// Passages that a model gets for a question.
 const PASSAGES: usize = 5;
@@ -127,5 +134,70 @@ pub fn set_disposition(
     }));
     let mut tool = tool(SET_DISPOSITION, description, &arguments, does)?;
     tool.settings.repeats = true;
+    Some(tool)
+}
+
+/// Has the caller put through to one of these; none if there is nobody.
+pub fn transfer(targets: &Transfers, put_through: PutThrough) -> Option<Tool> {
+    let names: Vec<Value> = targets
+        .targets
+        .iter()
+        .map(|one| json!({ "const": one.name, "description": one.description }))
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let description = "Has the caller put through to a person. Say first whom you try to reach. It takes up to a minute: go on \
+                       with the conversation meanwhile, and promise nothing; you are told if nobody can be reached. If \
+                       somebody can, the caller is put through and the call is over for you.";
+    let mut properties = json!({ "target": { "oneOf": names } });
+    let mut required = vec!["target"];
+    if targets
+        .targets
+        .iter()
+        .any(|one| one.kind == TransferKind::Warm)
+    {
+        properties["summary"] = json!({
+            "type": "string", "minLength": 1, "maxLength": SUMMARY_CHARS_MAX,
+            "description": "What that person should know before they accept, in one to three plain sentences: who calls \
+                            and what they want.",
+        });
+        required.push("summary");
+    }
+    let arguments = json!({
+        "type": "object", "required": required, "additionalProperties": false, "properties": properties,
+    });
+    let mut tool = tool(
+        TRANSFER,
+        description.into(),
+        &arguments,
+        Does::Transfer(put_through),
+    )?;
+    tool.settings.awaited = false;
+    tool.settings.after_words = true;
+    Some(tool)
+}
+
+/// Hands the caller over to one of these agents; none if there is no other.
+pub fn hand_off(others: &[HandOffSpec], hand_over: HandOver) -> Option<Tool> {
+    let names: Vec<Value> = others
+        .iter()
+        .map(|one| json!({ "const": one.name, "description": one.description }))
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let description = "Hands the caller over to a colleague, who knows all that was said and goes on at once. Say first to whom.";
+    let arguments = json!({
+        "type": "object", "required": ["agent"], "additionalProperties": false,
+        "properties": { "agent": { "oneOf": names } },
+    });
+    let mut tool = tool(
+        HAND_OFF,
+        description.into(),
+        &arguments,
+        Does::HandOver(hand_over),
+    )?;
+    tool.settings.after_words = true;
     Some(tool)
 }

@@ -10,7 +10,8 @@ use super::document::ToolKind;
 use super::mcp::{self, McpProblem, McpServer, McpShelf, WhichServer};
 use super::{Does, TOOLS_MAX, TOOLS_OF_CALL_MAX};
 use super::{
-    HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, Tool, ToolDocument, WrongTool, opt_out,
+    HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, TRANSFER, Tool,
+    ToolDocument, WrongTool, opt_out,
 };
 use crate::agent::Agent;
 use crate::desk::{self, Desk, Place};

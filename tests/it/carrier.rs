@@ -8,6 +8,7 @@ mod cost;
 mod course;
 mod forged;
 mod full;
+mod hand_off;
 mod inbound;
 #[cfg(feature = "mcp")]
 mod mcp;
@@ -15,5 +16,6 @@ mod rest;
 mod rig;
 mod room;
 mod tools;
+mod transfer;
 mod versions;
 mod whole;

@@ -15,6 +15,7 @@ mod sources;
 mod speed;
 mod statements;
 mod suppressions;
+mod transfers;
 mod versions;
 
 /// Each function once on either database.

@@ -20,6 +20,10 @@ pub(super) const PLACES_MAX: usize = 50;
 const OPENING_TEXTS_MAX: usize = 8;
 /// Most sentences that bridge a silence.
 const FILLERS_MAX: usize = 5;
+/// Most people to whom callers may be put through.
+pub(super) const TRANSFERS_MAX: usize = 10;
+/// Most agents to whom callers may be handed over.
+pub(super) const HAND_OFF_MAX: usize = 10;
 /// Most nudges to a silent caller.
 const NUDGES_MAX: usize = 5;
 
@@ -141,12 +145,14 @@ pub(super) fn texts(spec: &AgentSpec) -> Vec<Text<'_>> {
 }
 
 /// Every list and table that is there: its place, how many entries it has, how many it may have.
-pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 9] {
+pub(super) fn counts(spec: &AgentSpec) -> [(&'static str, usize, usize); 11] {
     let length = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
     let directions = spec.directions.as_ref().map_or(0, Vec::len);
     [
         ("/directions", directions, 2),
         ("/tools", spec.tools.len(), TOOLS_MAX),
+        ("/transfers", spec.transfers.len(), TRANSFERS_MAX),
+        ("/hand_off", spec.hand_off.len(), HAND_OFF_MAX),
         (
             "/opening/texts",
             length(&spec.opening.texts),

@@ -60,6 +60,16 @@ fn problems(spec: &AgentSpec) -> Vec<(String, ProblemCode)> {
 }
 
 /// A document in which everything that can be there is there.
+/// A person to whom callers are put through.
+fn transfer(name: &str) -> Value {
+    json!({"name": name, "description": "The desk.", "to": "+12125550137"})
+}
+
+/// An agent to whom they are handed over.
+fn hand_off(name: &str) -> Value {
+    json!({"name": name, "description": "Bills.", "agent": "agent_1"})
+}
+
 fn full() -> Value {
     let one = |text: &str| Value::from(text);
     let mut document = base();
@@ -95,6 +105,14 @@ fn full() -> Value {
         ("/notices/nudges", json!(["Hello?"])),
         ("/notices/fillers", json!(["One moment."])),
         ("/limits/filler_ms", json!(0)),
+        (
+            "/transfers",
+            json!([transfer("desk"), {
+                "name": "boss", "description": "The boss.", "to": "+4930123456", "kind": "cold", "ring_ms": 60_000,
+                "words": "One moment.", "hold": ["Still trying."],
+            }]),
+        ),
+        ("/hand_off", json!([hand_off("billing")])),
         ("/recording/record", json!(true)),
         ("/recording/places", json!(["US-CA", "DE"])),
     ] {

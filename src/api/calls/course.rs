@@ -28,13 +28,15 @@ pub(in crate::api) struct CallEvent {
     at_seconds: f64,
     /// What, in stable snake_case: `stage_failed`, `stage_taken_over` (another provider does the work of a stage from here
     /// on), `stepped_down` (the server's own models do not judge its turns), `answered_by` (it is
-    /// known who answered, or known better), `opt_out`, … Further words may come.
+    /// known who answered, or known better), `transfer_begun` and `transfer_ended` (to a person), `handed_over` (another agent
+    /// speaks from here on), `opt_out`, … Further words may come.
     #[serde(rename = "type")]
     #[schema(example = "opt_out")]
     kind: String,
     /// Particulars, without personal data: the stage is `ears`, `mind` or `voice`, and who took over follows as
     /// `vendor=cartesia`; who steps down says why, as `cause=inference`; who answered, and
-    /// by what it is known after how long, as `by=machine evidence=words after_ms=2140`.
+    /// by what it is known after how long, as `by=machine evidence=words after_ms=2140`; what became of a transfer, as
+    /// `kind=warm outcome=declined`; who speaks, as `agent=agent_… version=3`.
     #[schema(example = "stage=voice")]
     detail: String,
 }

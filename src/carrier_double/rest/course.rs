@@ -1,15 +1,18 @@
 //! How a call goes in the carrier's hands: what it asks, what it tells, and the media between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::broadcast::error::RecvError;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast::error::TryRecvError;
 use trunkline_core::wire::twilio::form::{Form, encode};
 use trunkline_core::wire::twilio::webhook::Status;
 
-use super::super::Carrier;
 use super::super::instructions::Instructions;
+use super::super::{Carrier, Event};
 use super::road::{connect, post};
-use super::{BookedCall, Books, Callee, Delivery, Rung};
+use super::{BookedCall, Books, Callee, Delivery, Room, Rung};
 
 /// How the carrier writes a time in a callback: only its form matters here.
 pub(super) fn date(unix_ms: i64) -> String {
@@ -81,11 +84,13 @@ async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
     if let Some((url, form)) = told {
         deliver(books, sid, url, form, delivery, status.is_final()).await;
     }
-    if status.is_final()
-        && let Some(call) = books.lock().calls.get_mut(sid)
-    {
-        call.status_url = None;
+    if status.is_final() {
+        if let Some(call) = books.lock().calls.get_mut(sid) {
+            call.status_url = None;
+        }
         books.told.send_replace(());
+        leave(books, sid);
+        part(books, sid, status);
     }
     true
 }
@@ -148,8 +153,20 @@ fn hold(
 
 /// Asks what to do with a call.
 async fn instructions(books: &Books, url: &str, sid: &str) -> Result<Instructions, String> {
+    instructions_with(books, url, sid, Vec::new()).await
+}
+
+/// The same, telling more of it.
+async fn instructions_with(
+    books: &Books,
+    url: &str,
+    sid: &str,
+    more: Vec<(&'static str, String)>,
+) -> Result<Instructions, String> {
     let pairs = books.lock().calls.get(sid).map(|call| facts(books, call));
-    let asked = form(pairs.unwrap_or_default());
+    let mut pairs = pairs.unwrap_or_default();
+    pairs.extend(more);
+    let asked = form(pairs);
     match post(books, url, &asked).await {
         Some((200, twiml)) => Instructions::read(&twiml).map_err(|error| error.to_string()),
         Some((status, _)) => Err(format!("the server answered {status}")),
@@ -180,10 +197,25 @@ async fn stream(books: &Arc<Books>, sid: &str, told: &Instructions) -> Option<Ca
 
 /// Once the media ends: what comes after it is asked, and the call's end told.
 fn follow(books: &Arc<Books>, sid: &str, line: &Carrier, stream: Instructions) {
-    let mut events = line.events();
+    let (mut events, mut state) = (line.events(), line.state.clone());
     let (books, sid) = (Arc::clone(books), sid.to_owned());
     tokio::spawn(async move {
-        while !matches!(events.recv().await, Err(RecvError::Closed)) {}
+        while !state.borrow().over && state.changed().await.is_ok() {}
+        let mut is_closed_here = false;
+        loop {
+            match events.try_recv() {
+                Ok(Event::ServerClosed { .. }) => is_closed_here = true,
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let redirected = {
+            let mut open = books.lock();
+            open.calls.get_mut(&sid).and_then(|call| {
+                call.media = None;
+                call.redirected.take()
+            })
+        };
         let Instructions::Stream {
             action, status_url, ..
         } = stream
@@ -193,12 +225,188 @@ fn follow(books: &Arc<Books>, sid: &str, line: &Carrier, stream: Instructions) {
         if let Some(url) = status_url {
             tell_stream(&books, &url, &sid, "stream-stopped").await;
         }
-        if let Some(action) = action {
-            // Whatever it says, this carrier's callers have hung up by now.
-            let _ = instructions(&books, &action, &sid).await;
+        if let Some(told) = redirected {
+            return carry_on(books, sid, told).await;
         }
-        turn(&books, &sid, Status::Completed).await;
+        let told = match action {
+            Some(action) => instructions(&books, &action, &sid).await,
+            None => Ok(Instructions::HangUp),
+        };
+        // A caller who has hung up is told nothing more.
+        let told = told.ok().filter(|_| is_closed_here);
+        carry_on(books, sid, told.unwrap_or(Instructions::HangUp)).await;
     });
+}
+
+/// Does what a call is told to do next, once it is answered.
+fn carry_on(books: Arc<Books>, sid: String, told: Instructions) -> BoxFuture<'static, ()> {
+    async move {
+        match told {
+            Instructions::Stream { .. } => match stream(&books, &sid, &told).await {
+                Some(line) => {
+                    follow(&books, &sid, &line, told);
+                    // Nobody may want the line: it is hung up then.
+                    let _ = books.lines.send((sid, line)).await;
+                }
+                None => {
+                    turn(&books, &sid, Status::Completed).await;
+                }
+            },
+            Instructions::Conference {
+                name,
+                starts,
+                ends,
+                action,
+            } => {
+                if let Some(call) = books.lock().calls.get_mut(&sid) {
+                    call.room = Some(Room {
+                        name,
+                        starts,
+                        ends,
+                        action,
+                    });
+                }
+                books.told.send_replace(());
+            }
+            Instructions::Dial { .. } => send(books, sid, told).await,
+            Instructions::Say(text) => {
+                if let Some(call) = books.lock().calls.get_mut(&sid) {
+                    call.said = Some(text);
+                }
+                turn(&books, &sid, Status::Completed).await;
+            }
+            Instructions::Reject(_) | Instructions::HangUp => {
+                turn(&books, &sid, Status::Completed).await;
+            }
+        }
+    }
+    .boxed()
+}
+
+/// A call leaves its room, and closes it for the others if it was made so: they are told what to do next.
+fn leave(books: &Arc<Books>, sid: &str) {
+    let others: Vec<(String, Option<String>)> = {
+        let mut open = books.lock();
+        let left = open.calls.get_mut(sid).and_then(|call| call.room.take());
+        let Some(left) = left.filter(|room| room.ends) else {
+            return;
+        };
+        let calls = open.calls.values_mut();
+        let mut inside =
+            calls.filter(|call| call.room.as_ref().is_some_and(|r| r.name == left.name));
+        std::iter::from_fn(|| {
+            let call = inside.next()?;
+            let action = call.room.take().and_then(|room| room.action);
+            Some((call.sid.clone(), action))
+        })
+        .collect()
+    };
+    for (sid, action) in others {
+        tokio::spawn(after_dial(Arc::clone(books), sid, action, Vec::new()));
+    }
+}
+
+/// What comes after a room, or after another call that this one was sent to.
+async fn after_dial(
+    books: Arc<Books>,
+    sid: String,
+    action: Option<String>,
+    more: Vec<(&'static str, String)>,
+) {
+    let told = match action {
+        Some(action) => instructions_with(&books, &action, &sid, more).await,
+        None => Ok(Instructions::HangUp),
+    };
+    carry_on(books, sid, told.unwrap_or(Instructions::HangUp)).await;
+}
+
+/// Of two calls of which one was sent to the other, one is over.
+fn part(books: &Arc<Books>, sid: &str, status: Status) {
+    let (parent, children) = {
+        let open = books.lock();
+        let parent = open.calls.get(sid).and_then(|call| call.parent.clone());
+        let is_child = |call: &&BookedCall| {
+            call.parent.as_ref().is_some_and(|(of, _)| of == sid) && !call.status.is_final()
+        };
+        let children: Vec<String> = open
+            .calls
+            .values()
+            .filter(is_child)
+            .map(|call| call.sid.clone())
+            .collect();
+        (parent, children)
+    };
+    if let Some((parent, action)) = parent {
+        let more = vec![
+            ("DialCallSid", sid.to_owned()),
+            ("DialCallStatus", status.word().to_owned()),
+        ];
+        tokio::spawn(after_dial(Arc::clone(books), parent, action, more));
+    }
+    for child in children {
+        let books = Arc::clone(books);
+        tokio::spawn(async move { end(&books, &child).await });
+    }
+}
+
+/// Sends a call to another number.
+async fn send(books: Arc<Books>, sid: String, told: Instructions) {
+    let Instructions::Dial {
+        number,
+        caller_id,
+        ring_s,
+        action,
+        status_url,
+        events,
+    } = told
+    else {
+        return;
+    };
+    let child = books.sid("CA");
+    let call = BookedCall {
+        status_url,
+        events,
+        parent: Some((sid, action)),
+        ..BookedCall::new(child.clone(), &caller_id, &number, books.now_ms())
+    };
+    let callee = {
+        let mut open = books.lock();
+        open.calls.insert(child.clone(), call);
+        open.callee
+    };
+    tokio::spawn(async move {
+        let rings = Arc::clone(&books);
+        dial(rings, child.clone(), callee).await;
+        tokio::time::sleep(Duration::from_secs(ring_s)).await;
+        let status = books.lock().calls.get(&child).map(|call| call.status);
+        if status == Some(Status::Ringing) {
+            turn(&books, &child, Status::NoAnswer).await;
+        }
+    });
+}
+
+/// Gives a call that is answered something else to do; `false` if there is no such call.
+pub(super) async fn redirect(books: &Arc<Books>, sid: &str, told: Instructions) -> bool {
+    let media = {
+        let mut open = books.lock();
+        let is_live = |call: &&mut BookedCall| call.status == Status::InProgress;
+        let Some(call) = open.calls.get_mut(sid).filter(is_live) else {
+            return false;
+        };
+        if call.media.is_some() {
+            call.redirected = Some(told.clone());
+        }
+        call.media.clone()
+    };
+    match media {
+        // It goes on once the media has stopped.
+        Some(media) => media.hang_up().await,
+        None => {
+            leave(books, sid);
+            tokio::spawn(carry_on(Arc::clone(books), sid.to_owned(), told));
+        }
+    }
+    true
 }
 
 async fn tell_stream(books: &Books, url: &str, sid: &str, event: &str) {
@@ -219,21 +427,12 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
     };
     let sid = books.sid("CA");
     let call = BookedCall {
-        sid: sid.clone(),
-        from: from.to_owned(),
-        to: to.to_owned(),
         status: Status::Ringing,
         is_outbound: false,
-        created_ms: books.now_ms(),
-        answered_ms: None,
-        ended_ms: None,
         status_url: Some(number.status_url.clone()).filter(|url| !url.is_empty()),
-        answer_url: String::new(),
         // Of a call that came in, only the end is told.
         events: vec![event_of(Status::Completed).into()],
-        sequence: 0,
-        media: None,
-        amd_url: None,
+        ..BookedCall::new(sid.clone(), from, to, books.now_ms())
     };
     books.lock().calls.insert(sid.clone(), call);
     let told = match instructions(books, &number.voice_url, &sid).await {
@@ -273,6 +472,11 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
             turn(books, &sid, Status::Completed).await;
             Rung::Dropped("the server hung up".into())
         }
+        told @ (Instructions::Conference { .. } | Instructions::Dial { .. }) => {
+            turn(books, &sid, Status::InProgress).await;
+            carry_on(Arc::clone(books), sid, told).await;
+            Rung::Dropped("the call was led elsewhere".into())
+        }
     }
 }
 
@@ -296,22 +500,17 @@ pub(super) async fn pick_up(books: Arc<Books>, sid: String) {
         return;
     }
     let call = books.lock().calls.get(&sid).cloned();
+    if call.as_ref().is_some_and(|call| call.parent.is_some()) {
+        // The two talk.
+        return;
+    }
     let answer_url = call.map(|call| call.answer_url).unwrap_or_default();
     let told = instructions(&books, &answer_url, &sid).await;
     let Ok(told) = told else {
         turn(&books, &sid, Status::Failed).await;
         return;
     };
-    match stream(&books, &sid, &told).await {
-        Some(line) => {
-            follow(&books, &sid, &line, told);
-            // Nobody may want the line: it is hung up then.
-            let _ = books.lines.send((sid, line)).await;
-        }
-        None => {
-            turn(&books, &sid, Status::Completed).await;
-        }
-    }
+    carry_on(books, sid, told).await;
 }
 
 /// Ends a call by order of its owner; `false` if it was over.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use trunkline_core::wire::twilio::form::{FORM_BYTES_MAX, Form};
 use trunkline_core::wire::twilio::webhook::Status;
 
+use super::super::Instructions;
 use super::{BookedCall, Books, Fault, course};
 
 const PAGE: &str = "<!doctype html><html><title>502</title><body>Bad gateway</body></html>";
@@ -154,22 +155,13 @@ fn create(books: &Arc<Books>, form: &Form) -> Response {
     }
     let sid = books.sid("CA");
     let call = BookedCall {
-        sid: sid.clone(),
-        from: from.to_owned(),
-        to: to.to_owned(),
-        status: Status::Queued,
-        is_outbound: true,
-        created_ms: books.now_ms(),
-        answered_ms: None,
-        ended_ms: None,
         status_url: form.first("StatusCallback").map(str::to_owned),
         answer_url: url.to_owned(),
         events: events(form),
-        sequence: 0,
-        media: None,
         amd_url: is_async
             .then(|| form.first("AsyncAmdStatusCallback").map(str::to_owned))
             .flatten(),
+        ..BookedCall::new(sid.clone(), from, to, books.now_ms())
     };
     let shown = resource(books, &call);
     let callee = {
@@ -204,8 +196,15 @@ async fn update(books: &Arc<Books>, sid: &str, form: &Form) -> Response {
     if !ends && twiml.is_none() {
         return refusal(400, 20001, "Nothing to change");
     }
-    // New instructions cut the stream; what they say is not played here.
-    if !course::end(books, sid).await {
+    let is_done = match twiml.filter(|_| !ends) {
+        // What is not understood drops the call.
+        Some(twiml) => {
+            let told = Instructions::read(twiml).unwrap_or(Instructions::HangUp);
+            course::redirect(books, sid, told).await
+        }
+        None => course::end(books, sid).await,
+    };
+    if !is_done {
         return refusal(400, 21220, "Call is not in-progress. Cannot redirect.");
     }
     match books.lock().calls.get(sid) {
@@ -257,7 +256,8 @@ fn resource(books: &Books, call: &BookedCall) -> Value {
         "date_created": date(Some(call.created_ms).filter(|_| call.status != Status::Queued)),
         "start_time": date(call.answered_ms), "end_time": date(call.ended_ms),
         "duration": lasted.map(|(from, to)| ((to - from) / 1_000).to_string()),
-        "price": null, "price_unit": "USD", "queue_time": "0", "answered_by": null, "parent_call_sid": null,
+        "price": null, "price_unit": "USD", "queue_time": "0", "answered_by": null,
+        "parent_call_sid": call.parent.as_ref().map(|(sid, _)| sid),
     })
 }
 

@@ -109,6 +109,7 @@ impl Screenplay {
                 | Action::Resume { .. }
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
+                | Action::PutThrough { .. }
                 | Action::GoOn { .. }
                 | Action::HangUp { .. } => {}
             }

@@ -10,12 +10,14 @@
 //! - `speaking`: the agent's replies, of which one may be *speaking* and one *drafting*;
 //! - `ahead`: an answer that is thought of before the caller's turn is known to be over;
 //! - `filling`: what bridges a silence while mind or voice take their time;
+//! - `handing`: another agent takes the call over;
 //! - `obeying`: what no mind can veto;
 //! - `consent`: whether what the caller says may be stored;
 //! - `answering`: who answered a call that we placed, and what is done about machines;
 //! - `control`: an operator's hand in a live call;
 //! - `trouble`: failures, long silences and the end;
 //! - `tooling`: what the mind has done for the caller;
+//! - `transferring`: putting the caller through to a person;
 //! - `turn`: what the caller has said that is unanswered, and when it is over;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
@@ -29,6 +31,7 @@ mod control;
 pub mod endpoint;
 mod event;
 mod filling;
+mod handing;
 mod listening;
 mod obeying;
 mod reply;
@@ -37,6 +40,7 @@ mod speaking;
 mod timer;
 mod timing;
 mod tooling;
+mod transferring;
 mod trouble;
 mod turn;
 
@@ -51,10 +55,12 @@ pub(crate) use endpoint::TurnWords;
 #[cfg(test)]
 pub(crate) use endpoint::silence_after;
 pub use event::{After, EndReason, Event, Expects, Position, ReplyId, Stage};
+pub use handing::NextAgent;
 pub use settings::{Keys, Limits, Notices, OverlapSettings, Settings, TurnSettings};
 pub use timer::Timer;
 pub use timing::{Hop, Profile, Provider, Staff, Timing};
 pub use tooling::{Effect, Outcome, ToolSettings, UseId, WANTED_MAX, Wanted};
+pub use transferring::{TransferEnd, TransferKind, TransferNews};
 
 use crate::consent::gate::Gate;
 use crate::time::At;
@@ -66,6 +72,7 @@ use listening::{Caller, Overlap};
 use reply::{Mind, Origin, Playback, Reply};
 use timer::Timers;
 use tooling::Tools;
+use transferring::Transfer;
 use turn::OpenTurn;
 
 /// One phone call, from the first frame to the last.
@@ -121,6 +128,10 @@ pub struct Call {
     /// Who works for it, as far as it was told.
     staff: Option<Arc<Staff>>,
     tools: Tools,
+    /// A person is being called for the caller, or the caller is put through to them.
+    transfer: Option<Transfer>,
+    /// Another agent has taken over, and the caller has heard nothing of it yet.
+    owes_words_of_next: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +184,8 @@ impl Call {
             hushed: Some(now),
             staff: None,
             tools: Tools::default(),
+            transfer: None,
+            owes_words_of_next: false,
             settings,
             phase: Phase::Waiting,
             now,
@@ -289,6 +302,8 @@ impl Call {
                 outcome,
                 result,
             } => self.tool_used(id, outcome, result, out),
+            Event::HandedOver { id, next } => self.handed_over(id, next, out),
+            Event::Transfer { id, news } => self.transfer_told(id, news, out),
             Event::MindFailed { reply } => self.mind_failed(reply, out),
             Event::VoiceFailed { reply, clause } => self.voice_failed(reply, clause, out),
             Event::Voiced {
@@ -339,6 +354,7 @@ impl Call {
         }
         self.settle_consent(out);
         self.settle_overlap(out);
+        self.settle_transfer();
         self.settle_speaking(out);
         self.settle_floor(out);
         self.settle_tools(out);

@@ -8,6 +8,8 @@
 //!   that are known of the person. To know more never allows what knowing less forbids.
 //! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
 //! - Nothing is relaxed by consent.
+//!
+//! A caller who is put through to the client's own staff is another matter: [`may_transfer`].
 
 mod destination;
 mod holidays;
@@ -16,6 +18,7 @@ pub mod pack;
 mod reason;
 mod refused;
 mod trace;
+mod transfer;
 mod week;
 mod zone;
 
@@ -23,6 +26,7 @@ pub use destination::{Destination, DestinationError};
 pub use pack::{HoursPack, PackError};
 pub use reason::{Code, Reason};
 pub use trace::{Check, Evidence, Source, Trace};
+pub use transfer::{TransferAllowed, TransferRequest, may_transfer, never_called};
 pub use week::{Span, Week};
 pub use zone::{Zone, ZoneError};
 

@@ -181,6 +181,20 @@ impl Recorder {
                     self.keep_words(granted, note);
                 }
             }
+            Note::HandedOver { agent, version, at } => {
+                let detail = format!("agent={agent} version={version}");
+                self.event(*at, "handed_over", &detail);
+            }
+            Note::Transfer { kind, end, at } => {
+                let kind = kind.code();
+                match end {
+                    None => self.event(*at, "transfer_begun", &format!("kind={kind}")),
+                    Some(end) => {
+                        let detail = format!("kind={kind} outcome={}", end.code());
+                        self.event(*at, "transfer_ended", &detail);
+                    }
+                }
+            }
             Note::Guarded { at, .. } => self.event(*at, "denial_guarded", ""),
             Note::StageFailed { stage, at } => {
                 self.event(*at, "stage_failed", names::stage(*stage));

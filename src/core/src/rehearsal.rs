@@ -164,6 +164,7 @@ impl Rehearsal {
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
                 | Action::GoOn { .. }
+                | Action::PutThrough { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => out.push(action),
             }

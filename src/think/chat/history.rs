@@ -168,6 +168,8 @@ impl History {
             | Note::StageFailed { .. }
             | Note::TakenOver { .. }
             | Note::SteppedDown { .. }
+            | Note::Transfer { .. }
+            | Note::HandedOver { .. }
             | Note::Ended { .. } => {}
         }
     }

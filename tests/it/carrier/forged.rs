@@ -33,7 +33,15 @@ async fn a_forged_webhook_leaves_nothing_but_a_count() {
     let (counts, log) = (Counts::start(), Log::start());
     let form = Form::parse(BODY.as_bytes()).unwrap();
     let mut expected = [0_u64; 3];
-    for what in ["voice", "after", "status", "amd", "stream"] {
+    for what in [
+        "voice",
+        "after",
+        "status",
+        "amd",
+        "stream",
+        "transfer/tran_01JD0000000000000000000000/answer",
+        "transfer/tran_01JD0000000000000000000000/sent",
+    ] {
         let path = format!("/webhooks/twilio/{}/{what}", town.carrier_id);
         let by = |secret: &str, url: &str| signature(secret, Algorithm::Sha1, url, &form);
         let good = by(TOKEN, &format!("{PUBLIC}{path}"));

@@ -69,6 +69,7 @@ const AGGREGATES: &[&str] = &[
     "providers",
     "suppressions",
     "tools",
+    "transfers",
     "turns",
     "usage",
 ];
@@ -160,6 +161,8 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
         "knowledge.RELEASE",
         "attempts.NAMED",
         "attempts.OPEN",
+        "transfers.NAMED",
+        "transfers.OPEN",
         "carriers.NAMED",
         "numbers.CALLED",
         "providers.DEFAULT_",

@@ -175,6 +175,12 @@ fn every_list_is_bounded_as_the_schema_says() {
                     let one = |at| (format!("word{at}"), json!("x"));
                     Value::Object((0..count).map(one).collect())
                 }
+                "/transfers" => (0..count)
+                    .map(|at| transfer(&format!("desk_{at}")))
+                    .collect(),
+                "/hand_off" => (0..count)
+                    .map(|at| hand_off(&format!("colleague_{at}")))
+                    .collect(),
                 "/tools" => (0..count).map(|at| format!("tool_{at}")).collect(),
                 _ => (0..count).map(|at| format!("An AI {at}")).collect(),
             }

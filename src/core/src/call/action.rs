@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::event::{EndReason, ReplyId, Stage};
 use super::timing::{Staff, Timing};
 use super::tooling::{Outcome, UseId};
+use super::transferring::{TransferEnd, TransferKind};
 use crate::admission::Why;
 use crate::amd::Verdict;
 use crate::commands::Command;
@@ -42,6 +43,8 @@ pub enum Ask {
     Silence,
     /// To tell the caller of what has been done meanwhile, if they should know.
     News,
+    /// To take up a conversation that another agent has led so far.
+    HandedOver,
     /// To answer the caller.
     Answer {
         /// All words that no reply has answered yet. A reply that nobody heard did not answer them.
@@ -136,6 +139,11 @@ pub enum Action {
         tool: Arc<str>,
         /// JSON, as the mind wrote it.
         arguments: Arc<str>,
+    },
+    /// The caller has heard the last words: hand the line over. Answered by the end of the transfer.
+    PutThrough {
+        /// The use that brought it about.
+        id: UseId,
     },
     /// All that the mind wanted done for a reply has been: it goes on.
     GoOn {
@@ -289,6 +297,24 @@ pub enum Note {
         from: At,
         /// When it was over.
         to: At,
+    },
+    /// Another agent goes on with the call from here.
+    HandedOver {
+        /// Its id or name.
+        agent: Arc<str>,
+        /// Its version; 0 for one from a file.
+        version: u32,
+        /// When.
+        at: At,
+    },
+    /// A transfer began, or is over.
+    Transfer {
+        /// How the caller gets to the person.
+        kind: TransferKind,
+        /// What became of it; `None` when it begins.
+        end: Option<TransferEnd>,
+        /// When.
+        at: At,
     },
     /// A stage failed.
     StageFailed {

@@ -192,6 +192,8 @@ impl Call {
             | Event::MindSaid { .. }
             | Event::ToolsWanted { .. }
             | Event::ToolUsed { .. }
+            | Event::Transfer { .. }
+            | Event::HandedOver { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::VoiceFailed { .. }

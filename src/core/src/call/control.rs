@@ -64,8 +64,8 @@ impl Call {
         }
     }
 
-    /// Consent is decided and nobody has silenced the mind.
+    /// Consent is decided, nobody has silenced the mind, and the caller is not leaving.
     pub(super) fn may_ask_mind(&self) -> bool {
-        self.gate.is_decided() && !self.muted
+        self.gate.is_decided() && !self.muted && !self.is_leaving()
     }
 }

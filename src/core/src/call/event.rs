@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::handing::NextAgent;
 use super::timing::{Provider, Staff};
 use super::tooling::{Outcome, UseId, Wanted};
+use super::transferring::TransferNews;
 use crate::amd::{Told, Tone};
 use crate::time::At;
 use crate::times::WordTime;
@@ -79,6 +81,8 @@ pub enum EndReason {
     Machine,
     /// A machine answered, and a message was left.
     MessageLeft,
+    /// The caller was put through to a person.
+    Transferred,
     /// A stage failed and the apology was the last thing said.
     Failed(Stage),
     /// The server is shutting down.
@@ -224,6 +228,20 @@ pub enum Event {
         outcome: Outcome,
         /// What the mind gets of it: JSON or words, bounded by whoever did it.
         result: Arc<str>,
+    },
+    /// Another agent goes on with the call, as a use of a tool wanted; that use is over.
+    HandedOver {
+        /// The use.
+        id: UseId,
+        /// Who.
+        next: NextAgent,
+    },
+    /// How a transfer goes that a use of a tool brought about. Its end is the end of the use.
+    Transfer {
+        /// The use.
+        id: UseId,
+        /// What is known now.
+        news: TransferNews,
     },
     /// The mind failed; its shell has used up its retries.
     MindFailed {

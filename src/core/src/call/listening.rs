@@ -284,6 +284,7 @@ impl Call {
                 | Origin::Notice
                 | Origin::Asked
                 | Origin::Filler
+                | Origin::Transfer
                 | Origin::Ending(_) => {
                     is_backchannel
                         || (reply.after == After::HangUp && commands::is_farewell(language, text))

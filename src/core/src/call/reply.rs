@@ -27,6 +27,8 @@ pub(super) enum Origin {
     Asked,
     /// A sentence that bridges a silence, while a draft is awaited.
     Filler,
+    /// The last words before the caller is put through.
+    Transfer,
     /// The last words of the call.
     Ending(EndReason),
 }

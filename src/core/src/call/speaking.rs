@@ -138,6 +138,7 @@ impl Call {
             return;
         };
         self.owes_opening = false;
+        self.owes_words_of_next = false;
         self.open.answered(draft.answers);
         self.expects = expects;
         self.idle_since = self.now;
@@ -212,6 +213,7 @@ impl Call {
         };
         reply.committed = true;
         self.owes_opening = false;
+        self.owes_words_of_next = false;
         if reply.answers.0 > 0 {
             self.habits.answered(self.open.has_pause());
         }
@@ -332,6 +334,7 @@ impl Call {
             return;
         };
         self.idle_since = self.now;
+        let is_leaving = reply.origin == Origin::Transfer;
         let after = match (reply.after, reply.origin) {
             (_, Origin::Ending(reason)) => Some(reply.ends_for(reason)),
             (After::HangUp, _) => Some(EndReason::AgentHungUp),
@@ -350,6 +353,9 @@ impl Call {
                 .map(|c| Arc::clone(&c.text));
         }
         self.note_heard(&mut reply, false, out);
+        if is_leaving {
+            self.put_through(out);
+        }
         if let Some(reason) = after {
             self.hang_up(reason, out);
         }
@@ -386,7 +392,7 @@ impl Call {
         }
         self.notice_is_lost(out);
         self.start_ending(out);
-        if self.ending.is_some() {
+        if self.ending.is_some() || self.is_away() {
             return;
         }
         if self.may_think() && self.turn_due().is_some_and(|at| at <= self.now) {
@@ -405,6 +411,7 @@ impl Call {
         if is_free {
             self.take_floor(out);
         }
+        self.take_up(out);
         self.tell_news(out);
     }
 
@@ -424,6 +431,9 @@ impl Call {
                 reply.push(last, false);
             }
             return self.speak(reply, out);
+        }
+        if self.is_leaving() {
+            return self.say_before_transfer(out);
         }
         if let Some(words) = self.next_asked_say() {
             return self.say_for_operator(&words, out);

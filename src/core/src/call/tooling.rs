@@ -232,6 +232,7 @@ impl Call {
             from: used.began,
             to: now,
         }));
+        self.transfer_over(id);
         let waits = |r: &Reply| {
             let is_for_it = |w: &Want| w.by == Some(id) && w.instead.is_none();
             r.wants.iter().any(is_for_it)
@@ -240,6 +241,11 @@ impl Call {
         if !replies.any(waits) {
             self.tools.has_news = true;
         }
+    }
+
+    /// A use that goes on.
+    pub(super) fn is_used(&mut self, id: UseId) -> bool {
+        self.tools.get(id).is_some_and(|u| u.result.is_none())
     }
 
     /// Begins what is wanted and may be done now, and lets the mind go on that has all it waited for.

@@ -134,6 +134,15 @@ impl Call {
         if !self.is_idle() {
             return;
         }
+        if let Some(words) = self.hold_words() {
+            self.idle_since = self.now;
+            if let Some(words) = words {
+                let mut reply = self.new_reply(Origin::Nudge, Mind::None);
+                reply.push(words, false);
+                self.speak(reply, out);
+            }
+            return;
+        }
         if self.settings.mind_nudges {
             return self.think(Ask::Silence, out);
         }

@@ -19,6 +19,7 @@ pub fn reason(reason: EndReason) -> &'static str {
         EndReason::Failed(Stage::Voice) => "voice_failed",
         EndReason::Draining => "draining",
         EndReason::Asked => "asked",
+        EndReason::Transferred => "transferred",
     }
 }
 

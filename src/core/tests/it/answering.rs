@@ -214,6 +214,7 @@ impl World {
             | Action::Resume { .. }
             | Action::Commit { .. }
             | Action::UseTool { .. }
+            | Action::PutThrough { .. }
             | Action::GoOn { .. }
             | Action::Note(_)
             | Action::HangUp { .. } => {}
@@ -302,6 +303,7 @@ impl Observer {
                 | Action::Drop { .. }
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
+                | Action::PutThrough { .. }
                 | Action::GoOn { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => {}

@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use trunkline_core::amd::{self, Tone};
 use trunkline_core::call::{
     Action, After, Call, EndReason, Event, Expects, Note, Outcome, Position, ReplyId, Stage, Timer,
-    UseId, Wanted,
+    TransferKind, TransferNews, UseId, Wanted,
 };
 use trunkline_core::consent::Mode;
 use trunkline_core::journal::Step;
@@ -245,6 +245,13 @@ impl Bytes<'_> {
                     self.below(20)
                 ],
             },
+            253 if self.byte() < 60 => Event::Transfer {
+                id: UseId(u32::from(self.byte()) / 64),
+                news: TransferNews::Ready {
+                    kind: TransferKind::Warm,
+                    words: self.text().into(),
+                },
+            },
             253 => Event::ToolUsed {
                 id: UseId(u32::from(self.byte()) / 16),
                 outcome: Outcome::Done,
@@ -460,6 +467,7 @@ fn name(action: &Action) -> &'static str {
         Action::Commit { .. } => "commit",
         Action::HangUp { .. } => "hang-up",
         Action::UseTool { .. } => "use-tool",
+        Action::PutThrough { .. } => "put-through",
         Action::GoOn { .. } => "go-on",
         Action::Note(Note::Interrupted { .. }) => "interrupted",
         Action::Note(Note::Commanded { .. }) => "commanded",

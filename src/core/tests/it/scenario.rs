@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use trunkline_core::amd::{Told, Tone, Witness};
 use trunkline_core::call::{
-    Action, After, AnsweringPlan, Ask, Effect, EndReason, Event, Expects, Hop, Note, Notices,
-    OnMachine, Outcome, Position, Profile, Provider, ReplyId, Settings, Staff, Stage, ToolSettings,
-    UseId, Wanted,
+    Action, After, AnsweringPlan, Ask, Effect, EndReason, Event, Expects, Hop, NextAgent, Note,
+    Notices, OnMachine, Outcome, Position, Profile, Provider, ReplyId, Settings, Staff, Stage,
+    ToolSettings, TransferEnd, TransferKind, TransferNews, UseId, Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
@@ -373,6 +373,18 @@ fn event(line: &str) -> Option<Event> {
             },
             result: word(3)?.into(),
         },
+        "handed-over" => Event::HandedOver {
+            id: UseId(word(1)?.parse().ok()?),
+            next: NextAgent {
+                agent: word(2)?.into(),
+                version: 3,
+                settings: other_settings(word(2)?),
+            },
+        },
+        "transfer" => Event::Transfer {
+            id: UseId(word(1)?.parse().ok()?),
+            news: transfer(&words[2..])?,
+        },
         "mind-failed" => Event::MindFailed { reply: reply(1)? },
         "voice-failed" => Event::VoiceFailed {
             reply: reply(1)?,
@@ -409,6 +421,36 @@ fn event(line: &str) -> Option<Event> {
         },
         "played" => Event::Played { reply: reply(1)? },
         _ => return None,
+    })
+}
+
+/// Those of another agent.
+fn other_settings(name: &str) -> Arc<Settings> {
+    Arc::new(Settings {
+        notices: Notices::english(name, "Oak Billing"),
+        ..settings()
+    })
+}
+
+/// As `warm begun "HOLD"…`, `warm ready "WORDS"` or `warm declined`.
+fn transfer(words: &[String]) -> Option<TransferNews> {
+    let (kind, rest) = words.split_first()?;
+    let kind = TransferKind::ALL.into_iter().find(|k| k.code() == kind)?;
+    let (what, rest) = rest.split_first()?;
+    Some(match what.as_str() {
+        "begun" => TransferNews::Begun {
+            kind,
+            hold: rest.iter().map(|words| words.as_str().into()).collect(),
+        },
+        "ready" => TransferNews::Ready {
+            kind,
+            words: rest.first()?.as_str().into(),
+        },
+        end => TransferNews::Ended {
+            kind,
+            end: TransferEnd::ALL.into_iter().find(|e| e.code() == end)?,
+            result: format!("{{{end}}}").into(),
+        },
     })
 }
 
@@ -450,6 +492,10 @@ fn show(action: &Action) -> String {
         } => format!("think {} silence", reply.0),
         Action::Think {
             reply,
+            ask: Ask::HandedOver,
+        } => format!("think {} handed-over", reply.0),
+        Action::Think {
+            reply,
             ask: Ask::News,
         } => format!("think {} news", reply.0),
         Action::UseTool {
@@ -457,6 +503,7 @@ fn show(action: &Action) -> String {
             tool,
             arguments,
         } => format!("use {} {tool} {arguments}", id.0),
+        Action::PutThrough { id } => format!("put-through {}", id.0),
         Action::GoOn { reply, results } => format!("go-on {} {}", reply.0, results.join(", ")),
         Action::Think {
             reply,
@@ -589,6 +636,11 @@ fn show_note(note: &Note) -> String {
             stage: Stage::Voice,
             ..
         } => "voice failed".into(),
+        Note::HandedOver { agent, version, .. } => format!("handed over to {agent} {version}"),
+        Note::Transfer { kind, end, .. } => {
+            let how = end.map_or("begun", TransferEnd::code);
+            format!("transfer {} {how}", kind.code())
+        }
         Note::TakenOver { stage, vendor, .. } => format!("{stage:?} taken over by {vendor}"),
         Note::SteppedDown { cause, .. } => format!("stepped down: {}", cause.code()),
         Note::Ended { reason, .. } => format!("ended {reason:?}"),

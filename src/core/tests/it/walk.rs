@@ -87,6 +87,7 @@ fn kind(action: &Action) -> &'static str {
         Action::Commit { .. } => "commit",
         Action::HangUp { .. } => "hang-up",
         Action::UseTool { .. } => "use-tool",
+        Action::PutThrough { .. } => "put-through",
         Action::GoOn { .. } => "go-on",
         Action::Note(Note::ToolBegun { .. }) => "tool-begun",
         Action::Note(Note::ToolUsed { .. }) => "tool-used",
@@ -127,6 +128,7 @@ fn nothing_that_happens_breaks_an_invariant() {
     for what in [
         "calls",
         "use-tool",
+        "put-through",
         "go-on",
         "tool-used",
         "think",

@@ -45,6 +45,34 @@ pub struct ConnectStream<'a> {
     pub action: Option<&'a str>,
 }
 
+/// A room in which calls of the account's are joined.
+#[derive(Clone, Copy)]
+pub struct Conference<'a> {
+    /// Its name; whoever knows it within the account can come in.
+    pub name: &'a str,
+    /// The room opens when this call comes; it waits in silence otherwise.
+    pub starts: bool,
+    /// Where Twilio asks what to do with this call after it.
+    pub action: &'a str,
+}
+
+/// Another number that a call is sent to.
+#[derive(Clone, Copy)]
+pub struct DialNumber<'a> {
+    /// The number, E.164.
+    pub to: &'a str,
+    /// The number that calls: one of the account's, or the caller's own.
+    pub caller_id: &'a str,
+    /// How long it may ring, seconds: 5 to 600.
+    pub ring_s: u64,
+    /// How long the two may talk, seconds.
+    pub length_s_max: u64,
+    /// Where Twilio asks what to do with the call once it is over, however it went.
+    pub action: &'a str,
+    /// Where Twilio tells how it goes.
+    pub status_url: &'a str,
+}
+
 /// Why a call is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
@@ -89,6 +117,62 @@ pub fn connect(stream: &ConnectStream<'_>) -> Result<String, TwimlError> {
         return Err(TwimlError::TooLong { chars });
     }
     Ok(out)
+}
+
+/// Joins the call with others in a room. Whoever leaves it ends it for all: it is made for two.
+#[must_use]
+pub fn conference(room: &Conference<'_>) -> String {
+    let mut out = String::from(HEAD);
+    out.push_str("<Dial");
+    push_attribute(&mut out, "action", room.action);
+    push_attribute(&mut out, "method", "POST");
+    out.push_str("><Conference");
+    let starts = if room.starts { "true" } else { "false" };
+    for (name, value) in [
+        ("startConferenceOnEnter", starts),
+        ("endConferenceOnExit", "true"),
+        ("beep", "false"),
+        ("waitUrl", ""),
+        ("maxParticipants", "2"),
+    ] {
+        push_attribute(&mut out, name, value);
+    }
+    out.push('>');
+    room.name.chars().for_each(|c| push_escaped(&mut out, c));
+    out.push_str("</Conference></Dial>");
+    out.push_str(TAIL);
+    out
+}
+
+/// Sends the call to another number.
+#[must_use]
+pub fn dial(number: &DialNumber<'_>) -> String {
+    let mut out = String::from(HEAD);
+    let ring_s = number.ring_s.clamp(5, 600).to_string();
+    let length_s = number.length_s_max.max(1).to_string();
+    out.push_str("<Dial");
+    for (name, value) in [
+        ("callerId", number.caller_id),
+        ("timeout", &ring_s),
+        ("timeLimit", &length_s),
+        ("action", number.action),
+        ("method", "POST"),
+    ] {
+        push_attribute(&mut out, name, value);
+    }
+    out.push_str("><Number");
+    for (name, value) in [
+        ("statusCallback", number.status_url),
+        ("statusCallbackMethod", "POST"),
+        ("statusCallbackEvent", "answered completed"),
+    ] {
+        push_attribute(&mut out, name, value);
+    }
+    out.push('>');
+    number.to.chars().for_each(|c| push_escaped(&mut out, c));
+    out.push_str("</Number></Dial>");
+    out.push_str(TAIL);
+    out
 }
 
 /// Does not take the call: nothing is answered or billed.
@@ -206,6 +290,38 @@ mod tests {
             let found = connect(&stream).unwrap_err().to_string();
             assert!(found.contains(error), "{found}");
         }
+    }
+
+    #[test]
+    fn calls_are_joined_and_sent_elsewhere() {
+        let room = Conference {
+            name: "room_<1>",
+            starts: false,
+            action: "https://voice.example.com/a?b=1&c=2",
+        };
+        assert_eq!(
+            conference(&room),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\
+             <Dial action=\"https://voice.example.com/a?b=1&amp;c=2\" method=\"POST\">\
+             <Conference startConferenceOnEnter=\"false\" endConferenceOnExit=\"true\" beep=\"false\" waitUrl=\"\" \
+             maxParticipants=\"2\">room_&lt;1&gt;</Conference></Dial></Response>\n"
+        );
+        let number = DialNumber {
+            to: "+12125550137",
+            caller_id: "+15005550006",
+            ring_s: 2,
+            length_s_max: 3_600,
+            action: "https://voice.example.com/after",
+            status_url: "https://voice.example.com/status",
+        };
+        assert_eq!(
+            dial(&number),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response>\
+             <Dial callerId=\"+15005550006\" timeout=\"5\" timeLimit=\"3600\" \
+             action=\"https://voice.example.com/after\" method=\"POST\">\
+             <Number statusCallback=\"https://voice.example.com/status\" statusCallbackMethod=\"POST\" \
+             statusCallbackEvent=\"answered completed\">+12125550137</Number></Dial></Response>\n"
+        );
     }
 
     #[test]

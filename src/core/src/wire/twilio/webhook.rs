@@ -166,6 +166,17 @@ pub struct StatusCallback {
     pub answered_by: Option<AnsweredBy>,
 }
 
+/// How it went that a call was sent to another number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialResult {
+    /// The carrier's id of the call that was sent.
+    pub call_id: String,
+    /// The account.
+    pub account: String,
+    /// How the other call ended: completed if it was answered; `None` for a word that is not known here.
+    pub status: Option<Status>,
+}
+
 /// Who answered, told after the call was connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmdCallback {
@@ -257,6 +268,22 @@ impl StatusCallback {
             duration_s: whole(form, "CallDuration"),
             sip_code: whole(form, "SipResponseCode"),
             answered_by: form.first("AnsweredBy").map(AnsweredBy::parse),
+        })
+    }
+}
+
+impl DialResult {
+    /// Reads the request.
+    pub fn read(form: &Form) -> Result<Self, Incomplete> {
+        let status = form.first("DialCallStatus");
+        Ok(Self {
+            call_id: id(form, "CallSid")?,
+            account: id(form, "AccountSid")?,
+            status: match status {
+                // Said of a room that the call was in.
+                Some("answered") => Some(Status::Completed),
+                status => status.and_then(Status::parse),
+            },
         })
     }
 }
@@ -397,6 +424,23 @@ mod tests {
         ] {
             assert_eq!(Status::parse(word).unwrap().word(), word);
         }
+    }
+
+    #[test]
+    fn a_dial_tells_how_it_went() {
+        for (word, status) in [
+            ("completed", Some(Status::Completed)),
+            ("answered", Some(Status::Completed)),
+            ("busy", Some(Status::Busy)),
+            ("no-answer", Some(Status::NoAnswer)),
+            ("failed", Some(Status::Failed)),
+            ("canceled", Some(Status::Canceled)),
+            ("levitating", None),
+        ] {
+            let told = DialResult::read(&form(&format!("DialCallStatus={word}"))).unwrap();
+            assert_eq!((told.status, &*told.call_id), (status, "CA1"), "{word}");
+        }
+        assert_eq!(DialResult::read(&form("")).unwrap().status, None);
     }
 
     #[test]

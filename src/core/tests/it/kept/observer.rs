@@ -91,6 +91,8 @@ impl Observer {
             | Note::SteppedDown { .. }
             | Note::ToolBegun { .. }
             | Note::ToolUsed { .. }
+            | Note::Transfer { .. }
+            | Note::HandedOver { .. }
             | Note::Ended { .. } => {}
         }
     }

@@ -361,7 +361,10 @@ impl World {
                     self.all_said.take_if(|said| *said == reply);
                 }
                 Action::Note(note) => self.note(&note, guard, tally),
-                Action::Prepare { .. } | Action::Commit { .. } | Action::HangUp { .. } => {}
+                Action::Prepare { .. }
+                | Action::Commit { .. }
+                | Action::PutThrough { .. }
+                | Action::HangUp { .. } => {}
             }
         }
     }
@@ -436,7 +439,7 @@ impl World {
     fn think(&mut self, reply: ReplyId, ask: &Ask) {
         let text = match ask {
             Ask::Open => "How can I help you?".to_owned(),
-            Ask::Silence | Ask::News => "Are you there?".to_owned(),
+            Ask::Silence | Ask::News | Ask::HandedOver => "Are you there?".to_owned(),
             Ask::Answer { text, keys, .. } => format!("You told me: {text} {keys}"),
         };
         let at = self.now + 40 + self.below(400);

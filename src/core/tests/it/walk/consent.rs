@@ -151,6 +151,8 @@ impl Observer {
             | Event::MindFailed { .. }
             | Event::ToolsWanted { .. }
             | Event::ToolUsed { .. }
+            | Event::Transfer { .. }
+            | Event::HandedOver { .. }
             | Event::Judged { .. }
             | Event::Staffed { .. }
             | Event::Voiced { .. }
@@ -230,6 +232,7 @@ impl Observer {
             | Action::Resume { .. }
             | Action::Commit { .. }
             | Action::UseTool { .. }
+            | Action::PutThrough { .. }
             | Action::GoOn { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => {}

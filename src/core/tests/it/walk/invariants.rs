@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trunkline_core::call::{Action, Ask, Event, Note, ReplyId, Timer};
+use trunkline_core::call::{Action, Ask, Event, Note, ReplyId, Timer, UseId};
 use trunkline_core::consent::Mode;
 use trunkline_core::time::At;
 
@@ -75,6 +75,8 @@ pub(super) struct Observer {
     /// Fillers since the mind was last asked.
     fillers: u32,
     tools: super::tools::Observer,
+    /// The use by which the line was handed over.
+    away: Option<UseId>,
 }
 
 impl Observer {
@@ -223,6 +225,11 @@ impl Observer {
 
     fn act(&mut self, step: &Step, action: &Action, is_last: bool) -> Result<(), String> {
         match action {
+            Action::Think { reply, .. } if self.away.is_some() => {
+                return Err(format!(
+                    "no mind is asked while the caller is away: {reply:?}"
+                ));
+            }
             Action::Think { reply, ask } => {
                 if step.drafting != Some(*reply)
                     && !step
@@ -338,7 +345,18 @@ impl Observer {
                 }
                 self.tools.begun(tool, arguments)?;
             }
-            Action::Note(Note::ToolUsed { id, .. }) => self.tools.ended(*id)?,
+            Action::Note(Note::ToolUsed { id, .. }) => {
+                self.away.take_if(|away| away == id);
+                self.tools.ended(*id)?;
+            }
+            Action::PutThrough { id } => {
+                if step.speaking.is_some() {
+                    return Err(format!(
+                        "nobody is put through in the middle of words: {id:?}"
+                    ));
+                }
+                self.away = Some(*id);
+            }
             Action::UseTool { id, .. } => self.tools.used(*id)?,
             Action::Note(_) => {}
             Action::GoOn { reply, .. } => {
@@ -406,6 +424,8 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::Toned { .. }
         | Event::CarrierHeard { .. }
         | Event::ToolUsed { .. }
+        | Event::Transfer { .. }
+        | Event::HandedOver { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechPaused { .. }
         | Event::SpeechResumed

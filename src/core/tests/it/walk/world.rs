@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trunkline_core::call::{
     Action, After, Ask, Call, EndReason, Event, Expects, Outcome, Position, ReplyId, ToolSettings,
-    UseId, Wanted,
+    TransferEnd, TransferKind, TransferNews, UseId, Wanted,
 };
 use trunkline_core::consent::{Granted, Mode};
 use trunkline_core::time::At;
@@ -197,6 +197,7 @@ impl World {
             Action::Prepare { .. }
             | Action::Resume { .. }
             | Action::Commit { .. }
+            | Action::PutThrough { .. }
             | Action::Note(_)
             | Action::HangUp { .. } => {}
         }
@@ -378,6 +379,9 @@ impl World {
 
     fn used(&mut self) -> Event {
         let at = self.below(self.uses.len() as u64) as usize;
+        if self.chance(60) {
+            return self.transfer(at);
+        }
         // Some tell twice what they did.
         let id = match self.chance(90) {
             true => self.uses.swap_remove(at),
@@ -389,6 +393,31 @@ impl World {
             outcome: outcomes[self.below(3) as usize],
             result: "{}".into(),
         }
+    }
+
+    /// Whatever was wanted, a person is called for it.
+    fn transfer(&mut self, at: usize) -> Event {
+        let id = self.uses[at];
+        let kind = TransferKind::ALL[self.below(2) as usize];
+        let news = match self.below(4) {
+            0 => TransferNews::Begun {
+                kind,
+                hold: Arc::new(["Please hold.".into()]),
+            },
+            1 | 2 => TransferNews::Ready {
+                kind,
+                words: "I put you through.".into(),
+            },
+            _ => TransferNews::Ended {
+                kind,
+                end: TransferEnd::ALL[self.below(TransferEnd::ALL.len() as u64) as usize],
+                result: "{}".into(),
+            },
+        };
+        if matches!(news, TransferNews::Ended { .. }) {
+            self.uses.swap_remove(at);
+        }
+        Event::Transfer { id, news }
     }
 
     /// The mind wants something done, often the same again.

@@ -1,0 +1,250 @@
+//! A caller who is handed over to another agent within the call: what was said is known there, and nobody else's agent can be
+//! reached.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use trunkline::api::Rate;
+use trunkline::carrier_double::Carrier;
+use trunkline::carrier_double::rest::Rung;
+use trunkline::providers::Providers;
+use trunkline::stack::Defaults;
+
+use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
+use crate::api::rig::{Api, id};
+use crate::session::model::{Answer, Model};
+use crate::session::rig::{heard, speech, unhurried};
+
+const FIRST: &str = "You are Robin of the front desk.";
+const SECOND: &str = "You are Billie of billing.";
+const WISH: &str = "My bill is wrong.";
+const LAST_WORDS: &str = "I hand you to my colleague.";
+const HAND_OFF: &str = r#"{"agent":"billing"}"#;
+const GOODBYE: &str = "Goodbye then.";
+
+fn front_desk(to: &[(&str, &str)]) -> Value {
+    let to: Vec<Value> = to
+        .iter()
+        .map(|(name, agent)| json!({ "name": name, "agent": agent, "description": "Bills." }))
+        .collect();
+    json!({
+        "name": "Robin", "business": "Oak", "prompt": FIRST, "greeting": "How can I help you?",
+        "recording": { "record": true, "mode": "announce_continue", "places": ["US-NY"] },
+        "turn": { "drafts_max": 0 }, "hand_off": to,
+    })
+}
+
+fn billing() -> Value {
+    json!({
+        "name": "Billie", "business": "Oak", "prompt": SECOND, "greeting": "You have reached billing.",
+        "notices": { "robot": "Yes, I am Billie, an AI assistant." }, "tools": ["opt_out"],
+        "turn": { "drafts_max": 0 },
+    })
+}
+
+async fn town(model: &Model) -> Town {
+    let defaults = Defaults {
+        chat: Some(model.settings.clone()),
+        ..Defaults::default()
+    };
+    let api = Api::of(Rate::default(), defaults, Providers::default()).await;
+    Town::found_in_memory(api, NOON_MS).await
+}
+
+async fn make(town: &Town, agent: &Value) -> String {
+    id(&town.api.post(&town.who, "/v1/agents", agent).await.made())
+}
+
+async fn ring(town: &Town) -> Carrier {
+    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
+    let Rung::Line(line) = rung else {
+        panic!("the call was not taken: {rung:?}");
+    };
+    *line
+}
+
+/// Says these things, each when it has been quiet for a while, until the server hangs up: what was heard.
+async fn converse(mut line: Carrier, says: &[&str]) -> String {
+    for words in says {
+        line.wait_until_agent_quiet(1_500).await.unwrap();
+        line.speak(speech(words)).await.unwrap();
+        line.wait_for_answer().await.unwrap();
+    }
+    line.wait_until_over().await;
+    let record = line.finish().await.unwrap();
+    assert_eq!(record.violations, []);
+    heard(&record)
+}
+
+async fn events(town: &Town) -> Vec<(String, String)> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    unhurried(async {
+        let app = &town.api.app;
+        app.tasks.close();
+        app.tasks.wait().await;
+        app.tasks.reopen();
+        app.desk.journals.flush().await.unwrap();
+        app.desk.rows.flush().await.unwrap();
+        let call_id = town.rows().await.pop().unwrap().id;
+        let path = format!("/v1/calls/{call_id}/events");
+        let events = town.api.get(&town.who, &path).await.fine();
+        let events = events["data"].as_array().unwrap().iter().map(|event| {
+            let text = |name: &str| event[name].as_str().unwrap().to_owned();
+            (text("type"), text("detail"))
+        });
+        events.collect()
+    })
+    .await
+}
+
+fn body(request: &str) -> Value {
+    serde_json::from_str(request).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_agent_goes_on_and_knows_what_was_said() {
+    let model = Model::open([
+        Answer::Calls(LAST_WORDS, vec![("hand_off", HAND_OFF)]),
+        Answer::Words(vec!["This is Billie. What is wrong with it?"], 0),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let (town, second) = unhurried(async {
+        let town = town(&model).await;
+        let second = make(&town, &billing()).await;
+        town.answer_by(&front_desk(&[("billing", &second)])).await;
+        (town, second)
+    })
+    .await;
+    let line = ring(&town).await;
+    let words = converse(line, &[WISH, "Are you a robot?", "That is all."]).await;
+    assert!(
+        words.contains(&format!(
+            "{LAST_WORDS} This is Billie. What is wrong with it?"
+        )),
+        "{words}"
+    );
+    assert!(
+        words.contains("Yes, I am Billie, an AI assistant."),
+        "{words}"
+    );
+    assert!(words.ends_with(GOODBYE), "{words}");
+    // It is one call: nothing of its opening is said again, nor the other's greeting.
+    assert_eq!(
+        words.matches("the AI assistant of Oak").count(),
+        1,
+        "{words}"
+    );
+    assert_eq!(words.matches("This call is recorded").count(), 1, "{words}");
+    assert!(!words.contains("You have reached billing."), "{words}");
+
+    let requests = model.requests();
+    let (first, other) = (body(&requests[0]), body(&requests[1]));
+    let prompt = |body: &Value| body["messages"][0]["content"].as_str().unwrap().to_owned();
+    assert!(prompt(&first).starts_with(FIRST) && prompt(&other).starts_with(SECOND));
+    let told = other["messages"].to_string();
+    assert!(told.contains(WISH) && told.contains(LAST_WORDS), "{told}");
+    assert!(told.contains("handed over"), "{told}");
+    let names = |body: &Value| -> Vec<String> {
+        let tools = body["tools"].as_array().unwrap().iter();
+        tools
+            .map(|tool| tool["function"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&first), ["hand_off", "end_call"]);
+    assert_eq!(names(&other), ["opt_out", "end_call"]);
+
+    let events = events(&town).await;
+    let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
+    let handed: Vec<&String> = handed.map(|(_, detail)| detail).collect();
+    assert_eq!(handed, [&format!("agent={second} version=1")]);
+}
+
+/// An agent that is another client's, that is archived, or that follows a script: the first goes on.
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
+    for case in ["theirs", "archived", "scripted", "unknown"] {
+        let model = Model::open([
+            Answer::Calls(LAST_WORDS, vec![("hand_off", HAND_OFF)]),
+            Answer::Words(vec!["They are not there. I can help you myself."], 0),
+            Answer::Goodbye(GOODBYE),
+        ])
+        .await;
+        let town = unhurried(async {
+            let town = town(&model).await;
+            let other = match case {
+                "theirs" => {
+                    let stranger = town.api.client().await;
+                    id(&town
+                        .api
+                        .post(&stranger, "/v1/agents", &billing())
+                        .await
+                        .made())
+                }
+                "archived" => {
+                    let other = make(&town, &billing()).await;
+                    let path = format!("/v1/agents/{other}");
+                    town.api.delete(&town.who, &path).await;
+                    other
+                }
+                "scripted" => town.agent_id.clone(),
+                _ => "agent_01JD0000000000000000000000".to_owned(),
+            };
+            town.answer_by(&front_desk(&[("billing", &other)])).await;
+            town
+        })
+        .await;
+        let line = ring(&town).await;
+        let words = converse(line, &[WISH, "That is all."]).await;
+        assert!(words.contains("I can help you myself."), "{case}: {words}");
+        let requests = model.requests();
+        let last = body(&requests[1]);
+        let prompt = last["messages"][0]["content"].as_str().unwrap();
+        assert!(prompt.starts_with(FIRST), "{case}");
+        assert!(
+            last["messages"]
+                .to_string()
+                .contains("cannot take calls now"),
+            "{case}"
+        );
+        let events = events(&town).await;
+        assert!(
+            events.iter().all(|(kind, _)| kind != "handed_over"),
+            "{case}"
+        );
+    }
+}
+
+/// Two agents who hand a caller to and fro: there is an end to it.
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_handed_to_and_fro_five_times_at_most() {
+    let to_and_fro = (0..6).map(|_| Answer::Calls("", vec![("hand_off", HAND_OFF)]));
+    let end = [
+        Answer::Words(vec!["I help you myself."], 0),
+        Answer::Goodbye(GOODBYE),
+    ];
+    let model = Model::open(to_and_fro.chain(end)).await;
+    let town = unhurried(async {
+        let town = town(&model).await;
+        // Each names the other; the second is made before the first is known, and changed then.
+        let second = make(&town, &front_desk(&[("billing", "front-desk")])).await;
+        let first = town.answer_by(&front_desk(&[("billing", &second)])).await;
+        let path = format!("/v1/agents/{second}/versions");
+        let spec = front_desk(&[("billing", &first)]);
+        town.api.post(&town.who, &path, &spec).await.made();
+        town
+    })
+    .await;
+    let line = ring(&town).await;
+    let words = converse(line, &[WISH, "That is all."]).await;
+    assert!(words.contains("I help you myself."), "{words}");
+    let events = events(&town).await;
+    let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
+    assert_eq!(handed.count(), 5);
+    let requests = model.requests();
+    assert!(
+        requests[6].contains("handed over too often"),
+        "{}",
+        requests[6]
+    );
+}
