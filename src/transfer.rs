@@ -1,9 +1,9 @@
 //! Putting callers through to people of the business.
 //!
 //! A *warm* transfer calls the person by a leg of its own while the conversation goes on. They hear what it is about in the
-//! agent's voice ([`briefing`]) and press a key; only then both are joined in a room of the carrier's. A *cold* one sends the
+//! agent's voice (`briefing`) and press a key; only then both are joined in a room of the carrier's. A *cold* one sends the
 //! caller to the number, and their line comes back if nobody answers. Either way the row is written before the carrier is
-//! asked, nobody is called twice for it, and a leg that nobody waits for is ended ([`running`], [`recovery`]).
+//! asked, nobody is called twice for it, and a leg that nobody waits for is ended (`running`, [`recovery`]).
 
 mod briefing;
 pub mod recovery;

@@ -85,6 +85,7 @@ impl Session {
             | Note::Consent { .. }
             | Note::Guarded { .. }
             | Note::ToolBegun { .. }
+            | Note::HandedOver { .. }
             | Note::Resumed { .. } => {}
         }
         if let Some(trace) = &mut self.trace {

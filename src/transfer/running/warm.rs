@@ -1,5 +1,6 @@
 //! The person is called first, and takes the caller or does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};

@@ -63,9 +63,14 @@ async fn ring(town: &Town) -> Carrier {
     *line
 }
 
-/// Says these things, each when it has been quiet for a while, until the server hangs up: what was heard.
-async fn converse(mut line: Carrier, says: &[&str]) -> String {
-    for words in says {
+/// Says these things, each once the model was asked so often and it has been quiet for a while, until the server hangs up: what
+/// was heard.
+async fn converse(model: &Model, mut line: Carrier, says: &[(usize, &str)]) -> String {
+    for (asked, words) in says {
+        while model.requests().len() < *asked {
+            unhurried(tokio::task::yield_now()).await;
+            line.stay_silent(50).await.unwrap();
+        }
         line.wait_until_agent_quiet(1_500).await.unwrap();
         line.speak(speech(words)).await.unwrap();
         line.wait_for_answer().await.unwrap();
@@ -117,7 +122,12 @@ async fn another_agent_goes_on_and_knows_what_was_said() {
     })
     .await;
     let line = ring(&town).await;
-    let words = converse(line, &[WISH, "Are you a robot?", "That is all."]).await;
+    let words = converse(
+        &model,
+        line,
+        &[(0, WISH), (2, "Are you a robot?"), (2, "That is all.")],
+    )
+    .await;
     assert!(
         words.contains(&format!(
             "{LAST_WORDS} This is Billie. What is wrong with it?"
@@ -195,7 +205,7 @@ async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
         })
         .await;
         let line = ring(&town).await;
-        let words = converse(line, &[WISH, "That is all."]).await;
+        let words = converse(&model, line, &[(0, WISH), (2, "That is all.")]).await;
         assert!(words.contains("I can help you myself."), "{case}: {words}");
         let requests = model.requests();
         let last = body(&requests[1]);
@@ -236,7 +246,7 @@ async fn a_caller_is_handed_to_and_fro_five_times_at_most() {
     })
     .await;
     let line = ring(&town).await;
-    let words = converse(line, &[WISH, "That is all."]).await;
+    let words = converse(&model, line, &[(0, WISH), (7, "That is all.")]).await;
     assert!(words.contains("I help you myself."), "{words}");
     let events = events(&town).await;
     let handed = events.iter().filter(|(kind, _)| kind == "handed_over");

@@ -63,6 +63,7 @@ impl Call {
         // Whoever waits for it has had the last word: nobody else goes on with what they were thinking.
         self.end_reply_of_mind(out);
         self.tool_used(id, Outcome::Done, HANDED_OVER.into(), out);
+        self.tool_is_told(id);
         self.settings = Arc::new(self.settings.succeeded_by(&next.settings));
         self.owes_words_of_next = true;
         out.push(Action::Note(Note::HandedOver {

@@ -243,6 +243,13 @@ impl Call {
         }
     }
 
+    /// Nobody need hear of a use any more: the same again is another.
+    pub(super) fn tool_is_told(&mut self, id: UseId) {
+        if let Some(used) = self.tools.get(id) {
+            used.is_told = true;
+        }
+    }
+
     /// A use that goes on.
     pub(super) fn is_used(&mut self, id: UseId) -> bool {
         self.tools.get(id).is_some_and(|u| u.result.is_none())
