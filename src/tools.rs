@@ -256,7 +256,7 @@ impl Toolbox {
     pub fn work(&self, id: UseId, name: &str, arguments: &str) -> Work {
         let transfer = self.tools.get(name).and_then(|tool| match &tool.does {
             Does::Transfer(put_through) => Some((tool, put_through)),
-            Does::HandOver(_) | Does::Call | Does::Here(_) | Does::Http(_) => None,
+            Does::HandOver(_) | Does::Call | Does::Here(_) | Does::Http(_) | Does::Mcp(_) => None,
         });
         if let Some(work) = self.hands_over(name, arguments) {
             return work;

@@ -1,7 +1,7 @@
 //! What came of a call: what was heard and done, and what the server has stored of it.
 
 use serde_json::Value;
-use trunkline_core::call::{EndReason, Note};
+use trunkline_core::call::{EndReason, Note, TransferEnd};
 
 use crate::demo::report::consent_words;
 
@@ -137,6 +137,13 @@ impl Course {
             Note::SteppedDown { cause, at } => {
                 let what = format!("turns are judged without our models: {}", cause.code());
                 self.event(at.ms(), &what);
+            }
+            Note::HandedOver { agent, at, .. } => {
+                self.event(at.ms(), &format!("{agent} goes on with the call"));
+            }
+            Note::Transfer { end, at, .. } => {
+                let how = end.map_or("begun", TransferEnd::code);
+                self.event(at.ms(), &format!("transfer: {how}"));
             }
             Note::Ended { reason, at } => {
                 self.ended = Some(*reason);

@@ -202,7 +202,7 @@ impl Sources<'_> {
         match name {
             OPT_OUT => Ok(vec![opt_out().ok_or(Unusable::Missing)?]),
             // Those that know the call are added with it.
-            SET_DISPOSITION | LOOK_UP => Ok(Vec::new()),
+            SET_DISPOSITION | LOOK_UP | TRANSFER | HAND_OFF => Ok(Vec::new()),
             id if id.starts_with(ID_PREFIX) => self.clients(id).await,
             name => {
                 let tool = self.operators.get(name).ok_or(Unusable::Missing)?;

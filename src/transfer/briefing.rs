@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use trunkline_core::clause::Clauses;
 use trunkline_core::guard;
+use trunkline_core::language::Language;
 use trunkline_core::wire::twilio::Inbound;
 
 use super::Told;
@@ -48,8 +49,9 @@ pub(crate) struct Briefing {
 }
 
 impl Briefing {
-    /// By these voices: who calls, and what it is about. `over` turns true when there is no caller any more.
+    /// In the language of the summary, by these voices: who calls, and what it is about. `over` turns true when there is no caller any more.
     pub(super) fn new(
+        language: Language,
         introduction: &Arc<str>,
         summary: &str,
         voices: Succession<Arc<dyn Voice>>,
@@ -60,7 +62,7 @@ impl Briefing {
         cut.push(summary, &mut clauses);
         cut.finish(&mut clauses);
         let clauses = clauses.into_iter().map(Arc::<str>::from);
-        let said = clauses.filter(|clause| !guard::denies_ai("", clause));
+        let said = clauses.filter(|clause| !guard::denies_ai(language, "", clause));
         Self {
             sentences: std::iter::once(Arc::clone(introduction))
                 .chain(said)

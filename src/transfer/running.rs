@@ -199,7 +199,14 @@ async fn begin(
             let voices = voices.map_err(|error| failed(&error))?;
             let introduction = &caller.agent.transfers.introduction;
             let speed = caller.agent.speed;
-            let briefing = Briefing::new(introduction, summary, voices, speed, is_over);
+            let briefing = Briefing::new(
+                caller.agent.tongue(),
+                introduction,
+                summary,
+                voices,
+                speed,
+                is_over,
+            );
             Some(Arc::new(briefing))
         }
     };

@@ -122,6 +122,7 @@ fn connect(
         call_id: transfer.id.clone(),
         client: Some(client.as_str().to_owned()),
         agent: String::new(),
+        version: None,
         from: None,
         to: None,
         direction: Direction::Outbound,

@@ -241,7 +241,7 @@ mod tests {
         fn think(&mut self, reply: ReplyId, ask: &Ask) {
             let text = match ask {
                 Ask::Answer { .. } | Ask::Open => self.answers.pop_front().unwrap_or("Goodbye."),
-                Ask::Silence | Ask::News => "Hm.",
+                Ask::Silence | Ask::News | Ask::HandedOver => "Hm.",
             };
             let text = text.to_owned();
             let (after, expects) = (After::Listen, Expects::Words);
