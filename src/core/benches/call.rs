@@ -108,6 +108,8 @@ impl Screenplay {
                 | Action::Resume { .. }
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
+                | Action::Press { .. }
+                | Action::KeysDone { .. }
                 | Action::GoOn { .. }
                 | Action::HangUp { .. } => {}
             }

@@ -192,6 +192,7 @@ impl Call {
             | Event::MindSaid { .. }
             | Event::ToolsWanted { .. }
             | Event::ToolUsed { .. }
+            | Event::KeysWanted { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::VoiceFailed { .. }
@@ -256,12 +257,7 @@ impl Call {
 
     /// Words of a machine's are part of what was heard, and of nothing else.
     fn note_machines(&mut self, words: &Words, confidence: f32, out: &mut Vec<Action>) {
-        out.push(Action::Note(Note::CallerSaid {
-            from: words.from,
-            to: words.to,
-            text: words.text.clone(),
-            confidence,
-        }));
+        self.note_words((words.from, words.to), &words.text, confidence, out);
     }
 
     /// Does what time and silence ask for.

@@ -206,6 +206,7 @@ impl World {
             Action::CancelThink { reply } => self.thinking.retain(|r| r != reply),
             Action::Say { reply, clause, .. }
             | Action::Fill { reply, clause, .. }
+            | Action::Press { reply, clause, .. }
             | Action::SayRecorded { reply, clause } => self.queue.push_back((*reply, *clause)),
             Action::EndSay { reply } => self.ended_reply = Some(*reply),
             Action::Pause { reply } => self.pausing = Some(*reply),
@@ -214,6 +215,7 @@ impl World {
             | Action::Resume { .. }
             | Action::Commit { .. }
             | Action::UseTool { .. }
+            | Action::KeysDone { .. }
             | Action::GoOn { .. }
             | Action::Note(_)
             | Action::HangUp { .. } => {}
@@ -302,6 +304,8 @@ impl Observer {
                 | Action::Drop { .. }
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
+                | Action::Press { .. }
+                | Action::KeysDone { .. }
                 | Action::GoOn { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => {}

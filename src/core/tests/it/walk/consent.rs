@@ -151,6 +151,7 @@ impl Observer {
             | Event::MindFailed { .. }
             | Event::ToolsWanted { .. }
             | Event::ToolUsed { .. }
+            | Event::KeysWanted { .. }
             | Event::Judged { .. }
             | Event::Staffed { .. }
             | Event::Voiced { .. }
@@ -230,6 +231,8 @@ impl Observer {
             | Action::Resume { .. }
             | Action::Commit { .. }
             | Action::UseTool { .. }
+            | Action::Press { .. }
+            | Action::KeysDone { .. }
             | Action::GoOn { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => {}
