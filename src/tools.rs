@@ -7,6 +7,7 @@
 mod built_in;
 mod document;
 mod http;
+mod keys;
 mod own;
 mod sign;
 
@@ -18,13 +19,19 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
-use trunkline_core::call::{Outcome, ToolSettings, UseId};
+use trunkline_core::call::{KeyWork, KeysDone, Outcome, ToolSettings, UseId};
+use trunkline_core::secret::Secret;
 use trunkline_core::wire::openai::ToolSpec;
 
-pub use built_in::{LOOK_UP, OPT_OUT, SET_DISPOSITION, look_up, opt_out, set_disposition};
+pub use built_in::{
+    COLLECT_KEYS, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, collect_keys, look_up, opt_out,
+    send_keys, set_disposition,
+};
 pub use document::{
-    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, WrongTool,
+    Body, HEADERS_MAX, KeyCheck, KeyRow, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX,
+    ToolDocument, WrongTool,
 };
 pub use http::HttpTool;
 pub use own::{ID_PREFIX, OwnTool, ToolSecret, Unusable, of_agent};
@@ -41,7 +48,7 @@ const CUT: &str = " … (cut)";
 /// How long what is done here may take.
 const HERE_PATIENCE: Duration = Duration::from_secs(5);
 /// Tools that are built in, by name.
-pub const BUILT_IN: [&str; 3] = [OPT_OUT, SET_DISPOSITION, LOOK_UP];
+pub const BUILT_IN: [&str; 5] = [OPT_OUT, SET_DISPOSITION, LOOK_UP, COLLECT_KEYS, SEND_KEYS];
 
 /// How a use ended, and what the model is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,8 +146,34 @@ pub enum Does {
     Call,
     /// By this server.
     Here(Arc<dyn Fn(Value) -> BoxFuture<'static, Used> + Send + Sync>),
+    /// By the caller, who presses keys.
+    Collect,
+    /// By keys that are pressed on the line.
+    Press,
     /// By a client's own server.
     Http(Arc<HttpTool>),
+}
+
+/// A use that was begun.
+pub struct Begun {
+    /// The rest of it.
+    pub work: BoxFuture<'static, Used>,
+    /// What it wants of keys before it goes on, and where they go.
+    pub keys: Option<(KeyWork, oneshot::Sender<KeysDone>)>,
+}
+
+impl Begun {
+    /// One that is over.
+    pub fn over(used: Used) -> Self {
+        Self::with(std::future::ready(used))
+    }
+
+    fn with(work: impl Future<Output = Used> + Send + 'static) -> Self {
+        Self {
+            work: work.boxed(),
+            keys: None,
+        }
+    }
 }
 
 /// The tools of one call.
@@ -187,37 +220,42 @@ impl Toolbox {
         self.tools.values().filter_map(spec).collect()
     }
 
-    /// Begins to do something. There is an answer in any case, and in time.
-    pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> BoxFuture<'static, Used> {
+    /// Begins to do something. There is an answer in any case, and in time, once the keys are there that it may want.
+    pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> Begun {
         let Some(tool) = self.tools.get(name) else {
-            return std::future::ready(Used::no_such_tool()).boxed();
+            return Begun::over(Used::no_such_tool());
         };
         let arguments = match read(&tool.arguments, arguments) {
             Ok(arguments) => arguments,
-            Err(why) => return std::future::ready(Used::refused(&why)).boxed(),
+            Err(why) => return Begun::over(Used::refused(&why)),
         };
         let call = Arc::clone(&self.call);
         match &tool.does {
-            Does::Call => std::future::ready(Used::no_such_tool()).boxed(),
+            Does::Call => Begun::over(Used::no_such_tool()),
             Does::Here(does) => {
                 let work = timeout(HERE_PATIENCE, does(arguments));
-                async {
+                Begun::with(async {
                     work.await
                         .unwrap_or_else(|_| Used::failed("no answer in time"))
-                }
-                .boxed()
+                })
             }
+            Does::Collect => keys::collect(&arguments),
+            Does::Press => keys::press(&arguments),
             Does::Http(tool) => {
-                let tool = Arc::clone(tool);
-                async move {
+                let (tool, wants) = (Arc::clone(tool), tool.wants_keys());
+                let ask = async move |rows: Vec<Secret>| {
                     let patience = Duration::from_millis(tool.timeout_ms.into());
-                    let used = timeout(patience, tool.use_for(&call, id, &arguments)).await;
+                    let asked = tool.use_for(&call, id, &arguments, &rows);
+                    let used = timeout(patience, asked).await;
                     used.unwrap_or_else(|_| match tool.repeats {
                         true => Used::failed("no answer in time"),
                         false => Used::unknown("no answer in time"),
                     })
+                };
+                match wants {
+                    None => Begun::with(async move { ask(Vec::new()).await }),
+                    Some(work) => keys::secret(work, ask),
                 }
-                .boxed()
             }
         }
     }

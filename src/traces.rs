@@ -198,6 +198,7 @@ impl CallTrace {
             Note::ToolUsed { to, .. } => self.happened("tool_used", None, *to),
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }
+            | Note::Withheld { .. }
             | Note::CallerPressed { .. }
             | Note::AgentSaid { .. }
             | Note::Resumed { .. }

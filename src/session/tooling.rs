@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{Event, Note, Outcome, UseId};
+use trunkline_core::call::{Event, KeyWork, KeysDone, Note, Outcome, UseId};
 use trunkline_core::time::At;
 
 use super::Session;
 use crate::clock;
-use crate::tools::{Toolbox, Used};
+use crate::tools::{Begun, Toolbox, Used};
 
 /// How long what is still being done is waited for once the call is over.
 const AFTER_THE_CALL: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub(super) struct Tooling {
     toolbox: Option<Arc<Toolbox>>,
     work: FuturesUnordered<BoxFuture<'static, (UseId, Used)>>,
     running: Vec<Running>,
+    /// Uses that want keys.
+    waiting: Vec<(UseId, oneshot::Sender<KeysDone>)>,
 }
 
 impl Tooling {
@@ -37,14 +40,23 @@ impl Tooling {
             toolbox,
             work: FuturesUnordered::new(),
             running: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
-    pub(super) fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
-        let work = match &self.toolbox {
+    /// Begins a use. It may want keys before it goes on, which [`Tooling::keys_done`] gives it.
+    pub(super) fn begin(
+        &mut self,
+        id: UseId,
+        tool: Arc<str>,
+        arguments: Arc<str>,
+        from: At,
+    ) -> Option<KeyWork> {
+        let begun = match &self.toolbox {
             Some(toolbox) => toolbox.begin(id, &tool, &arguments),
-            None => Box::pin(std::future::ready(Used::no_such_tool())),
+            None => Begun::over(Used::no_such_tool()),
         };
+        let Begun { work, keys } = begun;
         self.work.push(Box::pin(async move { (id, work.await) }));
         self.running.push(Running {
             id,
@@ -52,6 +64,17 @@ impl Tooling {
             arguments,
             from,
         });
+        let (work, give) = keys?;
+        self.waiting.push((id, give));
+        Some(work)
+    }
+
+    /// What came of the keys that a use wanted.
+    pub(super) fn keys_done(&mut self, id: UseId, done: KeysDone) {
+        if let Some(at) = self.waiting.iter().position(|(of, _)| *of == id) {
+            // A use that is not waited for any more wants none.
+            let _ = self.waiting.swap_remove(at).1.send(done);
+        }
     }
 
     pub(super) fn is_at_work(&self) -> bool {
@@ -86,6 +109,8 @@ impl Session {
         if !self.tooling.is_at_work() {
             return;
         }
+        // Nobody presses anything any more.
+        self.tooling.waiting.clear();
         self.line.close().await;
         let until: Instant = clock::timer_now() + AFTER_THE_CALL;
         while let Ok(Some((id, used))) = timeout_at(until, self.tooling.next()).await {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Does, TOOLS_MAX};
 use super::{
-    HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, Tool, ToolDocument, WrongTool, opt_out,
+    COLLECT_KEYS, HttpTool, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, SigningKey, Tool,
+    ToolDocument, WrongTool, collect_keys, opt_out, send_keys,
 };
+use super::{Does, TOOLS_MAX};
 use crate::agent::Agent;
 use crate::desk::{self, Desk, Place};
 use crate::egress::{Egress, Whose};
@@ -116,6 +117,8 @@ pub async fn of_agent(
     for name in agent.tools.iter().take(TOOLS_MAX) {
         let tool = match name.as_str() {
             OPT_OUT => opt_out().ok_or(Unusable::Missing),
+            COLLECT_KEYS => collect_keys().ok_or(Unusable::Missing),
+            SEND_KEYS => send_keys().ok_or(Unusable::Missing),
             // Those that know the call are added with it.
             SET_DISPOSITION | LOOK_UP => continue,
             id if id.starts_with(ID_PREFIX) => clients(desk, keys, id, egress).await,
