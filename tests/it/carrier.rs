@@ -8,6 +8,7 @@ mod course;
 mod forged;
 mod full;
 mod inbound;
+mod payment;
 mod rest;
 mod rig;
 mod room;
