@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use trunkline_core::journal::{Entry, SAMPLES_PER_MS, SILENCE, Speaker, Step, Turn};
+use trunkline_core::redact;
 use trunkline_media::g711::mulaw_decode;
 
 use crate::desk::Desk;
@@ -110,7 +111,7 @@ impl Work {
         if !may {
             return Ok(0);
         }
-        let turns = self.turns(reading).await?;
+        let turns = without_cards(self.turns(reading).await?);
         // The recording may have been erased meanwhile.
         if turns.is_empty() || !self.consented(client, call_id).await?.1 {
             return Ok(0);
@@ -176,6 +177,14 @@ impl Work {
             tokio::time::sleep(LULL_EVERY).await;
         }
     }
+}
+
+/// Numbers of payment cards stand in no text, though the recording may have them as sound.
+fn without_cards(mut turns: Vec<Turn>) -> Vec<Turn> {
+    let mut texts: Vec<&mut String> = turns.iter_mut().map(|turn| &mut turn.text).collect();
+    redact::cards_across("", &mut texts);
+    turns.retain(|turn| !turn.text.trim().is_empty());
+    turns
 }
 
 fn turn(start_ms: u64, segment: Segment) -> Turn {

@@ -486,6 +486,12 @@ impl Session {
                 clause,
                 text,
             } => self.speaking.fill(reply, clause, text),
+            Action::Press {
+                reply,
+                clause,
+                keys,
+            } => self.speaking.press(reply, clause, &keys),
+            Action::KeysDone { id, done } => self.tooling.keys_done(id, done),
             Action::SayRecorded { reply, clause } => self.speaking.say_recorded(reply, clause),
             Action::EndSay { reply } => self.speaking.end(reply),
             Action::Pause { reply } => {
@@ -498,7 +504,12 @@ impl Session {
                 id,
                 tool,
                 arguments,
-            } => self.tooling.begin(id, tool, arguments, self.now()),
+            } => {
+                let now = self.now();
+                if let Some(work) = self.tooling.begin(id, tool, arguments, now) {
+                    self.follow_up.push_back(Event::KeysWanted { id, work });
+                }
+            }
             Action::PutThrough { id } => {
                 self.line_closed = CancellationToken::new();
                 self.tooling.put_through(id, self.line_closed.clone());

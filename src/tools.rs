@@ -7,6 +7,7 @@
 mod built_in;
 mod document;
 mod http;
+mod keys;
 mod mcp;
 mod own;
 mod sign;
@@ -24,16 +25,17 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use trunkline_core::call::{Outcome, ToolSettings, TransferNews, UseId};
+use trunkline_core::call::{KeyWork, KeysDone, Outcome, ToolSettings, TransferNews, UseId};
+use trunkline_core::secret::Secret;
 use trunkline_core::wire::openai::ToolSpec;
 
 pub use built_in::{
-    HAND_OFF, LOOK_UP, OPT_OUT, SET_DISPOSITION, TRANSFER, hand_off, look_up, opt_out,
-    set_disposition, transfer,
+    COLLECT_KEYS, HAND_OFF, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, TRANSFER, collect_keys,
+    hand_off, look_up, opt_out, send_keys, set_disposition, transfer,
 };
 pub use document::{
-    Body, HEADERS_MAX, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX, ToolDocument, ToolKind,
-    WrongTool,
+    Body, HEADERS_MAX, KeyCheck, KeyRow, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX,
+    ToolDocument, ToolKind, WrongTool,
 };
 pub use http::HttpTool;
 pub use mcp::{
@@ -60,7 +62,15 @@ const HERE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long another agent may take to be ready.
 const HAND_OVER_PATIENCE: Duration = Duration::from_secs(5);
 /// Tools that are built in, by name.
-pub const BUILT_IN: [&str; 5] = [OPT_OUT, SET_DISPOSITION, LOOK_UP, TRANSFER, HAND_OFF];
+pub const BUILT_IN: [&str; 7] = [
+    OPT_OUT,
+    SET_DISPOSITION,
+    LOOK_UP,
+    TRANSFER,
+    HAND_OFF,
+    COLLECT_KEYS,
+    SEND_KEYS,
+];
 
 /// How a use ended, and what the model is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +141,8 @@ pub struct Work {
     pub progress: BoxStream<'static, Progress>,
     /// Tells it that the caller may be put through, with what tells when their line closes. Dropping it tells that the call is over.
     pub put_through: Option<oneshot::Sender<CancellationToken>>,
+    /// What it wants of keys before it goes on, and where they go.
+    pub keys: Option<(KeyWork, oneshot::Sender<KeysDone>)>,
 }
 
 impl Work {
@@ -139,6 +151,7 @@ impl Work {
         Self {
             progress: stream::iter([Progress::Used(used)]).boxed(),
             put_through: None,
+            keys: None,
         }
     }
 }
@@ -198,6 +211,10 @@ pub enum Does {
     Call,
     /// By this server.
     Here(Arc<dyn Fn(Value) -> BoxFuture<'static, Used> + Send + Sync>),
+    /// By the caller, who presses keys.
+    Collect,
+    /// By keys that are pressed on the line.
+    Press,
     /// By a client's own server.
     Http(Arc<HttpTool>),
     /// By an MCP server.
@@ -206,6 +223,28 @@ pub enum Does {
     HandOver(HandOver),
     /// By the carrier, with the call's help.
     Transfer(PutThrough),
+}
+
+/// A use that was begun.
+pub struct Begun {
+    /// The rest of it.
+    pub work: BoxFuture<'static, Used>,
+    /// What it wants of keys before it goes on, and where they go.
+    pub keys: Option<(KeyWork, oneshot::Sender<KeysDone>)>,
+}
+
+impl Begun {
+    /// One that is over.
+    pub fn over(used: Used) -> Self {
+        Self::with(std::future::ready(used))
+    }
+
+    fn with(work: impl Future<Output = Used> + Send + 'static) -> Self {
+        Self {
+            work: work.boxed(),
+            keys: None,
+        }
+    }
 }
 
 /// The tools of one call.
@@ -256,16 +295,23 @@ impl Toolbox {
     pub fn work(&self, id: UseId, name: &str, arguments: &str) -> Work {
         let transfer = self.tools.get(name).and_then(|tool| match &tool.does {
             Does::Transfer(put_through) => Some((tool, put_through)),
-            Does::HandOver(_) | Does::Call | Does::Here(_) | Does::Http(_) | Does::Mcp(_) => None,
+            Does::HandOver(_)
+            | Does::Call
+            | Does::Here(_)
+            | Does::Collect
+            | Does::Press
+            | Does::Http(_)
+            | Does::Mcp(_) => None,
         });
         if let Some(work) = self.hands_over(name, arguments) {
             return work;
         }
         let Some((tool, put_through)) = transfer else {
-            let used = self.begin(id, name, arguments).map(Progress::Used);
+            let Begun { work, keys } = self.begin(id, name, arguments);
             return Work {
-                progress: stream::once(used).boxed(),
+                progress: stream::once(work.map(Progress::Used)).boxed(),
                 put_through: None,
+                keys,
             };
         };
         match read(&tool.arguments, arguments) {
@@ -274,6 +320,7 @@ impl Toolbox {
                 Work {
                     progress: put_through(arguments, receiver),
                     put_through: Some(sender),
+                    keys: None,
                 }
             }
             Err(why) => Work::over(Used::refused(&why)),
@@ -299,41 +346,46 @@ impl Toolbox {
         Some(Work {
             progress: stream::once(progress).boxed(),
             put_through: None,
+            keys: None,
         })
     }
 
-    /// Begins to do something. There is an answer in any case, and in time.
-    pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> BoxFuture<'static, Used> {
+    /// Begins to do something. There is an answer in any case, and in time, once the keys are there that it may want.
+    pub fn begin(&self, id: UseId, name: &str, arguments: &str) -> Begun {
         let Some(tool) = self.tools.get(name) else {
-            return std::future::ready(Used::no_such_tool()).boxed();
+            return Begun::over(Used::no_such_tool());
         };
         let arguments = match read(&tool.arguments, arguments) {
             Ok(arguments) => arguments,
-            Err(why) => return std::future::ready(Used::refused(&why)).boxed(),
+            Err(why) => return Begun::over(Used::refused(&why)),
         };
         let call = Arc::clone(&self.call);
         match &tool.does {
-            Does::Call | Does::HandOver(_) | Does::Transfer(_) => {
-                std::future::ready(Used::no_such_tool()).boxed()
-            }
+            Does::Call | Does::HandOver(_) | Does::Transfer(_) => Begun::over(Used::no_such_tool()),
             Does::Here(does) => {
                 let work = timeout(HERE_PATIENCE, does(arguments));
-                async {
+                Begun::with(async {
                     work.await
                         .unwrap_or_else(|_| Used::failed("no answer in time"))
-                }
-                .boxed()
-            }
-            Does::Http(tool) => {
-                let tool = Arc::clone(tool);
-                in_time(tool.timeout_ms, tool.repeats, async move {
-                    tool.use_for(&call, id, &arguments).await
                 })
+            }
+            Does::Collect => keys::collect(&arguments),
+            Does::Press => keys::press(&arguments),
+            Does::Http(tool) => {
+                let (tool, wants) = (Arc::clone(tool), tool.wants_keys());
+                let ask = async move |rows: Vec<Secret>| {
+                    let (ms, repeats) = (tool.timeout_ms, tool.repeats);
+                    in_time(ms, repeats, tool.use_for(&call, id, &arguments, &rows)).await
+                };
+                match wants {
+                    None => Begun::with(async move { ask(Vec::new()).await }),
+                    Some(work) => keys::secret(work, ask),
+                }
             }
             Does::Mcp(tool) => {
                 let tool = Arc::clone(tool);
-                in_time(tool.timeout_ms, tool.repeats, async move {
-                    tool.use_with(&arguments).await
+                Begun::with(async move {
+                    in_time(tool.timeout_ms, tool.repeats, tool.use_with(&arguments)).await
                 })
             }
         }
@@ -341,20 +393,12 @@ impl Toolbox {
 }
 
 /// The end of a use, or of the time that it has.
-fn in_time(
-    timeout_ms: u32,
-    repeats: bool,
-    work: impl Future<Output = Used> + Send + 'static,
-) -> BoxFuture<'static, Used> {
-    let patience = Duration::from_millis(timeout_ms.into());
-    async move {
-        let used = timeout(patience, work).await;
-        used.unwrap_or_else(|_| match repeats {
-            true => Used::failed("no answer in time"),
-            false => Used::unknown("no answer in time"),
-        })
-    }
-    .boxed()
+async fn in_time(timeout_ms: u32, repeats: bool, work: impl Future<Output = Used>) -> Used {
+    let used = timeout(Duration::from_millis(timeout_ms.into()), work).await;
+    used.unwrap_or_else(|_| match repeats {
+        true => Used::failed("no answer in time"),
+        false => Used::unknown("no answer in time"),
+    })
 }
 
 /// Reads what a model wrote.

@@ -206,6 +206,7 @@ impl CallTrace {
             }
             Note::Ended { at, .. } => self.latest = *at,
             Note::CallerSaid { .. }
+            | Note::Withheld { .. }
             | Note::CallerPressed { .. }
             | Note::AgentSaid { .. }
             | Note::Resumed { .. }

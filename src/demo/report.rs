@@ -42,6 +42,9 @@ impl Report {
             Note::CallerPressed { at, keys } => {
                 Some(line(*at, "caller", &format!("[keys {keys}]")))
             }
+            Note::Withheld { to, .. } => {
+                Some(line(*to, "caller", "[keys that nobody else may know]"))
+            }
             Note::AgentSaid { to, text, cut, .. } => Some(line(
                 *to,
                 "agent",

@@ -81,6 +81,7 @@ impl Session {
             Note::AnsweredBy { verdict, .. } => self.answered_by(*verdict),
             Note::Timed { timing, by, .. } => metrics::timed(timing, by.as_deref()),
             Note::CallerSaid { .. }
+            | Note::Withheld { .. }
             | Note::CallerPressed { .. }
             | Note::Consent { .. }
             | Note::Guarded { .. }

@@ -6,6 +6,7 @@ use trunkline_core::call::{EndReason, Event};
 use trunkline_core::journal::SILENCE;
 use trunkline_core::time::At;
 use trunkline_core::wire::twilio::{Inbound, Track};
+use trunkline_media::g711::MULAW_SILENCE;
 
 use super::Session;
 use crate::line::Line;
@@ -140,13 +141,16 @@ impl Session {
             tracing::warn!("audio came far faster than real time; the line is closed");
             return self.line_closed(EndReason::LineLost);
         }
+        // Keys that are secret sound on the line, and people say them aloud as they press them: nobody hears that.
+        let is_withheld = self.call.withholds();
+        let hushed = is_withheld.then(|| vec![MULAW_SILENCE; self.line.audio().len()]);
+        let audio = hushed.as_deref().unwrap_or(self.line.audio());
         if let Some(keeping) = &mut self.keeping {
             let position = self.listening.position();
-            keeping.caller(now, self.call.granted(), position, self.line.audio());
+            keeping.caller(now, self.call.granted(), position, audio);
         }
         let over_agent = self.call.speaking().is_some();
-        self.listening
-            .push(now, self.line.audio(), over_agent, &self.jobs);
+        self.listening.push(now, audio, over_agent, &self.jobs);
         self.drive_listening();
         self.may_rest(now, over_agent);
     }

@@ -23,6 +23,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use trunkline_core::call::{Event, Position, Provider, ReplyId};
 use trunkline_core::times::Matching;
+use trunkline_media::dtmf::{self, ToneSettings};
 use trunkline_media::ear::Ear;
 use trunkline_media::mouth::{self, Fact, HeardAudio, Mouth, MouthCounters, MouthSettings, Out};
 
@@ -53,6 +54,12 @@ const PREPARED_WANTED_IN: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clauses that are voiced at once.
 const ASKED_MAX: usize = 4;
+/// How keys sound that are pressed for a mind: more than twice what ITU-T Q.24 asks receivers to hear (40 ms each).
+const PRESSED: ToneSettings = ToneSettings {
+    on_ms: 100,
+    off_ms: 100,
+    level_dbfs: -14.0,
+};
 /// Sentences voiced ahead of their reply, as many as the call asks for.
 const PREPARED_MAX: usize = 2;
 /// What waits to go to the mouth, in the order in which it is to be said.
@@ -245,6 +252,17 @@ impl Speaking {
         let audio: Arc<[u8]> = RECORDED_APOLOGY.into();
         if let Err(error) = self.mouth.say(self.take, clause, audio) {
             tracing::warn!(%error, "the recorded apology was not queued");
+        }
+    }
+
+    /// Plays keys as tones. Nothing of the reply may wait before them.
+    pub(super) fn press(&mut self, reply: ReplyId, clause: u16, keys: &str) {
+        self.begin(reply);
+        let tones = dtmf::tones_mulaw(keys, &PRESSED);
+        let queued = tones.map(|audio| self.mouth.say(self.take, clause, audio.into()));
+        if !matches!(queued, Ok(Ok(()))) {
+            tracing::warn!("keys were not queued");
+            self.events.push_back(Event::VoiceFailed { reply, clause });
         }
     }
 

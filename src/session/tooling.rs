@@ -8,7 +8,7 @@ use futures_util::stream::{BoxStream, SelectAll};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use trunkline_core::call::{Event, Note, TransferNews, UseId};
+use trunkline_core::call::{Event, KeyWork, KeysDone, Note, TransferNews, UseId};
 use trunkline_core::time::At;
 
 use super::Session;
@@ -47,6 +47,8 @@ pub(crate) struct Tooling {
     toolbox: Option<Arc<Toolbox>>,
     work: SelectAll<BoxStream<'static, (UseId, Progress)>>,
     running: Vec<Running>,
+    /// Uses that want keys.
+    waiting: Vec<(UseId, oneshot::Sender<KeysDone>)>,
 }
 
 impl Tooling {
@@ -55,10 +57,18 @@ impl Tooling {
             toolbox,
             work: SelectAll::new(),
             running: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
-    pub(crate) fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
+    /// Begins a use. It may want keys before it goes on, which [`Tooling::keys_done`] gives it.
+    pub(crate) fn begin(
+        &mut self,
+        id: UseId,
+        tool: Arc<str>,
+        arguments: Arc<str>,
+        from: At,
+    ) -> Option<KeyWork> {
         let work = match &self.toolbox {
             Some(toolbox) => toolbox.work(id, &tool, &arguments),
             None => Work::over(Used::no_such_tool()),
@@ -72,6 +82,22 @@ impl Tooling {
             from,
             put_through: work.put_through,
         });
+        let (keys, give) = work.keys?;
+        self.waiting.push((id, give));
+        Some(keys)
+    }
+
+    /// What came of the keys that a use wanted.
+    pub(crate) fn keys_done(&mut self, id: UseId, done: KeysDone) {
+        if let Some(at) = self.waiting.iter().position(|(of, _)| *of == id) {
+            // A use that is not waited for any more wants none.
+            let _ = self.waiting.swap_remove(at).1.send(done);
+        }
+    }
+
+    /// Nobody presses anything any more.
+    pub(crate) fn no_more_keys(&mut self) {
+        self.waiting.clear();
     }
 
     /// Other tools may be used from now on; what was begun goes on.
@@ -160,6 +186,7 @@ impl Session {
         for running in &mut self.tooling.running {
             running.put_through = None;
         }
+        self.tooling.no_more_keys();
         self.line.close().await;
         let until: Instant = clock::timer_now() + AFTER_THE_CALL;
         while let Ok(Some((id, progress))) = timeout_at(until, self.tooling.next()).await {

@@ -138,6 +138,9 @@ impl Course {
                 let what = format!("turns are judged without our models: {}", cause.code());
                 self.event(at.ms(), &what);
             }
+            Note::Withheld { to, .. } => {
+                self.event(to.ms(), "keys that only their server gets were pressed");
+            }
             Note::HandedOver { agent, at, .. } => {
                 self.event(at.ms(), &format!("{agent} goes on with the call"));
             }

@@ -176,6 +176,7 @@ impl<'a> Play<'a> {
                 arguments,
             } => self.use_tool(id, tool, arguments),
             Action::Note(note) => self.note(&note),
+            Action::KeysDone { id, done } => self.tooling.keys_done(id, done),
             // What belongs to the line and the voice was done by the rehearsal; nobody can be put through on it.
             Action::HangUp { .. }
             | Action::PutThrough { .. }
@@ -183,6 +184,7 @@ impl<'a> Play<'a> {
             | Action::Say { .. }
             | Action::Fill { .. }
             | Action::SayRecorded { .. }
+            | Action::Press { .. }
             | Action::EndSay { .. }
             | Action::Pause { .. }
             | Action::Resume { .. }
@@ -194,7 +196,7 @@ impl<'a> Play<'a> {
         let now = self.rehearsal.now();
         let answer = self.asked.ready.scenario.tools.get(&*tool);
         match answer.map_or(0, |answer| answer.after_ms) {
-            0 => self.tooling.begin(id, tool, arguments, now),
+            0 => self.begin(id, tool, arguments, now),
             ms => self.later.push(Later {
                 at: At::from_ms(now.ms() + ms),
                 id,
@@ -202,6 +204,14 @@ impl<'a> Play<'a> {
                 arguments,
                 wanted_at: now,
             }),
+        }
+    }
+
+    /// Begins a use, which may want the caller to press keys first.
+    fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
+        if let Some(work) = self.tooling.begin(id, tool, arguments, from) {
+            let wanted = Event::KeysWanted { id, work };
+            self.rehearsal.tell(wanted, &mut self.out);
         }
     }
 
@@ -249,8 +259,7 @@ impl<'a> Play<'a> {
         let now = self.rehearsal.now();
         if let Some(at) = self.later.iter().position(|later| later.at <= now) {
             let later = self.later.swap_remove(at);
-            self.tooling
-                .begin(later.id, later.tool, later.arguments, later.wanted_at);
+            self.begin(later.id, later.tool, later.arguments, later.wanted_at);
         }
         if self.thinking.is_at_work()
             && let Some(thought) = self.thinking.next().now_or_never()
@@ -370,9 +379,9 @@ impl<'a> Play<'a> {
         let until = clock::timer_now() + AFTER_THE_CALL;
         let now = self.rehearsal.now();
         for later in std::mem::take(&mut self.later) {
-            self.tooling
-                .begin(later.id, later.tool, later.arguments, later.wanted_at);
+            self.begin(later.id, later.tool, later.arguments, later.wanted_at);
         }
+        self.tooling.no_more_keys();
         while let Ok(Some((id, progress))) = timeout_at(until, self.tooling.next()).await {
             let used = comes_to(progress);
             if let Some(note) = used.and_then(|used| self.tooling.note(id, used, now)) {

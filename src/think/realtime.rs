@@ -192,6 +192,7 @@ impl RealtimeMind {
             }
             Note::AgentSaid { .. }
             | Note::CallerPressed { .. }
+            | Note::Withheld { .. }
             | Note::Interrupted { .. }
             | Note::Resumed { .. }
             | Note::Commanded { .. }

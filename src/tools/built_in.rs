@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use trunkline_core::call::{Effect, ToolSettings, TransferKind};
+use trunkline_core::call::{Effect, FIELD_DIGITS_MAX, PRESSED_MAX, ToolSettings, TransferKind};
 
 use super::{Does, HandOver, PutThrough, Tool, Used};
 use crate::after;
@@ -31,6 +31,11 @@ pub const HAND_OFF: &str = "hand_off";
 /// Longest summary for a person who is called, in characters: half a minute.
 pub(super) const SUMMARY_CHARS_MAX: usize = 500;
 
+/// By which it has the caller press digits, and is told them.
+pub const COLLECT_KEYS: &str = "collect_keys";
+/// By which it presses keys on the line.
+pub const SEND_KEYS: &str = "send_keys";
+
 /// Passages that a model gets for a question.
 const PASSAGES: usize = 5;
 /// How long looking something up may take.
@@ -54,6 +59,48 @@ pub fn opt_out() -> Option<Tool> {
     let arguments = json!({ "type": "object", "properties": {} });
     let mut tool = tool(OPT_OUT, description.into(), &arguments, Does::Call)?;
     tool.settings.effect = Effect::OptOut;
+    Some(tool)
+}
+
+/// Has the caller press digits: an account's number, a date. The agent says the prompt, and the first key cuts it.
+pub fn collect_keys() -> Option<Tool> {
+    let description = "Asks the caller to press digits on their phone, and returns them. Use it for numbers that are hard to \
+                       hear, such as an account number. Never use it for payment cards.";
+    let arguments = json!({
+        "type": "object", "required": ["prompt"], "additionalProperties": false,
+        "properties": {
+            "prompt": {
+                "type": "string", "minLength": 2, "maxLength": 200,
+                "description": "What is said to ask for them, in the caller's language; do not say it yourself as well.",
+            },
+            "digits_min": { "type": "integer", "minimum": 1, "maximum": FIELD_DIGITS_MAX },
+            "digits_max": {
+                "type": "integer", "minimum": 1, "maximum": FIELD_DIGITS_MAX,
+                "description": "With so many it is over at once. Before that the caller ends it with #.",
+            },
+        },
+    });
+    let mut tool = tool(COLLECT_KEYS, description.into(), &arguments, Does::Collect)?;
+    tool.settings.after_words = true;
+    Some(tool)
+}
+
+/// Presses keys on the line, as tones.
+pub fn send_keys() -> Option<Tool> {
+    let description = "Presses keys on the phone line, to choose in an automated menu or to enter a number there. Say nothing \
+                       else to a menu.";
+    let pattern = format!("^[0-9*#w]{{1,{PRESSED_MAX}}}$");
+    let arguments = json!({
+        "type": "object", "required": ["keys"], "additionalProperties": false,
+        "properties": { "keys": {
+            "type": "string", "pattern": pattern,
+            "description": "Digits, * and #; w waits for half a second.",
+        } },
+    });
+    let mut tool = tool(SEND_KEYS, description.into(), &arguments, Does::Press)?;
+    tool.settings.after_words = true;
+    // A menu behind a menu may want the same key.
+    tool.settings.repeats = true;
     Some(tool)
 }
 

@@ -1,11 +1,15 @@
 //! What a client or an operator says of a tool of theirs.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trunkline_core::call::ToolSettings;
 use utoipa::ToSchema;
+
+pub use keys::{KeyCheck, KeyRow};
 
 use super::BUILT_IN;
 use crate::providers::END_CALL;
@@ -156,6 +160,9 @@ pub struct ToolDocument {
     /// It is used once the caller has heard what the agent says before it.
     #[serde(default)]
     pub after_words: bool,
+    /// Digits that the caller presses before it is used, and that only its server gets: at most six rows of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyRow>,
     /// Said while it is at work, if that takes longer than a moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200, example = "Let me look that up.")]
@@ -232,6 +239,7 @@ impl ToolDocument {
         }
         self.arguments()?;
         self.result()?;
+        self.check_keys()?;
         self.placeholders()
     }
 
@@ -297,7 +305,8 @@ impl ToolDocument {
     pub fn settings(&self) -> ToolSettings {
         ToolSettings {
             awaited: self.awaited,
-            after_words: self.after_words,
+            // Nobody is asked for keys before they have heard what for.
+            after_words: self.after_words || !self.keys.is_empty(),
             repeats: self.repeats(),
             words: self.words.as_deref().map(Into::into),
             ..ToolSettings::default()

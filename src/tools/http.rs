@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
 use serde_json::{Map, Value};
-use trunkline_core::call::UseId;
+use trunkline_core::call::{KeyWork, UseId};
+use trunkline_core::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::document::headers;
 use super::tries::{Missed, tried};
@@ -65,12 +67,20 @@ impl HttpTool {
     }
 
     /// Uses it. Takes as long as it takes: whoever calls this watches the clock.
-    pub(super) async fn use_for(&self, call: &CallFacts, id: UseId, arguments: &Value) -> Used {
+    ///
+    /// `keys`: the rows of digits that its document wants, in that order; they go into the body and nowhere else.
+    pub(super) async fn use_for(
+        &self,
+        call: &CallFacts,
+        id: UseId,
+        arguments: &Value,
+        keys: &[Secret],
+    ) -> Used {
         let (url, rest) = match self.address(arguments) {
             Ok(address) => address,
             Err(why) => return Used::refused(why),
         };
-        let body = self.body(call, id, &rest);
+        let body = self.body(call, id, rest, keys);
         tried(self.repeats, || self.ask(call, id, &url, &body)).await
     }
 
@@ -103,22 +113,38 @@ impl HttpTool {
         Ok((url, Value::Object(rest)))
     }
 
-    fn body(&self, call: &CallFacts, id: UseId, arguments: &Value) -> Vec<u8> {
+    /// What it wants of keys, if anything.
+    pub(super) fn wants_keys(&self) -> Option<KeyWork> {
+        self.document.wants_keys()
+    }
+
+    fn body(
+        &self,
+        call: &CallFacts,
+        id: UseId,
+        mut arguments: Value,
+        keys: &[Secret],
+    ) -> Zeroizing<Vec<u8>> {
+        if let Value::Object(arguments) = &mut arguments {
+            for (row, digits) in self.document.keys.iter().zip(keys) {
+                arguments.insert(row.field.clone(), digits.expose().into());
+            }
+        }
         let body = match (self.document.method.has_no_body(), self.document.body) {
-            (true, _) => return Vec::new(),
-            (false, Body::Arguments) => arguments.clone(),
+            (true, _) => return Zeroizing::default(),
+            (false, Body::Arguments) => arguments,
             (false, Body::Envelope) => {
                 let mut envelope = Map::new();
                 envelope.insert("tool".into(), self.document.name.as_str().into());
                 envelope.insert("use".into(), use_id(call, id).into());
-                envelope.insert("arguments".into(), arguments.clone());
+                envelope.insert("arguments".into(), arguments);
                 // A call's facts are texts and numbers.
                 let call = serde_json::to_value(call).unwrap_or_default();
                 envelope.insert("call".into(), call);
                 Value::Object(envelope)
             }
         };
-        body.to_string().into_bytes()
+        Zeroizing::new(body.to_string().into_bytes())
     }
 
     async fn ask(

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::document::ToolKind;
 use super::mcp::{self, McpProblem, McpServer, McpShelf, WhichServer};
-use super::{Does, TOOLS_MAX, TOOLS_OF_CALL_MAX};
 use super::{
-    HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SET_DISPOSITION, SigningKey, TRANSFER, Tool,
-    ToolDocument, WrongTool, opt_out,
+    COLLECT_KEYS, HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, SigningKey,
+    TRANSFER, Tool, ToolDocument, WrongTool, collect_keys, opt_out, send_keys,
 };
+use super::{Does, TOOLS_MAX, TOOLS_OF_CALL_MAX};
 use crate::agent::Agent;
 use crate::desk::{self, Desk, Place};
 use crate::egress::{Egress, Whose};
@@ -201,6 +201,8 @@ impl Sources<'_> {
     async fn named(&self, name: &str) -> Result<Vec<Tool>, Unusable> {
         match name {
             OPT_OUT => Ok(vec![opt_out().ok_or(Unusable::Missing)?]),
+            COLLECT_KEYS => Ok(vec![collect_keys().ok_or(Unusable::Missing)?]),
+            SEND_KEYS => Ok(vec![send_keys().ok_or(Unusable::Missing)?]),
             // Those that know the call are added with it.
             SET_DISPOSITION | LOOK_UP | TRANSFER | HAND_OFF => Ok(Vec::new()),
             id if id.starts_with(ID_PREFIX) => self.clients(id).await,

@@ -56,6 +56,65 @@ fn what_is_wrong_is_told_by_its_place() {
 }
 
 #[test]
+fn keys_go_into_a_body_and_are_no_arguments() {
+    let row = |change: Value| {
+        let mut row = json!({ "field": "card", "prompt": "Your card.", "digits": [13, 19] });
+        for (name, value) in change.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        ("keys", json!([row]))
+    };
+    let fine = document(&[row(json!({ "check": "luhn" }))]);
+    assert_eq!(fine.check(), Ok(()));
+    assert!(fine.settings().after_words && fine.wants_keys().is_some());
+    assert!(document(&[]).wants_keys().is_none());
+    for (change, pointer) in [
+        (vec![row(json!({ "field": "day" }))], "/keys/0/field"),
+        (vec![row(json!({ "field": "" }))], "/keys/0/field"),
+        (vec![row(json!({ "prompt": "a\nb" }))], "/keys/0/prompt"),
+        (vec![row(json!({ "digits": [0, 4] }))], "/keys/0/digits"),
+        (vec![row(json!({ "digits": [5, 4] }))], "/keys/0/digits"),
+        (vec![row(json!({ "digits": [4, 33] }))], "/keys/0/digits"),
+        (
+            vec![row(json!({ "terminator": "*" }))],
+            "/keys/0/terminator",
+        ),
+        (vec![row(json!({ "first_ms": 100 }))], "/keys/0/first_ms"),
+        (
+            vec![row(json!({ "between_ms": 60_000 }))],
+            "/keys/0/between_ms",
+        ),
+        (vec![row(json!({ "tries": 0 }))], "/keys/0/tries"),
+        (vec![row(json!({})), ("method", json!("GET"))], "/method"),
+        (vec![row(json!({})), ("awaited", json!(false))], "/awaited"),
+        (
+            vec![
+                row(json!({})),
+                ("url", json!("https://a.example.com/{card}")),
+            ],
+            "/url",
+        ),
+    ] {
+        let wrong = document(&change).check().unwrap_err();
+        assert_eq!(wrong.pointer, pointer, "{change:?} {wrong}");
+    }
+    let (_, one) = row(json!({}));
+    let twice = json!([one[0], one[0]]);
+    let wrong = document(&[("keys", twice)]).check().unwrap_err();
+    assert_eq!(wrong.pointer, "/keys/1/field");
+    let seven: Vec<Value> = (0..7)
+        .map(|n| json!({ "field": format!("f{n}"), "prompt": "x", "digits": [1, 2] }))
+        .collect();
+    assert_eq!(
+        document(&[("keys", json!(seven))])
+            .check()
+            .unwrap_err()
+            .pointer,
+        "/keys"
+    );
+}
+
+#[test]
 fn arguments_are_checked_before_anybody_is_asked() {
     let schema = document(&[]).arguments().unwrap();
     for (arguments, told) in [
@@ -91,6 +150,6 @@ async fn a_box_knows_its_own_tools_alone() {
     let toolbox = Toolbox::new(opt_out(), CallFacts::default());
     assert_eq!(toolbox.specs().len(), 1);
     assert_eq!(toolbox.settings()[OPT_OUT].effect, Effect::OptOut);
-    let used = toolbox.begin(UseId(0), "fly", "{}").await;
+    let used = toolbox.begin(UseId(0), "fly", "{}").work.await;
     assert_eq!(used, Used::no_such_tool());
 }

@@ -12,6 +12,7 @@ mod hand_off;
 mod inbound;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod payment;
 mod rest;
 mod rig;
 mod room;

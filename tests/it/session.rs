@@ -11,6 +11,7 @@ mod failover;
 mod false_stops;
 mod held;
 mod hostile;
+mod keys;
 pub(crate) mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;

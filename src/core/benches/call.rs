@@ -110,6 +110,8 @@ impl Screenplay {
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
                 | Action::PutThrough { .. }
+                | Action::Press { .. }
+                | Action::KeysDone { .. }
                 | Action::GoOn { .. }
                 | Action::HangUp { .. } => {}
             }

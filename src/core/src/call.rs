@@ -18,6 +18,8 @@
 //! - `trouble`: failures, long silences and the end;
 //! - `tooling`: what the mind has done for the caller;
 //! - `transferring`: putting the caller through to a person;
+//! - `collecting`: keys for that, out of everybody's sight where they are secret;
+//! - `unnoted`: what the caller said, held back while it may become a number that is not written down;
 //! - `turn`: what the caller has said that is unanswered, and when it is over;
 //! - [`endpoint`]: how much silence ends a turn.
 //!
@@ -26,6 +28,7 @@
 mod action;
 mod ahead;
 mod answering;
+mod collecting;
 mod consent;
 mod control;
 pub mod endpoint;
@@ -43,12 +46,14 @@ mod tooling;
 mod transferring;
 mod trouble;
 mod turn;
+mod unnoted;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use action::{Action, Ask, Means, Note, StepDown};
 pub use answering::{AnsweringPlan, OnMachine};
+pub use collecting::{Check, FIELD_DIGITS_MAX, KeyField, KeyWork, KeysDone, PRESSED_MAX, Unkeyed};
 pub use control::SAY_CHARS_MAX;
 pub use endpoint::TURN_OVER;
 pub(crate) use endpoint::TurnWords;
@@ -65,6 +70,7 @@ pub use transferring::{TransferEnd, TransferKind, TransferNews};
 use crate::consent::gate::Gate;
 use crate::time::At;
 use answering::Answering;
+use collecting::KeyPad;
 use consent::Hearing;
 use endpoint::Habits;
 use filling::Fillers;
@@ -74,6 +80,7 @@ use timer::Timers;
 use tooling::Tools;
 use transferring::Transfer;
 use turn::OpenTurn;
+use unnoted::Unnoted;
 
 /// One phone call, from the first frame to the last.
 ///
@@ -132,6 +139,8 @@ pub struct Call {
     transfer: Option<Transfer>,
     /// Another agent has taken over, and the caller has heard nothing of it yet.
     owes_words_of_next: bool,
+    keypad: KeyPad,
+    unnoted: Unnoted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +195,8 @@ impl Call {
             tools: Tools::default(),
             transfer: None,
             owes_words_of_next: false,
+            keypad: KeyPad::default(),
+            unnoted: Unnoted::default(),
             settings,
             phase: Phase::Waiting,
             now,
@@ -297,6 +308,7 @@ impl Call {
                 expects,
             } => self.mind_done(reply, after, expects, out),
             Event::ToolsWanted { reply, wanted } => self.tools_wanted(reply, wanted),
+            Event::KeysWanted { id, work } => self.keys_wanted(id, work, out),
             Event::ToolUsed {
                 id,
                 outcome,
@@ -330,7 +342,12 @@ impl Call {
     fn fire(&mut self, timer: Timer, out: &mut Vec<Action>) {
         match timer {
             // These only wake `settle`, which sees that the moment has come.
-            Timer::Overlap | Timer::EndOfTurn | Timer::Consent | Timer::Answering => {}
+            Timer::Overlap
+            | Timer::EndOfTurn
+            | Timer::Consent
+            | Timer::Answering
+            | Timer::Keys
+            | Timer::Unnoted => {}
             Timer::OverlapVerdict => self.overlap = None,
             Timer::Transcript => self.transcript_missing(out),
             Timer::LongSpeech => self.speech_too_long(),
@@ -353,11 +370,14 @@ impl Call {
             return;
         }
         self.settle_consent(out);
+        self.settle_keys(out);
+        self.settle_unnoted(out);
         self.settle_overlap(out);
         self.settle_transfer();
         self.settle_speaking(out);
         self.settle_floor(out);
         self.settle_tools(out);
+        self.ask_for_keys(out);
         if self.phase == Phase::Live {
             self.arm();
         }
@@ -365,6 +385,7 @@ impl Call {
 
     /// Sets every timer to what the state asks for; those of the whole call are left alone.
     fn arm(&mut self) {
+        self.listen_for_keys();
         let speaks = |r: &Reply| r.playback == Playback::On;
         if !self.speaking.as_ref().is_some_and(speaks) {
             self.hushed.get_or_insert(self.now);
@@ -394,6 +415,8 @@ impl Call {
         let consent = self.consent_due();
         let filler = self.filler_due();
         let answering = self.answering_due();
+        let keys = self.keypad_due();
+        let unnoted = self.unnoted.due();
         for (timer, at) in [
             (Timer::Overlap, overlap),
             (Timer::OverlapVerdict, verdict),
@@ -406,6 +429,8 @@ impl Call {
             (Timer::EndOfTurn, end_of_turn),
             (Timer::Consent, consent),
             (Timer::Answering, answering),
+            (Timer::Keys, keys),
+            (Timer::Unnoted, unnoted),
         ] {
             // What was due has been seen to just now; a limit of nothing at all must not hold time still.
             self.timers
@@ -468,6 +493,8 @@ impl Call {
 
     fn over(&mut self, reason: EndReason, out: &mut Vec<Action>) {
         self.consent_ends(out);
+        self.release_unnoted(out);
+        self.keys_end(out);
         self.phase = Phase::Ended;
         self.timers.clear();
         out.push(Action::Note(Note::Ended {

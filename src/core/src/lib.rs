@@ -22,6 +22,8 @@
 //! | [`journal`] | what a call leaves behind: entries, and the sealed file that holds them |
 //! | [`record`] | a call's sound and notes in, entries out: only what may be kept |
 //! | [`transcript`] | what was said, for people and programs to read |
+//! | [`redact`] | numbers of payment cards, taken out of what was said |
+//! | [`secret`] | digits that nobody may see but those they are for |
 //! | [`geo`] | where a number is: country, places, time zones |
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
@@ -53,7 +55,9 @@ mod pack;
 pub mod phone;
 pub mod policy;
 pub mod record;
+pub mod redact;
 pub mod rehearsal;
+pub mod secret;
 pub mod time;
 pub mod times;
 pub mod token;

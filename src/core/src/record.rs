@@ -136,6 +136,11 @@ impl Recorder {
                 Some(granted) => self.keep_words(granted, note),
                 None => self.not_kept(*at, *at),
             },
+            Note::Withheld { from, to } => {
+                let detail = format!("ms={}", to.since(*from));
+                self.event(*from, "keys_withheld", &detail);
+                self.not_kept(*from, *to);
+            }
             Note::AgentSaid {
                 reply,
                 from,

@@ -151,6 +151,11 @@ impl Rehearsal {
                     clause,
                     text,
                 } => self.mouth.say(now, reply, clause, &text),
+                Action::Press {
+                    reply,
+                    clause,
+                    keys,
+                } => self.mouth.say(now, reply, clause, &keys),
                 Action::SayRecorded { reply, clause } => {
                     self.mouth.say(now, reply, clause, RECORDED);
                 }
@@ -165,6 +170,7 @@ impl Rehearsal {
                 | Action::UseTool { .. }
                 | Action::GoOn { .. }
                 | Action::PutThrough { .. }
+                | Action::KeysDone { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => out.push(action),
             }

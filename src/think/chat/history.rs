@@ -157,7 +157,8 @@ impl History {
                 self.add(*at, Speaker::Tool, arguments, Some(More::Used(used)));
             }
             Note::ToolUsed { id, result, .. } => self.done(*id, result),
-            Note::Interrupted { .. }
+            Note::Withheld { .. }
+            | Note::Interrupted { .. }
             | Note::Resumed { .. }
             | Note::Commanded { .. }
             | Note::Answered { .. }

@@ -40,6 +40,8 @@ pub(crate) struct Api {
     router: Router,
     folder: TempDir,
     numbers: AtomicU32,
+    pub(crate) ears: Arc<StandInEars>,
+    pub(crate) voice: Arc<StandInVoice>,
 }
 
 /// A client and a key of its own.
@@ -155,9 +157,11 @@ impl Api {
         defaults: Defaults,
         providers: Providers,
     ) -> Self {
+        let ears = Arc::new(StandInEars::new(8));
+        let voice = Arc::new(StandInVoice::new());
         let app = App::new(Parts {
-            ears: Arc::new(StandInEars::new(8)),
-            voice: Arc::new(StandInVoice::new()),
+            ears: Arc::clone(&ears) as _,
+            voice: Arc::clone(&voice) as _,
             agents: Agents::load(None).unwrap(),
             keys: vec![key()],
             allow_reusable: false,
@@ -176,6 +180,8 @@ impl Api {
             app,
             folder,
             numbers: AtomicU32::new(0),
+            ears,
+            voice,
         }
     }
 

@@ -91,6 +91,8 @@ prompt = "You are Robin."
 "#;
 /// What a clerk may use; the operator may have set up fewer.
 const TOOLS: &str = "tools = [\"find\", \"book\", \"note\", \"opt_out\"]\n";
+/// What a presser may use.
+const KEYS: &str = "tools = [\"collect_keys\", \"send_keys\"]\n";
 /// What both say first.
 pub(crate) const OPENING: &str = "Hello, this is Robin, the AI assistant of Oak.";
 
@@ -217,6 +219,10 @@ impl House {
             (
                 "clerk.toml",
                 &format!("{TOOLS}{CHATTER}[turn]\ndrafts_max = 0\n"),
+            ),
+            (
+                "presser.toml",
+                &format!("{KEYS}{CHATTER}[turn]\ndrafts_max = 0\n"),
             ),
             (
                 "patient.toml",

@@ -43,6 +43,15 @@ impl Does {
     }
 }
 
+/// Sound that a stage was given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    /// All of it, in the order of the requests.
+    pub(crate) samples: Vec<i16>,
+    /// The words in each request.
+    pub(crate) words: Vec<String>,
+}
+
 /// What a stage does with its next requests, and then with all others.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -78,6 +87,8 @@ pub(crate) struct StandInEars {
     pub(crate) partial: Plan,
     pub(crate) last: Plan,
     pub(crate) turn: Plan,
+    /// All sound that it was given, if that is kept.
+    given: Mutex<Option<Given>>,
     /// What the turn model was given, in words.
     judged: Mutex<Vec<String>>,
     rooms: Arc<AtomicUsize>,
@@ -90,8 +101,26 @@ impl StandInEars {
             partial: Plan::new(Does::Answers(80)),
             last: Plan::new(Does::Answers(100)),
             turn: Plan::new(Does::Answers(30)),
+            given: Mutex::default(),
             judged: Mutex::default(),
             rooms: Arc::new(AtomicUsize::new(rooms)),
+        }
+    }
+
+    /// Keeps what it is given from now on.
+    pub(crate) fn keep(&self) {
+        self.given.lock().unwrap().get_or_insert_default();
+    }
+
+    /// All sound that it was given since.
+    pub(crate) fn given(&self) -> Given {
+        self.given.lock().unwrap().clone().unwrap_or_default()
+    }
+
+    fn note(&self, audio: &[i16]) {
+        if let Some(given) = &mut *self.given.lock().unwrap() {
+            given.samples.extend_from_slice(audio);
+            given.words.push(tongue::words(audio));
         }
     }
 
@@ -131,6 +160,7 @@ impl Ears for StandInEars {
         windows: Vec<i16>,
         _wanted_in: Duration,
     ) -> BoxFuture<'static, Result<(VadState, Vec<f32>), StageError>> {
+        self.note(&windows);
         let does = self.activity.take();
         async move {
             does.work().await?;
@@ -152,6 +182,7 @@ impl Ears for StandInEars {
         kind: Hear,
         _: Duration,
     ) -> BoxFuture<'static, Result<Words, StageError>> {
+        self.note(&audio);
         let does = match kind {
             Hear::Partial => self.partial.take(),
             Hear::Final => self.last.take(),
@@ -170,6 +201,7 @@ impl Ears for StandInEars {
         audio: Vec<i16>,
         _: Duration,
     ) -> BoxFuture<'static, Result<f32, StageError>> {
+        self.note(&audio);
         self.judged.lock().unwrap().push(tongue::words(&audio));
         let does = self.turn.take();
         async move { does.work().await.map(|()| 0.97) }.boxed()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::collecting::KeysDone;
 use super::event::{EndReason, ReplyId, Stage};
 use super::timing::{Staff, Timing};
 use super::tooling::{Outcome, UseId};
@@ -98,6 +99,15 @@ pub enum Action {
         /// The words.
         text: Arc<str>,
     },
+    /// Play the tones of keys, as a clause of the reply.
+    Press {
+        /// The reply.
+        reply: ReplyId,
+        /// Position of the clause in it.
+        clause: u16,
+        /// Digits, `*`, `#`, `A`–`D`, and `w` for half a second of silence.
+        keys: Arc<str>,
+    },
     /// Play the recording that is kept for when no voice can be had.
     SayRecorded {
         /// The reply.
@@ -144,6 +154,13 @@ pub enum Action {
     PutThrough {
         /// The use that brought it about.
         id: UseId,
+    },
+    /// What came of the keys that a use wanted. Answers [`Event::KeysWanted`](super::Event::KeysWanted).
+    KeysDone {
+        /// The use.
+        id: UseId,
+        /// The keys, or why there are none.
+        done: KeysDone,
     },
     /// All that the mind wanted done for a reply has been: it goes on.
     GoOn {
@@ -192,6 +209,13 @@ pub enum Note {
         at: At,
         /// The keys.
         keys: String,
+    },
+    /// What came from the caller was for nobody, since they were pressing digits that are secret.
+    Withheld {
+        /// The first moment of it.
+        from: At,
+        /// The last.
+        to: At,
     },
     /// The caller heard this.
     AgentSaid {

@@ -7,6 +7,8 @@
 use super::Call;
 use super::action::{Action, Ask};
 use super::reply::{Mind, Origin};
+use super::unnoted::HELD_DIGITS_MIN;
+use crate::redact;
 
 impl Call {
     /// Asks the mind about words that look finished.
@@ -44,6 +46,7 @@ impl Call {
             && self.notices.is_empty()
             && self.asked_says.is_empty()
             && self.open.keys.is_empty()
+            && self.unnoted.is_empty()
             && !self.owes_opening
             && self.may_ask_mind();
         if !is_free {
@@ -56,6 +59,11 @@ impl Call {
             false => self.caller.whole_partial().filter(|_| is_after)?,
         };
         let text = joined(&self.open.text, guessed);
+        // It may become a number that no mind gets.
+        let digits = redact::trailing(&text).map_or(0, |(_, digits)| digits);
+        if digits >= HELD_DIGITS_MIN || redact::has_card(&text) {
+            return None;
+        }
         let is_finished = !text.is_empty() && self.silence_after(&text) <= turn.unscored_ms;
         is_finished.then(|| (text, guessed.to_owned()))
     }

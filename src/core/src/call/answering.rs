@@ -194,6 +194,7 @@ impl Call {
             | Event::ToolUsed { .. }
             | Event::Transfer { .. }
             | Event::HandedOver { .. }
+            | Event::KeysWanted { .. }
             | Event::MindDone { .. }
             | Event::MindFailed { .. }
             | Event::VoiceFailed { .. }
@@ -258,12 +259,7 @@ impl Call {
 
     /// Words of a machine's are part of what was heard, and of nothing else.
     fn note_machines(&mut self, words: &Words, confidence: f32, out: &mut Vec<Action>) {
-        out.push(Action::Note(Note::CallerSaid {
-            from: words.from,
-            to: words.to,
-            text: words.text.clone(),
-            confidence,
-        }));
+        self.note_words((words.from, words.to), &words.text, confidence, out);
     }
 
     /// Does what time and silence ask for.

@@ -355,11 +355,11 @@ impl Call {
 
     /// Keys from before the grant are written down apart from those that follow it.
     fn note_keys(&mut self, out: &mut Vec<Action>) {
-        let keys = self.open.keys.get(self.open.noted_keys..).unwrap_or("");
+        let (_, keys) = self.keys_told();
         if !keys.is_empty() {
             out.push(Action::Note(Note::CallerPressed {
                 at: self.open.pressed,
-                keys: keys.to_owned(),
+                keys,
             }));
             self.open.noted_keys = self.open.keys.len();
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::collecting::KeyWork;
 use super::handing::NextAgent;
 use super::timing::{Provider, Staff};
 use super::tooling::{Outcome, UseId, Wanted};
@@ -219,6 +220,13 @@ pub enum Event {
         reply: ReplyId,
         /// What, in the order in which the results are wanted.
         wanted: Vec<Wanted>,
+    },
+    /// A use of a tool wants keys before it goes on. Answered by [`Action::KeysDone`](super::Action::KeysDone), always.
+    KeysWanted {
+        /// The use.
+        id: UseId,
+        /// What it wants.
+        work: KeyWork,
     },
     /// A use of a tool is over. Answers [`Action::UseTool`](super::Action::UseTool).
     ToolUsed {

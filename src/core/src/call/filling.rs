@@ -27,7 +27,7 @@ pub(super) struct Fillers {
     /// So many, since the mind was asked or words of its own were heard.
     pub(super) count: u8,
     /// The last of them was begun here.
-    last: At,
+    pub(super) last: At,
 }
 
 impl Call {
@@ -50,6 +50,7 @@ impl Call {
             || !self.notices.is_empty()
             || !self.caller.is_quiet()
             || self.overlap.is_some()
+            || self.keypad.is_at_work()
         {
             return None;
         }
@@ -146,6 +147,16 @@ impl Reply {
         }
     }
 
+    /// Adds what asks for keys, or the tones of keys, which talking does not cut.
+    pub(super) fn push_prompt(&mut self, text: Arc<str>, tones: Option<Arc<str>>) {
+        self.push(text, tones.is_some());
+        if let Some(clause) = self.clauses.last_mut() {
+            clause.filler = true;
+            clause.prompt = true;
+            clause.tones = tones;
+        }
+    }
+
     /// The clause in play, or next to be.
     pub(super) fn current(&self) -> Option<&Clause> {
         self.clauses.iter().find(|c| !c.over)
@@ -153,7 +164,7 @@ impl Reply {
 
     /// A filler is in play, or next to be.
     pub(super) fn is_filling(&self) -> bool {
-        self.current().is_some_and(|c| c.filler)
+        self.current().is_some_and(|c| c.filler && !c.prompt)
     }
 
     /// The first clause that is not in the transcript.

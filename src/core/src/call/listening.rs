@@ -5,6 +5,7 @@ use super::event::{After, Expects};
 use super::reply::{Fate, Mind, Origin, Playback};
 use super::{Call, Stage};
 use crate::commands;
+use crate::redact;
 use crate::time::At;
 
 /// Longest text taken from one verdict, in characters; a minute of fast speech has about 1,200.
@@ -35,7 +36,7 @@ pub(super) struct Caller {
     pub(super) score: Option<f32>,
     /// The last verdict with words, for commands that a pause cut in two.
     pub(super) last: Option<Verdict>,
-    star: bool,
+    pub(super) star: bool,
     /// A partial has stood in for the verdict on everything up to here; should that come after all, it says nothing new.
     stood_in: Option<At>,
 }
@@ -232,12 +233,7 @@ impl Call {
         let found = self.commands_in(text, confidence, to);
         // What ends the keeping of words is written down before the words.
         let objected = self.object_in_words(&found, from, out);
-        out.push(Action::Note(Note::CallerSaid {
-            from,
-            to,
-            text: text.to_owned(),
-            confidence,
-        }));
+        let told = self.note_words((from, to), text, confidence, out);
         self.obey_words(&found, objected, out);
         self.caller.last = Some(Verdict {
             from,
@@ -247,6 +243,12 @@ impl Call {
         if found.covers() {
             return;
         }
+        // What completes a number within the turn is taken out of the whole turn.
+        let text = match redact::has_card(&format!("{} {text}", self.open.text)) {
+            true => text,
+            false if told.trim().is_empty() => return,
+            false => told.as_str(),
+        };
         match (was_decided, self.gate.is_decided()) {
             (true, _) => self.take_words(text, confidence, from, to, out),
             (false, true) => self.take_rest(
@@ -285,6 +287,7 @@ impl Call {
                 | Origin::Asked
                 | Origin::Filler
                 | Origin::Transfer
+                | Origin::Prompt
                 | Origin::Ending(_) => {
                     is_backchannel
                         || (reply.after == After::HangUp && commands::is_farewell(language, text))
@@ -326,6 +329,9 @@ impl Call {
         }
         self.nudges = 0;
         self.idle_since = self.now;
+        if self.key_for_tool(key, out) {
+            return;
+        }
         if let Some(reply) = self.speaking.as_ref().filter(|r| r.mind == Mind::Done) {
             self.expects = reply.expects;
         }

@@ -29,6 +29,8 @@ pub(super) enum Origin {
     Filler,
     /// The last words before the caller is put through.
     Transfer,
+    /// What asks for keys, or presses them, while a draft waits for that.
+    Prompt,
     /// The last words of the call.
     Ending(EndReason),
 }
@@ -85,6 +87,10 @@ pub(super) struct Clause {
     pub(super) lost: bool,
     /// It bridges a silence and is no part of what the reply says.
     pub(super) filler: bool,
+    /// The call's own, as a filler is, but not passed over: it asks for keys, or is keys.
+    pub(super) prompt: bool,
+    /// It is the tones of these keys.
+    pub(super) tones: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -193,6 +199,8 @@ impl Reply {
             notice: false,
             lost: false,
             filler: false,
+            prompt: false,
+            tones: None,
         });
     }
 

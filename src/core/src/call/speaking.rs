@@ -8,6 +8,7 @@ use super::reply::{Fate, Mind, Origin, Playback, Reply};
 use super::timing::Provider;
 use super::{Call, Words};
 use crate::guard;
+use crate::redact;
 use crate::time::At;
 use crate::times::WordTime;
 
@@ -32,21 +33,23 @@ impl Call {
         }
     }
 
-    pub(super) fn think(&mut self, ask: Ask, out: &mut Vec<Action>) {
+    pub(super) fn think(&mut self, mut ask: Ask, out: &mut Vec<Action>) {
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
         self.fillers.count = 0;
         self.tools_are_known();
-        if let Ask::Answer { keys, .. } = &ask {
+        self.release_unnoted(out);
+        if let Ask::Answer { keys, .. } = &mut ask {
             draft.answers = (self.open.text.len(), self.open.keys.len());
             draft.timing.speech_end = self.open.last_act();
             draft.timing.words = self.open.worded;
             draft.timing.decided = self.open.decided.unwrap_or(self.now);
-            let new = keys.get(self.open.noted_keys..).unwrap_or_default();
-            self.open.noted_keys = keys.len();
+            let (told, new) = self.keys_told();
+            self.open.noted_keys = self.open.keys.len();
+            *keys = told;
             if !new.is_empty() {
                 out.push(Action::Note(Note::CallerPressed {
                     at: self.open.pressed,
-                    keys: new.to_owned(),
+                    keys: new,
                 }));
             }
         }
@@ -67,6 +70,7 @@ impl Call {
 
     pub(super) fn mind_said(&mut self, id: ReplyId, text: String, out: &mut Vec<Action>) {
         self.mind_started(id);
+        let text = redact::cards(&text).into_owned();
         let now = self.now;
         let truth = Arc::clone(&self.settings.notices.robot);
         let is_draft = self.drafting.as_ref().is_some_and(|r| r.id == id);
@@ -303,6 +307,8 @@ impl Call {
                 self.note_heard(&mut reply, true, out);
                 reply.insert(self.notices.drain(..), self.gate.is_decided());
                 reply.progress = self.now;
+                // Only a prompt was cut, and nothing is left.
+                reply.ended = reply.is_over();
             }
             // Its last marks came while it was halted.
             Fate::GoOn
@@ -483,7 +489,7 @@ impl Call {
 }
 
 /// Hands to the voice what it does not have yet.
-fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
+pub(super) fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
     for (at, clause) in reply
         .clauses
         .iter_mut()
@@ -492,14 +498,20 @@ fn say_rest(reply: &mut Reply, out: &mut Vec<Action>) {
     {
         clause.said = true;
         let (reply, text) = (reply.id, Arc::clone(&clause.text));
-        let (filler, clause) = (clause.filler, at as u16);
-        out.push(match filler {
-            true => Action::Fill {
+        let (filler, keys) = (clause.filler && !clause.prompt, clause.tones.clone());
+        let clause = at as u16;
+        out.push(match (filler, keys) {
+            (_, Some(keys)) => Action::Press {
+                reply,
+                clause,
+                keys,
+            },
+            (true, None) => Action::Fill {
                 reply,
                 clause,
                 text,
             },
-            false => Action::Say {
+            (false, None) => Action::Say {
                 reply,
                 clause,
                 text,

@@ -23,6 +23,10 @@ pub enum Timer {
     Mind,
     /// The caller has finished, and has heard nothing for a while, though an answer is on its way.
     Filler,
+    /// The caller has not pressed the next key of those that are collected, or has had a moment after the last.
+    Keys,
+    /// What the caller said may go on as a number that is not written down, and has not.
+    Unnoted,
     /// Playback has made no progress for longer than any clause lasts.
     Playback,
     /// Nobody has said anything for a while.
@@ -34,7 +38,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 13] = [
+    const ALL: [Timer; 15] = [
         Timer::Overlap,
         Timer::OverlapVerdict,
         Timer::EndOfTurn,
@@ -44,6 +48,8 @@ impl Timer {
         Timer::LongSpeech,
         Timer::Mind,
         Timer::Filler,
+        Timer::Keys,
+        Timer::Unnoted,
         Timer::Playback,
         Timer::Silence,
         Timer::TooLong,

@@ -9,6 +9,7 @@
 //! harm: the first use stands for both. So a reply that was interrupted after it booked, and is thought of anew, does not
 //! book again.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::event::ReplyId;
 use super::reply::{Fate, Mind, Playback, Reply};
 use crate::commands::Command;
 use crate::consent::Refusal;
+use crate::redact;
 use crate::time::At;
 
 /// Most tools that a mind may want at once.
@@ -144,6 +146,8 @@ struct Use {
     wanted: Wanted,
     began: At,
     result: Option<Arc<str>>,
+    /// Nothing was done, since there were no keys: the same wanted again is another use.
+    is_void: bool,
     /// The caller has heard what the mind made of it, or no mind waited for it.
     is_told: bool,
 }
@@ -168,8 +172,15 @@ impl Tools {
 
     /// A use of the same, whose result no caller has heard of.
     fn twin(&self, wanted: &Wanted) -> Option<UseId> {
-        let twin = |u: &&Use| u.wanted == *wanted && !u.is_told;
+        let twin = |u: &&Use| u.wanted == *wanted && !u.is_told && !u.is_void;
         self.uses.iter().find(twin).map(|u| u.id)
+    }
+
+    /// Nothing was done for a use.
+    pub(super) fn was_void(&mut self, id: UseId) {
+        if let Some(used) = self.get(id) {
+            used.is_void = true;
+        }
     }
 
     fn begin(&mut self, wanted: Wanted, now: At) -> UseId {
@@ -184,6 +195,7 @@ impl Tools {
             wanted,
             began: now,
             result: None,
+            is_void: false,
             is_told: false,
         });
         id
@@ -203,7 +215,13 @@ impl Call {
         reply.rounds = reply.rounds.saturating_add(1);
         let is_too_much = reply.rounds > ROUNDS_MAX;
         let wants = wanted.into_iter().enumerate().map(|(at, wanted)| Want {
-            wanted,
+            wanted: Wanted {
+                arguments: match redact::cards(&wanted.arguments) {
+                    Cow::Borrowed(_) => wanted.arguments,
+                    Cow::Owned(told) => told.into(),
+                },
+                ..wanted
+            },
             by: None,
             instead: (is_too_much || at >= WANTED_MAX).then_some(TOO_MANY),
         });
@@ -233,10 +251,7 @@ impl Call {
             to: now,
         }));
         self.transfer_over(id);
-        let waits = |r: &Reply| {
-            let is_for_it = |w: &Want| w.by == Some(id) && w.instead.is_none();
-            r.wants.iter().any(is_for_it)
-        };
+        let waits = |r: &Reply| r.wants_use(id);
         let mut replies = [&self.speaking, &self.drafting].into_iter().flatten();
         if !replies.any(waits) {
             self.tools.has_news = true;
@@ -432,6 +447,12 @@ impl Reply {
     /// It has no words yet, fillers not counted.
     fn is_wordless(&self) -> bool {
         self.clauses.iter().all(|c| c.filler)
+    }
+
+    /// It waits for the result of this use.
+    pub(super) fn wants_use(&self, id: UseId) -> bool {
+        let is_for_it = |w: &Want| w.by == Some(id) && w.instead.is_none();
+        self.wants.iter().any(is_for_it)
     }
 
     /// It says nothing while it waits for what was just begun.

@@ -57,7 +57,7 @@ impl Call {
             return;
         };
         clause.lost = true;
-        if clause.filler {
+        if clause.filler && !clause.prompt {
             // It is passed over.
             clause.over = true;
             return;

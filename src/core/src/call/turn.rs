@@ -1,7 +1,10 @@
 //! The caller's turn: what of theirs no heard reply has answered, and when it is over.
 
+use std::borrow::Cow;
+
 use super::Call;
 use super::endpoint::{Asked, Said, silence_ms};
+use crate::redact;
 use crate::time::At;
 
 /// Most unanswered text that is kept.
@@ -42,7 +45,8 @@ impl OpenTurn {
 
     /// Takes out what a reply has answered.
     pub(super) fn answered(&mut self, (text, keys): (usize, usize)) {
-        self.text.drain(..text.min(self.text.len()));
+        let text = floor(&self.text, text);
+        self.text.drain(..text);
         self.paused_at = self.paused_at.saturating_sub(text);
         if self.paused_at == 0 {
             self.pause_ms = 0;
@@ -81,6 +85,10 @@ impl OpenTurn {
                 self.paused_at = self.text.len();
             }
             self.text.push_str(text);
+            if let Cow::Owned(told) = redact::cards(&self.text) {
+                self.text = told;
+                self.paused_at = floor(&self.text, self.paused_at);
+            }
         }
         self.spoken = self.spoken.max(to);
         is_pause.then_some(pause_ms)
@@ -90,6 +98,15 @@ impl OpenTurn {
     pub(super) fn has_pause(&self) -> bool {
         self.pause_ms > 0
     }
+}
+
+/// `at`, or where the text has a boundary before it.
+fn floor(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 impl Call {

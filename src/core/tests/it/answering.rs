@@ -206,6 +206,7 @@ impl World {
             Action::CancelThink { reply } => self.thinking.retain(|r| r != reply),
             Action::Say { reply, clause, .. }
             | Action::Fill { reply, clause, .. }
+            | Action::Press { reply, clause, .. }
             | Action::SayRecorded { reply, clause } => self.queue.push_back((*reply, *clause)),
             Action::EndSay { reply } => self.ended_reply = Some(*reply),
             Action::Pause { reply } => self.pausing = Some(*reply),
@@ -215,6 +216,7 @@ impl World {
             | Action::Commit { .. }
             | Action::UseTool { .. }
             | Action::PutThrough { .. }
+            | Action::KeysDone { .. }
             | Action::GoOn { .. }
             | Action::Note(_)
             | Action::HangUp { .. } => {}
@@ -304,6 +306,8 @@ impl Observer {
                 | Action::Commit { .. }
                 | Action::UseTool { .. }
                 | Action::PutThrough { .. }
+                | Action::Press { .. }
+                | Action::KeysDone { .. }
                 | Action::GoOn { .. }
                 | Action::Note(_)
                 | Action::HangUp { .. } => {}

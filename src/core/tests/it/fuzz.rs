@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use trunkline_core::amd::{self, Tone};
 use trunkline_core::call::{
-    Action, After, Call, EndReason, Event, Expects, Note, Outcome, Position, ReplyId, Stage, Timer,
-    TransferKind, TransferNews, UseId, Wanted,
+    Action, After, Call, Check, EndReason, Event, Expects, KeyField, KeyWork, Note, Outcome,
+    Position, ReplyId, Stage, Timer, TransferKind, TransferNews, UseId, Wanted,
 };
 use trunkline_core::consent::Mode;
 use trunkline_core::journal::Step;
@@ -107,6 +107,28 @@ impl Bytes<'_> {
                 self.rest = rest;
                 String::from_utf8_lossy(raw).into_owned()
             }
+        }
+    }
+
+    fn key_work(&mut self) -> KeyWork {
+        if self.byte() < 60 {
+            return KeyWork::Press(self.text().into());
+        }
+        let is_secret = self.byte() < 180;
+        let fields = (0..self.below(4)).map(|_| KeyField {
+            prompt: self.text().into(),
+            wrong: self.text().into(),
+            digits_min: self.byte() / 16,
+            digits_max: self.byte() / 8,
+            terminator: [Some('#'), None, Some('*')][self.below(3)],
+            first_ms: u32::from(self.byte()) * 50,
+            between_ms: u32::from(self.byte()) * 20,
+            check: [Check::None, Check::Luhn][self.below(2)],
+            tries: self.byte() / 64,
+        });
+        KeyWork::Collect {
+            fields: fields.collect(),
+            is_secret,
         }
     }
 
@@ -252,10 +274,16 @@ impl Bytes<'_> {
                     words: self.text().into(),
                 },
             },
-            253 => Event::ToolUsed {
-                id: UseId(u32::from(self.byte()) / 16),
-                outcome: Outcome::Done,
-                result: self.text().into(),
+            253 => match self.byte() {
+                byte if byte % 16 > 12 => Event::KeysWanted {
+                    id: UseId(u32::from(byte) / 16),
+                    work: self.key_work(),
+                },
+                byte => Event::ToolUsed {
+                    id: UseId(u32::from(byte) / 16),
+                    outcome: Outcome::Done,
+                    result: self.text().into(),
+                },
             },
             254 => Event::RanDry {
                 reply: self.reply(call),
@@ -460,6 +488,8 @@ fn name(action: &Action) -> &'static str {
         Action::Say { .. } => "say",
         Action::Fill { .. } => "fill",
         Action::SayRecorded { .. } => "say-recorded",
+        Action::Press { .. } => "press",
+        Action::KeysDone { .. } => "keys-done",
         Action::EndSay { .. } => "end-say",
         Action::Pause { .. } => "pause",
         Action::Resume { .. } => "resume",

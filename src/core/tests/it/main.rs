@@ -5,6 +5,7 @@
 )]
 
 mod answering;
+mod cards;
 mod fuzz;
 mod greetings;
 mod kept;

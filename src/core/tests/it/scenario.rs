@@ -11,14 +11,16 @@ use std::sync::Arc;
 
 use trunkline_core::amd::{Told, Tone, Witness};
 use trunkline_core::call::{
-    Action, After, AnsweringPlan, Ask, Effect, EndReason, Event, Expects, Hop, NextAgent, Note,
-    Notices, OnMachine, Outcome, Position, Profile, Provider, ReplyId, Settings, Staff, Stage,
-    ToolSettings, TransferEnd, TransferKind, TransferNews, UseId, Wanted,
+    Action, After, AnsweringPlan, Ask, Check, Effect, EndReason, Event, Expects, Hop, KeyField,
+    KeyWork, KeysDone, NextAgent, Note, Notices, OnMachine, Outcome, Position, Profile, Provider,
+    ReplyId, Settings, Staff, Stage, ToolSettings, TransferEnd, TransferKind, TransferNews, UseId,
+    Wanted,
 };
 use trunkline_core::consent::{ConsentPlan, Mode, OnWithdrawal};
 use trunkline_core::journal::Step;
 use trunkline_core::language::Language;
 use trunkline_core::rehearsal::Clocked;
+use trunkline_core::secret::Secret;
 use trunkline_core::time::At;
 use trunkline_core::times::WordTime;
 
@@ -363,6 +365,16 @@ fn event(line: &str) -> Option<Event> {
                 })
                 .collect(),
         },
+        "keys-wanted" => Event::KeysWanted {
+            id: UseId(word(1)?.parse().ok()?),
+            work: match word(2)? {
+                "press" => KeyWork::Press(word(3)?.into()),
+                kind => KeyWork::Collect {
+                    fields: words[3..].chunks(2).map(field).collect::<Option<_>>()?,
+                    is_secret: kind == "secret",
+                },
+            },
+        },
         "used" => Event::ToolUsed {
             id: UseId(word(1)?.parse().ok()?),
             outcome: match word(2)? {
@@ -427,7 +439,7 @@ fn event(line: &str) -> Option<Event> {
 /// Those of another agent.
 fn other_settings(name: &str) -> Arc<Settings> {
     Arc::new(Settings {
-        notices: Notices::english(name, "Oak Billing"),
+        notices: Notices::of(Language::English, name, "Oak Billing"),
         ..settings()
     })
 }
@@ -471,6 +483,30 @@ fn tool(line: &str) -> Option<(String, ToolSettings)> {
     Some((name.clone(), tool))
 }
 
+/// As `4-8 "PROMPT"` or `13-19-luhn "PROMPT"`.
+fn field(words: &[String]) -> Option<KeyField> {
+    let [digits, prompt] = words else {
+        return None;
+    };
+    let mut parts = digits.split('-');
+    let mut digits = || parts.next()?.parse().ok();
+    Some(KeyField {
+        prompt: prompt.as_str().into(),
+        wrong: "That was not right.".into(),
+        digits_min: digits()?,
+        digits_max: digits()?,
+        terminator: Some('#'),
+        first_ms: 8_000,
+        between_ms: 3_000,
+        check: match parts.next() {
+            Some("luhn") => Check::Luhn,
+            Some(_) => return None,
+            None => Check::None,
+        },
+        tries: 2,
+    })
+}
+
 /// As `120-480`, ms.
 fn word_time(word: &str) -> Option<WordTime> {
     let (from, to) = word.split_once('-')?;
@@ -504,6 +540,23 @@ fn show(action: &Action) -> String {
             arguments,
         } => format!("use {} {tool} {arguments}", id.0),
         Action::PutThrough { id } => format!("put-through {}", id.0),
+        Action::Press {
+            reply,
+            clause,
+            keys,
+        } => format!("press {}.{clause} {keys}", reply.0),
+        Action::KeysDone { id, done } => {
+            let rows = |rows: &[Secret]| {
+                let rows: Vec<&str> = rows.iter().map(Secret::expose).collect();
+                rows.join(", ")
+            };
+            let done = match done {
+                KeysDone::Collected(digits) => rows(digits),
+                KeysDone::Pressed => "pressed".into(),
+                KeysDone::Not(why) => format!("not: {why:?}"),
+            };
+            format!("keys {} {done}", id.0)
+        }
         Action::GoOn { reply, results } => format!("go-on {} {}", reply.0, results.join(", ")),
         Action::Think {
             reply,
@@ -573,6 +626,7 @@ fn show_note(note: &Note) -> String {
         Note::CallerSaid { from, to, text, .. } => {
             format!("caller {}-{} \"{text}\"", from.ms(), to.ms())
         }
+        Note::Withheld { from, to } => format!("withheld {}-{}", from.ms(), to.ms()),
         Note::CallerPressed { keys, .. } => format!("caller pressed {keys}"),
         Note::AgentSaid {
             reply,

@@ -11,7 +11,7 @@ mod world;
 use invariants::{Cause, Observer, Step};
 use std::collections::{BTreeMap, VecDeque};
 
-use trunkline_core::call::{Action, EndReason, Event, Note};
+use trunkline_core::call::{Action, EndReason, Event, KeysDone, Note};
 use trunkline_core::consent::Method;
 use trunkline_core::journal::Step as Consent;
 use trunkline_core::time::At;
@@ -81,6 +81,12 @@ fn kind(action: &Action) -> &'static str {
         Action::Fill { .. } => "fill",
         Action::SayRecorded { .. } => "say-recorded",
         Action::EndSay { .. } => "end-say",
+        Action::Press { .. } => "press",
+        Action::KeysDone {
+            done: KeysDone::Not(_),
+            ..
+        } => "no-keys",
+        Action::KeysDone { .. } => "keys",
         Action::Pause { .. } => "pause",
         Action::Resume { .. } => "resume",
         Action::Drop { .. } => "drop",
@@ -129,6 +135,9 @@ fn nothing_that_happens_breaks_an_invariant() {
         "calls",
         "use-tool",
         "put-through",
+        "keys",
+        "no-keys",
+        "press",
         "go-on",
         "tool-used",
         "think",

@@ -78,6 +78,7 @@ impl Observer {
             }
             Note::CallerSaid { .. }
             | Note::CallerPressed { .. }
+            | Note::Withheld { .. }
             | Note::AgentSaid { .. }
             | Note::Interrupted { .. }
             | Note::Resumed { .. }

@@ -342,6 +342,8 @@ impl World {
                 Action::SayRecorded { reply, clause } => {
                     self.say(reply, clause, "Something is wrong.".into());
                 }
+                // No tool of this world wants keys.
+                Action::Press { .. } | Action::KeysDone { .. } => {}
                 Action::UseTool { id, arguments, .. } => self.use_tool(id, arguments),
                 Action::GoOn { reply, results } => {
                     self.answer(reply, self.now, results.join(" "));

@@ -153,6 +153,7 @@ impl Observer {
             | Event::ToolUsed { .. }
             | Event::Transfer { .. }
             | Event::HandedOver { .. }
+            | Event::KeysWanted { .. }
             | Event::Judged { .. }
             | Event::Staffed { .. }
             | Event::Voiced { .. }
@@ -233,6 +234,8 @@ impl Observer {
             | Action::Commit { .. }
             | Action::UseTool { .. }
             | Action::PutThrough { .. }
+            | Action::Press { .. }
+            | Action::KeysDone { .. }
             | Action::GoOn { .. }
             | Action::HangUp { .. }
             | Action::Note(_) => {}

@@ -40,6 +40,8 @@ pub(super) struct Step {
     pub(super) caller_talks: bool,
     /// What the call would show a recorder after this step.
     pub(super) granted_since: Option<At>,
+    /// What comes from the caller after this step is for nobody.
+    pub(super) is_withheld: bool,
 }
 
 #[derive(Default)]
@@ -112,6 +114,7 @@ impl Observer {
         self.drafted.extend(step.drafting);
         self.consent.look(step)?;
         self.stale(step)?;
+        self.tools.told(step);
         for (at, action) in step.actions.iter().enumerate() {
             self.act(step, action, at + 1 == step.actions.len())?;
         }
@@ -145,6 +148,7 @@ impl Observer {
         {
             self.tools.heard();
         }
+        self.tools.look(step)?;
         self.waiting(step)?;
         self.ended = step.is_ended;
         Ok(())
@@ -155,7 +159,11 @@ impl Observer {
         let answers =
             |(of, numbers): &(ReplyId, Vec<u32>)| step.drafting == Some(*of) && !numbers.is_empty();
         let waits = self.asked.iter().any(answers) && step.speaking.is_none();
-        let may_wait = step.caller_talks || step.is_ended || self.fillers >= FILLERS_MAX;
+        // Who is asked for keys is the one who is waited for.
+        let may_wait = step.caller_talks
+            || step.is_ended
+            || self.fillers >= FILLERS_MAX
+            || self.tools.wants_keys();
         let soon = step.now.plus(SOON_MS);
         if waits && !may_wait && step.deadline.is_none_or(|at| at > soon) {
             return Err("nobody waits in silence".into());
@@ -255,6 +263,7 @@ impl Observer {
             }
             Action::Prepare { .. } => {}
             Action::Say { reply, .. }
+            | Action::Press { reply, .. }
             | Action::Fill { reply, .. }
             | Action::SayRecorded { reply, .. } => {
                 let is_new = self.begun.insert(*reply);
@@ -334,6 +343,7 @@ impl Observer {
                 return Err(format!("nothing is done into a caller's words: {reply:?}"));
             }
             Action::Note(Note::ToolBegun {
+                id,
                 reply,
                 tool,
                 arguments,
@@ -343,7 +353,7 @@ impl Observer {
                 if !live && !step.is_ended {
                     return Err(format!("nothing is done for a dead reply: {reply:?}"));
                 }
-                self.tools.begun(tool, arguments)?;
+                self.tools.begun(*id, tool, arguments)?;
             }
             Action::Note(Note::ToolUsed { id, .. }) => {
                 self.away.take_if(|away| away == id);
@@ -358,6 +368,7 @@ impl Observer {
                 self.away = Some(*id);
             }
             Action::UseTool { id, .. } => self.tools.used(*id)?,
+            Action::KeysDone { id, done } => self.tools.keys(*id, done)?,
             Action::Note(_) => {}
             Action::GoOn { reply, .. } => {
                 if ![step.speaking, step.drafting].contains(&Some(*reply)) {
@@ -426,6 +437,7 @@ fn reply_of(event: &Event) -> Option<ReplyId> {
         | Event::ToolUsed { .. }
         | Event::Transfer { .. }
         | Event::HandedOver { .. }
+        | Event::KeysWanted { .. }
         | Event::SpeechStarted { .. }
         | Event::SpeechPaused { .. }
         | Event::SpeechResumed

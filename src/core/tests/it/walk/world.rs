@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use trunkline_core::call::{
-    Action, After, Ask, Call, EndReason, Event, Expects, Outcome, Position, ReplyId, ToolSettings,
-    TransferEnd, TransferKind, TransferNews, UseId, Wanted,
+    Action, After, Ask, Call, Check, EndReason, Event, Expects, KeyField, KeyWork, Outcome,
+    Position, ReplyId, ToolSettings, TransferEnd, TransferKind, TransferNews, UseId, Wanted,
 };
 use trunkline_core::consent::{Granted, Mode};
 use trunkline_core::time::At;
@@ -47,9 +47,15 @@ fn tools() -> BTreeMap<Arc<str>, ToolSettings> {
         after_words: true,
         ..ToolSettings::default()
     };
-    [("look", look), ("later", later), ("transfer", transfer)]
-        .map(|(name, tool)| (name.into(), tool))
-        .into()
+    let pay = transfer.clone();
+    [
+        ("look", look),
+        ("later", later),
+        ("transfer", transfer),
+        ("pay", pay),
+    ]
+    .map(|(name, tool)| (name.into(), tool))
+    .into()
 }
 
 pub(super) struct World {
@@ -69,6 +75,8 @@ pub(super) struct World {
     waiting: Vec<ReplyId>,
     /// What is being done.
     uses: Vec<UseId>,
+    /// What wants keys first.
+    wanting: Vec<UseId>,
     /// Those it has said something for.
     worded: Vec<ReplyId>,
     /// Clauses queued at the carrier: reply, clause.
@@ -104,6 +112,7 @@ impl World {
             thinking: Vec::new(),
             waiting: Vec::new(),
             uses: Vec::new(),
+            wanting: Vec::new(),
             worded: Vec::new(),
             queue: VecDeque::new(),
             ended_reply: None,
@@ -174,6 +183,7 @@ impl World {
             drafting: self.call.drafting(),
             caller_talks: self.talking.is_some(),
             granted_since: self.call.granted().map(Granted::since),
+            is_withheld: self.call.withholds(),
         })
     }
 
@@ -185,6 +195,7 @@ impl World {
                 self.waiting.retain(|r| r != reply);
             }
             Action::Say { reply, clause, .. }
+            | Action::Press { reply, clause, .. }
             | Action::Fill { reply, clause, .. }
             | Action::SayRecorded { reply, clause } => {
                 self.queue.push_back((*reply, *clause));
@@ -192,7 +203,8 @@ impl World {
             Action::EndSay { reply } => self.ended_reply = Some(*reply),
             Action::Pause { reply } => self.pausing = Some(*reply),
             Action::Drop { reply } => self.queue.retain(|(r, _)| r != reply),
-            Action::UseTool { id, .. } => self.uses.push(*id),
+            Action::UseTool { id, tool, .. } if &**tool == "pay" => self.wanting.push(*id),
+            Action::UseTool { id, .. } | Action::KeysDone { id, .. } => self.uses.push(*id),
             Action::GoOn { reply, .. } => self.waiting.retain(|r| r != reply),
             Action::Prepare { .. }
             | Action::Resume { .. }
@@ -223,6 +235,14 @@ impl World {
                     clause_ms: 1_000,
                 },
             };
+        }
+        if let Some(id) = self.wanting.pop() {
+            let work = self.key_work();
+            return Event::KeysWanted { id, work };
+        }
+        if self.call.withholds() && self.chance(10) {
+            let key = b"012345678901234567890123456789*#"[self.below(32) as usize] as char;
+            return Event::Key { key };
         }
         if !self.uses.is_empty() && self.chance(20) {
             return self.used();
@@ -420,10 +440,32 @@ impl World {
         Event::Transfer { id, news }
     }
 
+    /// Keys of the caller's, which only they may know, or not; or keys for a menu.
+    fn key_work(&mut self) -> KeyWork {
+        if self.chance(25) {
+            return KeyWork::Press("12w#".into());
+        }
+        let field = |digits_max| KeyField {
+            prompt: "Please key it in.".into(),
+            wrong: "That was not right.".into(),
+            digits_min: 2,
+            digits_max,
+            terminator: Some('#'),
+            first_ms: 6_000,
+            between_ms: 2_000,
+            check: Check::None,
+            tries: 2,
+        };
+        KeyWork::Collect {
+            fields: vec![field(6), field(3)],
+            is_secret: self.chance(75),
+        }
+    }
+
     /// The mind wants something done, often the same again.
     fn wants(&mut self, reply: ReplyId) -> Event {
         let wanted = (0..=self.below(2)).map(|_| Wanted {
-            tool: ["look", "later", "transfer", "fly"][self.below(4) as usize].into(),
+            tool: ["look", "later", "transfer", "pay", "fly"][self.below(5) as usize].into(),
             arguments: ["{}", "{\"item\":1}"][self.below(2) as usize].into(),
         });
         Event::ToolsWanted {
