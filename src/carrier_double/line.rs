@@ -457,3 +457,22 @@ fn pace(clock_ppm: i32) -> u128 {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_background_goes_on_over_and_over_under_what_is_said() {
+        let (said, hum) = (mulaw_encode(8_000), mulaw_encode(400));
+        // Three samples of hum and one of silence, of which the second frame begins with the last.
+        let sound = [hum, hum, hum, mulaw_encode(0)];
+        let mut frame = [said, mulaw_encode(0), said];
+        put_under(&mut frame, &sound, 7);
+        let heard = frame.map(mulaw_decode);
+        let alone = mulaw_decode(said);
+        assert_eq!(heard[0], alone);
+        assert!((300..500).contains(&heard[1]), "{heard:?}");
+        assert!(heard[2] > alone, "{heard:?}");
+    }
+}

@@ -1,6 +1,9 @@
 //! The caller: what they do next, by what they hear. Scripted callers and played ones wait for the same moments, in text as
 //! in sound.
 
+#[cfg(test)]
+mod tests;
+
 use super::scenario::Step;
 
 /// A polite caller speaks so long after the agent has finished, ms.
@@ -61,59 +64,22 @@ impl TryFrom<&Step> for Deed {
 
     fn try_from(step: &Step) -> Result<Self, WrongStep> {
         let when = step.interrupt_after_ms.map_or(When::Polite, When::Over);
-        let deed = match step {
-            Step {
-                say: Some(words),
-                press: None,
-                silence_ms: None,
-                wait_for: None,
-                hang_up: None,
-                ..
-            } => Self::Say(words.trim().to_owned(), when),
-            Step {
-                say: None,
-                press: Some(keys),
-                silence_ms: None,
-                wait_for: None,
-                hang_up: None,
-                ..
-            } => Self::Press(keys.clone(), when),
-            Step {
-                say: None,
-                press: None,
-                silence_ms: Some(ms),
-                wait_for: None,
-                hang_up: None,
-                interrupt_after_ms: None,
-            } => Self::Silence(*ms),
-            Step {
-                say: None,
-                press: None,
-                silence_ms: None,
-                wait_for: Some(words),
-                hang_up: None,
-                interrupt_after_ms: None,
-            } => Self::WaitFor(words.clone()),
-            Step {
-                say: None,
-                press: None,
-                silence_ms: None,
-                wait_for: None,
-                hang_up: Some(true),
-                ..
-            } => Self::HangUp(when),
-            Step {
-                silence_ms: Some(_),
-                interrupt_after_ms: Some(_),
-                ..
-            }
-            | Step {
-                wait_for: Some(_),
-                interrupt_after_ms: Some(_),
-                ..
-            } => return Err(WrongStep::Interrupts),
-            _ => return Err(WrongStep::NotOne),
+        let say = step.say.as_deref().map(str::trim);
+        let all = [
+            say.map(|words| Self::Say(words.to_owned(), when)),
+            step.press.clone().map(|keys| Self::Press(keys, when)),
+            step.silence_ms.map(Self::Silence),
+            step.wait_for.clone().map(Self::WaitFor),
+            (step.hang_up == Some(true)).then_some(Self::HangUp(when)),
+        ];
+        let mut given = all.into_iter().flatten();
+        let (Some(deed), None) = (given.next(), given.next()) else {
+            return Err(WrongStep::NotOne);
         };
+        let waits = matches!(deed, Self::Silence(_) | Self::WaitFor(_));
+        if waits && when != When::Polite {
+            return Err(WrongStep::Interrupts);
+        }
         deed.checked()
     }
 }
@@ -246,8 +212,9 @@ impl Caller {
         let Plan::Script(rest) = &mut self.plan else {
             return;
         };
-        let left = self.next.take().or_else(|| rest.next());
-        if let Some(left) = left.filter(|left| !matches!(left, Deed::HangUp(_))) {
+        let mut left = self.next.take().into_iter().chain(rest);
+        let is_missed = |left: &Deed| !matches!(left, Deed::HangUp(_) | Deed::Silence(_));
+        if let Some(left) = left.find(is_missed) {
             let what = format!("the call was over before the caller could {left}");
             self.undone.get_or_insert(what);
         }
@@ -437,198 +404,4 @@ pub fn holds(text: &str, words: &str) -> bool {
     };
     let words = plain(words);
     words.len() > 1 && plain(text).contains(&words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn view(now_ms: u64, agent_since_ms: Option<u64>, quiet_since_ms: u64) -> View<'static> {
-        View {
-            now_ms,
-            agent_since_ms,
-            quiet_since_ms,
-            is_busy: false,
-            is_working: false,
-            heard: &[],
-        }
-    }
-
-    fn say(words: &str) -> Deed {
-        Deed::Say(words.into(), When::Polite)
-    }
-
-    #[test]
-    fn a_polite_caller_waits_for_the_answer_and_then_a_moment() {
-        let mut caller = Caller::scripted(vec![say("One."), say("Two.")]);
-        assert_eq!(caller.poll(&view(0, None, 0)), Move::Wait(Some(12_000)));
-        assert_eq!(caller.poll(&view(100, Some(90), 0)), Move::Wait(None));
-        assert_eq!(
-            caller.poll(&view(2_000, None, 1_900)),
-            Move::Wait(Some(2_700))
-        );
-        assert_eq!(
-            caller.poll(&view(2_700, None, 1_900)),
-            Move::Say("One.".into())
-        );
-        caller.did(3_500);
-        let busy = View {
-            is_busy: true,
-            ..view(3_000, None, 1_900)
-        };
-        assert_eq!(caller.poll(&busy), Move::Wait(None));
-        // The agent has been silent since before that: there is no answer yet.
-        assert_eq!(
-            caller.poll(&view(4_500, None, 1_900)),
-            Move::Wait(Some(16_500))
-        );
-        assert_eq!(
-            caller.poll(&view(16_500, None, 1_900)),
-            Move::Say("Two.".into())
-        );
-        caller.did(17_000);
-        assert_eq!(
-            caller.poll(&view(19_000, None, 18_000)),
-            Move::Wait(Some(23_000))
-        );
-        assert_eq!(caller.poll(&view(23_000, None, 18_000)), Move::HangUp);
-        assert_eq!(caller.undone(), None);
-    }
-
-    #[test]
-    fn an_interruption_waits_until_the_agent_speaks() {
-        let mut caller = Caller::scripted(vec![Deed::Say("Stop.".into(), When::Over(1_000))]);
-        assert_eq!(caller.poll(&view(0, None, 0)), Move::Wait(Some(60_000)));
-        assert_eq!(
-            caller.poll(&view(500, Some(500), 0)),
-            Move::Wait(Some(1_500))
-        );
-        assert_eq!(
-            caller.poll(&view(1_500, Some(500), 0)),
-            Move::Say("Stop.".into())
-        );
-        let mut caller = Caller::scripted(vec![Deed::HangUp(When::Over(1_000))]);
-        assert_eq!(caller.poll(&view(0, None, 0)), Move::Wait(Some(60_000)));
-        assert_eq!(caller.poll(&view(60_000, None, 0)), Move::HangUp);
-        assert!(
-            caller
-                .undone()
-                .unwrap()
-                .contains("did not speak for 1000 ms")
-        );
-    }
-
-    #[test]
-    fn silence_lasts_from_where_the_agent_has_finished() {
-        let mut caller = Caller::scripted(vec![Deed::Silence(9_000), say("Yes.")]);
-        assert_eq!(caller.poll(&view(1_000, Some(0), 0)), Move::Wait(None));
-        assert_eq!(
-            caller.poll(&view(4_000, None, 4_000)),
-            Move::Wait(Some(13_000))
-        );
-        // A nudge does not make it longer.
-        assert_eq!(
-            caller.poll(&view(12_500, Some(12_000), 4_000)),
-            Move::Wait(Some(13_000))
-        );
-        assert_eq!(
-            caller.poll(&view(14_000, Some(12_000), 4_000)),
-            Move::Wait(None)
-        );
-        assert_eq!(
-            caller.poll(&view(16_000, None, 15_000)),
-            Move::Say("Yes.".into())
-        );
-    }
-
-    #[test]
-    fn words_are_waited_for_and_missed_if_they_do_not_come() {
-        let heard = ["Hello there.".to_owned(), "Which DAY suits you?".to_owned()];
-        let mut caller = Caller::scripted(vec![Deed::WaitFor("which day".into()), say("Monday.")]);
-        let heard_view = |now_ms, heard| View {
-            heard,
-            ..view(now_ms, None, 1_000)
-        };
-        assert_eq!(
-            caller.poll(&heard_view(1_000, &heard[..1])),
-            Move::Wait(Some(61_000))
-        );
-        assert_eq!(
-            caller.poll(&heard_view(2_000, &heard)),
-            Move::Say("Monday.".into())
-        );
-        let mut caller = Caller::scripted(vec![Deed::WaitFor("never".into())]);
-        assert_eq!(
-            caller.poll(&heard_view(0, &heard)),
-            Move::Wait(Some(60_000))
-        );
-        assert_eq!(caller.poll(&heard_view(60_000, &heard)), Move::HangUp);
-        assert!(caller.undone().unwrap().contains("did not say \"never\""));
-    }
-
-    #[test]
-    fn who_is_played_is_asked_when_it_is_their_turn() {
-        let mut caller = Caller::played(1);
-        assert_eq!(caller.poll(&view(0, Some(0), 0)), Move::Wait(None));
-        assert_eq!(caller.poll(&view(2_000, None, 1_000)), Move::Ask);
-        caller.decided(say("Hello."));
-        assert_eq!(
-            caller.poll(&view(2_000, None, 1_000)),
-            Move::Say("Hello.".into())
-        );
-        caller.did(3_000);
-        assert_eq!(caller.poll(&view(9_000, None, 8_000)), Move::HangUp);
-    }
-
-    #[test]
-    fn what_is_left_when_the_call_ends_is_told() {
-        let mut caller = Caller::scripted(vec![say("One."), Deed::HangUp(When::Polite)]);
-        caller.cut_short();
-        assert_eq!(
-            caller.undone(),
-            Some("the call was over before the caller could say \"One.\"")
-        );
-        let mut caller = Caller::scripted(vec![Deed::HangUp(When::Polite)]);
-        caller.cut_short();
-        assert_eq!(caller.undone(), None);
-    }
-
-    #[test]
-    fn a_step_is_one_thing() {
-        let step = |yaml: &str| -> Result<Deed, WrongStep> {
-            Deed::try_from(&serde_saphyr::from_str::<Step>(yaml).unwrap())
-        };
-        assert_eq!(step("say: Hello"), Ok(say("Hello")));
-        assert_eq!(
-            step("say: Stop\ninterrupt_after_ms: 300"),
-            Ok(Deed::Say("Stop".into(), When::Over(300)))
-        );
-        assert_eq!(
-            step("press: '12#'"),
-            Ok(Deed::Press("12#".into(), When::Polite))
-        );
-        assert_eq!(step("hang_up: true"), Ok(Deed::HangUp(When::Polite)));
-        for (yaml, wrong) in [
-            ("{}", WrongStep::NotOne),
-            ("hang_up: false", WrongStep::NotOne),
-            ("say: x\npress: '1'", WrongStep::NotOne),
-            ("say: ' '", WrongStep::Nothing),
-            ("press: 12x", WrongStep::Keys),
-            (
-                "silence_ms: 5\ninterrupt_after_ms: 1",
-                WrongStep::Interrupts,
-            ),
-            ("silence_ms: 99999999", WrongStep::TooLong),
-        ] {
-            assert_eq!(step(yaml), Err(wrong), "{yaml}");
-        }
-    }
-
-    #[test]
-    fn words_are_found_whatever_their_dress() {
-        assert!(holds("Your name, please?", "name please"));
-        assert!(holds("ten-thirty", "Ten thirty"));
-        assert!(!holds("tomorrow", "tom"));
-        assert!(!holds("anything", "?!"));
-    }
 }

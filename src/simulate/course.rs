@@ -71,8 +71,8 @@ pub struct Course {
     pub violations: Vec<String>,
     /// What the agent has said, for the caller.
     pub heard: Vec<String>,
-    turn: u32,
-    caller_has_floor: bool,
+    pub(super) turn: u32,
+    pub(super) caller_has_floor: bool,
 }
 
 impl Course {

@@ -350,8 +350,7 @@ mod tests {
     fn bombs_are_refused() {
         let mut laughs = String::from("a: &a [x,x,x,x,x,x,x,x,x]\n");
         for (before, name) in ('a'..'i').zip('b'..) {
-            let nine = [format!("*{before}"); 1].join("").repeat(1);
-            let list = vec![nine; 9].join(",");
+            let list = vec![format!("*{before}"); 9].join(",");
             laughs.push_str(&format!("{name}: &{name} [{list}]\n"));
         }
         let deep = format!("{BASE}tools: {{a: {{answer: {}}}}}\n", "[".repeat(5_000));

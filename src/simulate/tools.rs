@@ -152,15 +152,14 @@ mod tests {
         assert_eq!(names, ["opt_out", "book", "find"]);
         let toolbox = Toolbox::new(tools.clone(), CallFacts::default());
         let booked = toolbox
-            .begin(UseId(1), "book", "{\"day\":\"monday\"}")
-            .await;
+            .begin(UseId(1), "book", "{\"day\":\"monday\"}").work.await;
         assert_eq!(
             (booked.outcome, &*booked.result),
             (Outcome::Done, "{\"id\":7}")
         );
-        let wrong = toolbox.begin(UseId(2), "book", "{}").await;
+        let wrong = toolbox.begin(UseId(2), "book", "{}").work.await;
         assert_eq!(wrong.outcome, Outcome::Refused);
-        let failed = toolbox.begin(UseId(3), "find", "{}").await;
+        let failed = toolbox.begin(UseId(3), "find", "{}").work.await;
         assert_eq!(failed.outcome, Outcome::Failed);
         assert!(failed.result.contains("no such visit"));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
 use trunkline::api::Rate;
 use trunkline::carrier_double::rest::Rung;
 use trunkline::carrier_double::{Carrier, Speech};

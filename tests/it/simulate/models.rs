@@ -47,12 +47,12 @@ tools:
     after_ms: 2500
 expect:
   - agent_says: How can I help you
-    turn: 0
+    turn: 1
   - tool_called: book
     arguments: { day: monday }
     times: 1
   - agent_says: booked for Monday
-    turn: 1
+    turn: 2
   - ended_by: agent_hung_up
   - disposition: booked
   - data: { day: monday }
@@ -103,6 +103,7 @@ async fn a_played_caller_books_by_tool_and_a_judge_says_why() {
     ])
     .await;
     let player = Model::open([
+        words("Yes, that is fine."),
         words("I would like a visit on Monday, please."),
         words("Thank you, goodbye. [hang up]"),
         words("Certainly: {\"reason\": \"It said so.\", \"answer\": true}"),
@@ -136,11 +137,11 @@ async fn a_played_caller_books_by_tool_and_a_judge_says_why() {
         "{}",
         played[0]
     );
-    assert!(played[0].contains("How can I help you?"), "{}", played[0]);
+    assert!(played[1].contains("How can I help you?"), "{}", played[0]);
     assert!(
-        played[2].contains("caller: I would like a visit on Monday"),
+        played[3].contains("caller: I would like a visit on Monday"),
         "{}",
-        played[2]
+        played[3]
     );
     // The tool took its time by the call's clock, and nobody waited for it.
     let lines = json["conversations"][0]["lines"].as_array().unwrap();
