@@ -152,7 +152,9 @@ mod tests {
         assert_eq!(names, ["opt_out", "book", "find"]);
         let toolbox = Toolbox::new(tools.clone(), CallFacts::default());
         let booked = toolbox
-            .begin(UseId(1), "book", "{\"day\":\"monday\"}").work.await;
+            .begin(UseId(1), "book", "{\"day\":\"monday\"}")
+            .work
+            .await;
         assert_eq!(
             (booked.outcome, &*booked.result),
             (Outcome::Done, "{\"id\":7}")

@@ -26,7 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ASKS: &str = "Let me talk to a person please.";
 const TRIES: &str = "I will ask at the desk.";
 const MEANWHILE: &str = "It may take a moment.";
-const SUMMARY: &str = "Ann would like to pay a bill.";
 const WANTED: &str = r#"{"target":"desk","summary":"Ann would like to pay a bill."}"#;
 const NOBODY: &str = "Nobody is free just now.";
 const GOODBYE: &str = "Goodbye then.";

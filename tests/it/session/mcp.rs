@@ -2,12 +2,15 @@
 //! on within its bounds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use trunkline::egress::{Egress, Whose};
+use trunkline::ids::ClientId;
 use trunkline::stack::Defaults;
 use trunkline::tools::{
-    CHECK_PATIENCE, McpProblem, McpServer, OFFERS_MAX, OwnTool, ToolDocument, ToolSecret,
+    CHECK_PATIENCE, McpProblem, McpServer, McpShelf, OFFERS_MAX, OwnTool, ToolDocument, ToolSecret,
+    WhichServer,
 };
 use trunkline_core::call::{Note, Outcome};
 
@@ -362,7 +365,11 @@ async fn what_a_model_calls_wrongly_reaches_no_server() {
         let server = McpDouble::open(slots(), |_, _| None).await;
         let house = house(&model, document(&server.url)).await;
         let held = hold(&house).await;
-        assert_eq!(used(&held.notes)[0].0, Outcome::Refused, "{tool}");
+        assert!(held.heard.contains("came of it"), "{tool}: {}", held.heard);
+        let asked = messages(&model.requests()[1]);
+        let result = asked.iter().find(|m| m["role"] == "tool").unwrap();
+        let result = result["content"].as_str().unwrap();
+        assert!(result.contains("error"), "{tool}: {result}");
         assert_eq!(server.calls(), 0, "{tool}");
     }
 }
@@ -503,4 +510,46 @@ async fn what_a_server_says_instead_of_a_list_is_told_by_name() {
         let outcome = offers(&server, ("words", Value::Null)).await;
         assert_eq!(outcome.unwrap_err(), told, "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_one_clients_server_has_is_known_of_it_alone_and_for_a_while() {
+    let server = McpDouble::open(slots(), |_, _| None).await;
+    let document: ToolDocument = serde_json::from_value(document(&server.url)).unwrap();
+    let http = Egress::new().http(Whose::Operator, &server.url).unwrap();
+    let asked = McpServer::new(&document, &BTreeMap::new(), http).unwrap();
+    let shelf = McpShelf::default();
+    let lists = || {
+        server
+            .methods()
+            .iter()
+            .filter(|m| *m == "tools/list")
+            .count()
+    };
+    let of = |client: Option<&ClientId>, revision| WhichServer {
+        client: client.cloned(),
+        id: "tool_1".into(),
+        revision,
+    };
+    let (ours, theirs) = (ClientId::new(), ClientId::new());
+    for (which, times) in [
+        (of(Some(&ours), 1), 1),
+        (of(Some(&ours), 1), 1),
+        (of(Some(&theirs), 1), 2),
+        (of(None, 1), 3),
+        // What was changed is asked anew.
+        (of(Some(&ours), 2), 4),
+    ] {
+        let offers = shelf
+            .offers(which.clone(), &document, &asked)
+            .await
+            .unwrap();
+        assert_eq!((offers.tools.len(), lists()), (2, times), "{which:?}");
+    }
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::resume();
+    let which = of(Some(&theirs), 1);
+    shelf.offers(which, &document, &asked).await.unwrap();
+    assert_eq!(lists(), 5);
 }

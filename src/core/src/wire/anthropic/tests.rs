@@ -66,7 +66,7 @@ const FIXTURES: &[(&str, &[&str])] = &[
             "call toolu_1 book {\"day\": \"friday\"}",
             "call toolu_2 opening_hours {}",
             "finished ToolCalls",
-            "usage 110 5",
+            "usage 110 (100) 5",
         ],
     ),
     (
