@@ -29,7 +29,7 @@ pub const TRANSFER: &str = "transfer";
 pub const HAND_OFF: &str = "hand_off";
 
 /// Longest summary for a person who is called, in characters: half a minute.
-pub const SUMMARY_CHARS_MAX: usize = 500;
+const SUMMARY_CHARS_MAX: usize = 500;
 
 /// Passages that a model gets for a question.
 const PASSAGES: usize = 5;
