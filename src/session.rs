@@ -225,6 +225,10 @@ impl Session {
         let sleep = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(sleep);
         while !self.call.is_ended() {
+            if self.gone.is_some() {
+                // Once: the carrier waits for the goodbye before it leads the caller on.
+                self.line.close().await;
+            }
             let rests = self.rests();
             self.wake_at(sleep.as_mut(), rests);
             tokio::select! {

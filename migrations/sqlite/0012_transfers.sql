@@ -13,6 +13,6 @@ CREATE TABLE transfers (
     ended_ms        INTEGER,
     is_open         INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX transfers_by_call ON transfers (client_id, call_id);
+CREATE INDEX transfers_by_call ON transfers (client_id, call_id, id);
 CREATE INDEX transfers_by_carrier ON transfers (client_id, person_leg);
 CREATE INDEX transfers_open ON transfers (id) WHERE is_open = 1;

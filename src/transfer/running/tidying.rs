@@ -36,6 +36,10 @@ impl Transfer {
     }
 
     async fn let_go(&mut self) {
+        // What came while something else was done.
+        while let Ok(told) = self.told.told.try_recv() {
+            self.hear(Some(told)).await;
+        }
         self.over.send_replace(true);
         if self.is_answered && !self.is_gone {
             let goodbye = async {

@@ -37,7 +37,6 @@ const BRIEFED: &str = "Hello, this is Robin, the AI assistant of Oak. A caller w
 fn clerk(kind: &str) -> Value {
     json!({
         "name": "Robin", "business": "Oak", "prompt": "You are Robin.", "greeting": "How can I help you?",
-        "recording": { "record": true, "mode": "announce_continue", "places": ["US-NY"] },
         "turn": { "drafts_max": 0 },
         "transfers": [{ "name": "desk", "description": "The desk.", "to": DESK, "kind": kind, "hold": ["Still trying."] }],
     })
@@ -126,7 +125,7 @@ impl Scene {
         for _ in 0..400 {
             // What is on its way to the carrier's interface comes first: faults are meant for it.
             if !self.is_asked() {
-                unhurried(tokio::task::yield_now()).await;
+                drop(unhurried(self.town.rows()).await);
             } else {
                 self.settle().await;
             }
@@ -154,10 +153,14 @@ impl Scene {
         while !self.is_told() {
             match self.is_asked() {
                 true => self.settle().await,
-                false => unhurried(tokio::task::yield_now()).await,
+                false => drop(unhurried(self.town.rows()).await),
             }
-            self.caller.stay_silent(200).await.unwrap();
+            if self.caller.stay_silent(200).await.is_err() {
+                break;
+            }
         }
+        // What it says of it is heard.
+        let _ = self.caller.wait_agent_speaking_ms(200).await;
         // Until the agent says goodbye.
         while self.caller.wait_until_agent_quiet(1_500).await.is_ok() {
             if self.caller.speak(speech("That is all.")).await.is_err() {
@@ -183,7 +186,19 @@ impl Scene {
 
 /// What the API and the store show of the one call and its transfer.
 async fn kept(town: &Town) -> (Value, Vec<(String, String)>, Vec<Transfer>) {
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A leg is seen to before its row closes.
+    for _ in 0..200 {
+        let system = town.api.app.desk.store.system();
+        if unhurried(system.open_transfers("", 10))
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     unhurried(async {
         let app = &town.api.app;
         app.tasks.close();
@@ -242,8 +257,6 @@ async fn a_person_who_accepts_is_joined_with_the_caller() {
     desk.wait_agent_speaking_ms(100).await.unwrap();
     desk.wait_until_agent_quiet(1_000).await.unwrap();
     desk.press('1').await.unwrap();
-    scene.caller.wait_agent_speaking_ms(100).await.unwrap();
-    scene.caller.wait_until_agent_quiet(300).await.unwrap();
     scene
         .until("both are in a room", |calls| {
             calls.iter().all(|call| call.room.is_some())
