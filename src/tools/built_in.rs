@@ -29,16 +29,12 @@ pub const TRANSFER: &str = "transfer";
 pub const HAND_OFF: &str = "hand_off";
 
 /// Longest summary for a person who is called, in characters: half a minute.
-<<<<<<< HEAD
-pub(super) const SUMMARY_CHARS_MAX: usize = 500;
+const SUMMARY_CHARS_MAX: usize = 500;
 
 /// By which it has the caller press digits, and is told them.
 pub const COLLECT_KEYS: &str = "collect_keys";
 /// By which it presses keys on the line.
 pub const SEND_KEYS: &str = "send_keys";
-=======
-const SUMMARY_CHARS_MAX: usize = 500;
->>>>>>> h-hand
 
 /// Passages that a model gets for a question.
 const PASSAGES: usize = 5;

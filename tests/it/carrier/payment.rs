@@ -5,10 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-<<<<<<< HEAD
-
-=======
->>>>>>> h-keys
 use trunkline::api::Rate;
 use trunkline::carrier_double::rest::Rung;
 use trunkline::carrier_double::{Carrier, Speech};
