@@ -64,6 +64,7 @@ impl Call {
         self.end_reply_of_mind(out);
         self.tool_used(id, Outcome::Done, HANDED_OVER.into(), out);
         self.tool_is_told(id);
+        self.tools_are_known();
         self.settings = Arc::new(self.settings.succeeded_by(&next.settings));
         self.owes_words_of_next = true;
         out.push(Action::Note(Note::HandedOver {

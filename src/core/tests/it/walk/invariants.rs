@@ -310,7 +310,8 @@ impl Observer {
             }
             Action::Drop { reply } => {
                 self.speaks(step, *reply)?;
-                self.dropped = true;
+                // One of which only a prompt was cut lives on.
+                self.dropped = step.speaking != Some(*reply);
             }
             Action::Commit { reply } => {
                 if step.drafting == Some(*reply) {
