@@ -80,6 +80,10 @@ struct Answer {
 }
 
 /// A use that brought no answer.
+#[cfg_attr(
+    not(feature = "mcp"),
+    expect(dead_code, reason = "sessions alone make or read some of it")
+)]
 enum Unanswered {
     /// Nothing was asked: there is no session.
     Unasked(McpProblem),
@@ -90,6 +94,10 @@ enum Unanswered {
 }
 
 /// The way to a server.
+#[cfg_attr(
+    not(feature = "mcp"),
+    expect(dead_code, reason = "sessions alone make or read some of it")
+)]
 #[derive(Clone)]
 struct Way {
     http: reqwest::Client,

@@ -54,7 +54,7 @@ fn what_is_the_case_is_met_and_what_is_not_says_what_is() {
         ("agent_says_matching: 'booked .* at \\d+:\\d\\d'", None),
         ("agent_never_says: sorry", None),
         ("agent_never_says: Robin", Some("Hello, this is Robin.")),
-        ("agent_never_says_matching: '^You'\nturn: 1", None),
+        ("agent_never_says_matching: '^Tuesday'\nturn: 1", None),
         ("tool_called: book\narguments: {day: monday}", None),
         (
             "tool_called: book\narguments: {at: {hour: 10.0}}\ntimes: 1",

@@ -78,8 +78,8 @@ impl Session {
         let mut listed = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let mut request = ListToolsRequest::default();
-            request.params = Some(PaginatedRequestParams::default().with_cursor(cursor.take()));
+            let page = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let request = ListToolsRequest::with_param(page);
             let request = ClientRequest::ListToolsRequest(request);
             let answer = self.0.peer().send_request(request).await;
             let mut page = match answer.map_err(|error| not_answered(&error))? {

@@ -101,11 +101,14 @@ async fn model(tool: &'static str) -> Model {
 }
 
 fn used(notes: &[Note]) -> Vec<(Outcome, String)> {
-    let used = |note: &Note| match note {
-        Note::ToolUsed {
+    let used = |note: &Note| {
+        let Note::ToolUsed {
             outcome, result, ..
-        } => Some((*outcome, result.to_string())),
-        _ => None,
+        } = note
+        else {
+            return None;
+        };
+        Some((*outcome, result.to_string()))
     };
     notes.iter().filter_map(used).collect()
 }
