@@ -404,14 +404,14 @@ impl App {
 
 /// A prompt with the rule that the agent's language is spoken; English ones have always been taken for that.
 fn in_language(prompt: String, agent: &Agent) -> String {
-    match agent.tongue() {
-        Language::English => prompt,
-        other => format!(
-            "{prompt}\n\nSpeak {} only, as it is spoken where the language tag is {}.",
-            other.name(),
-            agent.language
-        ),
+    let (tongue, tag) = (agent.tongue(), &agent.language);
+    if tongue == Language::English {
+        return prompt;
     }
+    format!(
+        "{prompt}\n\nSpeak {} only, as it is spoken where the language tag is {tag}.",
+        tongue.name()
+    )
 }
 
 /// A new id of a call.

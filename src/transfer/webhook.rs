@@ -111,6 +111,7 @@ fn noted(done: Result<(), Response>) -> Response {
 }
 
 /// Connects a call with a socket of the transfer's.
+#[expect(clippy::result_large_err, reason = "it is the answer itself")]
 fn connect(
     app: &App,
     About {
@@ -187,11 +188,8 @@ async fn status(
                 tell(Told::Known(told.call_id));
                 tell(Told::Answered);
             }
-            Some(status) => {
-                if !tell(Told::Ended(twilio::status(status))) {
-                    end_for_caller(&app, &about).await;
-                }
-            }
+            Some(status) if tell(Told::Ended(twilio::status(status))) => {}
+            Some(_) => end_for_caller(&app, &about).await,
         }
         Ok(())
     };

@@ -268,7 +268,7 @@ fn carry_on(books: Arc<Books>, sid: String, told: Instructions) -> BoxFuture<'st
                 }
                 books.told.send_replace(());
             }
-            Instructions::Dial { .. } => send(books, sid, told).await,
+            Instructions::Dial { .. } => send(books, sid, told),
             Instructions::Say(text) => {
                 if let Some(call) = books.lock().calls.get_mut(&sid) {
                     call.said = Some(text);
@@ -350,7 +350,7 @@ fn part(books: &Arc<Books>, sid: &str, status: Status) {
 }
 
 /// Sends a call to another number.
-async fn send(books: Arc<Books>, sid: String, told: Instructions) {
+fn send(books: Arc<Books>, sid: String, told: Instructions) {
     let Instructions::Dial {
         number,
         caller_id,

@@ -52,7 +52,6 @@ macro_rules! languages {
                 }
             }
 
-            #[expect(clippy::expect_used, reason = "the files are constants, read by the tests")]
             fn tables(self) -> &'static Tables {
                 match self {
                     $(Self::$name => {

@@ -113,9 +113,12 @@ impl Reading {
 
 /// Reads a text that was said after `before`.
 pub(super) fn read(language: Language, before: &str, text: &str) -> Reading {
-    let split = |text: &str| match language {
-        Language::English => split(text, WORDS_MAX),
-        other => plain_words(other, text, WORDS_MAX),
+    let split = |text: &str| {
+        if language == Language::English {
+            split(text, WORDS_MAX)
+        } else {
+            plain_words(language, text, WORDS_MAX)
+        }
     };
     let mut words = split(before);
     words.drain(..words.len().saturating_sub(WORDS_BEFORE));
