@@ -71,7 +71,7 @@ async fn converse(
 ) -> String {
     for (asked, words) in says {
         while model.requests().len() < *asked {
-            drop(unhurried(town.rows()).await);
+            town.keep_up().await;
             line.stay_silent(50).await.unwrap();
         }
         line.wait_until_agent_quiet(1_500).await.unwrap();

@@ -8,10 +8,8 @@ use tokio::time::timeout;
 use trunkline::api::Rate;
 use trunkline::carrier_double::rest::{BookedCall, Callee, Fault, Rung};
 use trunkline::carrier_double::{CallRecord, Carrier};
-use trunkline::ids::new_id;
 use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
-use trunkline::store::suppressions::NewSuppression;
 use trunkline::store::transfers::Transfer;
 use trunkline_core::wire::twilio::webhook::Status;
 
@@ -127,7 +125,7 @@ impl Scene {
         for _ in 0..400 {
             // What is on its way to the carrier's interface comes first: faults are meant for it.
             if !self.is_asked() {
-                self.keep_up().await;
+                self.town.keep_up().await;
             } else {
                 self.settle().await;
             }
@@ -137,25 +135,6 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{what}: {:?}", self.town.carrier.calls());
-    }
-
-    /// The disk has done what was asked of it so far: a clock that stands still is no reason to be ahead of it.
-    async fn keep_up(&self) {
-        let suppressions = self.town.api.app.desk.store.suppressions();
-        // Each is another: what is there already would be written no more.
-        let (id, mut hash) = (new_id("sup"), [0; 32]);
-        hash[..id.len()].copy_from_slice(id.as_bytes());
-        let nobody = NewSuppression {
-            id,
-            campaign_id: None,
-            hash,
-            reason: "asked".into(),
-            source: "api".into(),
-            call_id: None,
-            created_ms: NOON_MS,
-        };
-        let client = &self.town.who.client;
-        unhurried(suppressions.add(client, &nobody)).await.unwrap();
     }
 
     /// The carrier was asked to do something.
@@ -174,7 +153,7 @@ impl Scene {
         while !self.is_told() {
             match self.is_asked() {
                 true => self.settle().await,
-                false => self.keep_up().await,
+                false => self.town.keep_up().await,
             }
             if self.caller.stay_silent(200).await.is_err() {
                 break;
@@ -643,6 +622,18 @@ async fn a_person_who_was_called_by_a_server_that_died_is_let_go() {
     let mut scene = Scene::set("warm", Callee::Answers).await;
     let (desk_sid, mut desk) = scene.picked_up().await;
     desk.wait_agent_speaking_ms(500).await.unwrap();
+    // The row knows the person's leg.
+    loop {
+        let system = scene.town.api.app.desk.store.system();
+        let open = unhurried(system.open_transfers("", 10)).await.unwrap();
+        if open
+            .iter()
+            .any(|(_, transfer)| transfer.person_leg.is_some())
+        {
+            break;
+        }
+        scene.town.keep_up().await;
+    }
     let before = scene.town.carrier.asked().len();
     // As a start would: the rows are all that is left.
     let count = unhurried(trunkline::transfer::recovery::at_start(&scene.town.api.app)).await;
