@@ -51,7 +51,7 @@ impl StandIns {
 
     fn stand_in(&self, tool: Tool) -> Tool {
         let answer = self.answers.get(&*tool.name);
-        let is_outside = matches!(tool.does, Does::Http(_));
+        let is_outside = matches!(tool.does, Does::Http(_) | Does::Mcp(_));
         match answer {
             Some(answer) if answer.live => tool,
             Some(answer) => Tool {

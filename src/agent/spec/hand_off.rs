@@ -10,7 +10,7 @@ pub struct HandOffSpec {
     /// By which the model names it: small letters, digits and `_`.
     #[schema(max_length = 40, examples("billing"))]
     pub name: String,
-    /// Its id, or its name if it is the operator's. It must have a prompt, be for calls of this direction, and its variables must
+    /// Its id, or its name if it is the operator's. It must have a prompt and no `realtime`, be for calls of this direction, and its variables must
     /// have defaults or be brought by the call.
     #[schema(max_length = 128, examples("agent_01JD0000000000000000000000"))]
     pub agent: String,
