@@ -9,7 +9,7 @@ mod digits;
 mod values;
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use digits::{Digit, rows};
 pub use values::values;
@@ -110,7 +110,8 @@ fn find(text: &str) -> Vec<Card> {
     let mut cards: Vec<Card> = Vec::new();
     for card in windows {
         match cards.last_mut() {
-            Some(last) if *last == card => {}
+            // What lies within another is masked with it.
+            Some(last) if last.bytes.end >= card.bytes.end => {}
             Some(last) if last.bytes.end > card.bytes.start => {
                 last.bytes.end = last.bytes.end.max(card.bytes.end);
                 last.ending = None;
@@ -138,7 +139,7 @@ fn follow(row: &[Digit], from: usize, at: usize, path: &mut Vec<u8>, found: &mut
     }
     if path.len() >= CARD_DIGITS_MIN
         && let (Some(first), Some(last)) = (row.get(from), row.get(at - 1))
-        && (last.ends || path.len() == usual_length(first.value))
+        && (last.ends || usual_lengths(first.value).contains(&path.len()))
         && sum(path.iter().copied()).is_multiple_of(10)
     {
         let ending = path.iter().skip(path.len() - 4);
@@ -159,10 +160,10 @@ fn follow(row: &[Digit], from: usize, at: usize, path: &mut Vec<u8>, found: &mut
 }
 
 /// How long numbers are that begin so, if nothing else says where they end.
-fn usual_length(first: u8) -> usize {
+fn usual_lengths(first: u8) -> RangeInclusive<usize> {
     match first {
-        3 => 15,
-        _ => 16,
+        3 => 14..=16,
+        _ => 16..=16,
     }
 }
 

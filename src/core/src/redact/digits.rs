@@ -27,7 +27,7 @@ pub(super) struct Digit {
     pub(super) value: u8,
     pub(super) from: usize,
     pub(super) to: usize,
-    /// The first of its group or word.
+    /// A number may begin with it: with any that is written, and the first of a word.
     pub(super) begins: bool,
     /// The last of it.
     pub(super) ends: bool,
@@ -119,7 +119,8 @@ impl Reader {
                 value: value(c).unwrap_or_default(),
                 from: at + offset,
                 to: at + offset + c.len_utf8(),
-                begins: place == 0,
+                // Something else may stand right before a number, as a key that was pressed before.
+                begins: true,
                 ends: place + 1 == count,
                 is_loose: false,
             });

@@ -248,3 +248,20 @@ fn the_numbers_of_the_schemes_are_found() {
     }
     assert!(!is_luhn("") && !is_luhn("4111111111111112") && !is_luhn("41x"));
 }
+
+#[test]
+fn what_was_pressed_right_before_a_number_hides_none_of_it() {
+    for before in ["1", "12", "4111", "0042"] {
+        for card in CARDS.iter().filter(|card| card.len() >= 14) {
+            let said = format!("{before}{card}");
+            let told = cards(&said);
+            assert!(!told.contains(card), "{before} {card}: {told}");
+        }
+    }
+    // And what stands behind: cards of fourteen and of sixteen digits that begin with a three.
+    for card in ["3566002020360505", "30569309025904", "378282246310005"] {
+        let said = format!("{card}1227");
+        let told = cards(&said);
+        assert!(!told.contains(card), "{card}: {told}");
+    }
+}
