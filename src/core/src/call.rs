@@ -401,7 +401,7 @@ impl Call {
         let thinking = [&self.drafting, &self.speaking]
             .into_iter()
             .flatten()
-            .filter(|r| r.mind == Mind::Asked);
+            .filter(|r| r.mind == Mind::Asked && !self.waits_for_keys(r));
         let mind = thinking.map(|r| r.mind_due(limits)).min();
         let playback = self
             .speaking

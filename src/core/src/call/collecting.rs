@@ -199,6 +199,12 @@ impl Call {
         self.ending.is_none() && live.any(|reply| reply.waits_for(id))
     }
 
+    /// A reply waits for keys, which have times of their own.
+    pub(super) fn waits_for_keys(&self, reply: &Reply) -> bool {
+        let task = self.keypad.task.as_ref();
+        task.is_some_and(|task| reply.wants_use(task.id))
+    }
+
     /// The reply that waits has not been forgotten.
     fn keys_go_on(&mut self) {
         let now = self.now;

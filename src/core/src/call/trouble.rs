@@ -86,7 +86,7 @@ impl Call {
         let late = [&self.drafting, &self.speaking]
             .into_iter()
             .flatten()
-            .filter(|r| r.mind == Mind::Asked);
+            .filter(|r| r.mind == Mind::Asked && !self.waits_for_keys(r));
         let limits = &self.settings.limits;
         let late: Vec<ReplyId> = late
             .filter(|r| r.mind_due(limits) <= self.now)

@@ -119,6 +119,7 @@ fn play(script: &str) -> Result<String, String> {
         match (name, value) {
             ("call_ms", _) => settings.limits.call_ms = ms()?,
             ("mind_ms", _) => settings.limits.mind_ms = ms()?,
+            ("tools_ms", _) => settings.limits.tools_ms = ms()?,
             ("drafts_max", _) => settings.turn.drafts_max = ms()?,
             ("filler_ms", _) => settings.limits.filler_ms = ms()?,
             ("mind_nudges", _) => settings.mind_nudges = ms()? > 0,
