@@ -23,6 +23,9 @@ const ISSUER_DIGITS: usize = 4;
 /// So many of a card's digits may be shown at its beginning, and four at its end (PCI DSS 3.4.1).
 pub const FIRST_SHOWN_MAX: usize = 6;
 
+/// So many digits of a card tell nobody its number: as many as the first six and the last four, which may be shown together.
+const HARMLESS_MAX: usize = FIRST_SHOWN_MAX + 4;
+
 /// Where a card's number stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Card {
@@ -96,6 +99,25 @@ pub fn trailing(text: &str) -> Option<(usize, usize)> {
     let (rows, is_open) = rows(text);
     let row = rows.last().filter(|_| is_open)?;
     Some((row.first()?.from, row.len()))
+}
+
+/// Whether a text ends in more digits of what may become a card's number than may be told: a telephone number is not, and no
+/// more is the number of an order that begins as no issuer's.
+pub fn is_most_of_card(text: &str) -> bool {
+    let (rows, is_open) = rows(text);
+    let Some(row) = rows.last().filter(|_| is_open) else {
+        return false;
+    };
+    let begins = row.iter().enumerate().filter(|(_, digit)| digit.begins);
+    begins
+        .map(|(at, _)| row.get(at..).unwrap_or_default())
+        .any(|rest| {
+            let first = rest.get(..ISSUER_DIGITS).unwrap_or_default();
+            // With a digit that may be left out there are several readings.
+            let is_told = !first.iter().any(|digit| digit.is_loose);
+            let values: Vec<u8> = first.iter().map(|digit| digit.value).collect();
+            rest.len() > HARMLESS_MAX && !(is_told && !is_issuers(&values))
+        })
 }
 
 fn count(text: &str) -> usize {

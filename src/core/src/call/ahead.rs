@@ -7,7 +7,6 @@
 use super::Call;
 use super::action::{Action, Ask};
 use super::reply::{Mind, Origin};
-use super::unnoted::HELD_DIGITS_MIN;
 use crate::redact;
 
 impl Call {
@@ -46,7 +45,6 @@ impl Call {
             && self.notices.is_empty()
             && self.asked_says.is_empty()
             && self.open.keys.is_empty()
-            && self.unnoted.is_empty()
             && !self.owes_opening
             && self.may_ask_mind();
         if !is_free {
@@ -60,8 +58,7 @@ impl Call {
         };
         let text = joined(&self.open.text, guessed);
         // It may become a number that no mind gets.
-        let digits = redact::trailing(&text).map_or(0, |(_, digits)| digits);
-        if digits >= HELD_DIGITS_MIN || redact::has_card(&text) {
+        if redact::has_card(&text) || redact::is_most_of_card(&self.unnoted.with(guessed)) {
             return None;
         }
         let is_finished = !text.is_empty() && self.silence_after(&text) <= turn.unscored_ms;
@@ -74,6 +71,7 @@ impl Call {
         let is_right = self.guessed_right() && keys.is_empty();
         let (now, spoken, words) = (self.now, self.open.last_act(), self.open.worded);
         let decided = *self.open.decided.get_or_insert(now);
+        self.release_unnoted(out);
         if let Some(draft) = self.drafting.as_mut().filter(|_| is_right) {
             draft.guess = None;
             draft.answers = (text.len(), 0);

@@ -12,7 +12,7 @@ use crate::redact;
 use crate::time::At;
 
 /// A row of so many digits at the end of words is held back.
-pub(super) const HELD_DIGITS_MIN: usize = redact::FIRST_SHOWN_MAX;
+const HELD_DIGITS_MIN: usize = redact::FIRST_SHOWN_MAX;
 /// Words are held back for so long after the last of them, ms.
 const HELD_MS: u32 = 5_000;
 /// Most pieces that are held back: a card's number has no more digits.
@@ -41,6 +41,17 @@ pub(super) struct Unnoted {
 impl Unnoted {
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// All that may go on as one row of digits, if these words come next.
+    pub(super) fn with(&self, words: &str) -> String {
+        let mut all = self.before.clone();
+        let pieces = self.pieces.iter().map(|piece| piece.text.as_str());
+        for piece in pieces.chain([words]) {
+            all.push(' ');
+            all.push_str(piece);
+        }
+        all
     }
 
     /// When what is held is noted, if nothing more comes.

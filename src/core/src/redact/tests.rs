@@ -115,6 +115,23 @@ fn a_text_ends_in_digits_or_not() {
 }
 
 #[test]
+fn a_row_is_most_of_a_card_or_another_number() {
+    for (text, expected) in [
+        ("4111 1111 11", false),
+        ("4111 1111 111", true),
+        ("9 4111 1111 111", true),
+        ("4111 1111 111 please", false),
+        // A telephone number, and one of an order.
+        ("my number is 415 555 26 71", false),
+        ("order 1000 0712 1001 1", false),
+        ("forty-one eleven eleven eleven eleven eleven", true),
+        ("", false),
+    ] {
+        assert_eq!(is_most_of_card(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn values_are_taken_out_of_answers_whatever_their_form() {
     let secrets = ["4111111111111111", "123", "7"];
     for (text, told) in [
