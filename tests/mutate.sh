@@ -56,6 +56,7 @@ mutant() {
     ../record*) kept record ;;
     ../failover*) units failover ;;
     ../amd*) units amd ;;
+    ../redact*) units redact; [ -n "$by" ] || conversation ;;
     *) conversation ;;
     esac
     # What no conversation tells apart may be asked of the tests beside the code.
@@ -112,7 +113,7 @@ mutant 'a refusal is written down after its words' listening.rs 's/let objected 
 mutant 'the mind is asked before consent is decided' control.rs 's/self\.gate\.is_decided\(\) && !self\.muted/!self.muted/'
 mutant 'a muted mind is asked' control.rs 's/self\.gate\.is_decided\(\) && !self\.muted/self.gate.is_decided()/'
 mutant 'keys from before the grant look like later ones' consent.rs 's/self\.note_keys\(out\);//'
-mutant 'the mind may deny being an AI' speaking.rs 's/guard::denies_ai\(so_far/false \&\& guard::denies_ai(so_far/'
+mutant 'the mind may deny being an AI' speaking.rs 's/match guard::denies_ai\(language, so_far/match false \&\& guard::denies_ai(language, so_far/'
 mutant 'a filler comes while the caller talks' filling.rs 's/\|\| !self\.caller\.is_quiet\(\)//'
 mutant 'a muted agent fills silences' filling.rs 's/\|\| !self\.may_ask_mind\(\)//'
 mutant 'fillers never end' filling.rs 's/self\.fillers\.count \+= 1;//'
@@ -121,7 +122,7 @@ mutant 'a long turn is filled at once' filling.rs 's/Some\(thought\.min\(due\.pl
 mutant 'one filler follows another' filling.rs 's/self\.fillers\.last = self\.now;//'
 mutant 'a filler answers' reply.rs 's/!clause\.protected && !clause\.filler/!clause.protected/'
 mutant 'a filler is said again' reply.rs 's/!c\.over && !c\.filler/!c.over/'
-mutant 'a filler that is not at hand is a failure' trouble.rs 's/if clause\.filler \{/if false {/'
+mutant 'a filler that is not at hand is a failure' trouble.rs 's/if clause\.filler && !clause\.prompt \{/if false {/'
 mutant 'an apology follows a filler' trouble.rs 's/!is_filling && !self/!self/g'
 mutant 'what is inserted cuts a filler' speaking.rs 's/let is_early = /let is_early = false \&\& /'
 mutant 'what sounds is a silence' speaking.rs 's/self\.hushed = None;//'
@@ -140,7 +141,6 @@ mutant 'a guess is made while keys are pressed' ahead.rs 's/&& self\.open\.keys\
 mutant 'a guess is made in front of the opening' ahead.rs 's/&& !self\.owes_opening//'
 mutant 'a muted mind guesses' ahead.rs 's/&& self\.may_ask_mind\(\);/;/'
 mutant 'a guess takes the turn from what is to be said' ahead.rs 's/&& self\.notices\.is_empty\(\)\n            && self\.asked_says\.is_empty\(\)//'
-mutant 'a guess has answered before its turn was over' ahead.rs 's/draft\.timing\.first_token = now;//'
 mutant 'a guess answers nothing' ahead.rs 's/draft\.answers = \(text\.len\(\), 0\);//'
 mutant 'a guess is voiced to its second clause' speaking.rs 's/if reply\.guess\.is_some\(\) \{\n            1\n/if reply.guess.is_some() {\n            PREPARED_MAX\n/'
 mutant 'no end to the patience with a learnt pause' endpoint/habits.rs 's/\.min\(settings\.patience_ms_max\)//'
@@ -177,4 +177,31 @@ mutant 'one that is left alone takes over' ../failover.rs 's/self\.others\(\)\.f
 mutant 'nobody takes over where all are left alone' ../failover.rs 's/find\(\|at\| admits\(\*at\)\)\.or\(first\)/find(|at| admits(*at)).or(first.filter(|_| false))/'
 mutant 'a call begins with one that is left alone' ../failover.rs 's/self\.at = other\.unwrap_or\(self\.at\);/let _ = other;/'
 mutant 'a failure of long ago counts against one that worked' ../failover.rs 's/pub fn worked\(&mut self\) \{\n        self\.failed = \[false; COUNT_MAX\];/pub fn worked(\&mut self) {/'
+mutant 'most of a card number is guessed at' ahead.rs 's/ \|\| redact::is_most_of_card\(&self\.unnoted\.with\(guessed\)\)//'
+mutant 'a telephone number is not guessed at' ../redact.rs 's/rest\.len\(\) > HARMLESS_MAX/rest.len() > FIRST_SHOWN_MAX/'
+mutant 'words are noted behind the answer to them' ahead.rs 's/self\.release_unnoted\(out\);//'
+mutant 'the first part of a card number is noted at once' unnoted.rs 's/if may_stay && /if false \&\& may_stay \&\& /'
+mutant 'what is held back is never noted' unnoted.rs 's/is_some_and\(\|at\| at <= self\.now\)/is_some_and(|_| false)/'
+mutant 'what was noted before does not belong to a card number' unnoted.rs 's/redact::cards_across\(&unnoted\.before, /redact::cards_across("", /'
+mutant 'any row of digits is a card number' ../redact.rs 's/if path\.len\(\) == ISSUER_DIGITS && !is_issuers\(path\) \{\n        return;\n    \}//'
+mutant 'the check digit does not count' ../redact.rs 's/\n        && sum\(path\.iter\(\)\.copied\(\)\)\.is_multiple_of\(10\)//'
+mutant 'secret keys are heard' collecting.rs 's/self\.keypad\.withheld\.get_or_insert\(self\.now\);//'
+mutant 'what comes behind secret keys is heard' collecting.rs 's/self\.keypad\.late = Some\(Late::Secret/let _ = Some(Late::Secret/'
+mutant 'keys are waited for while they are asked for' collecting.rs 's/true => collect\.silent = None,/true => {}/'
+mutant 'wrong keys are asked for again and again' collecting.rs 's/collect\.asked \+= 1;//'
+mutant 'keys that nobody waits for are collected' collecting.rs 's/Some\(_\) if !is_waited_for => self\.end_keys\(KeysDone::Not\(Unkeyed::Left\), out\),//'
+mutant 'whoever looks for their card is given up' ../call.rs 's/ && !self\.waits_for_keys\(r\)//'
+mutant 'keys are asked for by someone who is no AI' collecting.rs 's/if guard::denies_ai\(language, "", text\)/if false \&\& guard::denies_ai(language, "", text)/'
+mutant 'a row of keys may be a card number' collecting.rs 's/redact::cards\(row\.expose\(\)\)\.into_owned\(\)/row.expose().to_owned()/'
+mutant 'a transfer of before puts the caller through' transferring.rs 's/if !self\.is_used\(id\) \{\n            return;\n        \}//'
+mutant 'a second transfer takes the place of the first' transferring.rs 's/if self\.transfer\.is_none\(\) \{\n                    self\.transfer_begun\(id, kind, hold, out\);\n                \}/self.transfer_begun(id, kind, hold, out);/'
+mutant 'a call that ends is put through' transferring.rs 's/t\.stage == Stage::Saying && self\.ending\.is_none\(\)/t.stage == Stage::Saying/'
+mutant 'the caller is put through before they heard it' transferring.rs 's/transfer\.stage = Stage::Saying;/transfer.stage = Stage::Away;\n        out.push(Action::PutThrough { id: transfer.id });/'
+mutant 'the agent speaks to the person' transferring.rs 's/stage\.is_some_and\(\|stage\| \*stage != Stage::Calling\)/false/'
+mutant 'the last words are said though the transfer is over' transferring.rs 's/reply\.fate = Fate::Drop;\n        \}\n        self\.idle_since/}\n        self.idle_since/'
+mutant 'a call that ends is handed over' handing.rs 's/if self\.ending\.is_some\(\) \{/if false {/'
+mutant 'two agents speak at once' handing.rs 's/self\.end_reply_of_mind\(out\);//'
+mutant 'the next agent says nothing' handing.rs 's/self\.owes_words_of_next = true;//'
+mutant 'the next agent may talk longer' handing.rs 's/call_ms: self\.limits\.call_ms,/call_ms: next.limits.call_ms,/'
+mutant 'the next agent asks for consent by its own rules' handing.rs 's/consent: self\.consent\.clone\(\),/consent: next.consent.clone(),/'
 exit $missed

@@ -104,20 +104,19 @@ pub fn trailing(text: &str) -> Option<(usize, usize)> {
 /// Whether a text ends in more digits of what may become a card's number than may be told: a telephone number is not, and no
 /// more is the number of an order that begins as no issuer's.
 pub fn is_most_of_card(text: &str) -> bool {
-    let (rows, is_open) = rows(text);
-    let Some(row) = rows.last().filter(|_| is_open) else {
+    let (rows, goes_on) = rows(text);
+    let Some(row) = rows.last().filter(|_| goes_on) else {
         return false;
     };
     let begins = row.iter().enumerate().filter(|(_, digit)| digit.begins);
-    begins
-        .map(|(at, _)| row.get(at..).unwrap_or_default())
-        .any(|rest| {
-            let first = rest.get(..ISSUER_DIGITS).unwrap_or_default();
-            // With a digit that may be left out there are several readings.
-            let is_told = !first.iter().any(|digit| digit.is_loose);
-            let values: Vec<u8> = first.iter().map(|digit| digit.value).collect();
-            rest.len() > HARMLESS_MAX && !(is_told && !is_issuers(&values))
-        })
+    let mut rests = begins.filter_map(|(at, _)| row.get(at..));
+    rests.any(|rest| {
+        let first = rest.iter().take(ISSUER_DIGITS);
+        let values: Vec<u8> = first.clone().map(|digit| digit.value).collect();
+        // With a digit that may be left out there are several readings.
+        let is_open = first.into_iter().any(|digit| digit.is_loose);
+        rest.len() > HARMLESS_MAX && (is_open || is_issuers(&values))
+    })
 }
 
 fn count(text: &str) -> usize {
