@@ -4,6 +4,7 @@
 //! carrier hears of it, and the suppression is asked about once more in the transaction that writes it; the carrier is
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
+pub mod frequency;
 mod leg;
 mod plan;
 pub mod reconcile;
@@ -44,6 +45,10 @@ const ALLOWED_MS_MAX: i64 = 5_000;
 const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
 /// After so long a ring, the carrier may need so much more to tell that somebody answered.
 const RING_SLACK: Duration = Duration::from_secs(10);
+/// So many calls to a number are counted; no cap is higher.
+const COUNTED_MAX: u32 = 512;
+/// Calls longer ago count for nothing, ms: the longest cap of the rules and of clients.
+const COUNTED_MS: i64 = policy::CAP_MS_MAX;
 /// The carrier's interface is on the public network, whatever the account's region.
 const CARRIER_URL: &str = "https://api.twilio.com";
 
@@ -123,6 +128,9 @@ pub enum NotDialled {
     /// The number has been suppressed since.
     #[error("the number has been suppressed")]
     Suppressed,
+    /// The number has been called since: ask again.
+    #[error("the number has just been called; decide again")]
+    Called,
     /// The yes is too old: ask again.
     #[error("the decision is older than {ALLOWED_MS_MAX} ms; decide again")]
     Stale,
@@ -210,18 +218,26 @@ impl Dialer {
         let destinations: Vec<Destination> = destinations
             .filter_map(|text| Destination::parse(text).ok())
             .collect();
-        let suppressed = match PhoneNumber::parse(question.to) {
-            Ok(number) => is_suppressed(desk, keys, &number).await?,
-            Err(_) => false,
-        };
+        let (mut suppressed, mut began) = (false, Vec::new());
+        if let Ok(number) = PhoneNumber::parse(question.to) {
+            suppressed = is_suppressed(desk, keys, &number).await?;
+            let (index, since_ms) = (desk::call_index(keys, &number), self.now_ms() - COUNTED_MS);
+            let attempts = desk.store.attempts();
+            began = attempts
+                .began(keys.id(), &index, since_ms, COUNTED_MAX)
+                .await?;
+        }
+        let pack = HoursPack::shipped();
         Ok(policy::may_call(&Request {
-            pack: HoursPack::shipped(),
+            pack,
             at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
             to: question.to,
             places: question.places,
             zones: question.zones,
             destinations: &destinations,
             suppressed,
+            caps: &frequency::caps(allowed.frequency, pack),
+            began_unix_ms: &began,
         }))
     }
 
@@ -398,6 +414,9 @@ async fn write(
         metadata,
         id: call_id.clone(),
     };
+    // The cap that looks back longest counted all that others did.
+    let caps = allowed.trace().caps.iter();
+    let known = caps.max_by_key(|check| check.cap.within_ms);
     let new = NewAttempt {
         carrier_id: order.account.id.clone(),
         subject_id: subject.id().as_str().to_owned(),
@@ -412,11 +431,14 @@ async fn write(
         suppression: desk::suppression_index(keys, to),
         platform_suppression: desk.platform_suppression_index(to),
         asked_ms: now_ms,
+        known_calls: known.map_or(u32::MAX, |check| check.calls),
+        known_since_ms: known.map_or(now_ms, |check| now_ms - check.cap.within_ms),
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
+        Begun::Called => Err(NotDialled::Called),
         Begun::Ask => Ok(Attempt {
             id,
             call_id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use trunkline_core::policy::{Destination, DestinationError};
+use trunkline_core::policy::{Destination, DestinationError, HoursPack};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
@@ -15,9 +15,61 @@ use super::revision::{At, IfMatch};
 use super::when::When;
 use crate::app::App;
 use crate::clock;
+use crate::dial::frequency;
+use crate::store::dialling;
 
 /// Most destinations that a client may allow.
 const DESTINATIONS_MAX: usize = 1_000;
+
+/// Most calls to one number within a day that a client may allow, and within a week.
+const CALLS_MAX: (i64, i64) = (100, 500);
+/// Longest gap between two calls, s.
+const GAP_S_MAX: i64 = 7 * 86_400;
+
+/// How often one number is called at most. Every call counts that was asked for, answered or not; what the law of a place
+/// says of it holds beside this.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Frequency {
+    /// Calls within 24 hours.
+    #[schema(minimum = 1, maximum = 100, example = 3)]
+    calls_per_24h: i64,
+    /// Calls within seven days.
+    #[schema(minimum = 1, maximum = 500, example = 7)]
+    calls_per_7d: i64,
+    /// From the beginning of one call to that of the next.
+    #[schema(minimum = 0, maximum = 604800, example = 7200)]
+    min_gap_seconds: i64,
+}
+
+impl Frequency {
+    fn of(stored: dialling::Frequency) -> Self {
+        Self {
+            calls_per_24h: stored.calls_24h_max,
+            calls_per_7d: stored.calls_7d_max,
+            min_gap_seconds: stored.gap_s,
+        }
+    }
+
+    fn read(self) -> Result<dialling::Frequency, Problem> {
+        for (name, value, range) in [
+            ("calls_per_24h", self.calls_per_24h, 1..=CALLS_MAX.0),
+            ("calls_per_7d", self.calls_per_7d, 1..=CALLS_MAX.1),
+            ("min_gap_seconds", self.min_gap_seconds, 0..=GAP_S_MAX),
+        ] {
+            if !range.contains(&value) {
+                let detail = format!("from {} to {}", range.start(), range.end());
+                let pointer = format!("/frequency/{name}");
+                return Err(Problem::invalid(pointer, "out_of_range", detail));
+            }
+        }
+        Ok(dialling::Frequency {
+            calls_24h_max: self.calls_per_24h,
+            calls_7d_max: self.calls_per_7d,
+            gap_s: self.min_gap_seconds,
+        })
+    }
+}
 
 /// What the client allows of its dialling. The law's own limits hold beside it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +77,8 @@ pub(super) struct DiallingPolicy {
     /// The beginnings of the numbers that may be called. None may until this is set.
     #[schema(example = json!(["+1212", "+49"]))]
     destinations: Vec<String>,
+    /// How often one number is called at most.
+    frequency: Frequency,
     /// Absent if nothing was ever allowed.
     updated_at: Option<When>,
 }
@@ -37,13 +91,18 @@ pub(super) struct NewDiallingPolicy {
     /// the whole North American plan, which is twenty-five countries.
     #[schema(max_items = 1000, example = json!(["+1212", "+49"]))]
     destinations: Vec<String>,
+    /// How often one number is called at most; 3 within 24 hours, 7 within seven days and 2 hours between two if absent.
+    frequency: Option<Frequency>,
 }
 
 async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem> {
     let found = app.desk.store.dialling().find(&caller.client).await;
     let found = found.map_err(stored)?;
+    let frequency = found.frequency;
+    let frequency = frequency.unwrap_or_else(|| frequency::default_of(HoursPack::shipped()));
     let shown = DiallingPolicy {
         destinations: found.destinations,
+        frequency: Frequency::of(frequency),
         updated_at: found.updated_ms.map(When::of),
     };
     Ok(At(found.revision, shown))
@@ -85,12 +144,15 @@ pub(super) async fn set(
         });
         destinations.insert(read?);
     }
+    let frequency = new.frequency.map(Frequency::read).transpose()?;
     let At(current, _) = show(&app, &caller).await?;
     let revision = seen.check(current)?;
     let texts: Vec<&str> = destinations.iter().map(Destination::as_str).collect();
     let dialling = app.desk.store.dialling();
     let now_ms = clock::unix_ms();
-    let set = dialling.set(&caller.client, revision, &texts, now_ms).await;
+    let set = dialling
+        .set(&caller.client, revision, &texts, frequency, now_ms)
+        .await;
     set.map_err(stored)?;
     show(&app, &caller).await
 }

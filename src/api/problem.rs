@@ -52,6 +52,8 @@ pub enum Code {
     CallNotAllowed,
     /// The number may not be called now; `errors` has every reason, and `retry_at` the next moment, if there is one.
     OutsideCallingHours,
+    /// The number was called as often as it may be for now; `errors` has every reason, and `retry_at` the next moment.
+    CalledTooOften,
     /// The same Idempotency-Key is being worked on.
     IdempotencyInProgress,
     /// The Idempotency-Key was used for another request.
@@ -76,7 +78,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -93,6 +95,7 @@ impl Code {
         Self::Suppressed,
         Self::CallNotAllowed,
         Self::OutsideCallingHours,
+        Self::CalledTooOften,
         Self::IdempotencyInProgress,
         Self::IdempotencyKeyReuse,
         Self::PreconditionFailed,
@@ -182,6 +185,11 @@ impl Code {
                 "outside_calling_hours",
                 S::CONFLICT,
                 "The number may not be called now",
+            ),
+            Self::CalledTooOften => (
+                "called_too_often",
+                S::CONFLICT,
+                "The number was called as often as it may be for now",
             ),
             Self::IdempotencyInProgress => (
                 "idempotency_in_progress",

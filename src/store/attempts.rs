@@ -17,6 +17,9 @@ statements! {
     ADD = "INSERT INTO attempts (client_id, id, call_id, carrier_id, state, subject_id, plan, decision, rules, to_index,
             asked_ms, is_open)
         VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, 1)";
+    BEGAN = "SELECT asked_ms FROM attempts
+        WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed' ORDER BY asked_ms DESC LIMIT $4";
+    SINCE = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed'";
     FIND = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND id = $2");
     OF_CALL = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND call_id = $2");
     OF_CARRIER = "SELECT id FROM attempts WHERE client_id = $1 AND carrier_call_id = $2";
@@ -99,6 +102,10 @@ pub struct NewAttempt {
     pub platform_suppression: [u8; 32],
     /// Now, ms since 1970.
     pub asked_ms: i64,
+    /// So many calls to the number were known since `known_since_ms` when this one was allowed.
+    pub known_calls: u32,
+    /// Milliseconds since 1970.
+    pub known_since_ms: i64,
 }
 
 /// Whether the carrier may be asked.
@@ -108,6 +115,8 @@ pub enum Begun {
     Ask,
     /// No, and nothing was written: the number has been suppressed since it was allowed.
     Suppressed,
+    /// No, and nothing was written: the number has been called since it was allowed.
+    Called,
 }
 
 fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
@@ -146,6 +155,13 @@ impl Attempts<'_> {
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
         }
+        // Two that were allowed at once are not both placed.
+        tx.alone(&new.to_index).await?;
+        let since = args![client, &new.to_index, new.known_since_ms];
+        let calls = tx.one(SINCE, since).await?.map(|mut row| row.int());
+        if calls.transpose()?.unwrap_or_default() > i64::from(new.known_calls) {
+            return Ok(Begun::Called);
+        }
         calls::add(&mut tx, client, call).await?;
         let args = args![
             client,
@@ -162,6 +178,19 @@ impl Attempts<'_> {
         tx.run(ADD, args).await?;
         tx.commit().await?;
         Ok(Begun::Ask)
+    }
+
+    /// When calls to a number were asked for since then, newest first, `limit` at most: all but those that never were. Times
+    /// are ms since 1970.
+    pub async fn began(
+        &self,
+        client: &ClientId,
+        to_index: &[u8; 32],
+        since_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        let args = args![client, to_index, since_ms, limit];
+        self.0.all(BEGAN, args, |mut row| row.int()).await
     }
 
     /// One attempt.

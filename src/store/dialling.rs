@@ -5,12 +5,25 @@ use super::{Store, StoreError};
 use crate::ids::ClientId;
 
 statements! {
-    FIND = "SELECT destinations, updated_ms, revision FROM dialling WHERE client_id = $1";
-    ADD = "INSERT INTO dialling (client_id, destinations, updated_ms, revision) VALUES ($1, $2, $3, 1)
+    FIND = "SELECT destinations, updated_ms, revision, calls_24h_max, calls_7d_max, gap_s FROM dialling WHERE client_id = $1";
+    ADD = "INSERT INTO dialling (client_id, destinations, updated_ms, calls_24h_max, calls_7d_max, gap_s, revision)
+        VALUES ($1, $2, $3, $4, $5, $6, 1)
         ON CONFLICT (client_id) DO NOTHING";
-    UPDATE = "UPDATE dialling SET destinations = $3, updated_ms = $4, revision = revision + 1
+    UPDATE = "UPDATE dialling SET destinations = $3, updated_ms = $4, calls_24h_max = $5, calls_7d_max = $6, gap_s = $7,
+            revision = revision + 1
         WHERE client_id = $1 AND revision = $2 RETURNING revision";
     REVISION = "SELECT revision FROM dialling WHERE client_id = $1";
+}
+
+/// How often one number is called at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    /// Calls within 24 hours.
+    pub calls_24h_max: i64,
+    /// Calls within seven days.
+    pub calls_7d_max: i64,
+    /// From the beginning of one call to that of the next, s.
+    pub gap_s: i64,
 }
 
 /// What a client allows.
@@ -18,6 +31,8 @@ statements! {
 pub struct Allowed {
     /// The beginnings of the numbers that may be called, as `+49`.
     pub destinations: Vec<String>,
+    /// How often one number is called at most; `None` if the default holds.
+    pub frequency: Option<Frequency>,
     /// When it last changed, ms since 1970; `None` if it never did.
     pub updated_ms: Option<i64>,
     /// Grows with every change; 0 if there was none.
@@ -25,10 +40,21 @@ pub struct Allowed {
 }
 
 fn read(mut row: Columns) -> Result<Allowed, StoreError> {
+    let destinations = row.text()?;
+    let (updated_ms, revision) = (row.int()?, row.int()?);
+    let frequency = match (row.int_opt()?, row.int_opt()?, row.int_opt()?) {
+        (Some(calls_24h_max), Some(calls_7d_max), Some(gap_s)) => Some(Frequency {
+            calls_24h_max,
+            calls_7d_max,
+            gap_s,
+        }),
+        _ => None,
+    };
     Ok(Allowed {
-        destinations: row.text()?.split_whitespace().map(str::to_owned).collect(),
-        updated_ms: Some(row.int()?),
-        revision: row.int()?,
+        destinations: destinations.split_whitespace().map(str::to_owned).collect(),
+        frequency,
+        updated_ms: Some(updated_ms),
+        revision,
     })
 }
 
@@ -48,19 +74,21 @@ impl Dialling<'_> {
         client: &ClientId,
         revision: i64,
         destinations: &[&str],
+        frequency: Option<Frequency>,
         now_ms: i64,
     ) -> Result<i64, StoreError> {
         let text = destinations.join(" ");
-        if revision == 0
-            && self
-                .0
-                .run(ADD, args![client, text.as_str(), now_ms])
-                .await?
-                > 0
-        {
+        let text = text.as_str();
+        let (day, week, gap) = (
+            frequency.map(|f| f.calls_24h_max),
+            frequency.map(|f| f.calls_7d_max),
+            frequency.map(|f| f.gap_s),
+        );
+        let add = args![client, text, now_ms, day, week, gap];
+        if revision == 0 && self.0.run(ADD, add).await? > 0 {
             return Ok(1);
         }
-        let update = args![client, revision, text.as_str(), now_ms];
+        let update = args![client, revision, text, now_ms, day, week, gap];
         self.0
             .change("policy", (UPDATE, update), (REVISION, args![client]))
             .await

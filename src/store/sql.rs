@@ -268,6 +268,8 @@ impl Columns {
     }
 }
 
+const ALONE: &str = "SELECT pg_advisory_xact_lock($1)";
+
 /// A transaction that writes. Dropped without [`Tx::commit`], nothing of it happened.
 pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
@@ -316,6 +318,16 @@ impl Tx {
                 .map(Record::Postgres),
         };
         Ok(row.map(Columns::new))
+    }
+
+    /// Whoever else would do the same with this key waits until the transaction is over. On SQLite everybody who writes does.
+    pub(super) async fn alone(&mut self, key: &[u8; 32]) -> Result<(), StoreError> {
+        if let Tx::Postgres(tx) = self {
+            let (first, _) = key.split_first_chunk().unwrap_or((&[0; 8], &[]));
+            let lock = query!(ALONE, args![i64::from_be_bytes(*first)]);
+            lock.execute(&mut **tx).await?;
+        }
+        Ok(())
     }
 
     /// Several statements of one text, without values.

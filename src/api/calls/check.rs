@@ -177,6 +177,8 @@ pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
         |reason: &Reason| reason.code.passes_with_time() || reason.code == Why::NoCallingTime;
     let code = if has(Why::Suppressed) {
         Code::Suppressed
+    } else if reasons.iter().all(by_time) && has(Why::CalledTooOften) {
+        Code::CalledTooOften
     } else if reasons.iter().all(by_time) {
         Code::OutsideCallingHours
     } else {

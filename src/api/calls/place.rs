@@ -315,6 +315,11 @@ pub(in crate::api) async fn create(
                 Why::Suppressed.name(),
                 Why::Suppressed.meaning(),
             ),
+            NotDialled::Called => Problem::new(Code::CalledTooOften).at(
+                "/to",
+                Why::CalledTooOften.name(),
+                Why::CalledTooOften.meaning(),
+            ),
             NotDialled::Stale => Problem::new(Code::Unavailable).retry_after(1),
             NotDialled::Store(error) => stored(error),
             error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {

@@ -8,9 +8,11 @@
 //!   that are known of the person. To know more never allows what knowing less forbids.
 //! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
 //! - Nothing is relaxed by consent.
+//! - Nobody is called more often than the law of any such place allows, and the client or the pack's default.
 //!
 //! A caller who is put through to the client's own staff is another matter: [`may_transfer`].
 
+mod caps;
 mod destination;
 mod holidays;
 mod hours;
@@ -22,6 +24,7 @@ mod transfer;
 mod week;
 mod zone;
 
+pub use caps::{CAP_MS_MAX, Cap, CapCheck};
 pub use destination::{Destination, DestinationError};
 pub use pack::{HoursPack, PackError};
 pub use reason::{Code, Reason};
@@ -63,6 +66,11 @@ pub struct Request<'a> {
     pub destinations: &'a [Destination],
     /// The number asked this client, or everybody, not to be called.
     pub suppressed: bool,
+    /// How often the client calls anybody at most; the caps of places hold beside them.
+    pub caps: &'a [Cap],
+    /// When the client's calls to this number began, those of the longest cap's time at least, milliseconds since 1970-01-01
+    /// UTC, in any order.
+    pub began_unix_ms: &'a [i64],
 }
 
 /// What was decided.
@@ -86,7 +94,7 @@ pub struct Allowed {
 /// A number that may be called later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deferred {
-    /// The first moment at which all rules of hours allow the call, milliseconds since 1970-01-01 UTC. Everything is asked
+    /// The first moment at which all rules of hours and all caps allow the call, milliseconds since 1970-01-01 UTC. Everything is asked
     /// again then.
     pub until_unix_ms: i64,
     /// Why not now; never empty.
@@ -169,8 +177,22 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     }
     let candidates = candidates(request, &number, &mut trace);
     let closed = closed(request.at_unix_ms, &candidates);
-    let until = (!closed.is_empty()).then(|| hours::next_open(&candidates, request.at_unix_ms));
+    let (at, began) = (request.at_unix_ms, request.began_unix_ms);
+    trace.caps = caps::checks(request.caps, &candidates, at, began);
+    let used = trace.caps.iter().filter_map(|check| {
+        let until = check.until_unix_ms?;
+        Some((check.cap.rule.clone(), until))
+    });
+    let used: Vec<_> = used.collect();
+    let free = used.iter().map(|(_, until)| *until).max();
+    let until = match (closed.is_empty(), free) {
+        (true, None) => None,
+        (false, None) => Some(hours::next_open(&candidates, at)),
+        (_, Some(free)) => Some(hours::next_open(&candidates, free)),
+    };
     reasons.extend(closed);
+    let used = used.into_iter();
+    reasons.extend(used.map(|(rule, _)| Reason::plain(Code::CalledTooOften, Some(rule))));
     if until == Some(None) {
         reasons.push(Reason::plain(Code::NoCallingTime, None));
     }

@@ -48,6 +48,8 @@ fn attempt() -> NewAttempt {
         suppression: hash(3),
         platform_suppression: hash(4),
         asked_ms: NOW,
+        known_calls: u32::MAX,
+        known_since_ms: NOW,
     }
 }
 
@@ -194,7 +196,10 @@ async fn what_a_client_allows_is_its_own(bench: Bench) {
     let dialling = bench.store.dialling();
     assert_eq!(dialling.find(ours).await.unwrap().revision, 0);
     assert_eq!(
-        dialling.set(ours, 0, &["+1212", "+49"], NOW).await.unwrap(),
+        dialling
+            .set(ours, 0, &["+1212", "+49"], None, NOW)
+            .await
+            .unwrap(),
         1
     );
     let found = dialling.find(ours).await.unwrap();
@@ -202,8 +207,8 @@ async fn what_a_client_allows_is_its_own(bench: Bench) {
     assert_eq!(found.updated_ms, Some(NOW));
     assert!(dialling.find(theirs).await.unwrap().destinations.is_empty());
     // Of two that saw nothing yet, one is told that it was not alone.
-    let stale = dialling.set(ours, 0, &[], NOW).await;
+    let stale = dialling.set(ours, 0, &[], None, NOW).await;
     assert!(matches!(stale, Err(StoreError::Stale { revision: 1 })));
-    assert_eq!(dialling.set(ours, 1, &[], NOW + 1).await.unwrap(), 2);
+    assert_eq!(dialling.set(ours, 1, &[], None, NOW + 1).await.unwrap(), 2);
     assert!(dialling.find(ours).await.unwrap().destinations.is_empty());
 }

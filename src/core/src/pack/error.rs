@@ -71,6 +71,16 @@ pub enum PackError {
         /// What is there.
         found: String,
     },
+    /// So many calls in such a time are none.
+    #[error(
+        "{at}: {found} is no number of calls of 1 or more in days or hours as \"P30D\" or \"PT24H\", a year at most"
+    )]
+    Period {
+        /// Which field, of which row.
+        at: String,
+        /// What is there.
+        found: String,
+    },
     /// The hours of a day overlap or are not in order.
     #[error("{at}: the hours of a day are in order and do not overlap")]
     Overlap {

@@ -12,6 +12,7 @@ pub use crate::pack::{PACK_BYTES_MAX, PackError, RULES_MAX, US_UNKNOWN};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::caps::Cap;
 use super::week::{Span, Week};
 use super::zone::Zone;
 use crate::geo::Place;
@@ -42,6 +43,7 @@ pub struct HoursPack {
     eea: Option<Rule>,
     /// Anywhere without a row, and where nothing is known.
     fallback: Rule,
+    frequency: Vec<Cap>,
 }
 
 /// When people of a place may be called. What it says holds already together with the rules above it.
@@ -59,6 +61,8 @@ pub struct Rule {
     pub eves_as_saturday: bool,
     /// The hours hold by the clocks of these zones as well.
     pub also_in: Vec<Zone>,
+    /// How often somebody may be called.
+    pub caps: Vec<Cap>,
     /// Statutes.
     pub citations: String,
     /// Remarks.
@@ -102,6 +106,11 @@ impl HoursPack {
     /// The day for which it was compiled, `YYYY-MM-DD`.
     pub fn as_of(&self) -> &str {
         &self.as_of
+    }
+
+    /// How often a client calls one number at most that has said nothing else of it.
+    pub fn frequency(&self) -> &[Cap] {
+        &self.frequency
     }
 
     /// The rule of this very place.
@@ -152,6 +161,7 @@ impl Rule {
             (Only(one), Only(two)) => Only(super::week::both(one, two)),
         };
         self.also_in.extend_from_slice(&other.also_in);
+        self.caps.extend_from_slice(&other.caps);
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Code {
     Holiday,
     /// Holidays count in a place where the phone may be, and no calendar tells them: not of this year, or not of there.
     HolidaysUnknown,
+    /// The client has called the number as often as a law, or the client itself, allows for now.
+    CalledTooOften,
     /// In the next [`HORIZON_DAYS`](super::HORIZON_DAYS) days there is no moment at which all rules allow the call. To say
     /// where the person is does not help by itself: every place that is known must allow it.
     NoCallingTime,
@@ -41,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// Every reason, in the order in which reasons are listed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidNumber,
         Self::EmergencyNumber,
         Self::ServiceNumber,
@@ -54,6 +56,7 @@ impl Code {
         Self::DayBarred,
         Self::Holiday,
         Self::HolidaysUnknown,
+        Self::CalledTooOften,
         Self::NoCallingTime,
         Self::TimeUnknown,
     ];
@@ -73,6 +76,7 @@ impl Code {
             Self::DayBarred => "day_barred",
             Self::Holiday => "holiday",
             Self::HolidaysUnknown => "holidays_unknown",
+            Self::CalledTooOften => "called_too_often",
             Self::NoCallingTime => "no_calling_time",
             Self::TimeUnknown => "time_unknown",
         }
@@ -81,9 +85,11 @@ impl Code {
     /// Whether waiting may mend it.
     pub const fn passes_with_time(self) -> bool {
         match self {
-            Self::OutsideCallingHours | Self::DayBarred | Self::Holiday | Self::HolidaysUnknown => {
-                true
-            }
+            Self::OutsideCallingHours
+            | Self::DayBarred
+            | Self::Holiday
+            | Self::HolidaysUnknown
+            | Self::CalledTooOften => true,
             Self::InvalidNumber
             | Self::EmergencyNumber
             | Self::ServiceNumber
@@ -121,6 +127,9 @@ impl Code {
             Self::Holiday => "where the phone may be, it is a holiday",
             Self::HolidaysUnknown => {
                 "holidays count where the phone may be, and no calendar of this program tells them"
+            }
+            Self::CalledTooOften => {
+                "the number was called as often as it may be for now; every call counts, answered or not"
             }
             Self::NoCallingTime => {
                 "no moment of the next weeks is allowed in every place where the phone may be"

@@ -1,6 +1,7 @@
 //! Verdicts by table, and what no request may bring about.
 
 mod limits;
+mod often;
 mod places;
 mod properties;
 mod times;
@@ -31,6 +32,8 @@ fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
         zones: &[],
         destinations: &EVERYWHERE,
         suppressed: false,
+        caps: &[],
+        began_unix_ms: &[],
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hours::Candidate;
-use super::{CANDIDATES_MAX, Code, Destination, Request};
+use super::{CANDIDATES_MAX, CapCheck, Code, Destination, Request};
 use crate::consent::verdict::PackName;
 use crate::geo::{self, Place};
 
@@ -26,6 +26,9 @@ pub struct Trace {
     pub evidence: Evidence,
     /// Every place and clock that was heeded; the first [`CANDIDATES_MAX`] of them.
     pub checks: Vec<Check>,
+    /// How often the number may be called, and was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapCheck>,
 }
 
 /// How much a number's digits told of where its phone is.
@@ -97,6 +100,7 @@ impl Trace {
             country: None,
             evidence: Evidence::Unknown,
             checks: Vec::new(),
+            caps: Vec::new(),
         }
     }
 

@@ -7,12 +7,16 @@ use super::{HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOWN};
 use crate::geo::Place;
 use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, shortened, word};
 use crate::policy::Zone;
+use crate::policy::caps::{CAP_MS_MAX, Cap};
 use crate::policy::week::{DAY_MINUTES, Span, Week};
 
 /// Where the rows are.
 const TABLE: &str = "rules";
 /// The row that holds for every state beside its own.
 const FEDERAL: &str = "US";
+
+/// The name of the caps that no row has.
+const DEFAULT: &str = "default";
 
 const HOLIDAYS: [(&str, OnHolidays); 2] =
     [("open", OnHolidays::Open), ("closed", OnHolidays::Closed)];
@@ -35,8 +39,7 @@ struct File {
     _selection: IgnoredAny,
     #[serde(rename = "resolution")]
     _resolution: IgnoredAny,
-    #[serde(rename = "frequency_default")]
-    _frequency_default: IgnoredAny,
+    frequency_default: Frequency,
     #[serde(rename = "consent_exemption")]
     _consent_exemption: IgnoredAny,
     #[serde(rename = "holiday_sets")]
@@ -67,14 +70,51 @@ struct Row {
     #[serde(rename = "holiday_calendar", default)]
     _holiday_calendar: Option<IgnoredAny>,
     fixed_timezone: Option<String>,
-    #[serde(rename = "frequency_caps", default)]
-    _frequency_caps: Option<IgnoredAny>,
+    #[serde(default)]
+    frequency_caps: Vec<CapRow>,
     #[serde(rename = "emergency_closure", default)]
     _emergency_closure: Option<IgnoredAny>,
     citations: String,
     confidence: String,
     #[serde(default)]
     notes: String,
+}
+
+/// How often anybody is called where nobody said anything else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frequency {
+    max_attempts_per_24h: u32,
+    max_attempts_per_7d: u32,
+    min_gap: String,
+    #[serde(rename = "note")]
+    _note: IgnoredAny,
+}
+
+/// So many calls within a period, or none for a time after a refusal, which is an opt-out here and lasts.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum CapRow {
+    Calls {
+        max_calls: u32,
+        period: String,
+        #[serde(rename = "key")]
+        _key: IgnoredAny,
+        #[serde(rename = "condition", default)]
+        _condition: Option<IgnoredAny>,
+    },
+    After {
+        #[serde(rename = "cooldown")]
+        _cooldown: IgnoredAny,
+        #[serde(rename = "after")]
+        _after: Refusal,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Refusal {
+    Refusal,
 }
 
 type Hours = Vec<[String; 2]>;
@@ -111,6 +151,7 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         rule
     });
     let unknown_us = unknown_us(file.unknown_us_default, &federal)?;
+    let frequency = frequency(&file.frequency_default)?;
     let countries = rules.clone();
     for (place, rule) in &mut rules {
         if let Some(national) = countries.get(&place.country()).filter(|_| place.is_part()) {
@@ -125,6 +166,7 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         unknown_us,
         eea,
         fallback,
+        frequency,
     })
 }
 
@@ -142,6 +184,7 @@ fn unknown_us(default: Default, federal: &Rule) -> Result<Rule, PackError> {
         )?,
         eves_as_saturday: false,
         also_in: Vec::new(),
+        caps: Vec::new(),
         citations: federal.citations.clone(),
         notes: default.notes,
         confidence: Confidence::Unrated,
@@ -184,6 +227,19 @@ fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {
             why,
         })
     });
+    let caps = row.frequency_caps.iter().enumerate();
+    let caps = caps.filter_map(|(index, row)| match row {
+        CapRow::Calls {
+            max_calls, period, ..
+        } => Some(cap(
+            &at(&format!("frequency_caps[{index}]")),
+            &place.to_string(),
+            *max_calls,
+            period,
+        )),
+        CapRow::After { .. } => None,
+    });
+    let caps = caps.collect::<Result<_, _>>()?;
     Ok(Rule {
         id: place.to_string(),
         name: row.name,
@@ -191,6 +247,7 @@ fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {
         on_holidays,
         eves_as_saturday: eves.transpose()?.unwrap_or(false),
         also_in: zone.transpose()?.into_iter().collect(),
+        caps,
         citations: row.citations,
         notes: row.notes,
         confidence,
@@ -230,6 +287,39 @@ fn spans(at: &str, hours: &Hours) -> Result<Vec<Span>, PackError> {
         return Err(PackError::Overlap { at: at.to_owned() });
     }
     Ok(spans)
+}
+
+fn frequency(row: &Frequency) -> Result<Vec<Cap>, PackError> {
+    let at = "frequency_default";
+    Ok(vec![
+        cap(at, DEFAULT, row.max_attempts_per_24h, "PT24H")?,
+        cap(at, DEFAULT, row.max_attempts_per_7d, "P7D")?,
+        cap(at, DEFAULT, 1, &row.min_gap)?,
+    ])
+}
+
+fn cap(at: &str, rule: &str, calls_max: u32, period: &str) -> Result<Cap, PackError> {
+    let within_ms = period_ms(period).filter(|_| calls_max > 0);
+    let within_ms = within_ms.ok_or_else(|| PackError::Period {
+        at: at.to_owned(),
+        found: shortened(&format!("{calls_max} in {period:?}")),
+    })?;
+    Ok(Cap {
+        rule: rule.to_owned(),
+        calls_max,
+        within_ms,
+    })
+}
+
+/// Whole days or hours as ISO 8601 writes them, `P30D` or `PT24H`, to [`CAP_MS_MAX`].
+fn period_ms(text: &str) -> Option<i64> {
+    let days = text.strip_prefix('P')?.strip_suffix('D');
+    let hours = text.strip_prefix("PT").and_then(|t| t.strip_suffix('H'));
+    let (count, unit_ms) = days
+        .map(|n| (n, 86_400_000))
+        .or(hours.map(|n| (n, 3_600_000)))?;
+    let count: i64 = count.parse().ok().filter(|count| *count > 0)?;
+    count.checked_mul(unit_ms).filter(|ms| *ms <= CAP_MS_MAX)
 }
 
 /// `HH:MM`, to `24:00`.

@@ -213,3 +213,41 @@ fn a_pack_that_cannot_be_relied_on_is_refused() {
     ));
     assert!(HoursPack::parse("{").is_err());
 }
+
+#[test]
+fn a_cap_that_cannot_be_read_is_no_cap_less() {
+    for caps in [
+        json!([{ "max_calls": 0, "period": "PT24H", "key": "callee" }]),
+        json!([{ "max_calls": 3, "period": "P1M", "key": "callee" }]),
+        json!([{ "max_calls": 3, "period": "P9999D", "key": "callee" }]),
+        json!([{ "max_calls": 3, "period": "PT-1H", "key": "callee" }]),
+        json!([{ "max_calls": 3, "priod": "PT24H", "key": "callee" }]),
+        json!([{ "cooldown": "P60D", "after": "sale" }]),
+        json!("3 a day"),
+    ] {
+        let read = changed(|pack| {
+            let rows = pack["rules"].as_array_mut().unwrap();
+            let row = rows.iter_mut().find(|row| row["code"] == "US-FL");
+            row.unwrap()["frequency_caps"] = caps.clone();
+        });
+        assert!(read.is_err(), "{caps}");
+    }
+    let read = changed(|pack| pack["frequency_default"]["min_gap"] = json!("two hours"));
+    assert!(matches!(read, Err(PackError::Period { .. })));
+}
+
+#[test]
+fn a_part_is_called_no_more_often_than_its_country() {
+    let pack = changed(|pack| {
+        let rows = pack["rules"].as_array_mut().unwrap();
+        let row = rows.iter_mut().find(|row| row["code"] == "US");
+        row.unwrap()["frequency_caps"] =
+            json!([{ "max_calls": 2, "period": "PT24H", "key": "callee" }]);
+    });
+    let caps = pack.unwrap().rule(&place("US-FL")).unwrap().caps.clone();
+    let rules: Vec<_> = caps
+        .iter()
+        .map(|cap| (cap.rule.as_str(), cap.calls_max))
+        .collect();
+    assert_eq!(rules, [("US-FL", 3), ("US", 2)]);
+}

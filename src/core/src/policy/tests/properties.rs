@@ -144,3 +144,54 @@ proptest! {
         }
     }
 }
+
+fn caps() -> impl Strategy<Value = Vec<Cap>> {
+    let cap = (1_u32..4, 1_i64..200).prop_map(|(calls_max, hours)| Cap {
+        rule: "client".to_owned(),
+        calls_max,
+        within_ms: hours * 3_600_000,
+    });
+    prop::collection::vec(cap, 0..3)
+}
+
+/// Whether one more call at that moment would be within what every cap of the place and the client's own say, counted
+/// anew: of any `calls_max + 1` calls that would have been made by then, the first and the last lie too near.
+fn is_one_more_within(caps: &[Cap], began: &[i64], at: i64) -> bool {
+    let mut all: Vec<i64> = began.to_vec();
+    all.push(at);
+    all.sort_unstable();
+    caps.iter().all(|cap| {
+        let reach = usize::try_from(cap.calls_max).unwrap();
+        let near = |pair: (&i64, &i64)| pair.1 - pair.0 < cap.within_ms;
+        let pairs = all.iter().zip(all.iter().skip(reach));
+        !pairs.filter(|(_, last)| **last >= at).any(near)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn nobody_is_called_more_often_than_every_cap_says(
+        to in numbers(), at in TIMES, own in caps(), ago in prop::collection::vec(0_i64..240, 0..8), places in places(),
+    ) {
+        let began: Vec<i64> = ago.iter().map(|hours| at - hours * 3_600_000).collect();
+        let asked = Request { caps: &own, began_unix_ms: &began, places: &places, ..request(&to, at) };
+        let verdict = may_call(&asked);
+        let held: Vec<Cap> = verdict.trace().caps.iter().map(|check| check.cap.clone()).collect();
+        prop_assert!(own.iter().all(|cap| held.contains(cap)));
+        let is_within = is_one_more_within(&held, &began, at);
+        prop_assert_eq!(is_within, verdict.reasons().iter().all(|r| r.code != Code::CalledTooOften));
+        if let Verdict::Defer(deferred) = &verdict {
+            let then = |at_unix_ms| may_call(&Request { at_unix_ms, ..asked });
+            prop_assert!(is_one_more_within(&held, &began, deferred.until_unix_ms));
+            prop_assert!(matches!(then(deferred.until_unix_ms), Verdict::Allow(_)));
+            prop_assert!(!matches!(then(deferred.until_unix_ms - 1), Verdict::Allow(_)));
+        }
+        // More calls never allow more.
+        if let Some(at_last) = first(&verdict) {
+            let fewer = Request { began_unix_ms: began.get(1..).unwrap_or_default(), ..asked };
+            prop_assert!(first(&may_call(&fewer)).is_some_and(|at_first| at_first <= at_last));
+        }
+    }
+}

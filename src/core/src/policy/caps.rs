@@ -1,0 +1,109 @@
+//! How often somebody may be called.
+//!
+//! Every call that was asked for counts, answered or not, whatever it was about and whichever campaign it belonged to: the
+//! rows of the pack that count by subject or by caller are so kept to as well. A day is 24 hours, so there are never two
+//! calls where one is allowed on a day.
+
+use serde::{Deserialize, Serialize};
+
+use super::hours::Candidate;
+
+/// Longest time over which calls are counted, ms: a year.
+pub const CAP_MS_MAX: i64 = 366 * 24 * 3_600_000;
+
+/// So many calls within so long, and no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cap {
+    /// Whose rule it is: a row of the pack as `US-FL`, `default`, or `client`.
+    pub rule: String,
+    /// Most calls; at least 1.
+    pub calls_max: u32,
+    /// Within so long, ms; at most [`CAP_MS_MAX`].
+    pub within_ms: i64,
+}
+
+/// A cap, and how far it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapCheck {
+    /// Which.
+    #[serde(flatten)]
+    pub cap: Cap,
+    /// Calls that count at the moment that was asked about.
+    pub calls: u32,
+    /// Before then no call may begin, ms since 1970; `None` if one may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_unix_ms: Option<i64>,
+}
+
+impl Cap {
+    /// How far it is used at a moment, by the moments at which calls began, in order. Those behind the moment count too: two
+    /// clocks may differ.
+    fn check(&self, at_unix_ms: i64, began: &[i64]) -> CapCheck {
+        let from = at_unix_ms.saturating_sub(self.within_ms);
+        let counted = began.partition_point(|began| *began <= from);
+        let counted = began.get(counted..).unwrap_or_default();
+        let most = usize::try_from(self.calls_max).unwrap_or(usize::MAX);
+        // Once this one counts no more, there is room for another.
+        let leaver = counted.len().checked_sub(most);
+        let leaver = leaver.and_then(|at| counted.get(at));
+        CapCheck {
+            cap: self.clone(),
+            calls: u32::try_from(counted.len()).unwrap_or(u32::MAX),
+            until_unix_ms: leaver.map(|began| began.saturating_add(self.within_ms)),
+        }
+    }
+}
+
+/// Every cap that holds, each once, and how far it is used.
+pub(super) fn checks(
+    own: &[Cap],
+    candidates: &[Candidate<'_>],
+    at_unix_ms: i64,
+    began: &[i64],
+) -> Vec<CapCheck> {
+    let mut began = began.to_vec();
+    began.sort_unstable();
+    let mut caps: Vec<&Cap> = Vec::new();
+    let of_places = candidates.iter().flat_map(|candidate| &candidate.rule.caps);
+    for cap in own.iter().chain(of_places) {
+        if !caps.contains(&cap) {
+            caps.push(cap);
+        }
+    }
+    let checks = caps.iter().map(|cap| cap.check(at_unix_ms, &began));
+    checks.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_leaves_room_for_another_when_it_is_old_enough() {
+        let cap = |calls_max| Cap {
+            rule: "default".to_owned(),
+            calls_max,
+            within_ms: 100,
+        };
+        for (calls_max, at, began, calls, until) in [
+            (1, 1_000, &[][..], 0, None),
+            (1, 1_000, &[950], 1, Some(1_050)),
+            (1, 1_050, &[950], 0, None),
+            (1, 1_049, &[950], 1, Some(1_050)),
+            (2, 1_000, &[950], 1, None),
+            (2, 1_000, &[920, 950], 2, Some(1_020)),
+            // More than were allowed: the cap was narrower before.
+            (2, 1_000, &[920, 950, 960], 3, Some(1_050)),
+            // A clock that was ahead.
+            (1, 1_000, &[1_010], 1, Some(1_110)),
+            (3, 1_000, &[1, 2, 3, 950, 960], 2, None),
+        ] {
+            let found = cap(calls_max).check(at, began);
+            assert_eq!(
+                (found.calls, found.until_unix_ms),
+                (calls, until),
+                "{at} {began:?}"
+            );
+        }
+    }
+}
