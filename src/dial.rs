@@ -5,13 +5,16 @@
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
 mod leg;
+mod own;
 mod plan;
 pub mod reconcile;
 pub mod settle;
 pub mod webhook;
 
 pub(crate) use leg::{Leg, TALK_MAX};
-pub use plan::{Plan, PlanError};
+pub use own::{NoAccount, account_of};
+pub(crate) use own::{RING_USUAL, carriers_detection};
+pub use plan::{Plan, PlanError, Promise};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,6 +103,8 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
+    /// The callback that it keeps, if it keeps one that is still to be dialled.
+    pub promise: Option<Promise>,
     /// Its place among the calls, which it keeps while it rings; without one it is let in if there is one when it comes.
     pub seat: Option<admission::Place>,
 }
@@ -123,6 +128,9 @@ pub enum NotDialled {
     /// The number has been suppressed since.
     #[error("the number has been suppressed")]
     Suppressed,
+    /// The callback was taken back, or somebody else dials it.
+    #[error("the callback is not to be dialled any more")]
+    Taken,
     /// The yes is too old: ask again.
     #[error("the decision is older than {ALLOWED_MS_MAX} ms; decide again")]
     Stale,
@@ -374,6 +382,7 @@ async fn write(
         agent: order.agent.id.clone(),
         variables: order.variables.clone(),
         record: order.record,
+        promise: order.promise.clone(),
     };
     let decision = serde_json::to_string(allowed.trace())?;
     let number = |side, number| desk::seal_call_number(keys, &subject, &call_id, side, number);
@@ -412,11 +421,16 @@ async fn write(
         suppression: desk::suppression_index(keys, to),
         platform_suppression: desk.platform_suppression_index(to),
         asked_ms: now_ms,
+        callback_id: order
+            .promise
+            .as_ref()
+            .map(|promise| promise.callback_id.clone()),
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
+        Begun::Taken => Err(NotDialled::Taken),
         Begun::Ask => Ok(Attempt {
             id,
             call_id,

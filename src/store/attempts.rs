@@ -1,6 +1,7 @@
 //! Calls that carriers were asked for. The row is on the disk before the carrier hears of it, so that nothing that may
 //! have been dialled is unknown here, and nothing is dialled twice.
 
+use super::callbacks::{self, CallbackState};
 use super::calls::{self, CallEnd, NewCall};
 use super::sql::{Columns, args, statements, words};
 use super::suppressions;
@@ -99,6 +100,8 @@ pub struct NewAttempt {
     pub platform_suppression: [u8; 32],
     /// Now, ms since 1970.
     pub asked_ms: i64,
+    /// The callback that it is for.
+    pub callback_id: Option<String>,
 }
 
 /// Whether the carrier may be asked.
@@ -108,6 +111,8 @@ pub enum Begun {
     Ask,
     /// No, and nothing was written: the number has been suppressed since it was allowed.
     Suppressed,
+    /// No, and nothing was written: the callback was taken back, or somebody else dials it.
+    Taken,
 }
 
 fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
@@ -133,7 +138,8 @@ fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
 pub struct Attempts<'a>(pub(super) &'a Store);
 
 impl Attempts<'_> {
-    /// Writes a call and the attempt at it, unless its number is suppressed by now: on the disk when this returns.
+    /// Writes a call and the attempt at it, unless its number is suppressed by now or its callback is not to be dialled any more:
+    /// on the disk when this returns.
     /// [`StoreError::Conflict`] if there is a call of that id.
     pub async fn begin(
         &self,
@@ -145,6 +151,11 @@ impl Attempts<'_> {
         let (own, platform) = (&new.suppression, &new.platform_suppression);
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
+        }
+        if let Some(callback) = &new.callback_id
+            && !callbacks::dialled(&mut tx, client, callback, &new.id, &call.id).await?
+        {
+            return Ok(Begun::Taken);
         }
         calls::add(&mut tx, client, call).await?;
         let args = args![
@@ -232,7 +243,10 @@ impl Attempts<'_> {
             ended_reason: Some(failure.to_owned()),
         };
         calls::never_answered(&mut tx, client, &attempt.call_id, now_ms, &end).await?;
+        let not_called =
+            callbacks::not_called(&mut tx, client, &attempt.id, failure, now_ms).await?;
         tx.commit().await?;
+        callbacks::count(CallbackState::Failed, not_called);
         Ok(true)
     }
 

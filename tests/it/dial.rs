@@ -1,5 +1,6 @@
 //! Who may be called, and calls that are placed: by HTTP, against a carrier that does as it is told.
 
+mod callbacks;
 mod full;
 mod lost;
 mod placing;

@@ -170,7 +170,7 @@ pub(super) async fn ask(
 }
 
 /// A verdict that is no yes, as a problem with all its reasons.
-pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
     let reasons = verdict.reasons();
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =

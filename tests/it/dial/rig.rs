@@ -18,6 +18,7 @@ use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Plac
 use trunkline::dial::{Dialer, Order, Reach};
 use trunkline::egress::EgressError;
 use trunkline::reception::Which;
+use trunkline::stack::Defaults;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::wire::twilio::form::{Form, encode};
 use trunkline_core::wire::twilio::signature::{Algorithm, SIGNATURE_HEADER, sign};
@@ -228,6 +229,15 @@ pub(super) fn agent(directions: Value) -> Value {
     })
 }
 
+/// Gives a server its carrier, and its time of day.
+fn equip(api: &Api, carrier: &Arc<StandIn>, now_ms: &Arc<AtomicI64>) {
+    let clock = Arc::clone(now_ms);
+    let reach = Arc::new(ToStandIn(Arc::clone(carrier)));
+    let dialer = Dialer::new(reach, move || clock.load(Ordering::SeqCst));
+    let dialer = dialer.looking_after(vec![Duration::ZERO; 3]);
+    assert!(api.app.dialer.set(dialer).is_ok());
+}
+
 impl Office {
     pub(super) async fn open() -> Self {
         let api = Api::open().await;
@@ -238,11 +248,7 @@ impl Office {
             now_ms: Arc::clone(&now_ms),
             reached: Notify::new(),
         });
-        let clock = Arc::clone(&now_ms);
-        let reach = Arc::new(ToStandIn(Arc::clone(&carrier)));
-        let dialer = Dialer::new(reach, move || clock.load(Ordering::SeqCst));
-        let dialer = dialer.looking_after(vec![Duration::ZERO; 3]);
-        assert!(api.app.dialer.set(dialer).is_ok());
+        equip(&api, &carrier, &now_ms);
         let who = api.client().await;
         let made = async |path: &str, body: Value| id(&api.post(&who, path, &body).await.made());
         let agent_id = made("/v1/agents", agent(json!(["outbound"]))).await;
@@ -264,6 +270,13 @@ impl Office {
         };
         office.allow(json!(["+1"])).await.fine();
         office
+    }
+
+    /// The same office after its server's process has ended and begun anew.
+    pub(super) async fn again(self) -> Self {
+        let api = self.api.again(Defaults::default()).await;
+        equip(&api, &self.carrier, &self.now_ms);
+        Self { api, ..self }
     }
 
     pub(super) fn set_time(&self, unix_ms: i64) {
@@ -382,6 +395,7 @@ pub(super) async fn order(office: &Office) -> Order {
         ring: Duration::from_secs(45),
         machines: None,
         metadata: None,
+        promise: None,
         seat: None,
     }
 }

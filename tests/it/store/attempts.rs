@@ -48,6 +48,7 @@ fn attempt() -> NewAttempt {
         suppression: hash(3),
         platform_suppression: hash(4),
         asked_ms: NOW,
+        callback_id: None,
     }
 }
 
