@@ -5,6 +5,7 @@ mod analytics;
 mod api_keys;
 mod auth;
 mod body;
+mod callbacks;
 mod calls;
 mod carriers;
 mod client;
@@ -57,6 +58,7 @@ pub use scope::{Scope, Scopes};
 use crate::admission::{Full, RETRY_AFTER_S};
 use crate::after;
 use crate::app::App;
+use crate::callbacks::running;
 use crate::desk::care;
 use crate::telephony;
 use crate::webhooks;
@@ -156,6 +158,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::NumbersWrite, routes!(numbers::create))
         .add(Scope::NumbersWrite, routes!(numbers::change))
         .add(Scope::NumbersWrite, routes!(numbers::remove))
+        .add(Scope::CallsRead, routes!(callbacks::list))
+        .add(Scope::CallsRead, routes!(callbacks::get))
+        .add(Scope::CallsPlace, routes!(callbacks::create))
+        .add(Scope::CallsPlace, routes!(callbacks::cancel))
         .add(Scope::CallsRead, routes!(calls::list))
         .add(Scope::CallsPlace, routes!(calls::place::create))
         .add(Scope::CallsPlace, routes!(calls::check::check))
@@ -207,6 +213,7 @@ pub async fn serve(
     ));
     let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
     let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
+    let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -227,6 +234,13 @@ pub async fn serve(
         .is_err()
     {
         serving.abort();
+    }
+    // A carrier that is being asked is heard out: what it says is noted.
+    if tokio::time::timeout(ANSWER_PATIENCE, &mut calling)
+        .await
+        .is_err()
+    {
+        calling.abort();
     }
     caring.abort();
     knowing.abort();

@@ -18,6 +18,7 @@ use crate::admission::{Admission, Full, Place as Admitted};
 use crate::agent::{Agent, Agents, MindSpec, NotForThisCall};
 use crate::ahead::Ahead;
 use crate::api::ApiLimits;
+use crate::callbacks::Callbacks;
 use crate::clock;
 use crate::config::CarriersConfig;
 use crate::desk::Desk;
@@ -73,6 +74,8 @@ pub struct App {
     pub limits: ApiLimits,
     /// Callers who are being put through to somebody.
     pub transfers: Transfers,
+    /// People who are to be called back.
+    pub callbacks: Callbacks,
     /// What agents may look things up in.
     pub knowledge: Arc<Knowledge>,
     /// Who places calls; the carriers' own interfaces while it is not set.
@@ -144,6 +147,7 @@ impl App {
             limits: parts.limits,
             dialer: OnceLock::new(),
             transfers: Transfers::default(),
+            callbacks: Callbacks::default(),
             awaited: Awaited::default(),
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
@@ -354,6 +358,7 @@ impl App {
         let mind = match (&agent.mind, stack.models) {
             (MindSpec::Prompt { prompt, greeting }, models) if own_voice.is_some() => {
                 let prompt = in_language(prompt.fill(&vars), agent);
+                let prompt = with_background(prompt, arrival.background.as_deref());
                 let spare = models.map(|models| {
                     let vendor = models.current().vendor;
                     (
@@ -372,6 +377,7 @@ impl App {
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => {
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
                 let prompt = in_language(prompt.fill(&vars), agent);
+                let prompt = with_background(prompt, arrival.background.as_deref());
                 let mind = ChatMind::new(models, &prompt, greeting, toolbox.specs());
                 Mind::Chat(mind.metered(meter.clone()))
             }
@@ -412,6 +418,14 @@ fn in_language(prompt: String, agent: &Agent) -> String {
         "{prompt}\n\nSpeak {} only, as it is spoken where the language tag is {tag}.",
         tongue.name()
     )
+}
+
+/// A prompt with what else is to be known of this call.
+fn with_background(prompt: String, background: Option<&str>) -> String {
+    match background {
+        Some(background) => format!("{prompt}\n\n{background}"),
+        None => prompt,
+    }
 }
 
 /// A new id of a call.

@@ -314,6 +314,9 @@ fn build(
         place: config.place,
     });
     app.carriers.get_or_init(|| config.carriers.clone());
+    app.callbacks
+        .limits
+        .get_or_init(|| config.callbacks.limits());
     app.admission.limit(config.limits.limits());
     Ok(app)
 }

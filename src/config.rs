@@ -1,5 +1,6 @@
 //! The configuration: one typed tree with its defaults, read once and checked whole. Nothing else reads the environment.
 
+mod callbacks;
 mod carriers;
 mod knowledge;
 mod limits;
@@ -29,6 +30,7 @@ use crate::stack::Defaults;
 use crate::store::StoreConfig;
 use crate::think::ChatSettings;
 
+pub use callbacks::CallbacksConfig;
 pub use carriers::CarriersConfig;
 pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
@@ -89,6 +91,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// The carriers' REST interfaces, and what clients may have asked of their own servers.
     pub carriers: CarriersConfig,
+    /// How far ahead callers may be promised a call, and how late it may be.
+    pub callbacks: CallbacksConfig,
     /// How much the server may have to do before it turns new calls away.
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
@@ -187,6 +191,7 @@ impl Default for Config {
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
+            callbacks: CallbacksConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
@@ -355,6 +360,7 @@ impl Config {
             }
         }
         self.carriers.check()?;
+        self.callbacks.check()?;
         self.limits.check()?;
         self.traces.check()?;
         self.prices.prices()?;

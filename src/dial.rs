@@ -6,13 +6,16 @@
 
 pub mod frequency;
 mod leg;
+mod own;
 mod plan;
 pub mod reconcile;
 pub mod settle;
 pub mod webhook;
 
 pub(crate) use leg::{Leg, TALK_MAX};
-pub use plan::{Plan, PlanError};
+pub use own::{NoAccount, account_of};
+pub(crate) use own::{RING_USUAL, carriers_detection};
+pub use plan::{Plan, PlanError, Promise};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,6 +108,8 @@ pub struct Order {
     pub machines: Option<MachineDetection>,
     /// The client's own notes on it, JSON.
     pub metadata: Option<String>,
+    /// The callback that it keeps, if it keeps one that is still to be dialled.
+    pub promise: Option<Promise>,
     /// Its place among the calls, which it keeps while it rings; without one it is let in if there is one when it comes.
     pub seat: Option<admission::Place>,
 }
@@ -120,6 +125,8 @@ pub struct Question<'a> {
     pub zones: &'a [Zone],
     /// When, ms since 1970; now if absent.
     pub at_ms: Option<i64>,
+    /// They asked to be called then: it may be soon after another call, if the law of their place has nothing against it.
+    pub is_wished: bool,
 }
 
 /// Why a call that was allowed is not placed.
@@ -131,6 +138,9 @@ pub enum NotDialled {
     /// The number has been called since: ask again.
     #[error("the number has just been called; decide again")]
     Called,
+    /// The callback was taken back, or somebody else dials it.
+    #[error("the callback is not to be dialled any more")]
+    Taken,
     /// The yes is too old: ask again.
     #[error("the decision is older than {ALLOWED_MS_MAX} ms; decide again")]
     Stale,
@@ -236,7 +246,7 @@ impl Dialer {
             zones: question.zones,
             destinations: &destinations,
             suppressed,
-            caps: &frequency::caps(allowed.frequency, pack),
+            caps: &frequency::caps(allowed.frequency, question.is_wished, pack),
             began_unix_ms: &began,
         }))
     }
@@ -390,6 +400,7 @@ async fn write(
         agent: order.agent.id.clone(),
         variables: order.variables.clone(),
         record: order.record,
+        promise: order.promise.clone(),
     };
     let decision = serde_json::to_string(allowed.trace())?;
     let number = |side, number| desk::seal_call_number(keys, &subject, &call_id, side, number);
@@ -433,12 +444,17 @@ async fn write(
         asked_ms: now_ms,
         known_calls: known.map_or(u32::MAX, |check| check.calls),
         known_since_ms: known.map_or(now_ms, |check| now_ms - check.cap.within_ms),
+        callback_id: order
+            .promise
+            .as_ref()
+            .map(|promise| promise.callback_id.clone()),
         id: id.clone(),
     };
     let attempts = desk.store.attempts();
     match attempts.begin(keys.id(), &call, &new).await? {
         Begun::Suppressed => Err(NotDialled::Suppressed),
         Begun::Called => Err(NotDialled::Called),
+        Begun::Taken => Err(NotDialled::Taken),
         Begun::Ask => Ok(Attempt {
             id,
             call_id,

@@ -7,6 +7,7 @@ pub mod ahead;
 pub mod api;
 pub mod api_key;
 pub mod app;
+pub mod callbacks;
 pub mod carrier;
 pub mod carrier_double;
 pub mod cli;

@@ -19,7 +19,7 @@ use trunkline_core::versions::Whose;
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side, Unnamed};
-use crate::dial::{Plan, PlanError};
+use crate::dial::{Plan, PlanError, Promise};
 use crate::ids::ClientId;
 use crate::session::Keep;
 use crate::store::StoreError;
@@ -96,6 +96,8 @@ pub struct Arrival {
     pub controls: Option<Controls>,
     /// What is known outside at once.
     pub ledger: Option<Arc<Ledger>>,
+    /// What a model is to know of this call beside its prompt.
+    pub background: Option<String>,
 }
 
 /// Receives calls.
@@ -172,6 +174,7 @@ impl Reception {
                 keep: None,
                 controls: None,
                 ledger: None,
+                background: None,
             });
         };
         let carrier = (TWILIO, carrier_call_id);
@@ -290,6 +293,8 @@ impl Reception {
             Direction::Outbound => Plan::of_call(desk, keys, call_id).await?,
         };
         let may_record = plan.as_ref().is_none_or(|plan| plan.record);
+        let promise = plan.as_ref().and_then(|plan| plan.promise.as_ref());
+        let background = promise.map(Promise::told);
         let verdict = self.rule(&agent, person, may_record);
         let mode = agent
             .settings_for(claims.direction, verdict.mode)
@@ -368,6 +373,7 @@ impl Reception {
             keep,
             controls: Some(desk.live.register(keys.id(), call_id, takes_context)),
             ledger: Some(Arc::new(ledger)),
+            background,
         })
     }
 
@@ -382,6 +388,13 @@ impl Reception {
     ) -> Arc<Settings> {
         let rule = self.rule(agent, person, may_record);
         Arc::clone(agent.settings_for(direction, rule.mode))
+    }
+
+    /// Where an agent's business is, the likeliest place first: by the agent's own word, then by the server's.
+    pub fn places(&self, agent: &Agent) -> Vec<Place> {
+        let own = agent.recording.places.iter();
+        let own = own.filter_map(|place| place.parse::<Place>().ok());
+        own.chain(self.server).collect()
     }
 
     /// By which rule a call with this person may be stored.

@@ -11,6 +11,7 @@ pub mod agents;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
+pub mod callbacks;
 pub mod calls;
 pub mod carriers;
 pub mod clients;
@@ -281,6 +282,12 @@ impl Store {
         attempts::Attempts(self)
     }
 
+    /// People who are to be called back.
+    #[must_use]
+    pub fn callbacks(&self) -> callbacks::Callbacks<'_> {
+        callbacks::Callbacks(self)
+    }
+
     /// What clients allow of their dialling.
     #[must_use]
     pub fn dialling(&self) -> dialling::Dialling<'_> {
@@ -371,13 +378,14 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 26] = [
+    let files: [(&str, &[(&str, &'static str)]); 27] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
         ("transfers", transfers::STATEMENTS),
+        ("callbacks", callbacks::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),

@@ -30,8 +30,9 @@ use trunkline_core::secret::Secret;
 use trunkline_core::wire::openai::ToolSpec;
 
 pub use built_in::{
-    COLLECT_KEYS, HAND_OFF, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, TRANSFER, collect_keys,
-    hand_off, look_up, opt_out, send_keys, set_disposition, transfer,
+    COLLECT_KEYS, HAND_OFF, LOOK_UP, OPT_OUT, SCHEDULE_CALLBACK, SEND_KEYS, SET_DISPOSITION,
+    TRANSFER, collect_keys, hand_off, look_up, opt_out, schedule_callback, send_keys,
+    set_disposition, transfer,
 };
 pub use document::{
     Body, HEADERS_MAX, KeyCheck, KeyRow, Method, NAME_CHARS_MAX, TIMEOUT_MS, TIMEOUT_MS_MAX,
@@ -62,7 +63,7 @@ const HERE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long another agent may take to be ready.
 const HAND_OVER_PATIENCE: Duration = Duration::from_secs(5);
 /// Tools that are built in, by name.
-pub const BUILT_IN: [&str; 7] = [
+pub const BUILT_IN: [&str; 8] = [
     OPT_OUT,
     SET_DISPOSITION,
     LOOK_UP,
@@ -70,6 +71,7 @@ pub const BUILT_IN: [&str; 7] = [
     HAND_OFF,
     COLLECT_KEYS,
     SEND_KEYS,
+    SCHEDULE_CALLBACK,
 ];
 
 /// How a use ended, and what the model is told of it.
@@ -101,6 +103,11 @@ impl Used {
     pub fn unknown(why: &str) -> Self {
         let why = format!("{why}; it is not known whether it was done");
         Self::new(Outcome::Unknown, &error(&why))
+    }
+
+    /// It was not done, for a reason that has a name; `detail` is an object with that name as its `error`.
+    pub fn refused_for(detail: &Value) -> Self {
+        Self::new(Outcome::Refused, &detail.to_string())
     }
 
     /// The agent has no such tool.
@@ -161,6 +168,9 @@ pub type Through = oneshot::Receiver<CancellationToken>;
 
 /// Puts the caller through to somebody, and tells how that goes: what it is called with, and when the caller is ready for it.
 pub type PutThrough = Arc<dyn Fn(Value, Through) -> BoxStream<'static, Progress> + Send + Sync>;
+
+/// Has the caller called back, or says why not.
+pub type CallBack = Arc<dyn Fn(Value) -> BoxFuture<'static, Used> + Send + Sync>;
 
 /// Has another agent ready to go on with the call, or says why it cannot.
 pub type HandOver =

@@ -17,7 +17,9 @@ use super::prompt::{Template, breaks};
 use super::spec::{AgentSpec, CallDirection};
 use crate::ids::is_id;
 use crate::knowledge::AGENT_DOCUMENTS_MAX;
-use crate::tools::{NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, SET_DISPOSITION, TOOLS_MAX};
+use crate::tools::{
+    NAME_CHARS_MAX as TOOL_NAME_CHARS_MAX, SCHEDULE_CALLBACK, SET_DISPOSITION, TOOLS_MAX,
+};
 use parts::{numbers, recording_notice_ms, texts};
 
 /// Longest prompt, in bytes.
@@ -357,6 +359,11 @@ impl Findings {
         if let Some(at) = labels.filter(|_| spec.after.dispositions.is_empty()) {
             let detail = "there are no labels to choose from; name them in `after.dispositions`";
             self.wrong(format!("/tools/{at}"), ProblemCode::Required, detail);
+        }
+        let calls_back = spec.tools.iter().position(|name| name == SCHEDULE_CALLBACK);
+        if let Some(at) = calls_back.filter(|_| !spec.serves().contains(&CallDirection::Outbound)) {
+            let detail = "the agent that calls back is this one; name `outbound` in `directions`";
+            self.wrong(format!("/tools/{at}"), ProblemCode::Conflict, detail);
         }
         if spec.realtime.is_some() && !spec.tools.is_empty() {
             let detail =

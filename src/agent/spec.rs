@@ -133,8 +133,8 @@ pub struct AgentSpec {
     #[serde(default)]
     pub after: AfterSpec,
     /// What a prompted agent may do besides talking: ids of the client's tools, names of the operator's, and names of those
-    /// that are built in: `opt_out`, `set_disposition`, `collect_keys`, `send_keys`. At most 32. Ending the call, looking into `knowledge`, `transfers`
-    /// and `hand_off` need no naming.
+    /// that are built in: `opt_out`, `set_disposition`, `collect_keys`, `send_keys`, `schedule_callback`. At most 32. Ending
+    /// the call, looking into `knowledge`, `transfers` and `hand_off` need no naming.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 32, examples(json!(["tool_01JD0000000000000000000000", "opt_out"])))]
     pub tools: Vec<String>,

@@ -223,6 +223,12 @@ pub(super) struct CallDetail {
     disposition: Option<Disposition>,
     /// What it used of whom and what that cost, by the operator's prices.
     cost: CallCost,
+    /// The callback that this call is; null if it is none.
+    #[schema(example = "cb_01JD0000000000000000000000")]
+    callback_id: Option<String>,
+    /// The callbacks that were asked for in this call, the first first, at most 20.
+    #[schema(max_items = 20)]
+    asked_callback_ids: Vec<String>,
 }
 
 /// Which calls.
@@ -401,6 +407,9 @@ pub(super) async fn get(
     let after = after::known(&app, &caller, &keys, &row).await?;
     let disposition = after::disposition(&app, &keys, &id).await?;
     let used = app.desk.store.usage().list(&caller.client, &id).await;
+    let callbacks = app.desk.store.callbacks();
+    let callback = callbacks.of_call(&caller.client, &id).await;
+    let asked = callbacks.asked_in(&caller.client, &id).await;
     let revision = row.revision;
     let detail = CallDetail {
         call: show(&app.desk, &keys, row).await?,
@@ -408,6 +417,8 @@ pub(super) async fn get(
         after,
         disposition,
         cost: CallCost::of(used.map_err(stored)?),
+        callback_id: callback.map_err(stored)?.map(|callback| callback.id),
+        asked_callback_ids: asked.map_err(stored)?,
     };
     Ok(At(revision, detail))
 }

@@ -53,7 +53,7 @@ scopes! {
     NumbersWrite = "numbers:write", "Add, bind and remove telephone numbers.";
     CallsRead = "calls:read", "Read calls and their events and consent, without what was said.";
     CallsControl = "calls:control", "Hang up, speak into and mute live calls; make media URLs.";
-    CallsPlace = "calls:place", "Place calls, and ask whether a number may be called.";
+    CallsPlace = "calls:place", "Place calls, schedule and cancel callbacks, and ask whether a number may be called.";
     TranscriptsRead = "transcripts:read", "Read what was said.";
     RecordingsRead = "recordings:read", "Listen to recordings.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";

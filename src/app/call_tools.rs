@@ -13,6 +13,7 @@ use trunkline_core::token::{Claims, Direction};
 
 use super::{App, in_language};
 use crate::agent::{Agent, MindSpec};
+use crate::callbacks::{self, Asker};
 use crate::metering::Meter;
 use crate::reception::{Which, person};
 use crate::session::Successor;
@@ -77,6 +78,13 @@ impl App {
             let (desk, call_id) = (Arc::clone(&self.desk), of.call_id.clone());
             all.extend(tools::set_disposition(desk, keys.clone(), call_id, agent));
         }
+        if agent
+            .tools
+            .iter()
+            .any(|name| name == tools::SCHEDULE_CALLBACK)
+        {
+            all.extend(self.callback_tool(of, keys));
+        }
         if has_prompt {
             all.extend(self.transfer_tool(of, keys));
             all.extend(tools::hand_off(&agent.hand_off, self.hand_over(of)));
@@ -90,10 +98,7 @@ impl App {
         if agent.transfers.targets.is_empty() {
             return None;
         }
-        let own = match claims.direction {
-            Direction::Inbound => claims.to.clone(),
-            Direction::Outbound => claims.from.clone(),
-        };
+        let own = own(claims).cloned();
         let (Some(own), Some(carrier_id), Some(leg)) = (own, &claims.carrier, &of.leg) else {
             tracing::warn!(agent = %agent.id, "a call that no carrier brings is put through to nobody");
             return None;
@@ -109,6 +114,20 @@ impl App {
             tries: Arc::clone(&of.tries),
         };
         tools::transfer(&agent.transfers, caller.put_through())
+    }
+
+    /// Has the caller called back, by the agent and from the number of this call.
+    fn callback_tool(self: &Arc<Self>, of: &OfCall, keys: &ClientKeys) -> Option<Tool> {
+        let asker = Asker {
+            keys: keys.clone(),
+            agent: Arc::clone(&of.agent),
+            call_id: of.call_id.clone(),
+            person: person(&of.claims).cloned(),
+            own: own(&of.claims).cloned(),
+            is_ours: of.claims.direction == Direction::Outbound,
+            variables: of.variables.clone(),
+        };
+        callbacks::tool(self, asker)
     }
 
     /// Has one of the agents ready that this one names.
@@ -186,6 +205,14 @@ impl App {
             speed: agent.speed,
             tools: Some(Arc::new(toolbox)).filter(|toolbox| !toolbox.is_empty()),
         })
+    }
+}
+
+/// The client's number in a call.
+fn own(claims: &Claims) -> Option<&PhoneNumber> {
+    match claims.direction {
+        Direction::Inbound => claims.to.as_ref(),
+        Direction::Outbound => claims.from.as_ref(),
     }
 }
 

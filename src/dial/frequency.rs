@@ -5,42 +5,38 @@ use trunkline_core::policy::{Cap, HoursPack};
 use crate::store::dialling::Frequency;
 
 const HOUR_MS: i64 = 3_600_000;
-/// The name of a client's caps.
+/// The names of the caps that are no law's.
 const CLIENT: &str = "client";
+const DEFAULT: &str = "default";
 
-/// A client's caps: what it said, or the default of the rules.
-pub fn caps(own: Option<Frequency>, pack: &HoursPack) -> Vec<Cap> {
-    let Some(own) = own else {
-        return pack.frequency().to_vec();
+/// The caps that hold beside the law's: what the client said, or the default of the rules. Who asked to be called may be
+/// called however short before they were.
+pub fn caps(own: Option<Frequency>, is_wished: bool, pack: &HoursPack) -> Vec<Cap> {
+    let (rule, frequency) = match own {
+        Some(own) => (CLIENT, own),
+        None => (DEFAULT, default_of(pack)),
     };
     let cap = |calls_max: i64, within_ms| Cap {
-        rule: CLIENT.to_owned(),
+        rule: rule.to_owned(),
         calls_max: u32::try_from(calls_max).unwrap_or(1).max(1),
         within_ms,
     };
     let mut caps = vec![
-        cap(own.calls_24h_max, 24 * HOUR_MS),
-        cap(own.calls_7d_max, 7 * 24 * HOUR_MS),
+        cap(frequency.calls_24h_max, 24 * HOUR_MS),
+        cap(frequency.calls_7d_max, 7 * 24 * HOUR_MS),
     ];
-    if own.gap_s > 0 {
-        caps.push(cap(1, own.gap_s.saturating_mul(1_000)));
+    if frequency.gap_s > 0 && !is_wished {
+        caps.push(cap(1, frequency.gap_s.saturating_mul(1_000)));
     }
     caps
 }
 
-/// The caps of the rules, as a client says its own.
+/// The default of the rules, as a client says its own.
 pub fn default_of(pack: &HoursPack) -> Frequency {
-    let least = |within_ms| {
-        let caps = pack.frequency().iter();
-        let most = caps
-            .filter(|cap| cap.within_ms == within_ms)
-            .map(|cap| cap.calls_max);
-        most.min().map_or(1, i64::from)
-    };
-    let gap = pack.frequency().iter().filter(|cap| cap.calls_max == 1);
+    let default = pack.frequency();
     Frequency {
-        calls_24h_max: least(24 * HOUR_MS),
-        calls_7d_max: least(7 * 24 * HOUR_MS),
-        gap_s: gap.map(|cap| cap.within_ms / 1_000).max().unwrap_or(0),
+        calls_24h_max: default.calls_24h_max.into(),
+        calls_7d_max: default.calls_7d_max.into(),
+        gap_s: default.gap_ms / 1_000,
     }
 }

@@ -5,6 +5,7 @@ use crate::desk::Desk;
 use crate::ids::ClientId;
 use crate::store::StoreError;
 use crate::store::attempts::Attempt;
+use crate::store::callbacks::CallbackState;
 use crate::store::calls::CarrierEnd;
 
 /// What a carrier says of a call.
@@ -72,6 +73,15 @@ pub async fn apply(
         duration_ms,
     };
     calls.ended_at_carrier(client, call, &end).await?;
+    // Before the attempt is closed: whatever stops the server in between, the end is asked for once more.
+    let state = match was_answered {
+        true => CallbackState::Done,
+        false => CallbackState::Failed,
+    };
+    let callbacks = desk.store.callbacks();
+    callbacks
+        .called(client, &attempt.id, state, outcome, told.at_ms)
+        .await?;
     attempts.done(client, &attempt.id).await?;
     Ok(true)
 }

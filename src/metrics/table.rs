@@ -100,6 +100,7 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_inbound_webhook_failures_total", Sort::Counter, &["reason"], "Clients' inbound webhooks that did not choose"),
     metric("trunkline_carrier_stream_errors_total", Sort::Counter, &[], "Media streams that a carrier said had failed"),
     metric("trunkline_after_calls_total", Sort::Counter, &["outcome"], "Calls that were looked into once they were over, by what became of it"),
+    metric("trunkline_callbacks_total", Sort::Counter, &["end"], "Callbacks that ended: done, cancelled, failed, expired"),
     metric("trunkline_trace_spans_total", Sort::Counter, &["outcome"], "Spans, by what became of them: sent, or dropped and why"),
 ];
 
@@ -229,6 +230,11 @@ const BY_ONE: &[(&str, &str, &[&str])] = &[
         "trunkline_after_calls_total",
         "outcome",
         &["done", "failed", "skipped", "later"],
+    ),
+    (
+        "trunkline_callbacks_total",
+        "end",
+        &["done", "cancelled", "failed", "expired"],
     ),
     (
         "trunkline_knowledge_documents_total",

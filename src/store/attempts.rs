@@ -1,6 +1,7 @@
 //! Calls that carriers were asked for. The row is on the disk before the carrier hears of it, so that nothing that may
 //! have been dialled is unknown here, and nothing is dialled twice.
 
+use super::callbacks::{self, CallbackState};
 use super::calls::{self, CallEnd, NewCall};
 use super::sql::{Columns, args, statements, words};
 use super::suppressions;
@@ -106,6 +107,8 @@ pub struct NewAttempt {
     pub known_calls: u32,
     /// Milliseconds since 1970.
     pub known_since_ms: i64,
+    /// The callback that it is for.
+    pub callback_id: Option<String>,
 }
 
 /// Whether the carrier may be asked.
@@ -117,6 +120,8 @@ pub enum Begun {
     Suppressed,
     /// No, and nothing was written: the number has been called since it was allowed.
     Called,
+    /// No, and nothing was written: the callback was taken back, or somebody else dials it.
+    Taken,
 }
 
 fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
@@ -142,7 +147,8 @@ fn read(mut row: Columns) -> Result<(ClientId, Attempt), StoreError> {
 pub struct Attempts<'a>(pub(super) &'a Store);
 
 impl Attempts<'_> {
-    /// Writes a call and the attempt at it, unless its number is suppressed by now: on the disk when this returns.
+    /// Writes a call and the attempt at it, unless its number is suppressed by now or its callback is not to be dialled any more:
+    /// on the disk when this returns.
     /// [`StoreError::Conflict`] if there is a call of that id.
     pub async fn begin(
         &self,
@@ -161,6 +167,11 @@ impl Attempts<'_> {
         let calls = tx.one(SINCE, since).await?.map(|mut row| row.int());
         if calls.transpose()?.unwrap_or_default() > i64::from(new.known_calls) {
             return Ok(Begun::Called);
+        }
+        if let Some(callback) = &new.callback_id
+            && !callbacks::dialled(&mut tx, client, callback, &new.id, &call.id).await?
+        {
+            return Ok(Begun::Taken);
         }
         calls::add(&mut tx, client, call).await?;
         let args = args![
@@ -261,7 +272,10 @@ impl Attempts<'_> {
             ended_reason: Some(failure.to_owned()),
         };
         calls::never_answered(&mut tx, client, &attempt.call_id, now_ms, &end).await?;
+        let not_called =
+            callbacks::not_called(&mut tx, client, &attempt.id, failure, now_ms).await?;
         tx.commit().await?;
+        callbacks::count(CallbackState::Failed, not_called);
         Ok(true)
     }
 

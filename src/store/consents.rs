@@ -3,6 +3,7 @@
 use trunkline_core::consent::Refusal;
 use trunkline_core::journal::Step;
 
+use super::callbacks;
 use super::calls::{parse_word, word};
 use super::sql::{Columns, args, statements};
 use super::{Durability, Store, StoreError};
@@ -88,6 +89,7 @@ impl Consents<'_> {
         let mut tx = self.0.begin(Durability::Now).await?;
         tx.run(WITHDRAW, args).await?;
         tx.run(WITHDRAWN, args![client, call_id]).await?;
+        callbacks::forget_notes(&mut tx, client, call_id).await?;
         tx.commit().await
     }
 

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0009_knowledge",
     "0011_versions",
     "0012_transfers",
+    "0013_callbacks",
     "0014_frequency",
 ];
 

@@ -1,5 +1,7 @@
-//! Who must not be called. A suppression holds from the moment [`Suppressions::add`] returns, and is never deleted.
+//! Who must not be called. A suppression holds from the moment [`Suppressions::add`] returns, and is never deleted. What the
+//! number was promised of callbacks ends with it.
 
+use super::callbacks::{self, CallbackState};
 use super::page::rows_asked;
 use super::sql::{Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Store, StoreError};
@@ -263,6 +265,15 @@ async fn add(
         .one(IN_FORCE, args![owner, scope, campaign, &new.hash])
         .await?;
     let suppression = row.map(read).transpose()?.ok_or(StoreError::Conflict)?;
+    let cancelled = match scope {
+        // Another campaign, or the client itself, may still call.
+        Scope::Campaign => 0,
+        Scope::Client => {
+            callbacks::opted_out(&mut tx, Some(owner), &new.hash, new.created_ms).await?
+        }
+        Scope::Platform => callbacks::opted_out(&mut tx, None, &new.hash, new.created_ms).await?,
+    };
     tx.commit().await?;
+    callbacks::count(CallbackState::Cancelled, cancelled);
     Ok((suppression, added))
 }

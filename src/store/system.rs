@@ -4,6 +4,7 @@
 use super::after::{self, DueCall};
 use super::api_keys::{self, ApiKey};
 use super::attempts::{self, Attempt};
+use super::callbacks::{self, Callback};
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::knowledge::{self, Due};
@@ -139,6 +140,20 @@ impl System<'_> {
         limit: u32,
     ) -> Result<Vec<(ClientId, Transfer)>, StoreError> {
         transfers::open(self.0, after, limit).await
+    }
+
+    /// Callbacks whose time has come, the longest due first, at most `limit`.
+    pub async fn due_callbacks(
+        &self,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<(ClientId, Callback)>, StoreError> {
+        callbacks::due(self.0, now_ms, limit).await
+    }
+
+    /// When the next callback is due, ms since 1970.
+    pub async fn next_callback(&self) -> Result<Option<i64>, StoreError> {
+        callbacks::next_due(self.0).await
     }
 
     /// The document that waits longest to be read, or to have vectors by `embedder` in place of another's; none of the latter

@@ -7,9 +7,10 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use trunkline_core::call::{Effect, FIELD_DIGITS_MAX, PRESSED_MAX, ToolSettings, TransferKind};
 
-use super::{Does, HandOver, PutThrough, Tool, Used};
+use super::{CallBack, Does, HandOver, PutThrough, Tool, Used};
 use crate::after;
 use crate::agent::{Agent, HandOffSpec, Transfers};
+use crate::callbacks::NOTE_CHARS_MAX;
 use crate::desk::Desk;
 use crate::ids::ClientId;
 use crate::knowledge::Knowledge;
@@ -27,6 +28,8 @@ pub const LOOK_UP: &str = "look_up_knowledge";
 pub const TRANSFER: &str = "transfer";
 /// By which it hands the caller over to another agent.
 pub const HAND_OFF: &str = "hand_off";
+/// By which it has the caller called back at another time.
+pub const SCHEDULE_CALLBACK: &str = "schedule_callback";
 
 /// Longest summary for a person who is called, in characters: half a minute.
 const SUMMARY_CHARS_MAX: usize = 500;
@@ -247,4 +250,36 @@ pub fn hand_off(others: &[HandOffSpec], hand_over: HandOver) -> Option<Tool> {
     )?;
     tool.settings.after_words = true;
     Some(tool)
+}
+
+/// Has the caller called back. `now` says what time it is for them, as far as that is known.
+pub fn schedule_callback(now: &str, call_back: CallBack) -> Option<Tool> {
+    let description = format!(
+        "Has the caller called back on the number of this call, at a time that they named. Use it once they have named the day \
+         and the time, and tell them the time that it answers with: that is the one that holds. If it is refused, say why and \
+         offer the time that it names. There is one callback for a number: a later one replaces it. {now}"
+    );
+    let arguments = json!({
+        "type": "object", "required": ["at"], "additionalProperties": false,
+        "properties": {
+            "at": {
+                "type": "string", "minLength": 16, "maxLength": 19,
+                "description": "The local date and time, as 2026-11-24T15:30, without a zone or an offset.",
+            },
+            "zone": {
+                "type": "string", "minLength": 1, "maxLength": 64,
+                "description": "The caller's IANA time zone, as America/New_York. Leave it out unless they said where they are.",
+            },
+            "note": {
+                "type": "string", "minLength": 1, "maxLength": NOTE_CHARS_MAX,
+                "description": "What the callback is about, in a short sentence for whoever calls back.",
+            },
+        },
+    });
+    tool(
+        SCHEDULE_CALLBACK,
+        description,
+        &arguments,
+        Does::Here(call_back),
+    )
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::document::ToolKind;
 use super::mcp::{self, McpProblem, McpServer, McpShelf, WhichServer};
 use super::{
-    COLLECT_KEYS, HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SEND_KEYS, SET_DISPOSITION, SigningKey,
-    TRANSFER, Tool, ToolDocument, WrongTool, collect_keys, opt_out, send_keys,
+    COLLECT_KEYS, HAND_OFF, HttpTool, LOOK_UP, OPT_OUT, SCHEDULE_CALLBACK, SEND_KEYS,
+    SET_DISPOSITION, SigningKey, TRANSFER, Tool, ToolDocument, WrongTool, collect_keys, opt_out,
+    send_keys,
 };
 use super::{Does, TOOLS_MAX, TOOLS_OF_CALL_MAX};
 use crate::agent::Agent;
@@ -204,7 +205,7 @@ impl Sources<'_> {
             COLLECT_KEYS => Ok(vec![collect_keys().ok_or(Unusable::Missing)?]),
             SEND_KEYS => Ok(vec![send_keys().ok_or(Unusable::Missing)?]),
             // Those that know the call are added with it.
-            SET_DISPOSITION | LOOK_UP | TRANSFER | HAND_OFF => Ok(Vec::new()),
+            SET_DISPOSITION | LOOK_UP | TRANSFER | HAND_OFF | SCHEDULE_CALLBACK => Ok(Vec::new()),
             id if id.starts_with(ID_PREFIX) => self.clients(id).await,
             name => {
                 let tool = self.operators.get(name).ok_or(Unusable::Missing)?;

@@ -1,7 +1,9 @@
 //! Who may be called, and calls that are placed: by HTTP, against a carrier that does as it is told.
 
+mod callbacks;
 mod full;
 mod lost;
+mod often;
 mod placing;
 mod rig;
 mod verdicts;

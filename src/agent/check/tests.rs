@@ -183,6 +183,18 @@ fn what_belongs_together_is_checked_together() {
         []
     );
 
+    // Whoever promises a call must be able to make it.
+    let mut document = base();
+    put(
+        &mut document,
+        "/tools",
+        json!(["opt_out", "schedule_callback"]),
+    );
+    assert_eq!(problems(&spec(&document)), []);
+    put(&mut document, "/directions", json!(["inbound"]));
+    let inbound = [("/tools/1".to_owned(), ProblemCode::Conflict)];
+    assert_eq!(problems(&spec(&document)), inbound);
+
     let mut document = base();
     put(&mut document, "/recording/record", json!(true));
     put(&mut document, "/keys/dont_record", "".into());

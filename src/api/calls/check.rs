@@ -164,13 +164,14 @@ pub(super) async fn ask(
         places: &known.places,
         zones: &known.zones,
         at_ms,
+        is_wished: false,
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
 }
 
 /// A verdict that is no yes, as a problem with all its reasons.
-pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
     let reasons = verdict.reasons();
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =

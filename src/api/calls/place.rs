@@ -8,8 +8,6 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use trunkline_core::amd::Witness;
-use trunkline_core::call::OnMachine;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::{Code as Why, Verdict};
 use trunkline_core::token::Direction;
@@ -28,7 +26,7 @@ use crate::app::App;
 use crate::carrier::MachineDetection as Machines;
 use crate::carrier::account::Account;
 use crate::desk::{self, Desk};
-use crate::dial::{NotDialled, Order};
+use crate::dial::{NotDialled, Order, carriers_detection};
 use crate::ids;
 use crate::reception::Which;
 use crate::store::numbers::Number;
@@ -124,25 +122,29 @@ async fn agent(
         wanted.is(&agent)?;
     }
     let held = app.can_hold(&agent, Direction::Outbound, &new.variables);
-    match held {
-        Ok(()) => Ok(agent),
-        Err(NotForThisCall::Mindless) => {
+    held.map(|()| agent).map_err(cannot_hold)
+}
+
+/// What it is to a client that an agent cannot hold a call.
+pub(in crate::api) fn cannot_hold(not: NotForThisCall) -> Problem {
+    match not {
+        NotForThisCall::Mindless => {
             let detail = "this agent has a prompt, and the server has no language model";
-            Err(Problem::invalid("/agent_id", "no_model", detail))
+            Problem::invalid("/agent_id", "no_model", detail)
         }
-        Err(NotForThisCall::Speechless { language }) => {
+        NotForThisCall::Speechless { language } => {
             let detail = format!(
                 "the agent speaks {language}, and the embedded recogniser and voice are English; choose providers for both"
             );
-            Err(Problem::invalid("/agent_id", "no_speech", detail))
+            Problem::invalid("/agent_id", "no_speech", detail)
         }
-        Err(NotForThisCall::Direction { .. }) => {
+        NotForThisCall::Direction { .. } => {
             let detail = "this agent is not for outbound calls; see its `directions`";
-            Err(Problem::invalid("/agent_id", "not_outbound", detail))
+            Problem::invalid("/agent_id", "not_outbound", detail)
         }
-        Err(NotForThisCall::Variables { problems, .. }) => {
+        NotForThisCall::Variables { problems, .. } => {
             let problem = Problem::new(Code::Invalid);
-            Err(problems.into_iter().fold(problem, |problem, wrong| {
+            problems.into_iter().fold(problem, |problem, wrong| {
                 let code = serde_json::to_value(wrong.code).unwrap_or_default();
                 let code = code.as_str().unwrap_or("invalid").to_owned();
                 let pointer = if wrong.pointer.starts_with("/variables") {
@@ -151,13 +153,13 @@ async fn agent(
                     format!("/variables{}", wrong.pointer)
                 };
                 problem.at(pointer, code, wrong.detail)
-            }))
+            })
         }
     }
 }
 
 /// The client's number that calls, and its account.
-async fn caller_of(
+pub(in crate::api) async fn caller_of(
     app: &App,
     caller: &Caller,
     keys: &ClientKeys,
@@ -205,6 +207,22 @@ fn in_range(
     Ok(Duration::from_secs(seconds.into()))
 }
 
+/// Values of variables, as many and as long as they may be.
+pub(in crate::api) fn within_bounds(variables: &BTreeMap<String, String>) -> Result<(), Problem> {
+    if variables.len() > VARIABLES_MAX {
+        return Err(Problem::invalid("/variables", "too_many", "at most 100"));
+    }
+    for (name, value) in variables {
+        if name.chars().count() > VARIABLE_NAME_CHARS_MAX
+            || value.chars().count() > VARIABLE_CHARS_MAX
+        {
+            let detail = "names have at most 64 characters, values at most 500";
+            return Err(Problem::invalid("/variables", "too_long", detail));
+        }
+    }
+    Ok(())
+}
+
 /// What can be wrong with a call before anything is looked up.
 fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>), Problem> {
     let ring = in_range(
@@ -223,17 +241,7 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
             verdict_url: None,
         })
     });
-    if new.variables.len() > VARIABLES_MAX {
-        return Err(Problem::invalid("/variables", "too_many", "at most 100"));
-    }
-    for (name, value) in &new.variables {
-        if name.chars().count() > VARIABLE_NAME_CHARS_MAX
-            || value.chars().count() > VARIABLE_CHARS_MAX
-        {
-            let detail = "names have at most 64 characters, values at most 500";
-            return Err(Problem::invalid("/variables", "too_long", detail));
-        }
-    }
+    within_bounds(&new.variables)?;
     let metadata = Value::Object(new.metadata.clone()).to_string();
     if metadata.len() > METADATA_BYTES_MAX {
         let detail = "at most 16 KiB of JSON";
@@ -241,22 +249,6 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
     }
     let metadata = (!new.metadata.is_empty()).then_some(metadata);
     Ok((ring, machines.transpose()?, metadata))
-}
-
-/// What the carrier is to find out for an agent that heeds it.
-fn carriers_detection(agent: &Agent) -> Option<Machines> {
-    let plan = &agent.settings(Direction::Outbound).answering;
-    let (is_alone, is_heeded) = match plan.witness {
-        Some(Witness::Carrier) => (true, true),
-        Some(Witness::Both) => (false, true),
-        Some(Witness::Own) | None => (false, false),
-    };
-    is_heeded.then(|| Machines {
-        // Who hears beeps itself would rather know sooner.
-        waits_for_end: is_alone && plan.on_machine == OnMachine::LeaveMessage,
-        timeout: Duration::from_secs(MACHINES_S_USUAL.into()),
-        verdict_url: None,
-    })
 }
 
 /// Place a call
@@ -306,6 +298,7 @@ pub(in crate::api) async fn create(
             ring,
             machines: machines.or(of_agent),
             metadata,
+            promise: None,
             seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
@@ -320,7 +313,7 @@ pub(in crate::api) async fn create(
                 Why::CalledTooOften.name(),
                 Why::CalledTooOften.meaning(),
             ),
-            NotDialled::Stale => Problem::new(Code::Unavailable).retry_after(1),
+            NotDialled::Stale | NotDialled::Taken => Problem::new(Code::Unavailable).retry_after(1),
             NotDialled::Store(error) => stored(error),
             error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {
                 Problem::internal(&error)

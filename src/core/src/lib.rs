@@ -27,6 +27,7 @@
 //! | [`geo`] | where a number is: country, places, time zones |
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
+//! | [`callback`] | when somebody wants to be called back |
 //! | [`versions`] | which version of an agent holds a call, and what differs between two |
 //! | [`rehearsal`] | a call without sound: the clock goes as it is told, words stand for audio |
 //! | [`token`] | the signed ticket that ends every media URL |
@@ -39,6 +40,7 @@ pub mod after;
 pub mod amd;
 pub mod analytics;
 pub mod call;
+pub mod callback;
 pub mod clause;
 pub mod commands;
 pub mod consent;

@@ -26,12 +26,12 @@ mod zone;
 
 pub use caps::{CAP_MS_MAX, Cap, CapCheck};
 pub use destination::{Destination, DestinationError};
-pub use pack::{HoursPack, PackError};
+pub use pack::{Frequency, HoursPack, PackError};
 pub use reason::{Code, Reason};
 pub use trace::{Check, Evidence, Source, Trace};
 pub use transfer::{TransferAllowed, TransferRequest, may_transfer, never_called};
 pub use week::{Span, Week};
-pub use zone::{Zone, ZoneError};
+pub use zone::{WallTime, WallTimeError, Zone, ZoneError};
 
 use crate::geo::{self, Place};
 use crate::phone::PhoneNumber;

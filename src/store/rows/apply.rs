@@ -1,10 +1,12 @@
 //! A batch of rows, written in one transaction. Writing a row twice is writing it once.
 
+use trunkline_core::consent::Refusal;
 use trunkline_core::journal::{Began, Step};
 
 use super::many::{EVENTS, Run, TURNS};
 use super::{Body, Row};
 use crate::store::after;
+use crate::store::callbacks;
 use crate::store::calls::{ConsentState, direction_word, word};
 use crate::store::sql::{Tx, args, statements};
 use crate::store::{Durability, Store, StoreError};
@@ -121,6 +123,15 @@ async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result
     if let Some(state) = state {
         tx.run(CONSENT_STATE, args![client, call_id, state, &method])
             .await?;
+    }
+    let objected = match step {
+        // Nobody was asked, and nobody said no.
+        Step::Refused { class } => *class != Refusal::NotAsked,
+        Step::Withdrawn { .. } => true,
+        Step::Announced { .. } | Step::Unclear { .. } | Step::Granted { .. } => false,
+    };
+    if objected {
+        callbacks::forget_notes(tx, client, call_id).await?;
     }
     if let Step::Withdrawn { .. } = step {
         after::taken_back(tx, client, call_id, "withdrawn").await?;

@@ -1,10 +1,14 @@
 //! What a call left behind: transcript, recording, consent, events.
 
 use serde_json::{Value, json};
+use trunkline::desk::{self, Place};
+use trunkline::ids::new_id;
+use trunkline::store::callbacks::{NewCallback, Scheduled};
 use trunkline_core::consent::{Method, Refusal};
 use trunkline_core::journal::{
     Audio, Consent, Ended, Entry, Event, Latency, ServedBy, Speaker, Step, Turn,
 };
+use trunkline_core::phone::PhoneNumber;
 use trunkline_media::wav;
 
 use super::rig::{Answer, Api, Who};
@@ -103,6 +107,37 @@ pub(crate) fn entries() -> Vec<Entry> {
 pub(crate) async fn call(api: &Api, who: &Who) -> String {
     let id = api.call_of(who, FROM, 1_795_365_000_000).await;
     api.keep(who, &id, FROM, entries()).await;
+    id
+}
+
+/// Somebody whom this client is to call back: the callback's id.
+pub(crate) async fn callback(api: &Api, who: &Who) -> String {
+    let desk = &api.app.desk;
+    let keys = desk.keys(&who.client).await.unwrap();
+    let to = "+15550100124";
+    let person = PhoneNumber::parse(to).unwrap();
+    let (subject, id) = (keys.subject(Some(&person)).await.unwrap(), new_id("cb"));
+    let plan = json!({ "from": "+15550100199", "to": to, "variables": {}, "record": true });
+    let new = NewCallback {
+        agent_id: "front-desk".into(),
+        asked_call_id: None,
+        subject_id: subject.id().as_str().to_owned(),
+        plan: desk::seal_for(
+            &subject,
+            Place::new("callbacks.plan", &id),
+            &plan.to_string(),
+        ),
+        note: None,
+        number_index: desk::suppression_index(&keys, &person),
+        platform_index: desk.platform_suppression_index(&person),
+        zone: "America/New_York".into(),
+        agreed_ms: 1_795_366_000_000,
+        expires_ms: 1_795_367_000_000,
+        created_ms: 1_795_365_000_000,
+        id: id.clone(),
+    };
+    let scheduled = desk.store.callbacks().schedule(&who.client, &new).await;
+    assert_eq!(scheduled.unwrap(), Scheduled::Yes { replaced: false });
     id
 }
 

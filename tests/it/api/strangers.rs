@@ -70,6 +70,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
+    let callback = super::kept::callback(api, who).await;
     let documents = ("POST", "/v1/knowledge/documents?name=Hours");
     let document = api.upload(who, documents, None, "Open from nine.").await;
     BTreeMap::from([
@@ -103,6 +104,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
             vec![("id", made("/v1/suppressions", suppression).await)],
         ),
         ("/v1/calls", vec![("id", super::kept::call(api, who).await)]),
+        ("/v1/callbacks", vec![("id", callback)]),
     ])
 }
 
@@ -217,6 +219,7 @@ fn missing(path: &str) -> String {
         "numbers" => "num",
         "suppressions" => "sup",
         "calls" => "call",
+        "callbacks" => "cb",
         "knowledge" => "doc",
         other => panic!("{other}"),
     };

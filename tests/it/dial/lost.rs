@@ -160,6 +160,7 @@ async fn a_number_that_is_suppressed_between_the_decision_and_the_call_is_not_ca
         places: &[],
         zones: &[],
         at_ms: None,
+        is_wished: false,
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {
@@ -185,6 +186,7 @@ async fn an_old_yes_is_no_yes() {
         places: &[],
         zones: &[],
         at_ms: Some(app.dialer().now_ms() - 5_001),
+        is_wished: false,
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {

@@ -18,6 +18,7 @@ use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Plac
 use trunkline::dial::{Dialer, Order, Reach};
 use trunkline::egress::EgressError;
 use trunkline::reception::Which;
+use trunkline::stack::Defaults;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::wire::twilio::form::{Form, encode};
 use trunkline_core::wire::twilio::signature::{Algorithm, SIGNATURE_HEADER, sign};
@@ -228,6 +229,15 @@ pub(super) fn agent(directions: Value) -> Value {
     })
 }
 
+/// Gives a server its carrier, and its time of day.
+fn equip(api: &Api, carrier: &Arc<StandIn>, now_ms: &Arc<AtomicI64>) {
+    let clock = Arc::clone(now_ms);
+    let reach = Arc::new(ToStandIn(Arc::clone(carrier)));
+    let dialer = Dialer::new(reach, move || clock.load(Ordering::SeqCst));
+    let dialer = dialer.looking_after(vec![Duration::ZERO; 3]);
+    assert!(api.app.dialer.set(dialer).is_ok());
+}
+
 impl Office {
     pub(super) async fn open() -> Self {
         let api = Api::open().await;
@@ -238,11 +248,7 @@ impl Office {
             now_ms: Arc::clone(&now_ms),
             reached: Notify::new(),
         });
-        let clock = Arc::clone(&now_ms);
-        let reach = Arc::new(ToStandIn(Arc::clone(&carrier)));
-        let dialer = Dialer::new(reach, move || clock.load(Ordering::SeqCst));
-        let dialer = dialer.looking_after(vec![Duration::ZERO; 3]);
-        assert!(api.app.dialer.set(dialer).is_ok());
+        equip(&api, &carrier, &now_ms);
         let who = api.client().await;
         let made = async |path: &str, body: Value| id(&api.post(&who, path, &body).await.made());
         let agent_id = made("/v1/agents", agent(json!(["outbound"]))).await;
@@ -266,12 +272,25 @@ impl Office {
         office
     }
 
+    /// The same office after its server's process has ended and begun anew.
+    pub(super) async fn again(self) -> Self {
+        let api = self.api.again(Defaults::default()).await;
+        equip(&api, &self.carrier, &self.now_ms);
+        Self { api, ..self }
+    }
+
     pub(super) fn set_time(&self, unix_ms: i64) {
         self.now_ms.store(unix_ms, Ordering::SeqCst);
     }
 
+    /// Allows these to be called, as often as a client may.
     pub(super) async fn allow(&self, destinations: Value) -> Answer {
-        let body = json!({ "destinations": destinations });
+        let often = json!({ "calls_per_24h": 100, "calls_per_7d": 500, "min_gap_seconds": 0 });
+        self.set_policy(json!({ "destinations": destinations, "frequency": often }))
+            .await
+    }
+
+    pub(super) async fn set_policy(&self, body: Value) -> Answer {
         let secret = Some(self.who.secret.as_str());
         self.api.ask(secret, "PUT", "/v1/policy", &body, &[]).await
     }
@@ -382,6 +401,7 @@ pub(super) async fn order(office: &Office) -> Order {
         ring: Duration::from_secs(45),
         machines: None,
         metadata: None,
+        promise: None,
         seat: None,
     }
 }

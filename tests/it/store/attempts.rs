@@ -50,6 +50,7 @@ fn attempt() -> NewAttempt {
         asked_ms: NOW,
         known_calls: u32::MAX,
         known_since_ms: NOW,
+        callback_id: None,
     }
 }
 

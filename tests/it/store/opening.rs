@@ -40,6 +40,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();
     }
     for table in [
+        "callbacks",
         "transfers",
         "attempts",
         "dialling",

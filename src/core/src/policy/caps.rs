@@ -14,7 +14,7 @@ pub const CAP_MS_MAX: i64 = 366 * 24 * 3_600_000;
 /// So many calls within so long, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cap {
-    /// Whose rule it is: a row of the pack as `US-FL`, `default`, or `client`.
+    /// Whose rule it is: a row of the pack as `US-FL`, `default` or `client`.
     pub rule: String,
     /// Most calls; at least 1.
     pub calls_max: u32,

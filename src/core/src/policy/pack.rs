@@ -43,7 +43,7 @@ pub struct HoursPack {
     eea: Option<Rule>,
     /// Anywhere without a row, and where nothing is known.
     fallback: Rule,
-    frequency: Vec<Cap>,
+    frequency: Frequency,
 }
 
 /// When people of a place may be called. What it says holds already together with the rules above it.
@@ -69,6 +69,17 @@ pub struct Rule {
     pub notes: String,
     /// How sure the compiler of the pack is.
     pub confidence: Confidence,
+}
+
+/// How often one number is called where nobody said anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    /// Most calls within 24 hours.
+    pub calls_24h_max: u32,
+    /// Most within seven days.
+    pub calls_7d_max: u32,
+    /// From the beginning of one to that of the next, ms.
+    pub gap_ms: i64,
 }
 
 /// What holds on holidays.
@@ -109,8 +120,8 @@ impl HoursPack {
     }
 
     /// How often a client calls one number at most that has said nothing else of it.
-    pub fn frequency(&self) -> &[Cap] {
-        &self.frequency
+    pub fn frequency(&self) -> Frequency {
+        self.frequency
     }
 
     /// The rule of this very place.

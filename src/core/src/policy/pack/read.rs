@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOWN};
+use super::{Frequency, HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOWN};
 use crate::geo::Place;
 use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, shortened, word};
 use crate::policy::Zone;
@@ -14,9 +14,6 @@ use crate::policy::week::{DAY_MINUTES, Span, Week};
 const TABLE: &str = "rules";
 /// The row that holds for every state beside its own.
 const FEDERAL: &str = "US";
-
-/// The name of the caps that no row has.
-const DEFAULT: &str = "default";
 
 const HOLIDAYS: [(&str, OnHolidays); 2] =
     [("open", OnHolidays::Open), ("closed", OnHolidays::Closed)];
@@ -39,7 +36,7 @@ struct File {
     _selection: IgnoredAny,
     #[serde(rename = "resolution")]
     _resolution: IgnoredAny,
-    frequency_default: Frequency,
+    frequency_default: FrequencyRow,
     #[serde(rename = "consent_exemption")]
     _consent_exemption: IgnoredAny,
     #[serde(rename = "holiday_sets")]
@@ -83,7 +80,7 @@ struct Row {
 /// How often anybody is called where nobody said anything else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Frequency {
+struct FrequencyRow {
     max_attempts_per_24h: u32,
     max_attempts_per_7d: u32,
     min_gap: String,
@@ -289,13 +286,13 @@ fn spans(at: &str, hours: &Hours) -> Result<Vec<Span>, PackError> {
     Ok(spans)
 }
 
-fn frequency(row: &Frequency) -> Result<Vec<Cap>, PackError> {
-    let at = "frequency_default";
-    Ok(vec![
-        cap(at, DEFAULT, row.max_attempts_per_24h, "PT24H")?,
-        cap(at, DEFAULT, row.max_attempts_per_7d, "P7D")?,
-        cap(at, DEFAULT, 1, &row.min_gap)?,
-    ])
+fn frequency(row: &FrequencyRow) -> Result<Frequency, PackError> {
+    let within = |calls_max, period: &str| cap("frequency_default", "", calls_max, period);
+    Ok(Frequency {
+        calls_24h_max: within(row.max_attempts_per_24h, "PT24H")?.calls_max,
+        calls_7d_max: within(row.max_attempts_per_7d, "P7D")?.calls_max,
+        gap_ms: within(1, &row.min_gap)?.within_ms,
+    })
 }
 
 fn cap(at: &str, rule: &str, calls_max: u32, period: &str) -> Result<Cap, PackError> {

@@ -112,13 +112,28 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// What holds where a client has said nothing.
+fn default() -> Vec<Cap> {
+    let frequency = HoursPack::shipped().frequency();
+    let cap = |calls_max, within_ms| Cap {
+        rule: "default".to_owned(),
+        calls_max,
+        within_ms,
+    };
+    vec![
+        cap(frequency.calls_24h_max, 24 * HOUR),
+        cap(frequency.calls_7d_max, 7 * 24 * HOUR),
+        cap(1, frequency.gap_ms),
+    ]
+}
+
 #[test]
 fn calls_that_were_made_defer_the_next() {
     for (to, zone, wall, hours_ago, until, rules) in CASES {
         let now = at(zone, wall);
         let began: Vec<i64> = hours_ago.iter().map(|hours| now - hours * HOUR).collect();
         let verdict = may_call(&Request {
-            caps: HoursPack::shipped().frequency(),
+            caps: &default(),
             began_unix_ms: &began,
             ..request(to, now)
         });

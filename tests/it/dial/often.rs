@@ -1,0 +1,136 @@
+//! How often one number is called.
+
+use serde_json::{Value, json};
+
+use super::rig::{Mood, NOON, Office, moment};
+use crate::api::rig::Answer;
+
+const HOUR: i64 = 3_600_000;
+const NEW_YORK: &str = "+12125550100";
+const FLORIDA: &str = "+13055550100";
+
+/// The rules to blame, if that is why.
+fn rules(answer: &Answer) -> Vec<String> {
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (409, "called_too_often")
+    );
+    let problem = answer.json();
+    let errors = problem["errors"].as_array().unwrap().iter();
+    let rules = errors.map(|error| {
+        assert_eq!(
+            (&error["pointer"], &error["code"]),
+            (&json!("/to"), &json!("called_too_often"))
+        );
+        let detail = error["detail"].as_str().unwrap();
+        let (_, rule) = detail.rsplit_once("(rule ").unwrap();
+        rule.trim_end_matches(')').to_owned()
+    });
+    rules.collect()
+}
+
+fn frequency(day: i64, week: i64, gap_s: i64) -> Value {
+    json!({ "calls_per_24h": day, "calls_per_7d": week, "min_gap_seconds": gap_s })
+}
+
+/// At noon, with the rules' own frequency.
+async fn office() -> Office {
+    let office = Office::open().await;
+    office
+        .set_policy(json!({ "destinations": ["+1"] }))
+        .await
+        .fine();
+    office
+}
+
+#[tokio::test]
+async fn a_number_is_called_again_after_a_while_and_three_times_a_day() {
+    let office = office().await;
+    let noon = moment(NOON);
+    office.place(NEW_YORK).await.made();
+    let answer = office.place(NEW_YORK).await;
+    assert_eq!(rules(&answer), ["default"]);
+    let wait_s: i64 = answer.header("retry-after").parse().unwrap();
+    assert_eq!(wait_s, 2 * 3_600 + 1);
+    // Another number is another matter, and so is another client's call.
+    office.place(FLORIDA).await.made();
+    for hours in [2, 4] {
+        office.set_time(noon + hours * HOUR);
+        office.place(NEW_YORK).await.made();
+    }
+    office.set_time(noon + 6 * HOUR);
+    let answer = office.place(NEW_YORK).await;
+    assert_eq!(rules(&answer), ["default"]);
+    let body = json!({ "to": NEW_YORK });
+    let checked = office.check(body).await;
+    assert_eq!(checked["verdict"], "defer", "{checked}");
+    let caps = checked["trace"]["caps"].as_array().unwrap();
+    assert_eq!(caps.len(), 3, "{checked}");
+    office.set_time(noon + 24 * HOUR);
+    office.place(NEW_YORK).await.made();
+    assert_eq!(office.carrier.asked(), 5);
+}
+
+#[tokio::test]
+async fn what_a_client_says_is_no_law() {
+    let office = office().await;
+    let shown = office.api.get(&office.who, "/v1/policy").await.fine();
+    assert_eq!(shown["frequency"], frequency(3, 7, 7_200));
+    let often = json!({ "destinations": ["+1"], "frequency": frequency(50, 100, 0) });
+    office.set_policy(often).await.fine();
+    for _ in 0..3 {
+        office.place(FLORIDA).await.made();
+    }
+    let answer = office.place(FLORIDA).await;
+    assert_eq!(rules(&answer), ["US-FL"]);
+}
+
+#[tokio::test]
+async fn a_client_that_is_stricter_than_the_rules_is_obeyed() {
+    let office = office().await;
+    let seldom = json!({ "destinations": ["+1"], "frequency": frequency(1, 1, 0) });
+    office.set_policy(seldom).await.fine();
+    let to = "+14155550100";
+    office.place(to).await.made();
+    office.set_time(moment(NOON) + 4 * HOUR);
+    assert_eq!(rules(&office.place(to).await), ["client", "client"]);
+}
+
+#[tokio::test]
+async fn a_call_that_never_was_does_not_count() {
+    let office = office().await;
+    office.carrier.set(Mood::Refuses);
+    office.place(NEW_YORK).await.made();
+    office.carrier.set(Mood::Accepts);
+    office.place(NEW_YORK).await.made();
+    assert_eq!(rules(&office.place(NEW_YORK).await), ["default"]);
+}
+
+#[tokio::test]
+async fn of_many_that_are_asked_for_at_once_one_is_placed() {
+    let office = office().await;
+    let calls = (0..8).map(|_| office.place(NEW_YORK));
+    let answers = futures_util::future::join_all(calls).await;
+    let made = answers.iter().filter(|answer| answer.status == 201);
+    assert_eq!((made.count(), office.carrier.asked()), (1, 1));
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.code(), "called_too_often");
+    }
+}
+
+#[tokio::test]
+async fn a_frequency_that_is_none_is_refused() {
+    let office = office().await;
+    for (bad, pointer) in [
+        (frequency(0, 7, 0), "/frequency/calls_per_24h"),
+        (frequency(3, 501, 0), "/frequency/calls_per_7d"),
+        (frequency(3, 7, -1), "/frequency/min_gap_seconds"),
+    ] {
+        let body = json!({ "destinations": ["+1"], "frequency": bad });
+        let answer = office.set_policy(body).await;
+        assert_eq!(
+            answer.fault(),
+            (pointer.to_owned(), "out_of_range".to_owned())
+        );
+    }
+}
