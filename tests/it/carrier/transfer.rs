@@ -1,6 +1,7 @@
 //! Callers who are put through to a person, by the carrier's own means: whoever hangs up, rings out, declines or is a machine,
 //! the other side is never left alone, and the model is told what became of it.
 
+mod alone;
 mod cold;
 mod refused;
 mod restart;
