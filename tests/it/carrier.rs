@@ -8,6 +8,7 @@ mod cost;
 mod course;
 mod forged;
 mod full;
+mod german;
 mod hand_off;
 mod inbound;
 #[cfg(feature = "mcp")]
@@ -18,5 +19,6 @@ mod rig;
 mod room;
 mod tools;
 mod transfer;
+mod vendors;
 mod versions;
 mod whole;

@@ -3,6 +3,7 @@
 
 mod alone;
 mod cold;
+mod german;
 mod refused;
 mod restart;
 mod warm;
