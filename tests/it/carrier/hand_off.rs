@@ -11,6 +11,7 @@ use crate::session::rig::{heard, speech, unhurried};
 
 const FIRST: &str = "You are Robin of the front desk.";
 const SECOND: &str = "You are Billie of billing.";
+const THIRD: &str = "You are Frankie of the other desk.";
 const WISH: &str = "My bill is wrong.";
 const LAST_WORDS: &str = "I hand you to my colleague.";
 const HAND_OFF: &str = r#"{"agent":"billing"}"#;
@@ -182,6 +183,52 @@ async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
             events.iter().all(|(kind, _)| kind != "handed_over"),
             "{case}"
         );
+    }
+}
+
+/// An agent that asks two at once: the first that is ready goes on, and the other takes neither mind nor voice from it.
+#[tokio::test(start_paused = true)]
+async fn of_two_who_are_asked_at_once_one_goes_on() {
+    let other = r#"{"agent":"front"}"#;
+    let model = Model::open([
+        Answer::Calls(
+            LAST_WORDS,
+            vec![("hand_off", HAND_OFF), ("hand_off", other)],
+        ),
+        Answer::Words(vec!["What is wrong with it?"], 0),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let (town, both) = unhurried(async {
+        let town = Town::thinking(&model).await;
+        let mut third = billing();
+        third["prompt"] = THIRD.into();
+        let both = [make(&town, &billing()).await, make(&town, &third).await];
+        let to = [("billing", &*both[0]), ("front", &*both[1])];
+        town.answer_by(&front_desk(&to)).await;
+        (town, both)
+    })
+    .await;
+    let line = town.rung().await;
+    let words = converse((&town, &model), line, &[(0, WISH), (2, "That is all.")]).await;
+    assert!(words.ends_with(GOODBYE), "{words}");
+    town.written().await;
+    let events = town.events().await;
+    let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
+    let handed: Vec<&String> = handed.map(|(_, detail)| detail).collect();
+    let [handed] = handed[..] else {
+        panic!("{handed:?}");
+    };
+    let prompt = match handed.contains(&both[0]) {
+        true => SECOND,
+        false => THIRD,
+    };
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests[1..] {
+        let asked = body(request);
+        let asked = asked["messages"][0]["content"].as_str().unwrap();
+        assert!(asked.starts_with(prompt), "{handed}: {asked}");
     }
 }
 
