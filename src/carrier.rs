@@ -60,6 +60,17 @@ pub enum CarrierStatus {
     Canceled,
 }
 
+impl CarrierStatus {
+    /// Whether it is not over.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Queued | Self::Ringing | Self::InProgress => true,
+            Self::Completed | Self::Busy | Self::NoAnswer | Self::Failed | Self::Canceled => false,
+        }
+    }
+}
+
 /// A call as the carrier knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CarrierCall {

@@ -5,7 +5,9 @@
 //! caller to the number, and their line comes back if nobody answers. Either way the row is written before the carrier is
 //! asked, nobody is called twice for it, and a leg that nobody waits for is ended (`running`, [`recovery`]).
 
+mod alone;
 mod briefing;
+mod legs;
 pub mod recovery;
 mod running;
 mod socket;
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use trunkline_core::language::Language;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::token::Claims;
 
@@ -27,6 +30,7 @@ use crate::ids::{self, ClientId};
 use crate::line::Line;
 use crate::store::Sealed;
 use crate::vault::{ClientKeys, Unopened};
+pub(crate) use alone::caller_is_gone;
 pub(crate) use briefing::Briefing;
 pub(crate) use running::{Caller, Tries};
 pub(crate) use socket::come;
@@ -85,9 +89,16 @@ struct Registered {
     told: mpsc::Receiver<Told>,
 }
 
+impl Registered {
+    /// Takes it out of the table: what was told so far is there, and nothing more comes.
+    fn leave(&self) {
+        lock(&self.table).remove(&self.id);
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.table).remove(&self.id);
+        self.leave();
     }
 }
 
@@ -106,6 +117,12 @@ impl Transfers {
         self.running.close();
         self.running.wait().await;
         self.running.reopen();
+    }
+
+    /// Whether a client's transfer goes on: it sees to its legs itself then.
+    fn goes_on(&self, client: &ClientId, id: &str) -> bool {
+        let table = lock(&self.table);
+        table.get(id).is_some_and(|entry| entry.client == *client)
     }
 
     fn register(&self, client: &ClientId, id: &str, briefing: Option<Arc<Briefing>>) -> Registered {
@@ -146,11 +163,14 @@ pub(crate) fn is_of_transfer(claims: &Claims) -> bool {
     ids::is_id(PREFIX, &claims.call_id)
 }
 
-/// Between which numbers a transfer is tried.
+/// Between which numbers a transfer is tried, and how both sides are spoken to.
 #[derive(Clone, Serialize, Deserialize)]
 struct Plan {
     from: PhoneNumber,
     to: PhoneNumber,
+    /// The tag of a language.
+    #[serde(default)]
+    language: String,
 }
 
 /// What is stored of a plan cannot be read.
@@ -164,6 +184,10 @@ enum Unplanned {
 
 impl Plan {
     const COLUMN: &str = "transfers.plan";
+
+    fn language(&self) -> Language {
+        Language::of(&self.language).unwrap_or_default()
+    }
 
     fn seal(&self, keys: &ClientKeys, id: &str) -> Result<Sealed, serde_json::Error> {
         let json = serde_json::to_string(self)?;

@@ -17,7 +17,7 @@ pub use awaited::{AWAITED_MAX, Awaited, AwaitedCall, Full};
 pub(crate) use course::moment;
 pub use door::verify_upgrade;
 pub(crate) use door::{Visit, admit};
-pub(crate) use voice::connect;
+pub(crate) use voice::{connect, to_socket, xml};
 
 /// Where Twilio's webhooks are; the account's id and what is told follow.
 pub(crate) const TWILIO_PATH: &str = "/webhooks/twilio";

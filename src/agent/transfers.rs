@@ -1,21 +1,12 @@
-//! To whom an agent may put callers through, and what is said to either side.
+//! To whom an agent may put callers through, and what is said to either side: its own words, or those of its language.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_core::call::TransferKind;
+use trunkline_core::language::{TransferTexts, fill};
 
 use super::spec::{AgentSpec, TransferSpec};
-
-/// Said to a caller whose person is there.
-const WARM_WORDS: &str = "They are on the line. I am connecting you now.";
-/// Said to a caller who is sent to somebody.
-const COLD_WORDS: &str = "I am putting you through now. One moment, please.";
-/// Said to a caller who waits in silence.
-const HOLD: &[&str] = &[
-    "I am still trying to reach somebody for you.",
-    "Thank you for waiting. I am still trying.",
-];
 
 /// One person or desk.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,15 +37,15 @@ pub struct Transfers {
 }
 
 impl Target {
-    fn of(spec: &TransferSpec) -> Self {
+    fn of(spec: &TransferSpec, texts: &TransferTexts) -> Self {
         let kind = TransferKind::from(spec.kind);
         let usual = match kind {
-            TransferKind::Warm => WARM_WORDS,
-            TransferKind::Cold => COLD_WORDS,
+            TransferKind::Warm => &texts.warm,
+            TransferKind::Cold => &texts.cold,
         };
         let hold = match &spec.hold {
             Some(own) => own.iter().map(|text| text.as_str().into()).collect(),
-            None => HOLD.iter().map(|text| (*text).into()).collect(),
+            None => texts.hold.iter().map(|text| (*text).into()).collect(),
         };
         Self {
             name: spec.name.clone(),
@@ -71,13 +62,15 @@ impl Target {
 impl Transfers {
     /// Of a document that was checked.
     pub(super) fn of(spec: &AgentSpec) -> Self {
-        let (name, business) = (&spec.name, &spec.business);
+        let texts = spec.tongue().transfer();
+        let who = [
+            ("agent", spec.name.as_str()),
+            ("business", spec.business.as_str()),
+        ];
+        let targets = spec.transfers.iter();
         Self {
-            targets: spec.transfers.iter().map(Target::of).collect(),
-            introduction: format!(
-                "Hello, this is {name}, the AI assistant of {business}. A caller would like to speak with you."
-            )
-            .into(),
+            targets: targets.map(|one| Target::of(one, texts)).collect(),
+            introduction: fill(&texts.introduction, &who).into(),
         }
     }
 

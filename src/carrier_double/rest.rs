@@ -72,6 +72,8 @@ pub enum Fault {
     Trouble,
     /// It is not done, and the client is sent elsewhere.
     Elsewhere,
+    /// For a change of a call: it is done, and then whoever's call it is hangs up on their way to where they were led, before the answer.
+    HangsUp,
 }
 
 /// How the person behaves whose number is called.
@@ -100,6 +102,8 @@ pub enum Delivery {
     Twice,
     /// All of them once the call is over, the last first, each twice.
     LateAndReversed,
+    /// Not at all.
+    Lost,
 }
 
 /// A call in the account's books.
@@ -215,6 +219,8 @@ struct Books {
 struct Open {
     calls: BTreeMap<String, BookedCall>,
     faults: VecDeque<Fault>,
+    /// Of changes of calls.
+    change_faults: VecDeque<Option<Fault>>,
     callee: Callee,
     delivery: Delivery,
     /// Webhooks that wait until their call is over.
@@ -299,6 +305,11 @@ impl CarrierAccount {
         self.books.lock().faults.extend(faults);
     }
 
+    /// So go the next requests to change a call, one each; before what was ordered for all.
+    pub fn order_changes(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.books.lock().change_faults.extend(faults);
+    }
+
     /// How the people behave who are called from now on.
     pub fn callee(&self, callee: Callee) {
         self.books.lock().callee = callee;
@@ -328,6 +339,11 @@ impl CarrierAccount {
     /// Somebody answers a call of the account's own that rings: its media comes by [`CarrierAccount::answered`].
     pub fn pick_up(&self, sid: &str) {
         tokio::spawn(course::pick_up(Arc::clone(&self.books), sid.to_owned()));
+    }
+
+    /// Somebody answers a call of the account's own that rings, and is led by these instructions; nobody is asked for any.
+    pub async fn pick_up_with(&self, sid: &str, twiml: &str) {
+        course::pick_up_with(&self.books, sid, twiml).await;
     }
 
     /// Somebody hangs up, whatever their call is doing.

@@ -33,6 +33,10 @@ impl Session {
             speed,
             tools,
         } = successor;
+        if !self.call.would_be_handed_over(id) {
+            // Whoever speaks now has the last word.
+            return self.drive(Some(Event::HandedOver { id, next }));
+        }
         let settings = Arc::clone(&next.settings);
         tracing::info!(agent = %next.agent, version = next.version, "handed over");
         self.thinking.succeed(mind);

@@ -18,6 +18,7 @@ statements! {
     OF_CALL = concat!("SELECT ", columns!(), " FROM transfers WHERE client_id = $1 AND call_id = $2 ORDER BY id");
     OF_CARRIER = "SELECT id FROM transfers WHERE client_id = $1 AND person_leg = $2";
     PLACED = "UPDATE transfers SET person_leg = $3 WHERE client_id = $1 AND id = $2 AND person_leg IS NULL";
+    BECAME = "UPDATE transfers SET outcome = $3, ended_ms = $4 WHERE client_id = $1 AND id = $2";
     ENDED = "UPDATE transfers SET outcome = $3, ended_ms = $4, is_open = 0 WHERE client_id = $1 AND id = $2";
     NAMED = concat!("SELECT ", columns!(), " FROM transfers WHERE id = $1");
     OPEN = concat!("SELECT ", columns!(), " FROM transfers WHERE is_open = 1 AND id > $1 ORDER BY id LIMIT $2");
@@ -56,7 +57,7 @@ pub struct Transfer {
     pub asked_ms: i64,
     /// When it was over, ms since 1970.
     pub ended_ms: Option<i64>,
-    /// It is not known how it ended.
+    /// It is not known how it ended, or whether somebody is left on a line.
     pub is_open: bool,
 }
 
@@ -158,7 +159,20 @@ impl Transfers<'_> {
         Ok(self.0.run(PLACED, args).await? > 0)
     }
 
-    /// It is known what became of it; the last word counts.
+    /// It is known what became of it, or is about to; the last word counts. It stays open: whether somebody is left on a line is not known
+    /// yet.
+    pub async fn became(
+        &self,
+        client: &ClientId,
+        id: &str,
+        outcome: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let args = args![client, id, outcome, now_ms];
+        self.0.run(BECAME, args).await.map(|_| ())
+    }
+
+    /// It is known what became of it, and nobody is left on a line; the last word counts.
     pub async fn ended(
         &self,
         client: &ClientId,

@@ -10,8 +10,6 @@ use trunkline_core::secret::Secret;
 
 use super::{Begun, Used};
 
-/// Said before keys are asked for again, where nobody has other words for it.
-pub(super) const WRONG: &str = "Sorry, that did not work.";
 /// How long the first key is waited for, ms.
 pub(super) const FIRST_MS: u32 = 10_000;
 /// How long the next one is, ms.
@@ -48,7 +46,7 @@ pub(super) fn collect(arguments: &Value) -> Begun {
     }
     let field = KeyField {
         prompt: arguments["prompt"].as_str().unwrap_or_default().into(),
-        wrong: WRONG.into(),
+        wrong: None,
         digits_min,
         digits_max,
         terminator: Some('#'),

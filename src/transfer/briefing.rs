@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use trunkline_core::clause::Clauses;
 use trunkline_core::guard;
-use trunkline_core::language::Language;
+use trunkline_core::language::{Language, TransferTexts, fill};
 use trunkline_core::wire::twilio::Inbound;
 
 use super::Told;
@@ -20,12 +20,10 @@ use crate::line::Line;
 use crate::provider::{Sound, Voice};
 use crate::succession::Succession;
 
-const KEYS: &str = "Press 1 to take the call, or 2 to decline.";
-const THANKS: &str = "Thank you. I am connecting you.";
-const DECLINED: &str = "All right. Goodbye.";
-const SILENT: &str = "No key was pressed. Goodbye.";
-const GONE: &str = "I am sorry, the caller has gone. Goodbye.";
-
+/// Takes the call.
+const ACCEPT: char = '1';
+/// Does not.
+const DECLINE: char = '2';
 /// How long a key is waited for, each time that it was asked for.
 const KEY_PATIENCE: Duration = Duration::from_secs(8);
 /// So often a key is asked for.
@@ -42,6 +40,7 @@ const CHUNK_BYTES: usize = 1_600;
 /// What is said to a person, and how.
 pub(crate) struct Briefing {
     sentences: Vec<Arc<str>>,
+    texts: &'static TransferTexts,
     voices: Succession<Arc<dyn Voice>>,
     speed: f32,
     /// Turns true when the caller is not to be had any more.
@@ -67,6 +66,7 @@ impl Briefing {
             sentences: std::iter::once(Arc::clone(introduction))
                 .chain(said)
                 .collect(),
+            texts: language.transfer(),
             voices,
             speed,
             over,
@@ -79,7 +79,7 @@ impl Briefing {
 enum Heard {
     /// It was heard to its end, or the time is up.
     All,
-    /// A key was pressed.
+    /// A key was pressed that means something.
     Key(char),
     /// The caller is not to be had any more.
     Over,
@@ -94,25 +94,29 @@ struct Speaker {
     voices: Succession<Arc<dyn Voice>>,
     speed: f32,
     over: watch::Receiver<bool>,
+    /// Keys that mean something; whatever else is pressed changes nothing.
+    keys: &'static [char],
     /// Sentences so far.
     said: u32,
 }
 
 /// Says it all, and tells what the person wants.
 pub(super) async fn brief(line: Line, briefing: &Briefing, told: &mpsc::Sender<Told>) {
+    let texts = briefing.texts;
     let mut speaker = Speaker {
         line,
         voices: briefing.voices.clone(),
         speed: briefing.speed,
         over: briefing.over.clone(),
+        keys: &[ACCEPT, DECLINE],
         said: 0,
     };
-    let (answer, last) = match speaker.ask(&briefing.sentences).await {
-        Heard::Key('1') => (Some(Told::Accepted), Some(THANKS)),
-        Heard::Key(_) => (Some(Told::Declined), Some(DECLINED)),
-        Heard::All => (Some(Told::Silent), Some(SILENT)),
+    let (answer, last) = match speaker.ask(&briefing.sentences, texts).await {
+        Heard::Key(ACCEPT) => (Some(Told::Accepted), Some(&texts.thanks)),
+        Heard::Key(_) => (Some(Told::Declined), Some(&texts.declined)),
+        Heard::All => (Some(Told::Silent), Some(&texts.silent)),
         Heard::Unspoken => (Some(Told::Unspoken), None),
-        Heard::Over => (None, Some(GONE)),
+        Heard::Over => (None, Some(&texts.caller_gone)),
         // How the leg ended, the carrier tells.
         Heard::Closed => (None, None),
     };
@@ -121,15 +125,16 @@ pub(super) async fn brief(line: Line, briefing: &Briefing, told: &mpsc::Sender<T
         // A transfer that is over needs no answer.
         let _ = told.send(answer).await;
     }
+    speaker.keys = &[];
     if let Some(last) = last {
         speaker.line.clear();
         let mut heard = speaker.say(last, is_accepted).await;
-        if is_accepted && matches!(heard, Heard::All | Heard::Key(_)) {
+        if is_accepted && heard == Heard::All {
             heard = speaker.wait(LED_PATIENCE, true).await;
         }
         if is_accepted && heard == Heard::Over {
             speaker.line.clear();
-            speaker.say(GONE, false).await;
+            speaker.say(&texts.caller_gone, false).await;
         }
     }
     speaker.line.close().await;
@@ -137,20 +142,22 @@ pub(super) async fn brief(line: Line, briefing: &Briefing, told: &mpsc::Sender<T
 
 impl Speaker {
     /// Until a key is pressed that means something, or for so long.
-    async fn ask(&mut self, sentences: &[Arc<str>]) -> Heard {
+    async fn ask(&mut self, sentences: &[Arc<str>], texts: &TransferTexts) -> Heard {
         for sentence in sentences {
             let heard = self.say(sentence, true).await;
-            if !is_nothing(heard) {
+            if heard != Heard::All {
                 return heard;
             }
         }
+        let (accept, decline) = (ACCEPT.to_string(), DECLINE.to_string());
+        let press = fill(&texts.press, &[("accept", &accept), ("decline", &decline)]);
         for _ in 0..ASKED_MAX {
-            let heard = self.say(KEYS, true).await;
-            if !is_nothing(heard) {
+            let heard = self.say(&press, true).await;
+            if heard != Heard::All {
                 return heard;
             }
             let heard = self.wait(KEY_PATIENCE, true).await;
-            if !is_nothing(heard) {
+            if heard != Heard::All {
                 return heard;
             }
         }
@@ -186,7 +193,7 @@ impl Speaker {
                         None => break false,
                     },
                     inbound = self.line.receive() => {
-                        if let Some(heard) = heard(inbound, None) {
+                        if let Some(heard) = heard(inbound, None, self.keys) {
                             return heard;
                         }
                     }
@@ -216,7 +223,7 @@ impl Speaker {
                 biased;
                 () = gone(&mut self.over), if may_end => return Heard::Over,
                 inbound = self.line.receive() => {
-                    if let Some(heard) = heard(inbound, mark) {
+                    if let Some(heard) = heard(inbound, mark, self.keys) {
                         return heard;
                     }
                 }
@@ -226,19 +233,10 @@ impl Speaker {
     }
 }
 
-/// Nothing that decides anything.
-fn is_nothing(heard: Heard) -> bool {
-    match heard {
-        Heard::All => true,
-        Heard::Key(key) => !matches!(key, '1' | '2'),
-        Heard::Over | Heard::Closed | Heard::Unspoken => false,
-    }
-}
-
-fn heard(inbound: Option<Inbound>, mark: Option<&str>) -> Option<Heard> {
+fn heard(inbound: Option<Inbound>, mark: Option<&str>, keys: &[char]) -> Option<Heard> {
     match inbound {
         None | Some(Inbound::Stop) => Some(Heard::Closed),
-        Some(Inbound::Key { digit }) => Some(Heard::Key(digit)),
+        Some(Inbound::Key { digit }) => keys.contains(&digit).then_some(Heard::Key(digit)),
         Some(Inbound::Mark { name }) => (mark == Some(name.as_str())).then_some(Heard::All),
         Some(
             Inbound::Connected { .. }

@@ -68,6 +68,28 @@ pub(crate) struct Tries {
     count: AtomicU8,
 }
 
+impl Tries {
+    /// A transfer may begin: one at a time, and so many in all.
+    fn begin(self: &Arc<Self>) -> Option<Busy> {
+        let was_busy = self.is_busy.swap(true, Ordering::Relaxed);
+        let busy = (!was_busy).then(|| Busy(Arc::clone(self)))?;
+        let more = |count: u8| (count < TRIES_MAX).then_some(count + 1);
+        let counted = self
+            .count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.is_ok().then_some(busy)
+    }
+}
+
+/// A transfer of the call goes on, until this is dropped.
+struct Busy(Arc<Tries>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Caller {
     /// By which the call's mind has them put through.
     pub(crate) fn put_through(self) -> PutThrough {
@@ -105,6 +127,8 @@ struct Transfer {
     is_answered: bool,
     /// It is over.
     is_gone: bool,
+    /// The person was led away from the voice that they heard, or may have been.
+    is_led: bool,
     plan: Plan,
     asked_ms: i64,
 }
@@ -118,12 +142,8 @@ async fn run(
     let name = arguments["target"].as_str().unwrap_or_default();
     let target = caller.agent.transfers.find(name).cloned();
     let kind = target.as_ref().map_or(TransferKind::Warm, |t| t.kind);
-    let is_too_much = caller.tries.count.fetch_add(1, Ordering::Relaxed) >= TRIES_MAX;
-    let was_busy = caller.tries.is_busy.swap(true, Ordering::Relaxed);
-    let Some(target) = target.filter(|_| !is_too_much && !was_busy) else {
-        if !was_busy {
-            caller.tries.is_busy.store(false, Ordering::Relaxed);
-        }
+    let begun = target.and_then(|target| Some((target, caller.tries.begin()?)));
+    let Some((target, busy)) = begun else {
         return end(&steps, kind, TransferEnd::Refused).await;
     };
     let summary = arguments["summary"].as_str().unwrap_or_default();
@@ -131,7 +151,7 @@ async fn run(
     let mut transfer = match begun {
         Ok(transfer) => transfer,
         Err(why) => {
-            caller.tries.is_busy.store(false, Ordering::Relaxed);
+            drop(busy);
             return end(&steps, kind, why).await;
         }
     };
@@ -140,10 +160,13 @@ async fn run(
         TransferKind::Cold => transfer.cold().await,
     };
     tracing::info!(call.id = %caller.call_id, outcome = became.code(), "a transfer is over");
-    caller.tries.is_busy.store(false, Ordering::Relaxed);
+    // A person who may be called and is not known yet is looked for: another who is called meanwhile would be found too.
+    let may_be_unknown = kind == TransferKind::Warm && transfer.person.is_none();
+    let busy = Some(busy).filter(|_| may_be_unknown && !transfer.is_gone);
     end(&steps, kind, became).await;
     drop(steps);
     transfer.tidy(became).await;
+    drop(busy);
 }
 
 /// Tells the call how it ended. A call that is not there any more need not know.
@@ -213,6 +236,7 @@ async fn begin(
     let plan = Plan {
         from: caller.own.clone(),
         to: to.clone(),
+        language: caller.agent.tongue().tag().to_owned(),
     };
     let asked_ms = dialer.now_ms();
     let new = NewTransfer {
@@ -247,6 +271,7 @@ async fn begin(
         person: None,
         is_answered: false,
         is_gone: false,
+        is_led: false,
         plan,
         asked_ms,
     })
@@ -399,4 +424,25 @@ enum Heard {
     Sent(Option<CarrierStatus>),
     /// The caller is back.
     Back(Box<Line>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_tries_five_times_and_one_at_a_time() {
+        let tries = Arc::new(Tries::default());
+        let mut begun = 0;
+        // More often than a byte can count.
+        for _ in 0..300 {
+            let Some(busy) = tries.begin() else {
+                continue;
+            };
+            begun += 1;
+            assert!(tries.begin().is_none(), "one goes on");
+            drop(busy);
+        }
+        assert_eq!(begun, TRIES_MAX);
+    }
 }

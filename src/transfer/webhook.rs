@@ -4,24 +4,23 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{FromRequest, FromRequestParts as _, Path, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use trunkline_core::call::TransferEnd;
+use trunkline_core::language::Language;
 use trunkline_core::token::{Claims, Direction};
-use trunkline_core::wire::twilio::twiml::{self, ConnectStream};
+use trunkline_core::wire::twilio::twiml;
 use trunkline_core::wire::twilio::webhook::{
     AmdCallback, AnsweredBy, DialResult, Status, StatusCallback, VoiceRequest,
 };
 
-use super::Told;
+use super::{Plan, Told, alone};
 use crate::app::App;
 use crate::carrier::{CarrierStatus, twilio};
-use crate::clock;
 use crate::ids::ClientId;
 use crate::store::transfers::Transfer;
-use crate::webhooks::{Addresses, TWILIO_PATH, Visit, admit, https_base};
+use crate::webhooks::{TWILIO_PATH, Visit, admit, https_base, to_socket, xml};
 
 /// Asked once the person has answered.
 pub(super) const ANSWER: &str = "answer";
@@ -33,14 +32,6 @@ pub(super) const VERDICT: &str = "amd";
 pub(super) const AFTER: &str = "after";
 /// Asked what comes after the caller was sent to the number.
 pub(super) const SENT: &str = "sent";
-/// How long the carrier may take to open a socket.
-const SOCKET_PATIENCE_S: u64 = 120;
-/// What the carrier's own voice says to a caller who cannot come back.
-const SORRY: &str =
-    "We are sorry, nobody can take your call at the moment. Please call again later. Goodbye.";
-/// What it says to one whose person has gone.
-const GONE: &str = "The other side has hung up. Goodbye.";
-const LANGUAGE: &str = "en-US";
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -59,11 +50,76 @@ pub(super) fn url(public_url: &str, carrier_id: &str, id: &str, what: &str) -> S
     format!("{base}{TWILIO_PATH}/{carrier_id}/transfer/{id}/{what}")
 }
 
-/// What a believed request is about.
+/// A request that is the carrier's, and the transfer that it is about.
 struct About {
     visit: Visit,
     client: ClientId,
     transfer: Transfer,
+}
+
+/// Of a request whose path names an account and a transfer of it.
+impl FromRequest<Arc<App>> for About {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
+        let (mut head, body) = request.into_parts();
+        let named = Path::<(String, String)>::from_request_parts(&mut head, app).await;
+        let Path((carrier_id, id)) = named.map_err(|unnamed| unnamed.into_response())?;
+        let visit = admit(app, &carrier_id, Request::from_parts(head, body)).await?;
+        let found = app.desk.store.system().transfer(&id).await;
+        let found = found.map_err(|error| later(&error))?;
+        found
+            .filter(|(client, transfer)| {
+                *client == visit.account.client && transfer.carrier_id == visit.account.id
+            })
+            .map(|(client, transfer)| Self {
+                visit,
+                client,
+                transfer,
+            })
+            .ok_or_else(|| StatusCode::NOT_FOUND.into_response())
+    }
+}
+
+impl About {
+    /// Tells the transfer, if it goes on.
+    fn tell(&self, app: &App, told: Told) -> bool {
+        app.transfers.tell(&self.client, &self.transfer.id, told)
+    }
+
+    /// The language of both sides.
+    fn language(&self) -> Language {
+        let keys = &self.visit.account.keys;
+        match Plan::open(keys, &self.transfer.id, &self.transfer.plan) {
+            Ok(plan) => plan.language(),
+            Err(_) => {
+                tracing::error!(call.id = %self.transfer.call_id, "what is stored of a transfer cannot be read");
+                Language::default()
+            }
+        }
+    }
+
+    /// Connects a call with a socket of the transfer's.
+    fn connect(&self, app: &App) -> Response {
+        let (account, transfer) = (&self.visit.account.id, &self.transfer);
+        let claims = Claims {
+            call_id: transfer.id.clone(),
+            client: Some(self.client.as_str().to_owned()),
+            agent: String::new(),
+            version: None,
+            from: None,
+            to: None,
+            direction: Direction::Outbound,
+            expires_unix_s: 0,
+            reusable: false,
+            carrier: None,
+        };
+        let after = url(&app.public_url, account, &transfer.id, AFTER);
+        match to_socket(app, account, claims, &after) {
+            Ok((_, twiml)) => xml(twiml),
+            Err(why) => later(&why),
+        }
+    }
 }
 
 fn later(cause: &dyn std::fmt::Display) -> Response {
@@ -71,202 +127,74 @@ fn later(cause: &dyn std::fmt::Display) -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-fn bad(_: impl std::error::Error) -> Response {
-    StatusCode::BAD_REQUEST.into_response()
-}
-
-/// The transfer that a believed request names, if it is of the account that signed it.
-async fn about(
-    app: &App,
-    (carrier_id, id): &(String, String),
-    request: Request,
-) -> Result<About, Response> {
-    let visit = admit(app, carrier_id, request).await?;
-    let found = app.desk.store.system().transfer(id).await;
-    let found = found.map_err(|error| later(&error))?;
-    found
-        .filter(|(client, transfer)| {
-            *client == visit.account.client && transfer.carrier_id == visit.account.id
-        })
-        .map(|(client, transfer)| About {
-            visit,
-            client,
-            transfer,
-        })
-        .ok_or_else(|| StatusCode::NOT_FOUND.into_response())
-}
-
-fn xml(answer: Result<String, Response>) -> Response {
-    match answer {
-        Ok(twiml) => ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response(),
-        Err(refused) => refused,
-    }
-}
-
-fn noted(done: Result<(), Response>) -> Response {
-    match done {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refused) => refused,
-    }
-}
-
-/// Connects a call with a socket of the transfer's.
-#[expect(clippy::result_large_err, reason = "it is the answer itself")]
-fn connect(
-    app: &App,
-    About {
-        client, transfer, ..
-    }: &About,
-) -> Result<String, Response> {
-    let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
-    let claims = Claims {
-        call_id: transfer.id.clone(),
-        client: Some(client.as_str().to_owned()),
-        agent: String::new(),
-        version: None,
-        from: None,
-        to: None,
-        direction: Direction::Outbound,
-        expires_unix_s: now_s + SOCKET_PATIENCE_S,
-        reusable: false,
-        carrier: Some(transfer.carrier_id.clone()),
-    };
-    let socket = app.media_url(&claims);
-    let socket = socket.ok_or_else(|| later(&"there is no key for tokens"))?;
-    let addresses = Addresses::new(&app.public_url, &transfer.carrier_id);
-    let (status_url, action) = (
-        addresses.stream(),
-        url(&app.public_url, &transfer.carrier_id, &transfer.id, AFTER),
-    );
-    let stream = ConnectStream {
-        url: &socket,
-        parameters: &[],
-        status_url: Some(&status_url),
-        action: Some(&action),
-    };
-    twiml::connect(&stream).map_err(|error| later(&error))
-}
-
 /// `POST …/transfer/{id}/answer`: the person has answered, what now?
-async fn answer(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    let instructed = async {
-        let about = about(&app, &path, request).await?;
-        let asked = VoiceRequest::read(&about.visit.form).map_err(bad)?;
-        let (client, id) = (&about.client, &about.transfer.id);
-        let known = about.transfer.person_leg.as_deref();
-        let is_ours = known.is_none_or(|known| known == asked.call_id);
-        let tell = |told| app.transfers.tell(client, id, told);
-        if !is_ours || !tell(Told::Known(asked.call_id)) || !tell(Told::Answered) {
-            return Ok(twiml::hang_up());
-        }
-        connect(&app, &about)
+async fn answer(State(app): State<Arc<App>>, about: About) -> Response {
+    let Ok(asked) = VoiceRequest::read(&about.visit.form) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
-    xml(instructed.await)
+    let known = about.transfer.person_leg.as_deref();
+    let is_theirs = known.is_none_or(|known| known == asked.call_id);
+    let tell = |told| about.tell(&app, told);
+    if !is_theirs || !tell(Told::Known(asked.call_id)) || !tell(Told::Answered) {
+        return xml(twiml::hang_up());
+    }
+    about.connect(&app)
 }
 
 /// `POST …/transfer/{id}/status`: how the call to the person goes.
-async fn status(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    let heard = async {
-        let about = about(&app, &path, request).await?;
-        let told = StatusCallback::read(&about.visit.form).map_err(bad)?;
-        let (client, id) = (&about.client, &about.transfer.id);
-        let tell = |told| app.transfers.tell(client, id, told);
-        match told.status {
-            None => {}
-            Some(Status::Queued | Status::Initiated | Status::Ringing) => {
-                tell(Told::Known(told.call_id));
-            }
-            Some(Status::InProgress) => {
-                tell(Told::Known(told.call_id));
-                tell(Told::Answered);
-            }
-            Some(status) if tell(Told::Ended(twilio::status(status))) => {}
-            Some(_) => end_for_caller(&app, &about).await,
+async fn status(State(app): State<Arc<App>>, about: About) -> Response {
+    let Ok(told) = StatusCallback::read(&about.visit.form) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match told.status {
+        None => {}
+        Some(Status::Queued | Status::Initiated | Status::Ringing) => {
+            about.tell(&app, Told::Known(told.call_id));
         }
-        Ok(())
-    };
-    noted(heard.await)
-}
-
-/// The person has hung up on a caller who was put through: nobody is left to wait in a room for nobody.
-async fn end_for_caller(
-    app: &App,
-    About {
-        visit, transfer, ..
-    }: &About,
-) {
-    if transfer.outcome.as_deref() != Some(TransferEnd::PutThrough.code()) {
-        return;
+        Some(Status::InProgress) => {
+            about.tell(&app, Told::Known(told.call_id));
+            about.tell(&app, Told::Answered);
+        }
+        Some(status) if about.tell(&app, Told::Ended(twilio::status(status))) => {}
+        Some(_) => {
+            let (account, id) = (&about.visit.account, &about.transfer.id);
+            if let Err(error) = alone::person_is_gone(&app, account, id).await {
+                return later(&error);
+            }
+        }
     }
-    let ended = async {
-        let carrier = app.dialer().carrier(&visit.account)?;
-        let goodbye = twiml::say_and_hang_up(GONE, LANGUAGE);
-        // A caller who has hung up too needs none.
-        let _ = carrier.redirect(&transfer.caller_leg, &goodbye).await;
-        Ok::<(), crate::egress::EgressError>(())
-    };
-    if let Err(error) = ended.await {
-        tracing::warn!(call.id = %transfer.call_id, %error, "a caller's leg is not seen to");
-    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// `POST …/transfer/{id}/amd`: who answered the call to the person.
-async fn verdict(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    let heard = async {
-        let about = about(&app, &path, request).await?;
-        let told = AmdCallback::read(&about.visit.form).map_err(bad)?;
-        if told.answered_by != AnsweredBy::Human {
-            let (client, id) = (&about.client, &about.transfer.id);
-            app.transfers.tell(client, id, Told::Machine);
-        }
-        Ok(())
+async fn verdict(State(app): State<Arc<App>>, about: About) -> Response {
+    let Ok(told) = AmdCallback::read(&about.visit.form) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
-    noted(heard.await)
+    if told.answered_by != AnsweredBy::Human {
+        about.tell(&app, Told::Machine);
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// `POST …/transfer/{id}/after`: what comes after a person's socket, after a room, and after a caller's socket that is closed.
-async fn after(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    let instructed = about(&app, &path, request).await;
-    xml(instructed.map(|_| twiml::hang_up()))
+async fn after(_: About) -> Response {
+    xml(twiml::hang_up())
 }
 
 /// `POST …/transfer/{id}/sent`: what comes after the caller was sent to the number. Who was not answered comes back.
-async fn sent(
-    State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    let instructed = async {
-        let about = about(&app, &path, request).await?;
-        let told = DialResult::read(&about.visit.form).map_err(bad)?;
-        let status = told.status.map(twilio::status);
-        let (client, id) = (&about.client, &about.transfer.id);
-        let is_live = app.transfers.tell(client, id, Told::Sent(status));
-        let is_over = matches!(
-            status,
-            Some(CarrierStatus::Completed | CarrierStatus::Canceled)
-        );
-        match is_live {
-            _ if is_over => Ok(twiml::hang_up()),
-            true => connect(&app, &about),
-            false => Ok(twiml::say_and_hang_up(SORRY, LANGUAGE)),
-        }
+async fn sent(State(app): State<Arc<App>>, about: About) -> Response {
+    let Ok(told) = DialResult::read(&about.visit.form) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
-    xml(instructed.await)
+    let status = told.status.map(twilio::status);
+    let is_live = about.tell(&app, Told::Sent(status));
+    let says = |words: &str| twiml::say_and_hang_up(words, &about.language().transfer().locale);
+    match status {
+        Some(CarrierStatus::Canceled) => xml(twiml::hang_up()),
+        // A caller who has hung up hears nothing of it.
+        Some(CarrierStatus::Completed) => xml(says(&about.language().transfer().person_gone)),
+        _ if is_live => about.connect(&app),
+        _ => xml(says(&about.language().transfer().nobody)),
+    }
 }

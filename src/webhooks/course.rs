@@ -22,6 +22,7 @@ use crate::clock;
 use crate::live::Control;
 use crate::store::StoreError;
 use crate::store::calls::CarrierEnd;
+use crate::transfer;
 
 /// A carrier's clock that differs by more is not believed, ms.
 const CLOCK_MS_MAX: i64 = 24 * 3_600_000;
@@ -117,7 +118,7 @@ async fn call_of(
 
 /// Writes what was told. Whether there is such a call.
 async fn note(
-    app: &App,
+    app: &Arc<App>,
     visit: &Visit,
     told: &StatusCallback,
     status: Status,
@@ -154,6 +155,8 @@ async fn note(
         duration_ms: lasted_ms,
     };
     calls.ended_at_carrier(client, &call_id, &end).await?;
+    // A person with whom they were to be joined does not wait for them.
+    transfer::caller_is_gone(app, &visit.account, &call_id, &told.call_id).await?;
     Ok(true)
 }
 

@@ -86,7 +86,8 @@ fn sorry(why: &'static str) -> String {
     twiml::say_and_hang_up(SORRY, SORRY_LANGUAGE)
 }
 
-fn xml(twiml: String) -> Response {
+/// Instructions, as the carrier takes them.
+pub(crate) fn xml(twiml: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response()
 }
 
@@ -265,24 +266,40 @@ async fn able(
 pub(crate) fn connect(
     app: &App,
     carrier_id: &str,
-    mut call: AwaitedCall,
+    call: AwaitedCall,
 ) -> Result<String, &'static str> {
-    let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
-    call.claims.expires_unix_s = now_s + SOCKET_PATIENCE.as_secs();
-    call.claims.carrier = Some(carrier_id.to_owned());
-    let url = app.media_url(&call.claims).ok_or("no_signing_key")?;
-    let addresses = Addresses::new(&app.public_url, carrier_id);
-    let (status_url, action) = (addresses.stream(), addresses.after());
-    let stream = ConnectStream {
-        url: &url,
-        parameters: &[],
-        status_url: Some(&status_url),
-        action: Some(&action),
-    };
-    let twiml = twiml::connect(&stream).map_err(|_| "too_long")?;
-    app.admission.prolong(&call.claims.call_id, SOCKET_PATIENCE);
+    let after = Addresses::new(&app.public_url, carrier_id).after();
+    let (claims, twiml) = to_socket(app, carrier_id, call.claims, &after)?;
+    app.admission.prolong(&claims.call_id, SOCKET_PATIENCE);
+    let call = AwaitedCall { claims, ..call };
     app.awaited
         .add(call, SOCKET_PATIENCE)
         .map_err(|_| "too_many")?;
     Ok(twiml)
+}
+
+/// Has the carrier open a socket with these claims, which are good for it alone and for so long as it may take; it asks `after` what comes
+/// after that. The claims as they are in the token, and the instructions.
+pub(crate) fn to_socket(
+    app: &App,
+    carrier_id: &str,
+    claims: Claims,
+    after: &str,
+) -> Result<(Claims, String), &'static str> {
+    let now_s = u64::try_from(clock::unix_ms() / 1_000).unwrap_or(0);
+    let claims = Claims {
+        expires_unix_s: now_s + SOCKET_PATIENCE.as_secs(),
+        carrier: Some(carrier_id.to_owned()),
+        ..claims
+    };
+    let url = app.media_url(&claims).ok_or("no_signing_key")?;
+    let status_url = Addresses::new(&app.public_url, carrier_id).stream();
+    let stream = ConnectStream {
+        url: &url,
+        parameters: &[],
+        status_url: Some(&status_url),
+        action: Some(after),
+    };
+    let twiml = twiml::connect(&stream).map_err(|_| "too_long")?;
+    Ok((claims, twiml))
 }

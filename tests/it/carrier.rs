@@ -9,6 +9,7 @@ mod cost;
 mod course;
 mod forged;
 mod full;
+mod german;
 mod hand_off;
 mod inbound;
 #[cfg(feature = "mcp")]
@@ -19,5 +20,6 @@ mod rig;
 mod room;
 mod tools;
 mod transfer;
+mod vendors;
 mod versions;
 mod whole;

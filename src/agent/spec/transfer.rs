@@ -25,11 +25,11 @@ pub struct TransferSpec {
     /// `cold`: the caller is sent to their number, and comes back if nobody answers.
     #[serde(default)]
     pub kind: TransferBy,
-    /// Said to the caller right before they are put through; the usual words if absent.
+    /// Said to the caller right before they are put through; the usual words of the agent's language if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 300, examples("Here they are, I am connecting you now."))]
     pub words: Option<String>,
-    /// Said in turn to a caller who waits in silence while a person is called; the usual words if absent. At most 5.
+    /// Said in turn to a caller who waits in silence while a person is called; the usual words of the agent's language if absent. At most 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 5)]
     pub hold: Option<Vec<String>>,

@@ -49,7 +49,7 @@ fn facts(books: &Books, call: &BookedCall) -> Vec<(&'static str, String)> {
 }
 
 /// Changes a call unless it is over, and tells whoever wants to know. Whether it was not over.
-async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
+pub(super) async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool {
     let now_ms = books.now_ms();
     let (told, delivery) = {
         let mut open = books.lock();
@@ -119,6 +119,7 @@ async fn deliver(
     let times = match delivery {
         Delivery::InOrder => 1,
         Delivery::Twice => 2,
+        Delivery::Lost => 0,
         Delivery::LateAndReversed => {
             let ours = hold(books, (sid.to_owned(), url, form), is_last);
             for (_, url, form) in ours.iter().rev() {
@@ -241,6 +242,14 @@ fn follow(books: &Arc<Books>, sid: &str, line: &Carrier, stream: Instructions) {
 /// Does what a call is told to do next, once it is answered.
 fn carry_on(books: Arc<Books>, sid: String, told: Instructions) -> BoxFuture<'static, ()> {
     async move {
+        let is_over = books
+            .lock()
+            .calls
+            .get(&sid)
+            .is_none_or(|call| call.status.is_final());
+        if is_over {
+            return;
+        }
         match told {
             Instructions::Stream { .. } => match stream(&books, &sid, &told).await {
                 Some(line) => {
@@ -511,6 +520,14 @@ pub(super) async fn pick_up(books: Arc<Books>, sid: String) {
         return;
     };
     carry_on(books, sid, told).await;
+}
+
+/// Somebody answers a call that rings, of which it is known what it does.
+pub(super) async fn pick_up_with(books: &Arc<Books>, sid: &str, twiml: &str) {
+    if turn(books, sid, Status::InProgress).await {
+        let told = Instructions::read(twiml).unwrap_or(Instructions::HangUp);
+        carry_on(Arc::clone(books), sid.to_owned(), told).await;
+    }
 }
 
 /// Ends a call by order of its owner; `false` if it was over.

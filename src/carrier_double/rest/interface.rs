@@ -33,7 +33,9 @@ async fn serve(State(books): State<Arc<Books>>, request: Request) -> Response {
     let fault = {
         let mut open = books.lock();
         open.asked.push(format!("{} {path}", head.method));
-        open.faults.pop_front()
+        let is_change = head.method == Method::POST && !path.ends_with("/Calls.json");
+        let ordered = is_change.then(|| open.change_faults.pop_front()).flatten();
+        ordered.unwrap_or_else(|| open.faults.pop_front())
     };
     match fault {
         Some(Fault::TooMany(seconds)) => {
@@ -48,7 +50,8 @@ async fn serve(State(books): State<Arc<Books>>, request: Request) -> Response {
             let to = [(header::LOCATION, "https://elsewhere.example.com/")];
             return (StatusCode::TEMPORARY_REDIRECT, to).into_response();
         }
-        Some(Fault::AnswerLost | Fault::Silence | Fault::PageForAnswer) | None => {}
+        Some(Fault::AnswerLost | Fault::Silence | Fault::PageForAnswer | Fault::HangsUp) | None => {
+        }
     }
     let query = head.uri.query().unwrap_or_default();
     let answer = answer(&books, &head.method, &head.headers, &path, query, &body).await;
@@ -62,8 +65,19 @@ async fn serve(State(books): State<Arc<Books>>, request: Request) -> Response {
         }
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::PageForAnswer) => page(answer.status()),
+        Some(Fault::HangsUp) => {
+            if let Some(sid) = changed(&path) {
+                course::turn(&books, sid, Status::Completed).await;
+            }
+            answer
+        }
         Some(Fault::TooMany(_) | Fault::Trouble | Fault::Elsewhere) | None => answer,
     }
+}
+
+/// The call that a path names.
+fn changed(path: &str) -> Option<&str> {
+    path.rsplit('/').next()?.strip_suffix(".json")
 }
 
 async fn answer(

@@ -139,6 +139,8 @@ pub struct Call {
     transfer: Option<Transfer>,
     /// Another agent has taken over, and the caller has heard nothing of it yet.
     owes_words_of_next: bool,
+    /// Uses from this one on are of the agent who speaks.
+    agent_since: UseId,
     keypad: KeyPad,
     unnoted: Unnoted,
 }
@@ -195,6 +197,7 @@ impl Call {
             tools: Tools::default(),
             transfer: None,
             owes_words_of_next: false,
+            agent_since: UseId(0),
             keypad: KeyPad::default(),
             unnoted: Unnoted::default(),
             settings,

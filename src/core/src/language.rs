@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 pub(crate) use fold::{fold, is_mark};
 pub(crate) use lists::{lines, pairs, phrases, terms};
 use tables::Tables;
-pub use texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts, fill};
+pub use texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts, TransferTexts, fill};
 
 use crate::amd::Phrases;
 use crate::call::TurnWords;
@@ -122,6 +122,11 @@ impl Language {
     /// What is said about recording.
     pub fn consent(self) -> &'static ConsentTexts {
         &self.tables().consent
+    }
+
+    /// What is said to either side of a transfer.
+    pub fn transfer(self) -> &'static TransferTexts {
+        &self.tables().transfer
     }
 
     /// Whether a text says that an AI speaks.

@@ -1,13 +1,14 @@
 //! What a tool's owner says of the digits that go to their server alone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trunkline_core::call::{Check, FIELD_DIGITS_MAX, KeyField, KeyWork};
 use utoipa::ToSchema;
 
 use super::{ToolDocument, WrongTool, line};
-use crate::tools::keys::{BETWEEN_MS, FIRST_MS, TRIES, WRONG};
+use crate::tools::keys::{BETWEEN_MS, FIRST_MS, TRIES};
 
 /// Most rows of digits for one use.
 const ROWS_MAX: usize = 6;
@@ -50,7 +51,7 @@ pub struct KeyRow {
     /// What else must hold.
     #[serde(default)]
     pub check: KeyCheck,
-    /// Said before they are asked for again.
+    /// Said before they are asked for again; the usual words of the agent's language if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 300)]
     pub wrong: Option<String>,
@@ -130,7 +131,7 @@ impl KeyRow {
         let [digits_min, digits_max] = self.digits;
         KeyField {
             prompt: self.prompt.as_str().into(),
-            wrong: self.wrong.as_deref().unwrap_or(WRONG).into(),
+            wrong: self.wrong.as_deref().map(Arc::from),
             digits_min,
             digits_max,
             terminator: self.terminator.chars().next(),

@@ -1,5 +1,6 @@
 //! The end of a transfer: it is written down, and nobody is left on a line for nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -7,41 +8,57 @@ use tokio::time::timeout;
 use trunkline_core::call::{TransferEnd, TransferKind};
 
 use super::Transfer;
-use crate::carrier::CarrierError;
-use crate::transfer::recovery;
+use crate::store::StoreError;
+use crate::transfer::legs::{Led, Legs, Side};
 
 /// How long the goodbye to a person may take.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(8);
 
 impl Transfer {
-    pub(super) async fn note(&self, end: TransferEnd) {
+    /// Writes down that both are about to be led into a room: from then on, whoever leaves it ends it for the other, whatever becomes of
+    /// this server.
+    pub(super) async fn note_led(&self) -> Result<(), StoreError> {
         let (app, client) = (self.app(), self.caller.keys.id());
-        let now_ms = app.dialer().now_ms();
         let transfers = app.desk.store.transfers();
-        let noted = transfers.ended(client, &self.id, end.code(), now_ms).await;
-        if let Err(error) = noted {
-            // It is seen to again when the server starts.
-            tracing::error!(%error, "the end of a transfer is not stored");
-        }
+        let (end, now_ms) = (TransferEnd::PutThrough.code(), app.dialer().now_ms());
+        transfers.became(client, &self.id, end, now_ms).await
     }
 
     /// Nobody is left on a line for nothing, or called any more; then it is over.
     pub(super) async fn tidy(mut self, end: TransferEnd) {
         // The call need not wait for it.
         (self.steps, _) = mpsc::channel(1);
-        if end != TransferEnd::PutThrough && self.target.kind == TransferKind::Warm {
-            self.let_go().await;
+        let is_seen_to = match self.target.kind {
+            TransferKind::Cold => true,
+            TransferKind::Warm if end == TransferEnd::PutThrough => self.leave_both().await,
+            TransferKind::Warm => self.let_go().await,
+        };
+        let (app, client) = (self.app(), self.caller.keys.id());
+        let (transfers, now_ms) = (app.desk.store.transfers(), app.dialer().now_ms());
+        let noted = match is_seen_to {
+            true => transfers.ended(client, &self.id, end.code(), now_ms).await,
+            // The next start sees to it again.
+            false => transfers.became(client, &self.id, end.code(), now_ms).await,
+        };
+        if let Err(error) = noted {
+            tracing::error!(%error, "the end of a transfer is not stored");
         }
-        self.note(end).await;
     }
 
-    async fn let_go(&mut self) {
-        // What came while something else was done.
-        while let Ok(told) = self.told.told.try_recv() {
-            self.hear(Some(told)).await;
-        }
+    /// The two are in their room, unless one of them left on the way there. Whether that is known.
+    async fn leave_both(&mut self) -> bool {
+        // What is told from here on is seen to by whoever is told it.
+        self.told.leave();
+        self.catch_up().await;
+        let gone = self.is_gone.then_some(Side::Person);
+        self.see_to(Led::Both, gone).await
+    }
+
+    /// The person waits for nobody, and is not called any more. Whether that is known.
+    async fn let_go(&mut self) -> bool {
+        self.catch_up().await;
         self.over.send_replace(true);
-        if self.is_answered && !self.is_gone {
+        if self.is_answered && !self.is_gone && !self.is_led {
             let goodbye = async {
                 while !self.is_gone {
                     let told = self.told.told.recv().await;
@@ -51,20 +68,37 @@ impl Transfer {
             let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
         }
         if self.is_gone {
-            return;
+            return true;
         }
-        let found = match &self.person {
-            Some(person) => vec![person.clone()],
-            None => {
-                let (app, client) = (self.app(), self.caller.keys.id());
-                recovery::find(app, client, &*self.carrier, &self.plan, self.asked_ms).await
-            }
+        let led = match self.is_led {
+            true => Led::Person,
+            false => Led::Nobody,
         };
-        for leg in found {
-            match self.carrier.hang_up(&leg).await {
-                Ok(()) | Err(CarrierError::Gone) => {}
-                Err(error) => tracing::warn!(%error, "a call to a person is not ended"),
-            }
+        self.see_to(led, None).await
+    }
+
+    /// Hears what came while something else was done.
+    async fn catch_up(&mut self) {
+        while let Ok(told) = self.told.told.try_recv() {
+            self.hear(Some(told)).await;
         }
+    }
+
+    async fn see_to(&self, led: Led, gone: Option<Side>) -> bool {
+        let legs = Legs {
+            client: self.caller.keys.id().clone(),
+            carrier: Arc::clone(&self.carrier),
+            plan: self.plan.clone(),
+            asked_ms: self.asked_ms,
+            caller: self.caller.leg.clone(),
+            person: self.person.clone(),
+            led,
+            gone,
+        };
+        let seen_to = legs.see_to(self.app()).await;
+        if let Err(error) = &seen_to {
+            tracing::warn!(call.id = %self.caller.call_id, %error, "somebody may be left on a line");
+        }
+        seen_to.is_ok()
     }
 }

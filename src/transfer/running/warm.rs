@@ -103,16 +103,19 @@ impl Transfer {
                 action: &action,
             })
         };
-        // Whoever hangs up from here on ends it for both, whatever becomes of this server.
-        self.note(TransferEnd::PutThrough).await;
+        if let Err(error) = self.note_led().await {
+            tracing::error!(%error, "who is led into a room is not stored");
+            return TransferEnd::Failed;
+        }
         match self.carrier.redirect(&person, &room(true)).await {
-            Ok(()) => {}
+            Ok(()) => self.is_led = true,
             Err(CarrierError::Gone) => {
                 self.is_gone = true;
                 return TransferEnd::HungUp;
             }
             Err(error) => {
                 tracing::warn!(%error, "a person is not led to their caller");
+                self.is_led = error.may_have_acted();
                 return TransferEnd::Failed;
             }
         }

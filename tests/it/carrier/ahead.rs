@@ -1,118 +1,28 @@
 //! What a call is held with is opened before its media socket comes, for that call alone, and let go if it does not come.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::str;
 use std::time::Duration;
-use std::{io, str};
 
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use trunkline::api::Rate;
 use trunkline::carrier_double::Carrier;
 use trunkline::carrier_double::rest::{Callee, Fault, Rung};
-use trunkline::config::Config;
-use trunkline::egress::{Egress, Io, Net};
-use trunkline::providers::Providers;
 use trunkline::reception::Which;
 use trunkline::webhooks::Addresses;
 
-use super::rig::{NOON_MS, NUMBER, OTHER_NUMBER, SID, STRANGER, TOKEN, Town};
-use crate::api::rig::{Api, id};
-use crate::session::rig::{WIRE_BYTES, heard, unhurried};
-use crate::session::tongue;
+use super::rig::{NUMBER, OTHER_NUMBER, SID, STRANGER, TOKEN, Town};
+use super::vendors::{self, Opened, Seen};
+use crate::api::rig::id;
+use crate::session::rig::{heard, unhurried};
 
 const TO: &str = "+12125550137";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a caller hears first.
 const GREETED: &str = "Hello, this is Robin, the AI assistant of Oak.";
 const OPENING: &str = "Hello, this is Robin, the AI assistant of Oak, calling about your visit.";
-
-/// A socket as a vendor sees it.
-#[derive(Clone, Default)]
-struct Seen {
-    is_voice: bool,
-    is_open: bool,
-    /// The texts that it was to voice.
-    texts: Vec<String>,
-    audio_bytes: usize,
-}
-
-/// Everything that was opened, in order.
-#[derive(Clone, Default)]
-struct Opened {
-    sockets: Vec<Seen>,
-    /// Connections to the language model, and what they were asked.
-    model: Vec<String>,
-}
-
-impl Opened {
-    fn voices(&self) -> Vec<&Seen> {
-        self.sockets.iter().filter(|seen| seen.is_voice).collect()
-    }
-
-    fn recognisers(&self) -> Vec<&Seen> {
-        self.sockets.iter().filter(|seen| !seen.is_voice).collect()
-    }
-
-    fn open(&self) -> usize {
-        self.sockets.iter().filter(|seen| seen.is_open).count()
-    }
-}
-
-/// A recogniser that says nothing at 10.0.0.1, and a voice of tones at 10.0.0.2.
-struct Vendors(watch::Sender<Opened>);
-
-impl Net for Vendors {
-    fn lookup(&self, _: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        async { Err(io::Error::other("there are no names here")) }.boxed()
-    }
-
-    fn connect(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
-        let (ours, theirs) = duplex(WIRE_BYTES);
-        let is_voice = to.ip() == IpAddr::from([10, 0, 0, 2]);
-        tokio::spawn(serve(theirs, is_voice, self.0.clone()));
-        async { Ok(Box::new(ours) as Box<dyn Io>) }.boxed()
-    }
-}
-
-async fn serve(stream: DuplexStream, is_voice: bool, opened: watch::Sender<Opened>) {
-    let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-    let mut at = 0;
-    opened.send_modify(|opened| {
-        at = opened.sockets.len();
-        opened.sockets.push(Seen {
-            is_voice,
-            is_open: true,
-            ..Seen::default()
-        });
-    });
-    let note =
-        |with: &dyn Fn(&mut Seen)| opened.send_modify(|opened| with(&mut opened.sockets[at]));
-    while let Some(Ok(message)) = socket.next().await {
-        match message {
-            Message::Binary(audio) => note(&|seen| seen.audio_bytes += audio.len()),
-            Message::Text(text) => {
-                let order: Value = serde_json::from_str(&text).unwrap();
-                if order["type"] == "Speak" {
-                    let text = order["text"].as_str().unwrap();
-                    note(&|seen| seen.texts.push(text.to_owned()));
-                    let audio = Message::binary(tongue::voiced(text));
-                    let done = Message::text(r#"{"type":"Flushed","sequence_id":0}"#);
-                    let _ = socket.send(audio).await;
-                    let _ = socket.send(done).await;
-                }
-            }
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
-        }
-    }
-    note(&|seen| seen.is_open = false);
-}
 
 /// A language model's endpoint that counts its connections and does nothing else.
 async fn model(opened: watch::Sender<Opened>) -> String {
@@ -156,26 +66,7 @@ async fn town() -> (Town, String, watch::Receiver<Opened>) {
     let opened = watch::Sender::<Opened>::default();
     let seen = opened.subscribe();
     let model = model(opened.clone()).await;
-    let config = format!(
-        r#"
-[recogniser]
-vendor = "deepgram"
-base_url = "http://10.0.0.1:9"
-api_key = "k"
-[voice]
-vendor = "deepgram_aura"
-base_url = "http://10.0.0.2:9"
-api_key = "k"
-[llm]
-base_url = "{model}"
-model = "m"
-"#
-    );
-    let config: Config = toml::from_str(&config).unwrap();
-    let providers = Providers::new(Egress::over(Arc::new(Vendors(opened))));
-    let api = Api::of(Rate::default(), config.stages().unwrap(), providers).await;
-    let town = Town::found_in_memory(api, NOON_MS).await;
-    town.may_call(NOON_MS).await;
+    let town = vendors::town(opened, &model).await;
     let agent_id = town.answer_by(&chatter()).await;
     (town, agent_id, seen)
 }

@@ -1,22 +1,17 @@
 //! A caller who is handed over to another agent within the call: what was said is known there, and nobody else's agent can be
 //! reached.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use trunkline::api::Rate;
 use trunkline::carrier_double::Carrier;
-use trunkline::carrier_double::rest::Rung;
-use trunkline::providers::Providers;
-use trunkline::stack::Defaults;
 
-use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
-use crate::api::rig::{Api, id};
+use super::rig::Town;
+use crate::api::rig::id;
 use crate::session::model::{Answer, Model};
 use crate::session::rig::{heard, speech, unhurried};
 
 const FIRST: &str = "You are Robin of the front desk.";
 const SECOND: &str = "You are Billie of billing.";
+const THIRD: &str = "You are Frankie of the other desk.";
 const WISH: &str = "My bill is wrong.";
 const LAST_WORDS: &str = "I hand you to my colleague.";
 const HAND_OFF: &str = r#"{"agent":"billing"}"#;
@@ -41,25 +36,8 @@ fn billing() -> Value {
     })
 }
 
-async fn town(model: &Model) -> Town {
-    let defaults = Defaults {
-        chat: Some(model.settings.clone()),
-        ..Defaults::default()
-    };
-    let api = Api::of(Rate::default(), defaults, Providers::default()).await;
-    Town::found_in_memory(api, NOON_MS).await
-}
-
 async fn make(town: &Town, agent: &Value) -> String {
     id(&town.api.post(&town.who, "/v1/agents", agent).await.made())
-}
-
-async fn ring(town: &Town) -> Carrier {
-    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
-    let Rung::Line(line) = rung else {
-        panic!("the call was not taken: {rung:?}");
-    };
-    *line
 }
 
 /// Says these things, each once the model was asked so often and it has been quiet for a while, until the server hangs up: what
@@ -84,27 +62,6 @@ async fn converse(
     heard(&record)
 }
 
-async fn events(town: &Town) -> Vec<(String, String)> {
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    unhurried(async {
-        let app = &town.api.app;
-        app.tasks.close();
-        app.tasks.wait().await;
-        app.tasks.reopen();
-        app.desk.journals.flush().await.unwrap();
-        app.desk.rows.flush().await.unwrap();
-        let call_id = town.rows().await.pop().unwrap().id;
-        let path = format!("/v1/calls/{call_id}/events");
-        let events = town.api.get(&town.who, &path).await.fine();
-        let events = events["data"].as_array().unwrap().iter().map(|event| {
-            let text = |name: &str| event[name].as_str().unwrap().to_owned();
-            (text("type"), text("detail"))
-        });
-        events.collect()
-    })
-    .await
-}
-
 fn body(request: &str) -> Value {
     serde_json::from_str(request).unwrap()
 }
@@ -118,13 +75,13 @@ async fn another_agent_goes_on_and_knows_what_was_said() {
     ])
     .await;
     let (town, second) = unhurried(async {
-        let town = town(&model).await;
+        let town = Town::thinking(&model).await;
         let second = make(&town, &billing()).await;
         town.answer_by(&front_desk(&[("billing", &second)])).await;
         (town, second)
     })
     .await;
-    let line = ring(&town).await;
+    let line = town.rung().await;
     let words = converse(
         (&town, &model),
         line,
@@ -166,7 +123,8 @@ async fn another_agent_goes_on_and_knows_what_was_said() {
     assert_eq!(names(&first), ["hand_off", "end_call"]);
     assert_eq!(names(&other), ["opt_out", "end_call"]);
 
-    let events = events(&town).await;
+    town.written().await;
+    let events = town.events().await;
     let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
     let handed: Vec<&String> = handed.map(|(_, detail)| detail).collect();
     assert_eq!(handed, [&format!("agent={second} version=1")]);
@@ -183,7 +141,7 @@ async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
         ])
         .await;
         let town = unhurried(async {
-            let town = town(&model).await;
+            let town = Town::thinking(&model).await;
             let other = match case {
                 "theirs" => {
                     let stranger = town.api.client().await;
@@ -206,7 +164,7 @@ async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
             town
         })
         .await;
-        let line = ring(&town).await;
+        let line = town.rung().await;
         let words = converse((&town, &model), line, &[(0, WISH), (2, "That is all.")]).await;
         assert!(words.contains("I can help you myself."), "{case}: {words}");
         let requests = model.requests();
@@ -219,11 +177,58 @@ async fn whoever_cannot_go_on_leaves_the_call_to_the_first() {
                 .contains("cannot take calls now"),
             "{case}"
         );
-        let events = events(&town).await;
+        town.written().await;
+        let events = town.events().await;
         assert!(
             events.iter().all(|(kind, _)| kind != "handed_over"),
             "{case}"
         );
+    }
+}
+
+/// An agent that asks two at once: the first that is ready goes on, and the other takes neither mind nor voice from it.
+#[tokio::test(start_paused = true)]
+async fn of_two_who_are_asked_at_once_one_goes_on() {
+    let other = r#"{"agent":"front"}"#;
+    let model = Model::open([
+        Answer::Calls(
+            LAST_WORDS,
+            vec![("hand_off", HAND_OFF), ("hand_off", other)],
+        ),
+        Answer::Words(vec!["What is wrong with it?"], 0),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let (town, both) = unhurried(async {
+        let town = Town::thinking(&model).await;
+        let mut third = billing();
+        third["prompt"] = THIRD.into();
+        let both = [make(&town, &billing()).await, make(&town, &third).await];
+        let to = [("billing", &*both[0]), ("front", &*both[1])];
+        town.answer_by(&front_desk(&to)).await;
+        (town, both)
+    })
+    .await;
+    let line = town.rung().await;
+    let words = converse((&town, &model), line, &[(0, WISH), (2, "That is all.")]).await;
+    assert!(words.ends_with(GOODBYE), "{words}");
+    town.written().await;
+    let events = town.events().await;
+    let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
+    let handed: Vec<&String> = handed.map(|(_, detail)| detail).collect();
+    let [handed] = handed[..] else {
+        panic!("{handed:?}");
+    };
+    let prompt = match handed.contains(&both[0]) {
+        true => SECOND,
+        false => THIRD,
+    };
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests[1..] {
+        let asked = body(request);
+        let asked = asked["messages"][0]["content"].as_str().unwrap();
+        assert!(asked.starts_with(prompt), "{handed}: {asked}");
     }
 }
 
@@ -237,7 +242,7 @@ async fn a_caller_is_handed_to_and_fro_five_times_at_most() {
     ];
     let model = Model::open(to_and_fro.chain(end)).await;
     let town = unhurried(async {
-        let town = town(&model).await;
+        let town = Town::thinking(&model).await;
         // Each names the other; the second is made before the first is known, and changed then.
         let second = make(&town, &front_desk(&[("billing", "front-desk")])).await;
         let first = town.answer_by(&front_desk(&[("billing", &second)])).await;
@@ -247,10 +252,11 @@ async fn a_caller_is_handed_to_and_fro_five_times_at_most() {
         town
     })
     .await;
-    let line = ring(&town).await;
+    let line = town.rung().await;
     let words = converse((&town, &model), line, &[(0, WISH), (7, "That is all.")]).await;
     assert!(words.contains("I help you myself."), "{words}");
-    let events = events(&town).await;
+    town.written().await;
+    let events = town.events().await;
     let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
     assert_eq!(handed.count(), 5);
     let requests = model.requests();

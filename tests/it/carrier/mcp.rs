@@ -3,21 +3,16 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use trunkline::api::Rate;
-use trunkline::carrier_double::rest::Rung;
-use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
 use trunkline::tools::{OwnTool, ToolSecret};
 
-use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
-use crate::api::rig::Api;
+use super::rig::{Town, converse};
 use crate::session::mcp_server::way_to;
 use crate::session::model::{Answer, Model};
-use crate::session::rig::{heard, speech, unhurried};
+use crate::session::rig::{heard, unhurried};
 
 const GOODBYE: &str = "Goodbye then.";
 /// What is installed, by exact version and hash.
@@ -119,8 +114,7 @@ async fn town(model: &Model, url: &str) -> Town {
         tools: [("clock".to_owned(), tool)].into(),
         ..Defaults::default()
     };
-    let api = Api::of(Rate::default(), defaults, Providers::default()).await;
-    let town = Town::found_in_memory(api, NOON_MS).await;
+    let town = Town::equipped(defaults).await;
     let clerk = json!({
         "name": "Robin", "business": "Oak", "prompt": "You are Robin.", "greeting": "How can I help you?",
         "recording": { "record": true, "mode": "affirmative", "places": ["US-NY"] },
@@ -150,20 +144,14 @@ async fn a_published_server_answers_a_caller() {
         (town(&model, &url).await, methods, published)
     })
     .await;
-    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
-    let Rung::Line(mut line) = rung else {
-        panic!("the call was not taken: {rung:?}");
-    };
-    for says in [
+    let mut line = town.rung().await;
+    let says = [
         "yes please",
         "What is nine in Delhi in Tokyo?",
         "And on Mars?",
         "That is all.",
-    ] {
-        line.wait_until_agent_quiet(900).await.unwrap();
-        line.speak(speech(says)).await.unwrap();
-        line.wait_for_answer().await.unwrap();
-    }
+    ];
+    converse(&mut line, &says).await;
     line.wait_until_over().await;
     let words = heard(&line.finish().await.unwrap());
     assert!(words.contains("half past twelve in Tokyo"), "{words}");
@@ -181,19 +169,8 @@ async fn a_published_server_answers_a_caller() {
     );
     assert!(!request.to_string().contains("get_current_time"));
 
-    let app = &town.api.app;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let transcript = unhurried(async {
-        app.tasks.close();
-        app.tasks.wait().await;
-        app.tasks.reopen();
-        app.desk.journals.flush().await.unwrap();
-        app.desk.rows.flush().await.unwrap();
-        let call_id = town.rows().await.pop().unwrap().id;
-        let path = format!("/v1/calls/{call_id}/transcript");
-        town.api.get(&town.who, &path).await.fine()
-    })
-    .await;
+    town.written().await;
+    let transcript = town.shown("/transcript").await.fine();
     let turns = transcript["turns"].as_array().unwrap().iter();
     let used: Vec<&Value> = turns
         .map(|turn| &turn["tool"])

@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use trunkline::api::Rate;
-use trunkline::carrier_double::rest::Rung;
 use trunkline::carrier_double::{Carrier, Speech};
 use trunkline::egress::Egress;
 use trunkline::metrics;
-use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
 use trunkline::tools::{OwnTool, ToolSecret};
 use trunkline::traces::{Traces, TracesSettings};
@@ -20,8 +17,7 @@ use trunkline_media::dtmf::{DtmfDetector, ToneSettings, tones_mulaw};
 use trunkline_media::g711::mulaw_decode;
 use trunkline_media::gate::level_dbfs;
 
-use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
-use crate::api::rig::Api;
+use super::rig::{Town, converse};
 use crate::session::logs::Log;
 use crate::session::model::{Answer, Model};
 use crate::session::rig::{heard, speech, unhurried};
@@ -149,8 +145,7 @@ async fn a_cards_digits_are_at_the_payment_server_and_nowhere_else() {
             tools: [("pay".to_owned(), pay(&server.base_url))].into(),
             ..Defaults::default()
         };
-        let api = Api::of(Rate::default(), defaults, Providers::default()).await;
-        let town = Town::found_in_memory(api, NOON_MS).await;
+        let town = Town::equipped(defaults).await;
         town.answer_by(&teller()).await;
         town
     })
@@ -160,15 +155,8 @@ async fn a_cards_digits_are_at_the_payment_server_and_nowhere_else() {
     town.api.ears.keep();
     let (mut feed, mut watched) = (app.feed.subscribe(), app.feed.subscribe());
 
-    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
-    let Rung::Line(mut line) = rung else {
-        panic!("the call was not taken: {rung:?}");
-    };
-    for says in ["yes please", "I want to pay A-7."] {
-        line.wait_until_agent_quiet(900).await.unwrap();
-        line.speak(speech(says)).await.unwrap();
-        line.wait_for_answer().await.unwrap();
-    }
+    let mut line = town.rung().await;
+    converse(&mut line, &["yes please", "I want to pay A-7."]).await;
     // The first key comes into the prompt, and half of the number is said aloud as well.
     while !matches!(watched.recv().await.unwrap().note, Note::ToolBegun { .. }) {}
     line.wait_agent_speaking_ms(200).await.unwrap();
@@ -206,14 +194,9 @@ async fn a_cards_digits_are_at_the_payment_server_and_nowhere_else() {
         json!({ "invoice": "A-7", "card_number": CARD, "card_code": CODE })
     );
 
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    town.written().await;
     let kept = unhurried(async {
         traces.flush(Duration::from_secs(5)).await;
-        app.tasks.close();
-        app.tasks.wait().await;
-        app.tasks.reopen();
-        app.desk.journals.flush().await.unwrap();
-        app.desk.rows.flush().await.unwrap();
         let call_id = town.rows().await.pop().unwrap().id;
         let call = format!("/v1/calls/{call_id}");
         let mut kept = Vec::new();

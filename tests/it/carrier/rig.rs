@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::serve::Listener;
 use futures_util::FutureExt as _;
@@ -18,22 +19,26 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use trunkline::api::{Doorway, accept};
+use trunkline::api::{Doorway, Rate, accept};
 use trunkline::carrier::Carrier;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::twilio::Twilio;
-use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber, World};
+use trunkline::carrier_double::Carrier as Line;
+use trunkline::carrier_double::rest::{AccountSetup, CarrierAccount, OwnNumber, Rung, World};
 use trunkline::clock;
 use trunkline::config::CarriersConfig;
 use trunkline::dial::{Dialer, Reach};
 use trunkline::egress::{self, EgressError, Io, Net};
 use trunkline::ids::new_id;
+use trunkline::providers::Providers;
+use trunkline::stack::Defaults;
 use trunkline::store::calls::Call;
 use trunkline::store::suppressions::NewSuppression;
 use trunkline::webhooks::Addresses;
 
-use crate::api::rig::{Api, Who, id};
-use crate::session::rig::{Door, WIRE_BYTES, unhurried};
+use crate::api::rig::{Answer, Api, Who, id};
+use crate::session::model::Model;
+use crate::session::rig::{Door, WIRE_BYTES, speech, unhurried};
 
 pub(super) const SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub(super) const TOKEN: &str = "f0e1d2c3b4a5968778695a4b3c2d1e0f";
@@ -115,6 +120,21 @@ impl Town {
         Self::found_at(api, Door(visitors), PUBLIC.into(), world).await
     }
 
+    /// One at noon whose agents think by this model.
+    pub(super) async fn thinking(model: &Model) -> Self {
+        let defaults = Defaults {
+            chat: Some(model.settings.clone()),
+            ..Defaults::default()
+        };
+        Self::equipped(defaults).await
+    }
+
+    /// One at noon whose calls are held with these.
+    pub(super) async fn equipped(defaults: Defaults) -> Self {
+        let api = Api::of(Rate::default(), defaults, Providers::default()).await;
+        Self::found_in_memory(api, NOON_MS).await
+    }
+
     async fn found_at<L: Listener>(api: Api, listener: L, local: String, world: World) -> Self {
         let who = api.client().await;
         // The client's own server stands on this machine.
@@ -190,6 +210,50 @@ impl Town {
         agent_id
     }
 
+    /// The line of a stranger who calls the client's number.
+    pub(super) async fn rung(&self) -> Line {
+        let rung = unhurried(self.carrier.ring(STRANGER, NUMBER)).await;
+        let Rung::Line(line) = rung else {
+            panic!("the call was not taken: {rung:?}");
+        };
+        *line
+    }
+
+    /// All that is to be written of calls that are over is written.
+    pub(super) async fn written(&self) {
+        // The server's side of a socket may wait for its clock.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        unhurried(async {
+            let app = &self.api.app;
+            app.tasks.close();
+            app.tasks.wait().await;
+            app.tasks.reopen();
+            app.desk.journals.flush().await.unwrap();
+            app.desk.rows.flush().await.unwrap();
+        })
+        .await;
+    }
+
+    /// What the API answers about the first call, `of` behind its own address.
+    pub(super) async fn shown(&self, of: &str) -> Answer {
+        unhurried(async {
+            let call_id = self.rows().await.pop().unwrap().id;
+            let path = format!("/v1/calls/{call_id}{of}");
+            self.api.get(&self.who, &path).await
+        })
+        .await
+    }
+
+    /// The events of the first call: their types and details.
+    pub(super) async fn events(&self) -> Vec<(String, String)> {
+        let events = self.shown("/events").await.fine();
+        let events = events["data"].as_array().unwrap().iter().map(|event| {
+            let text = |name: &str| event[name].as_str().unwrap().to_owned();
+            (text("type"), text("detail"))
+        });
+        events.collect()
+    }
+
     pub(super) fn addresses(&self) -> Addresses {
         Addresses::new("wss://trunkline.test", &self.carrier_id)
     }
@@ -257,6 +321,15 @@ impl Town {
             .update(&account.client, &account.id, row.revision, &change)
             .await;
         updated.unwrap();
+    }
+}
+
+/// Says these things, each once the agent has been quiet for a while, and waits until each is answered.
+pub(super) async fn converse(line: &mut Line, says: &[&str]) {
+    for words in says {
+        line.wait_until_agent_quiet(900).await.unwrap();
+        line.speak(speech(words)).await.unwrap();
+        line.wait_for_answer().await.unwrap();
     }
 }
 

@@ -1,20 +1,14 @@
 //! A tool of the operator's, used in a call from its first ring to what is kept of it: what was done stands in the
 //! transcript if the caller agreed to that, and nothing of what they said is kept otherwise.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use trunkline::api::Rate;
-use trunkline::carrier_double::rest::Rung;
 use trunkline::knowledge::KnowledgeSettings;
-use trunkline::providers::Providers;
 use trunkline::stack::Defaults;
 use trunkline::tools::{OwnTool, ToolSecret};
 
-use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
-use crate::api::rig::Api;
+use super::rig::{Town, converse};
 use crate::session::model::{Answer, Model};
-use crate::session::rig::{heard, speech, unhurried};
+use crate::session::rig::{heard, unhurried};
 use crate::session::tool_server::{Reply, ToolServer};
 
 const GOODBYE: &str = "Goodbye then.";
@@ -41,8 +35,7 @@ async fn town(model: &Model, server: &ToolServer) -> Town {
         tools: [("book".to_owned(), tool)].into(),
         ..Defaults::default()
     };
-    let api = Api::of(Rate::default(), defaults, Providers::default()).await;
-    let town = Town::found_in_memory(api, NOON_MS).await;
+    let town = Town::equipped(defaults).await;
     town.answer_by(&clerk()).await;
     town
 }
@@ -58,15 +51,12 @@ async fn what_was_done_is_kept_if_the_caller_agreed() {
         .await;
         let server = ToolServer::open([Reply::Fine(r#"{"number":"K-17"}"#.into(), 20)]).await;
         let town = unhurried(town(&model, &server)).await;
-        let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
-        let Rung::Line(mut line) = rung else {
-            panic!("the call was not taken: {rung:?}");
-        };
-        for says in [word, "Book me in on Wednesday.", "That is all."] {
-            line.wait_until_agent_quiet(900).await.unwrap();
-            line.speak(speech(says)).await.unwrap();
-            line.wait_for_answer().await.unwrap();
-        }
+        let mut line = town.rung().await;
+        converse(
+            &mut line,
+            &[word, "Book me in on Wednesday.", "That is all."],
+        )
+        .await;
         line.wait_until_over().await;
         let record = line.finish().await.unwrap();
         let words = heard(&record);
@@ -76,25 +66,9 @@ async fn what_was_done_is_kept_if_the_caller_agreed() {
         );
         assert_eq!(server.requests().len(), 1, "{word}");
 
-        let app = &town.api.app;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let [transcript, text] = unhurried(async {
-            app.tasks.close();
-            app.tasks.wait().await;
-            app.tasks.reopen();
-            app.desk.journals.flush().await.unwrap();
-            app.desk.rows.flush().await.unwrap();
-            let call_id = town.rows().await.pop().unwrap().id;
-            let path = format!("/v1/calls/{call_id}/transcript");
-            let json = town.api.get(&town.who, &path).await;
-            let text = town
-                .api
-                .get(&town.who, &format!("{path}?format=text"))
-                .await;
-            [json, text]
-        })
-        .await;
-        let transcript = transcript.fine();
+        town.written().await;
+        let transcript = town.shown("/transcript").await.fine();
+        let text = town.shown("/transcript?format=text").await;
         let turns = transcript["turns"].as_array().unwrap();
         let tools: Vec<&Value> = turns
             .iter()
@@ -146,13 +120,8 @@ async fn an_answer_cites_its_document_and_the_call_gets_its_label() {
         Answer::Goodbye(GOODBYE),
     ])
     .await;
-    let defaults = Defaults {
-        chat: Some(model.settings.clone()),
-        ..Defaults::default()
-    };
     let town = unhurried(async {
-        let api = Api::of(Rate::default(), defaults, Providers::default()).await;
-        let town = Town::found_in_memory(api, NOON_MS).await;
+        let town = Town::thinking(&model).await;
         let prices = b"treatment,price\nFilling,90 dollars\nCrown,900 dollars\n".to_vec();
         town.api.app.knowledge.equip(KnowledgeSettings {
             embedder: None,
@@ -172,32 +141,16 @@ async fn an_answer_cites_its_document_and_the_call_gets_its_label() {
         town
     })
     .await;
-    let rung = unhurried(town.carrier.ring(STRANGER, NUMBER)).await;
-    let Rung::Line(mut line) = rung else {
-        panic!("the call was not taken: {rung:?}");
-    };
-    for says in ["yes please", "What does a crown cost?", "That is all."] {
-        line.wait_until_agent_quiet(900).await.unwrap();
-        line.speak(speech(says)).await.unwrap();
-        line.wait_for_answer().await.unwrap();
-    }
+    let mut line = town.rung().await;
+    let says = ["yes please", "What does a crown cost?", "That is all."];
+    converse(&mut line, &says).await;
     line.wait_until_over().await;
     let words = heard(&line.finish().await.unwrap());
     assert!(words.contains("A crown costs 900 dollars."), "{words}");
 
-    let app = &town.api.app;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let [transcript, row] = unhurried(async {
-        app.tasks.close();
-        app.tasks.wait().await;
-        app.tasks.reopen();
-        app.desk.journals.flush().await.unwrap();
-        app.desk.rows.flush().await.unwrap();
-        let path = format!("/v1/calls/{}", town.rows().await.pop().unwrap().id);
-        let transcript = town.api.get(&town.who, &format!("{path}/transcript")).await;
-        [transcript, town.api.get(&town.who, &path).await].map(|answer| answer.fine())
-    })
-    .await;
+    town.written().await;
+    let transcript = town.shown("/transcript").await.fine();
+    let row = town.shown("").await.fine();
     let turns = transcript["turns"].as_array().unwrap().iter();
     let tools: Vec<&Value> = turns
         .map(|turn| &turn["tool"])

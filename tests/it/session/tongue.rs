@@ -15,7 +15,7 @@ const GAP: usize = 320;
 pub(crate) const SILENCE: u8 = 0xff;
 /// The loudest come first: common letters are well above any noise.
 const LETTERS: &str =
-    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.,?!':;-()&/\"+*";
+    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.,?!':;-()&/\"+*äöüßÄÖÜ";
 /// A level that is no letter.
 const NOISE: u8 = 0xdf;
 
@@ -135,6 +135,8 @@ pub(crate) fn samples(mulaw: &[u8]) -> Vec<i16> {
 
 #[test]
 fn what_is_voiced_reads_back() {
+    let german = "Möchten Sie das nicht, drücken Sie 8. Äußern Öl Übel";
+    assert_eq!(words(&samples(&voiced(german))), german);
     let text = "Hello, see you on Monday at 8:15 all right?";
     assert_eq!(words(&samples(&voiced(text))), text);
     let letters = text.chars().filter(|c| !c.is_whitespace()).count();

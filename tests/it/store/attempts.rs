@@ -13,6 +13,7 @@ super::on_both!(
     an_attempt_goes_forward_and_never_back,
     a_suppressed_number_leaves_no_row,
     an_id_makes_one_call,
+    calls_to_a_number_are_counted_in_the_transaction_that_writes_one,
     what_a_client_allows_is_its_own
 );
 
@@ -190,6 +191,38 @@ async fn an_id_makes_one_call(bench: Bench) {
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
     let found = attempts.of_call(ours, &call.id).await.unwrap();
     assert_eq!(found.unwrap().id, first.id);
+}
+
+async fn calls_to_a_number_are_counted_in_the_transaction_that_writes_one(bench: Bench) {
+    let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
+    let attempts = store.attempts();
+    let known = |known_calls| NewAttempt {
+        known_calls,
+        known_since_ms: NOW - 1,
+        ..attempt()
+    };
+    let (first, at_once, next) = (known(0), known(0), known(1));
+    let call_of_first = call();
+    let begun = attempts.begin(ours, &call_of_first, &first).await;
+    assert_eq!(begun.unwrap(), Begun::Ask);
+    let refused = call();
+    let begun = attempts.begin(ours, &refused, &at_once).await;
+    assert_eq!(begun.unwrap(), Begun::Called);
+    let none = attempts.of_call(ours, &refused.id).await.unwrap();
+    assert_eq!(none, None);
+    // Of another client's calls nobody knows here.
+    let begun = attempts.begin(theirs, &call(), &known(0)).await;
+    assert_eq!(begun.unwrap(), Begun::Ask);
+    let begun = attempts.begin(ours, &call(), &next).await;
+    assert_eq!(begun.unwrap(), Begun::Ask);
+    let began = async |since| attempts.began(ours, &hash(2), since, 10).await.unwrap();
+    assert_eq!(began(NOW - 1).await, [NOW, NOW]);
+    assert_eq!(began(NOW).await, [0_i64; 0]);
+    // What never was a call counts no more.
+    let found = attempts.of_call(ours, &call_of_first.id).await.unwrap();
+    let ended = attempts.failed(ours, &found.unwrap(), "refused", NOW).await;
+    assert!(ended.unwrap());
+    assert_eq!(began(NOW - 1).await, [NOW]);
 }
 
 async fn what_a_client_allows_is_its_own(bench: Bench) {

@@ -54,10 +54,14 @@ async fn a_transfer_is_open_until_it_has_ended(bench: Bench) {
         .ended(theirs, &first.id, "declined", NOW)
         .await
         .unwrap();
+    transfers
+        .became(theirs, &first.id, "declined", NOW)
+        .await
+        .unwrap();
     let (owner, same) = system.transfer(&first.id).await.unwrap().unwrap();
     assert_eq!(
-        (&owner, same.is_open, &same.person_leg),
-        (ours, true, &None)
+        (&owner, same.is_open, &same.person_leg, &same.outcome),
+        (ours, true, &None, &None)
     );
 
     assert!(transfers.placed(ours, &first.id, "CA2").await.unwrap());
@@ -69,9 +73,13 @@ async fn a_transfer_is_open_until_it_has_ended(bench: Bench) {
         None
     );
     transfers
-        .ended(ours, &first.id, "put_through", NOW + 1)
+        .became(ours, &first.id, "put_through", NOW + 1)
         .await
         .unwrap();
+    let (_, led) = system.transfer(&first.id).await.unwrap().unwrap();
+    let told = (led.outcome.as_deref(), led.ended_ms, led.is_open);
+    assert_eq!(told, (Some("put_through"), Some(NOW + 1), true));
+    assert_eq!(system.open_transfers("", 9).await.unwrap().len(), 2);
     transfers
         .ended(ours, &first.id, "hung_up", NOW + 2)
         .await

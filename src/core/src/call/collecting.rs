@@ -255,6 +255,7 @@ impl Call {
 
     /// The field has all the digits that it will have.
     fn field_complete(&mut self, if_not: Unkeyed, out: &mut Vec<Action>) {
+        let usual = self.settings.language.notices().keys_wrong.as_str();
         let Some(collect) = self.keypad.collect() else {
             return;
         };
@@ -265,7 +266,8 @@ impl Call {
             if collect.asked >= field.tries {
                 return self.end_keys(KeysDone::Not(if_not), out);
             }
-            let again = format!("{} {}", field.wrong, field.prompt);
+            let wrong = field.wrong.as_deref().unwrap_or(usual);
+            let again = format!("{wrong} {}", field.prompt);
             collect.asked += 1;
             collect.keys = Secret::with_room(FIELD_DIGITS_MAX.into());
             collect.last_key = None;

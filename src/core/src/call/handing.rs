@@ -16,6 +16,8 @@ use super::tooling::{Outcome, UseId};
 const HANDED_OVER: &str = r#"{"status":"handed over"}"#;
 /// The same of a call that ends.
 const TOO_LATE: &str = r#"{"error":"the call is ending"}"#;
+/// The same of a second one that an agent has wanted who does not speak any more.
+const TWICE: &str = r#"{"error":"the caller was handed over to another"}"#;
 
 /// Another agent, as far as the call must know of it.
 #[derive(Clone, Debug)]
@@ -52,13 +54,32 @@ impl Settings {
 }
 
 impl Call {
+    /// Whether another agent would go on with the call that was made ready for this use; it comes too late for one that ends.
+    pub fn would_be_handed_over(&self, id: UseId) -> bool {
+        self.is_used(id) && self.not_handed_over(id).is_none()
+    }
+
+    /// Why nobody goes on with the call for a use.
+    fn not_handed_over(&self, id: UseId) -> Option<&'static str> {
+        if self.ending.is_some() {
+            return Some(TOO_LATE);
+        }
+        (id < self.agent_since).then_some(TWICE)
+    }
+
     /// Another agent goes on with the call.
     pub(super) fn handed_over(&mut self, id: UseId, next: NextAgent, out: &mut Vec<Action>) {
         if !self.is_used(id) {
             return;
         }
-        if self.ending.is_some() {
-            return self.tool_used(id, Outcome::Failed, TOO_LATE.into(), out);
+        if let Some(why) = self.not_handed_over(id) {
+            let had_news = self.tools.has_news();
+            self.tool_used(id, Outcome::Failed, why.into(), out);
+            // Whoever speaks now has not wanted it.
+            if !had_news {
+                self.tools_are_known();
+            }
+            return;
         }
         // Whoever waits for it has had the last word: nobody else goes on with what they were thinking.
         self.end_reply_of_mind(out);
@@ -67,6 +88,7 @@ impl Call {
         self.tools_are_known();
         self.settings = Arc::new(self.settings.succeeded_by(&next.settings));
         self.owes_words_of_next = true;
+        self.agent_since = self.tools.next();
         out.push(Action::Note(Note::HandedOver {
             agent: next.agent,
             version: next.version,

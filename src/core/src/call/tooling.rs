@@ -176,6 +176,16 @@ impl Tools {
         self.uses.iter().find(twin).map(|u| u.id)
     }
 
+    /// The id of the use that begins next.
+    pub(super) fn next(&self) -> UseId {
+        UseId(self.next)
+    }
+
+    /// A result came that no reply waits for.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
     /// Nothing was done for a use.
     pub(super) fn was_void(&mut self, id: UseId) {
         if let Some(used) = self.get(id) {
@@ -266,8 +276,9 @@ impl Call {
     }
 
     /// A use that goes on.
-    pub(super) fn is_used(&mut self, id: UseId) -> bool {
-        self.tools.get(id).is_some_and(|u| u.result.is_none())
+    pub(super) fn is_used(&self, id: UseId) -> bool {
+        let mut uses = self.tools.uses.iter();
+        uses.any(|u| u.id == id && u.result.is_none())
     }
 
     /// Begins what is wanted and may be done now, and lets the mind go on that has all it waited for.

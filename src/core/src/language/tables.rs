@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts};
+use super::texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts, TransferTexts};
 use crate::amd::Phrases;
 use crate::call::TurnWords;
 use crate::commands::{Grammar, GrammarFile};
@@ -15,6 +15,7 @@ pub(super) struct Tables {
     pub(super) opening: OpeningTexts,
     pub(super) notices: NoticeTexts,
     pub(super) consent: ConsentTexts,
+    pub(super) transfer: TransferTexts,
     pub(super) ai: AiWords,
     pub(super) grammar: Grammar,
     pub(super) turns: TurnWords,
@@ -32,6 +33,7 @@ struct File {
     opening: OpeningTexts,
     notices: NoticeTexts,
     consent: ConsentTexts,
+    transfer: TransferTexts,
     ai: AiWords,
     /// What callers say.
     callers: GrammarFile,
@@ -64,6 +66,7 @@ impl Tables {
             opening: file.opening,
             notices: file.notices,
             consent: file.consent,
+            transfer: file.transfer,
             ai: file.ai,
             grammar: Grammar::new(file.callers, folds)?,
             turns: file.turns,

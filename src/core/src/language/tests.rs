@@ -313,6 +313,68 @@ fn every_notice_is_whole_and_passes_the_guard() {
 }
 
 #[test]
+fn every_transfer_has_its_words_and_says_that_an_ai_calls() {
+    let mut wrong = Wrong::default();
+    let english = Language::English.transfer();
+    for language in Language::ALL.iter().copied() {
+        let texts = language.transfer();
+        let who = [("agent", "Robin"), ("business", "Oak Dental")];
+        let introduction = fill(&texts.introduction, &who);
+        let discloses = language.discloses_ai(&introduction);
+        wrong.unless(discloses, language, "no AI in", &introduction);
+        for part in ["Robin", "Oak Dental"] {
+            let is_in = introduction.contains(part);
+            wrong.unless(is_in, language, "lacks", part);
+        }
+        for key in ["{accept}", "{decline}"] {
+            wrong.unless(
+                texts.press.matches(key).count() == 1,
+                language,
+                "lacks",
+                key,
+            );
+        }
+        let press = fill(&texts.press, &[("accept", "1"), ("decline", "2")]);
+        wrong.unless(texts.hold.len() >= 2, language, "hold", "too few");
+        let texts_of = |texts: &'static TransferTexts| {
+            let plain = [
+                &texts.warm,
+                &texts.cold,
+                &texts.thanks,
+                &texts.declined,
+                &texts.silent,
+                &texts.caller_gone,
+                &texts.person_gone,
+                &texts.nobody,
+            ];
+            let plain = plain.into_iter().map(String::as_str);
+            plain.chain(texts.hold.iter().copied())
+        };
+        let keys_wrong = language.notices().keys_wrong.as_str();
+        let said = texts_of(texts).chain([introduction.as_str(), &press, keys_wrong]);
+        for text in said {
+            wrong.unless(!text.contains(['{', '}']), language, "not filled in", text);
+            wrong.unless(!text.trim().is_empty(), language, "empty", text);
+            wrong.unless(!denies_ai(language, "", text), language, "denies", text);
+            wrong.unless(text.chars().count() <= 300, language, "too long", text);
+        }
+        if language != Language::English {
+            for (own, theirs) in texts_of(texts).zip(texts_of(english)) {
+                wrong.unless(own != theirs, language, "English", own);
+            }
+            let theirs = &Language::English.notices().keys_wrong;
+            wrong.unless(keys_wrong != theirs, language, "English", keys_wrong);
+        }
+        let region = texts.locale.strip_prefix(language.tag());
+        let region = region.and_then(|rest| rest.strip_prefix('-'));
+        let is_region =
+            region.is_some_and(|r| r.len() == 2 && r.bytes().all(|b| b.is_ascii_uppercase()));
+        wrong.unless(is_region, language, "no region in", &texts.locale);
+    }
+    wrong.tell();
+}
+
+#[test]
 fn who_answers_is_known_in_every_language() {
     let mut wrong = Wrong::default();
     for (language, phrases) in all() {

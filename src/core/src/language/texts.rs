@@ -44,6 +44,8 @@ pub struct NoticeTexts {
     pub(crate) too_long: String,
     pub(crate) farewell: String,
     pub(crate) closing: String,
+    /// The keys that were pressed are not what was asked for; they are asked for again.
+    pub(crate) keys_wrong: String,
 }
 
 /// What is said and asked about recording.
@@ -87,6 +89,37 @@ pub struct ConsentTexts {
     pub reason_begins: Phrase,
     /// … and what is put before one that begins otherwise.
     pub reason_by: String,
+}
+
+/// What is said to either side of a transfer, where the agent's document has no words of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferTexts {
+    /// The language and a place, as `de-DE`, for the sentences that the carrier's own voice says.
+    pub locale: String,
+    /// To a caller whose person is there.
+    pub warm: String,
+    /// To a caller who is sent to somebody.
+    pub cold: String,
+    /// In turn to a caller who waits in silence.
+    #[serde(deserialize_with = "lines")]
+    pub hold: Phrase,
+    /// First to the person: who calls, with `{agent}` and `{business}`, and that it is an AI.
+    pub introduction: String,
+    /// Which keys they may press, as `{accept}` and `{decline}`.
+    pub press: String,
+    /// To a person who takes the caller.
+    pub thanks: String,
+    /// To one who does not.
+    pub declined: String,
+    /// To one who pressed nothing.
+    pub silent: String,
+    /// To a person whose caller is not to be had any more.
+    pub caller_gone: String,
+    /// By the carrier's voice, to a caller whose person has hung up.
+    pub person_gone: String,
+    /// By the carrier's voice, to a caller who cannot come back to the agent.
+    pub nobody: String,
 }
 
 /// Words that say that an AI speaks.

@@ -117,7 +117,7 @@ impl Bytes<'_> {
         let is_secret = self.byte() < 180;
         let fields = (0..self.below(4)).map(|_| KeyField {
             prompt: self.text().into(),
-            wrong: self.text().into(),
+            wrong: Some(self.text().into()),
             digits_min: self.byte() / 16,
             digits_max: self.byte() / 8,
             terminator: [Some('#'), None, Some('*')][self.below(3)],

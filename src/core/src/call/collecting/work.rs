@@ -24,8 +24,8 @@ pub enum Check {
 pub struct KeyField {
     /// Asks for it.
     pub prompt: Arc<str>,
-    /// Said before it is asked for again.
-    pub wrong: Arc<str>,
+    /// Said before it is asked for again; the usual words of the call's language if absent.
+    pub wrong: Option<Arc<str>>,
     /// Fewest digits.
     pub digits_min: u8,
     /// Most digits, up to [`FIELD_DIGITS_MAX`]: with the last of them it is complete.

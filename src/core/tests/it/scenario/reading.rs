@@ -259,25 +259,27 @@ pub(super) fn tool(line: &str) -> Option<(String, ToolSettings)> {
     Some((name.clone(), tool))
 }
 
-/// As `4-8 "PROMPT"` or `13-19-luhn "PROMPT"`.
+/// As `4-8 "PROMPT"`, `13-19-luhn "PROMPT"`, or `4-8-usual "PROMPT"` for one without words of its own for what is wrong.
 fn field(words: &[String]) -> Option<KeyField> {
     let [digits, prompt] = words else {
         return None;
     };
     let mut parts = digits.split('-');
     let mut digits = || parts.next()?.parse().ok();
+    let (digits_min, digits_max) = (digits()?, digits()?);
+    let kind = parts.next();
     Some(KeyField {
         prompt: prompt.as_str().into(),
-        wrong: "That was not right.".into(),
-        digits_min: digits()?,
-        digits_max: digits()?,
+        wrong: (kind != Some("usual")).then(|| "That was not right.".into()),
+        digits_min,
+        digits_max,
         terminator: Some('#'),
         first_ms: 8_000,
         between_ms: 3_000,
-        check: match parts.next() {
+        check: match kind {
             Some("luhn") => Check::Luhn,
+            Some("usual") | None => Check::None,
             Some(_) => return None,
-            None => Check::None,
         },
         tries: 2,
     })

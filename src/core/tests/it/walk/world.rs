@@ -447,7 +447,7 @@ impl World {
         }
         let field = |digits_max| KeyField {
             prompt: "Please key it in.".into(),
-            wrong: "That was not right.".into(),
+            wrong: Some("That was not right.".into()),
             digits_min: 2,
             digits_max,
             terminator: Some('#'),
