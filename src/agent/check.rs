@@ -358,11 +358,6 @@ impl Findings {
             let detail = "there are no labels to choose from; name them in `after.dispositions`";
             self.wrong(format!("/tools/{at}"), ProblemCode::Required, detail);
         }
-        if spec.realtime.is_some() && !spec.tools.is_empty() {
-            let detail =
-                "a model that hears and speaks uses no tools yet; leave `realtime` or `tools` out";
-            self.wrong("/tools", ProblemCode::Conflict, detail);
-        }
     }
 
     fn template(&mut self, spec: &AgentSpec, pointer: &str, text: Option<&str>) {

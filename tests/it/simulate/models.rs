@@ -262,7 +262,7 @@ fn transfer(arguments: &'static str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_of_the_scenario_takes_the_caller_or_does_not() {
     let warm = r#"{"target":"ann","summary":"A bill."}"#;
-    let cold = r#"{"target":"emergency"}"#;
+    let cold = r#"{"target":"emergency","summary":"Pain."}"#;
     // What the person does, what is to be expected, and what the model is asked in the end.
     for (people, arguments, expected, goes_on) in [
         (
@@ -310,10 +310,9 @@ async fn a_person_of_the_scenario_takes_the_caller_or_does_not() {
             "name: a\ncaller: {{script: [{{say: I want to speak to Ann.}}]}}\npeople: {people}\nexpect: {expected}\n"
         );
         let simulation = simulation(folder.path(), DESK, &scenario, &thinker, &player);
-        let began = std::time::Instant::now();
         let results = simulation.run(&|_| {}).await;
         assert!(results[0].is_met(), "{people} {}", results[0]);
-        assert!(began.elapsed().as_secs() < 8, "nobody waits for a person");
+        assert!(results[0].took.as_secs() < 8, "nobody waits for a person");
         let course = results[0].course.as_ref().unwrap();
         let tried: Vec<&str> = course.tools.iter().map(|used| used.name.as_str()).collect();
         assert_eq!(tried, ["transfer"]);
