@@ -370,9 +370,8 @@ impl App {
                 let talk = stack.talk.ok_or(NotForThisCall::Mindless)?;
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));
                 let first_ms = agent.model.first_token_ms;
-                Mind::Realtime(Box::new(RealtimeMind::new(
-                    talk, &prompt, greeting, spare, first_ms,
-                )))
+                let mind = RealtimeMind::new(talk, &prompt, greeting, spare, first_ms);
+                Mind::Realtime(Box::new(mind.serving(toolbox.specs(), meter.clone())))
             }
             (MindSpec::Prompt { prompt, greeting }, Some(models)) => {
                 let greeting = greeting.as_ref().map(|greeting| greeting.fill(&vars));

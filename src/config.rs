@@ -416,6 +416,7 @@ impl Config {
             chat_behind: self.llm.behind(),
             realtime: self.realtime.chosen()?,
             tools: tools::by_name(&self.tools)?,
+            in_words: false,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trunkline_core::call::Provider;
-use trunkline_core::cost::{Line, Prices, Stage, Tokens, Unit, Units};
+use trunkline_core::cost::{Line, Prices, SpokenTokens, Stage, Tokens, Unit, Units};
 
 use crate::ids::ClientId;
 use crate::store::usage::UsageLine;
@@ -32,6 +32,12 @@ impl Meter {
     pub fn thought(&self, by: &Provider, tokens: Tokens) {
         self.lock()
             .add_tokens(Stage::Model, by.vendor, &by.model, tokens);
+    }
+
+    /// Tokens that a model which hears and speaks says an answer took.
+    pub fn spoke(&self, by: &Provider, tokens: SpokenTokens) {
+        self.lock()
+            .add_spoken(Stage::Model, by.vendor, &by.model, tokens);
     }
 
     /// Tokens that were read to look something up.

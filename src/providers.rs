@@ -32,7 +32,7 @@ use trunkline_core::wire::tts::{TtsCodec, TtsRequest, TtsSettings, openai_speech
 pub use circuit::{Circuit, Circuits, Identity};
 pub use hop::{Hop, Kind};
 pub(crate) use realtime::END_CALL;
-pub use realtime::{Held, Speaker, Talk};
+pub use realtime::{Held, Speaker, Talk, Waits};
 pub use streaming::{MakeStt, StreamingRecogniser};
 pub use transcription::Transcriber;
 pub use voice::{CloudVoice, CloudVoices, Kept, MakePost, MakeTts, Speaks};

@@ -13,6 +13,7 @@ mod house;
 mod judge;
 pub mod model;
 mod noise;
+pub mod people;
 mod persona;
 pub mod read;
 pub mod report;
@@ -54,6 +55,8 @@ pub struct Simulation {
     pub config: Config,
     /// Who answers.
     pub agent: Arc<Agent>,
+    /// Whom that one may hand callers over to, among others.
+    pub colleagues: Agents,
     /// What is played, in order.
     pub scenarios: Vec<Ready>,
     /// How often each.
@@ -110,7 +113,8 @@ impl Simulation {
 
     fn fits(&self, ready: &Ready) -> Result<(), String> {
         let scenario = &ready.scenario;
-        tools::fit(scenario, &self.agent)?;
+        let staff: Vec<Arc<Agent>> = self.staff().collect();
+        tools::fit(scenario, &staff)?;
         let variables = self.agent.ready(scenario.direction, &scenario.context);
         variables.map_err(|error| error.to_string())?;
         let asks = ready
@@ -153,6 +157,13 @@ impl Simulation {
         played.into_iter().map(|(_, played)| played).collect()
     }
 
+    /// Who answers, and whoever else may go on with a call.
+    fn staff(&self) -> impl Iterator<Item = Arc<Agent>> {
+        let is_other = |agent: &&Arc<Agent>| agent.id != self.agent.id;
+        let others = self.colleagues.iter().filter(is_other);
+        std::iter::once(&self.agent).chain(others).cloned()
+    }
+
     async fn play(&self, ready: &Ready, time: usize) -> Conversation {
         let began = clock::now();
         let outcome = self.hold(ready, time).await;
@@ -183,7 +194,7 @@ impl Simulation {
     async fn hold(&self, ready: &Ready, time: usize) -> anyhow::Result<Course> {
         let scenario = &ready.scenario;
         let (house, agent) = self.house(scenario.mode).await?;
-        let stand_ins = StandIns::of(scenario, &agent);
+        let stand_ins = StandIns::of(scenario);
         house.app.stand_ins.get_or_init(|| stand_ins);
         let asked = Asked {
             ready,
@@ -214,17 +225,12 @@ impl Simulation {
                     ears: Arc::new(speech.clone()),
                     voice: Arc::new(speech.clone()),
                     defaults,
-                    agents: Agents::only(&agent),
+                    agents: Agents::of(self.staff()),
                 };
                 (agent, staffing)
             }
             (Mode::Text | Mode::Audio, _) => {
-                let mut agent = Agent::clone(&self.agent);
-                agent.recogniser = crate::agent::RecogniserSpec::default();
-                agent.voice.provider = None;
-                agent.voice.fallbacks = None;
-                agent.realtime = None;
-                let agent = Arc::new(agent);
+                let agent = in_words(&self.agent);
                 let staffing = Staffing {
                     ears: Arc::new(Silent),
                     voice: Arc::new(Silent),
@@ -234,9 +240,10 @@ impl Simulation {
                         realtime: None,
                         recogniser_behind: Vec::new(),
                         voice_behind: Vec::new(),
+                        in_words: true,
                         ..defaults
                     },
-                    agents: Agents::only(&agent),
+                    agents: Agents::of(self.staff().map(|agent| in_words(&agent))),
                 };
                 (agent, staffing)
             }
@@ -294,6 +301,16 @@ impl Simulation {
         }
         Ok(findings)
     }
+}
+
+/// An agent whom nobody need hear or lend a voice.
+fn in_words(agent: &Agent) -> Arc<Agent> {
+    let mut agent = Agent::clone(agent);
+    agent.recogniser = crate::agent::RecogniserSpec::default();
+    agent.voice.provider = None;
+    agent.voice.fallbacks = None;
+    agent.realtime = None;
+    Arc::new(agent)
 }
 
 /// How a run gets on.

@@ -87,6 +87,8 @@ pub struct Defaults {
     pub chat_behind: Vec<ChatSettings>,
     /// What any agent may use besides talking, by name.
     pub tools: BTreeMap<String, OwnTool>,
+    /// Calls are held in words: nobody need hear or speak, so nobody who does is missed.
+    pub in_words: bool,
 }
 
 /// A call cannot be held with what its agent chose. Says what to do.
@@ -257,7 +259,7 @@ impl Stacks {
 
     fn speech_for(&self, agent: &Agent) -> Result<(), NoStack> {
         let missing = match (self.hears_elsewhere(agent), self.speaks_elsewhere(agent)) {
-            _ if agent.tongue() == Language::English => return Ok(()),
+            _ if self.defaults.in_words || agent.tongue() == Language::English => return Ok(()),
             (true, true) => return Ok(()),
             (false, _) => "recogniser",
             (true, false) => "voice",

@@ -66,8 +66,10 @@ impl Mind {
 
     /// Takes over what another has been told of the conversation. A script knows nothing that it could give.
     pub fn inherit(&mut self, before: Self) {
-        if let (Mind::Chat(mind), Mind::Chat(before)) = (self, before) {
-            mind.inherit(before);
+        match (self, before) {
+            (Mind::Chat(mind), Mind::Chat(before)) => mind.inherit(before),
+            (Mind::Chat(mind), Mind::Realtime(before)) => before.leave_to(mind),
+            (Mind::Flow(_) | Mind::Realtime(_), _) | (_, Mind::Flow(_)) => {}
         }
     }
 

@@ -32,7 +32,7 @@ use crate::store::Sealed;
 use crate::vault::{ClientKeys, Unopened};
 pub(crate) use alone::caller_is_gone;
 pub(crate) use briefing::Briefing;
-pub(crate) use running::{Caller, Tries};
+pub(crate) use running::{Caller, Tries, told_of};
 pub(crate) use socket::come;
 pub use webhook::routes;
 

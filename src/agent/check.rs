@@ -365,11 +365,6 @@ impl Findings {
             let detail = "the agent that calls back is this one; name `outbound` in `directions`";
             self.wrong(format!("/tools/{at}"), ProblemCode::Conflict, detail);
         }
-        if spec.realtime.is_some() && !spec.tools.is_empty() {
-            let detail =
-                "a model that hears and speaks uses no tools yet; leave `realtime` or `tools` out";
-            self.wrong("/tools", ProblemCode::Conflict, detail);
-        }
     }
 
     fn template(&mut self, spec: &AgentSpec, pointer: &str, text: Option<&str>) {

@@ -57,9 +57,10 @@ impl Agents {
         Ok(Self(agents))
     }
 
-    /// This one and no other.
-    pub fn only(agent: &Arc<Agent>) -> Self {
-        Self(BTreeMap::from([(agent.id.clone(), Arc::clone(agent))]))
+    /// These and no others.
+    pub fn of(agents: impl IntoIterator<Item = Arc<Agent>>) -> Self {
+        let by_id = |agent: Arc<Agent>| (agent.id.clone(), agent);
+        Self(agents.into_iter().map(by_id).collect())
     }
 
     /// One by its name.

@@ -54,7 +54,7 @@ impl App {
         let of_call = self.tools_of_call(of);
         let mut tools: Vec<Tool> = stack.into_iter().chain(of_call).collect();
         if let Some(stand_ins) = self.stand_ins.get() {
-            tools = stand_ins.put_into(tools);
+            tools = stand_ins.put_into(tools, &of.agent.tools);
         }
         Toolbox::new(tools, facts(of))
     }
@@ -97,6 +97,9 @@ impl App {
         let (agent, claims) = (&of.agent, &of.claims);
         if agent.transfers.targets.is_empty() {
             return None;
+        }
+        if let Some(stand_ins) = self.stand_ins.get() {
+            return tools::transfer(&agent.transfers, stand_ins.put_through(agent));
         }
         let own = own(claims).cloned();
         let (Some(own), Some(carrier_id), Some(leg)) = (own, &claims.carrier, &of.leg) else {

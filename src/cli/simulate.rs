@@ -24,6 +24,8 @@ use crate::think::ChatSettings;
 
 /// The exit code where something was missed, …
 const MISSED: u8 = 1;
+/// Most agents that are read beside the one that is called.
+const BESIDE_MAX: usize = 50;
 /// … and where it could not be found out.
 pub(super) const UNPLAYED: u8 = 2;
 
@@ -101,7 +103,7 @@ pub(super) fn run(mut config: Config, args: SimulateArgs) -> anyhow::Result<Exit
         config.llm.base_url = Some(base_url);
         config.llm.model = Some(model);
     }
-    let agent = agent(&config, &args.agent)?;
+    let (agent, colleagues) = agent(&config, &args.agent)?;
     let mut scenarios = Vec::new();
     for path in &args.scenarios {
         scenarios.extend(read::scenarios(path)?);
@@ -124,6 +126,7 @@ pub(super) fn run(mut config: Config, args: SimulateArgs) -> anyhow::Result<Exit
     }
     let mut simulation = Simulation {
         agent,
+        colleagues,
         scenarios,
         repeat: args.repeat as usize,
         jobs: args.jobs as usize,
@@ -159,13 +162,32 @@ pub(super) fn run(mut config: Config, args: SimulateArgs) -> anyhow::Result<Exit
     })
 }
 
-/// An agent by its file or its name.
-fn agent(config: &Config, named: &str) -> anyhow::Result<Arc<Agent>> {
+/// An agent by its file or its name, and those to whom it may hand over. Those beside its file count, too.
+fn agent(config: &Config, named: &str) -> anyhow::Result<(Arc<Agent>, Agents)> {
     let path = Path::new(named);
-    if path.extension().is_some_and(|ending| ending == "toml") {
-        return Ok(Arc::new(Agent::read(path)?));
+    let known = Agents::load(config.agents.as_deref())?;
+    if path.extension().is_none_or(|ending| ending != "toml") {
+        return Ok((known.named(named)?, known));
     }
-    Ok(Agents::load(config.agents.as_deref())?.named(named)?)
+    let agent = Arc::new(Agent::read(path)?);
+    let mut beside = vec![Arc::clone(&agent)];
+    // Each of those may name others.
+    let mut at = 0;
+    while let Some(one) = beside.get(at).cloned() {
+        at += 1;
+        for next in &one.hand_off {
+            let file = path.with_file_name(format!("{}.toml", next.agent));
+            let is_known = beside.iter().any(|known| known.id == next.agent);
+            if !is_known && beside.len() < BESIDE_MAX && file.is_file() {
+                beside.push(Arc::new(Agent::read(&file)?));
+            }
+        }
+    }
+    let known = known
+        .iter()
+        .filter(|known| beside.iter().all(|one| one.id != known.id));
+    let all: Vec<Arc<Agent>> = known.cloned().chain(beside.iter().cloned()).collect();
+    Ok((agent, Agents::of(all)))
 }
 
 /// Who plays callers and judges: what the command names, the configuration's choice for that, or its model for agents.

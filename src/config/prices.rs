@@ -27,7 +27,8 @@ pub struct RateConfig {
     pub vendor: String,
     /// The vendor's name for the model; any that has no rate of its own if absent.
     pub model: Option<String>,
-    /// `carrier_ms`, `audio_ms`, `characters`, `tokens_in`, `tokens_cached` or `tokens_out`.
+    /// `carrier_ms`, `audio_ms`, `characters`, `tokens_in`, `tokens_cached`, `tokens_out`, or the last three with `audio_`
+    /// before them.
     pub unit: Unit,
     /// For so many units: 60000 for a minute, 1000000 for a million tokens.
     pub per: u64,

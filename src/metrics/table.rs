@@ -90,7 +90,6 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_provider_first_result_seconds", Sort::Histogram, &["provider", "kind"], "From a question to a provider to the first of its answer"),
     metric("trunkline_provider_audio_dropped_ms_total", Sort::Counter, &["provider"], "Audio that no recogniser could be given for too long"),
     metric("trunkline_realtime_tokens_total", Sort::Counter, &["provider", "kind"], "Tokens that models which hear and speak say they have read and written"),
-    metric("trunkline_realtime_tools_refused_total", Sort::Counter, &[], "Tools that such a model called and that are not there"),
     metric("trunkline_opened_ahead_total", Sort::Counter, &["outcome"], "What was opened for calls before their media sockets, by what became of it"),
     metric("trunkline_knowledge_look_up_seconds", Sort::Histogram, &["outcome"], "What looking something up in documents took, by what came of it"),
     metric("trunkline_knowledge_documents_total", Sort::Counter, &["outcome"], "Documents that were read, or could not be and why"),
@@ -125,7 +124,6 @@ pub(super) fn begin_at_zero() {
         "trunkline_interruptions_total",
         "trunkline_underruns_total",
         "trunkline_carrier_stream_errors_total",
-        "trunkline_realtime_tools_refused_total",
     ] {
         counter!(name).increment(0);
     }

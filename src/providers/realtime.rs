@@ -20,7 +20,7 @@ use trunkline_core::wire::realtime::{Realtime, RealtimeSettings};
 use super::hop::Hop;
 use super::streaming::{MakeStt, StreamingRecogniser};
 
-pub use talk::{Held, Talk};
+pub use talk::{Held, Talk, Waits};
 
 /// The tool by which a model ends the call.
 pub(crate) const END_CALL: &str = "end_call";

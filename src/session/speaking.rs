@@ -162,6 +162,8 @@ impl Speaking {
         speed: f32,
         ahead: Vec<Arc<str>>,
     ) {
+        // A clause that a mind has said before is another's now.
+        self.own = None;
         self.voices = voices;
         self.voice_told = 0;
         self.speed = speed;

@@ -43,7 +43,7 @@ impl Thinking {
     }
 
     /// Another thinks from now on, and knows what was said so far.
-    pub(super) fn succeed(&mut self, mind: Mind) {
+    pub(crate) fn succeed(&mut self, mind: Mind) {
         let before = std::mem::replace(&mut self.mind, mind);
         self.mind.inherit(before);
     }

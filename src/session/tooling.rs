@@ -101,7 +101,7 @@ impl Tooling {
     }
 
     /// Other tools may be used from now on; what was begun goes on.
-    pub(super) fn succeed(&mut self, toolbox: Option<Arc<Toolbox>>) {
+    pub(crate) fn succeed(&mut self, toolbox: Option<Arc<Toolbox>>) {
         self.toolbox = toolbox;
     }
 

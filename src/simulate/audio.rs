@@ -163,6 +163,7 @@ impl Talk<'_> {
                 quiet_since_ms: self.carrier.agent_quiet_since_ms(),
                 is_busy: self.carrier.caller_is_speaking(),
                 is_working: false,
+                is_calling: self.course.is_calling,
                 heard: &self.course.heard,
             });
             match deed {

@@ -128,6 +128,8 @@ pub struct View<'a> {
     pub is_busy: bool,
     /// The agent is at work on an answer, as far as that is known.
     pub is_working: bool,
+    /// Somebody is being called for them.
+    pub is_calling: bool,
     /// What the agent has said so far.
     pub heard: &'a [String],
 }
@@ -369,6 +371,9 @@ impl Caller {
     /// After the last step the agent has the last word, if it wants it.
     fn last(&mut self, view: &View<'_>) -> Move {
         self.is_through = true;
+        if view.is_calling {
+            return Move::Wait(None);
+        }
         let since = self.waits_since_ms.unwrap_or(view.now_ms);
         match self.polite(view, LAST_MS, since) {
             Ok(()) => Move::HangUp,

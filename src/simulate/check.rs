@@ -7,14 +7,19 @@ mod tests;
 
 use regex::Regex;
 use serde_json::Value;
+use trunkline_core::call::{Outcome, TransferEnd};
 
 use super::caller::holds;
-use super::course::{Course, Line};
+use super::course::{Course, Line, ToolUse};
 use super::scenario::{AnswerTimes, Expect, Range};
+use crate::tools::TRANSFER;
 
 /// Longest pattern, in characters, and the memory that it may take when compiled.
 const PATTERN_CHARS_MAX: usize = 1_000;
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+/// How a transfer may end.
+const TRANSFER_ENDS: &str = "put_through, refused, declined, unconfirmed, machine, no_answer, busy, unreachable, hung_up, \
+    failed, caller_gone";
 /// An agent that begins within so long of the caller's first sound did not hear it, ms.
 const AT_ONCE_MS: u64 = 300;
 
@@ -78,6 +83,12 @@ pub enum Check {
     },
     /// A tool is not used.
     NotCalled(String),
+    /// The caller is put through to this person.
+    TransferredTo(String),
+    /// Somebody is called for the caller, and it ends so.
+    TransferEnded(&'static str),
+    /// This agent goes on with the call.
+    HandedTo(String),
     /// How quickly the agent answers.
     Answers(AnswerTimes),
     /// The agent does not begin to speak while the caller does, or does.
@@ -144,6 +155,9 @@ fn all(expect: &Expect, turns: Turns) -> Result<Vec<Option<Check>>, WrongExpecta
             times: expect.times,
         }),
         expect.tool_not_called.clone().map(Check::NotCalled),
+        named(&expect.transferred_to)?.map(Check::TransferredTo),
+        transfer_end(expect.transfer_ended.as_deref())?.map(Check::TransferEnded),
+        named(&expect.handed_to)?.map(Check::HandedTo),
         expect.answers_within_ms.map(Check::Answers),
         expect.caller_not_interrupted.map(Check::NotInterrupted),
         expect.caller_turns.map(Check::CallerTurns),
@@ -164,6 +178,21 @@ fn all(expect: &Expect, turns: Turns) -> Result<Vec<Option<Check>>, WrongExpecta
         return Err(WrongExpectation::Empty);
     }
     Ok(all)
+}
+
+fn named(name: &Option<String>) -> Result<Option<String>, WrongExpectation> {
+    let name = name.as_deref().map(filled).transpose()?;
+    Ok(name.map(str::to_owned))
+}
+
+fn transfer_end(code: Option<&str>) -> Result<Option<&'static str>, WrongExpectation> {
+    let Some(code) = code else {
+        return Ok(None);
+    };
+    let mut ends = TransferEnd::ALL.iter().map(|end| end.code());
+    let end = ends.find(|end| *end == code);
+    let wrong = WrongExpectation::Word("transfer_ended", TRANSFER_ENDS);
+    end.map(Some).ok_or(wrong)
 }
 
 fn filled(text: &str) -> Result<&str, WrongExpectation> {
@@ -257,6 +286,9 @@ impl std::fmt::Display for Check {
                 }
             }
             Self::NotCalled(tool) => write!(f, "{tool} is not used"),
+            Self::TransferredTo(name) => write!(f, "the caller is put through to {name}"),
+            Self::TransferEnded(end) => write!(f, "a transfer ends: {end}"),
+            Self::HandedTo(agent) => write!(f, "{agent} goes on with the call"),
             Self::Answers(times) => {
                 f.write_str("the agent answers within")?;
                 let all = [("half", times.p50), ("95 %", times.p95), ("all", times.max)];
@@ -305,6 +337,25 @@ impl Check {
                 times,
             } => called(tool, arguments.as_ref(), *times, course),
             Self::NotCalled(tool) => called(tool, None, Some(0), course),
+            Self::TransferredTo(name) => {
+                let is_it = |used: &&ToolUse| {
+                    used.name == TRANSFER
+                        && used.arguments["target"] == **name
+                        && used.outcome == Outcome::Done.code()
+                };
+                match course.tools.iter().find(is_it) {
+                    Some(_) => Ok(()),
+                    None => Err(among("transfers ended", &course.transfers)),
+                }
+            }
+            Self::TransferEnded(end) => match course.transfers.contains(end) {
+                true => Ok(()),
+                false => Err(among("transfers ended", &course.transfers)),
+            },
+            Self::HandedTo(agent) => match course.handed_to.contains(agent) {
+                true => Ok(()),
+                false => Err(among("it was handed to", &course.handed_to)),
+            },
             Self::Answers(times) => answers(*times, &course.answers_ms),
             Self::NotInterrupted(want) => match (interruption(course), want) {
                 (None, true) | (Some(_), false) => Ok(()),
@@ -432,4 +483,13 @@ fn interruption(course: &Course) -> Option<u64> {
         .iter()
         .copied()
         .find(|began| over(*began))
+}
+
+/// What there was instead.
+fn among<T: AsRef<str>>(what: &str, all: &[T]) -> String {
+    let all: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
+    match all.is_empty() {
+        true => format!("{what}: none"),
+        false => format!("{what}: {}", all.join(", ")),
+    }
 }

@@ -49,6 +49,12 @@ pub struct Course {
     pub lines: Vec<Line>,
     /// What the agent had done.
     pub tools: Vec<ToolUse>,
+    /// Somebody is being called for the caller.
+    pub is_calling: bool,
+    /// How each transfer ended, by its code.
+    pub transfers: Vec<&'static str>,
+    /// The agents that went on with the call, in turn.
+    pub handed_to: Vec<String>,
     /// From the end of the caller's voice to the first sound of each answer, ms.
     pub answers_ms: Vec<u64>,
     /// When the caller spoke in truth: from and to, ms.
@@ -142,10 +148,13 @@ impl Course {
                 self.event(to.ms(), "keys that only their server gets were pressed");
             }
             Note::HandedOver { agent, at, .. } => {
+                self.handed_to.push(agent.to_string());
                 self.event(at.ms(), &format!("{agent} goes on with the call"));
             }
             Note::Transfer { end, at, .. } => {
                 let how = end.map_or("begun", TransferEnd::code);
+                self.is_calling = end.is_none();
+                self.transfers.extend(end.map(TransferEnd::code));
                 self.event(at.ms(), &format!("transfer: {how}"));
             }
             Note::Ended { reason, at } => {

@@ -9,6 +9,7 @@ use serde_saphyr::{
 
 use super::caller::Deed;
 use super::check::Check;
+use super::people::AFTER_MS_MAX;
 use super::scenario::{Mode, Scenario};
 
 /// Largest file.
@@ -236,6 +237,11 @@ fn bounds(scenario: &Scenario) -> Result<(), String> {
             ));
         }
     }
+    for (name, callee) in &scenario.people {
+        if callee.after_ms > AFTER_MS_MAX {
+            return Err(format!("`after_ms` of {name:?} is at most {AFTER_MS_MAX}"));
+        }
+    }
     if let Some(noise) = scenario
         .noise
         .filter(|noise| !NOISE_DB.contains(&noise.level_db))
@@ -332,6 +338,18 @@ mod tests {
                 vec!["mode: audio"],
             ),
             (format!("{BASE}max_seconds: 0\n"), vec!["max_seconds"]),
+            (
+                format!("{BASE}people: {{ann: {{does: dances}}}}\n"),
+                vec!["line 4, column", "dances"],
+            ),
+            (
+                format!("{BASE}people: {{ann: {{does: accepts, after_ms: 130000}}}}\n"),
+                vec!["after_ms", "\"ann\""],
+            ),
+            (
+                expect("{transfer_ended: maybe}"),
+                vec!["line 4, column", "put_through"],
+            ),
             (
                 format!("{BASE}tools: {{a: {{live: true, fails: no}}}}\n"),
                 vec!["`live`"],

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 use trunkline_core::phone::PhoneNumber;
 
+use super::people::Callee;
 use crate::agent::CallDirection;
 
 /// What a conversation is made of.
@@ -47,6 +48,9 @@ pub struct Scenario {
     /// What the agent's tools answer, by name.
     #[serde(default)]
     pub tools: BTreeMap<String, ToolAnswer>,
+    /// The people whom the caller may be put through to, by the agent's names of them; who is not here does not answer.
+    #[serde(default)]
+    pub people: BTreeMap<String, Callee>,
     /// What must be the case once the call is over.
     pub expect: Vec<Spanned<Expect>>,
     /// The caller hangs up after this long, and the scenario is missed.
@@ -180,6 +184,12 @@ pub struct Expect {
     pub times: Option<usize>,
     /// The agent does not use this tool.
     pub tool_not_called: Option<String>,
+    /// The caller is put through to this person.
+    pub transferred_to: Option<String>,
+    /// Somebody is called for the caller, and it ends so: `put_through`, `declined`, `no_answer`, …
+    pub transfer_ended: Option<String>,
+    /// This agent goes on with the call.
+    pub handed_to: Option<String>,
     /// Why the call ends, as the API has it: `caller_hung_up`, `agent_hung_up`, …
     pub ended_by: Option<String>,
     /// The stored transcript holds these words, whoever said them.

@@ -4,6 +4,7 @@
 //! a mind or a tool is at work elsewhere: so a flow's conversation takes no time and is the same to the millisecond, and a
 //! model's is as quick as the model is. While the caller is being played it stands still.
 
+mod colleagues;
 mod keeping;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::Asked;
 use super::caller::{Caller, Move, View};
 use super::course::Course;
 use super::house::House;
+use super::people::People;
 use super::persona::Persona;
 use crate::clock;
 use crate::session::thinking::{Thinking, event};
@@ -29,6 +31,7 @@ use crate::session::tooling::{AFTER_THE_CALL, Tooling};
 use crate::session::{Matters, Means};
 use crate::think::Thought;
 use crate::tools::{Progress, Used};
+use colleagues::Calling;
 use keeping::Keeping;
 
 /// Moments at which nothing came of anything, before it is clear that nothing will.
@@ -94,6 +97,7 @@ struct Play<'a> {
     thinking: Thinking,
     tooling: Tooling,
     later: Vec<Later>,
+    calling: Calling,
     keeping: Option<Keeping>,
     matters: Option<Box<dyn Matters>>,
     course: Course,
@@ -110,6 +114,7 @@ impl<'a> Play<'a> {
             thinking: Thinking::new(means.mind),
             tooling: Tooling::new(means.tools),
             later: Vec::new(),
+            calling: Calling::new(People::of(&asked.ready.scenario.people)),
             keeping: means.keep.map(Keeping::new),
             matters: means.matters,
             course: Course::default(),
@@ -177,9 +182,9 @@ impl<'a> Play<'a> {
             } => self.use_tool(id, tool, arguments),
             Action::Note(note) => self.note(&note),
             Action::KeysDone { id, done } => self.tooling.keys_done(id, done),
-            // What belongs to the line and the voice was done by the rehearsal; nobody can be put through on it.
+            Action::PutThrough { id } => self.put_through(id),
+            // What belongs to the line and the voice was done by the rehearsal.
             Action::HangUp { .. }
-            | Action::PutThrough { .. }
             | Action::Prepare { .. }
             | Action::Say { .. }
             | Action::Fill { .. }
@@ -209,6 +214,8 @@ impl<'a> Play<'a> {
 
     /// Begins a use, which may want the caller to press keys first.
     fn begin(&mut self, id: UseId, tool: Arc<str>, arguments: Arc<str>, from: At) {
+        self.calling
+            .used(id, &tool, &arguments, self.rehearsal.now());
         if let Some(work) = self.tooling.begin(id, tool, arguments, from) {
             let wanted = Event::KeysWanted { id, work };
             self.rehearsal.tell(wanted, &mut self.out);
@@ -261,6 +268,9 @@ impl<'a> Play<'a> {
             let later = self.later.swap_remove(at);
             self.begin(later.id, later.tool, later.arguments, later.wanted_at);
         }
+        if self.news_at_hand() {
+            return true;
+        }
         if self.thinking.is_at_work()
             && let Some(thought) = self.thinking.next().now_or_never()
         {
@@ -290,9 +300,13 @@ impl<'a> Play<'a> {
         let Some((id, progress)) = progress else {
             return;
         };
-        let Some(Used { outcome, result }) = comes_to(progress) else {
-            return;
+        let Used { outcome, result } = match progress {
+            Progress::Used(used) => used,
+            Progress::HandOver(successor) => return self.hand_over(id, *successor),
+            Progress::Transfer(news) => return self.transfer(id, news),
+            Progress::Back(_) => return,
         };
+        self.calling.over(id);
         self.tooling.over(id);
         let event = Event::ToolUsed {
             id,
@@ -333,6 +347,7 @@ impl<'a> Play<'a> {
             self.rehearsal.next_due(),
             wake.map(At::from_ms),
             later,
+            self.calling.next_due(),
             Some(end),
         ];
         let due = due.into_iter().flatten().min().unwrap_or(end).max(now);
@@ -382,8 +397,14 @@ impl<'a> Play<'a> {
             self.begin(later.id, later.tool, later.arguments, later.wanted_at);
         }
         self.tooling.no_more_keys();
+        self.nobody_is_called();
         while let Ok(Some((id, progress))) = timeout_at(until, self.tooling.next()).await {
-            let used = comes_to(progress);
+            let used = match progress {
+                Progress::Used(used) => Some(used),
+                // Nobody is left to be handed over.
+                Progress::HandOver(_) => Some(Used::failed("the call was over")),
+                Progress::Transfer(_) | Progress::Back(_) => None,
+            };
             if let Some(note) = used.and_then(|used| self.tooling.note(id, used, now)) {
                 self.note(&note);
             }
@@ -409,17 +430,7 @@ fn view<'a>(rehearsal: &Rehearsal, course: &'a Course, is_working: bool) -> View
         quiet_since_ms: rehearsal.quiet_since().ms(),
         is_busy: rehearsal.caller_is_busy(),
         is_working,
+        is_calling: course.is_calling,
         heard: &course.heard,
-    }
-}
-
-/// What a use comes to in a call without a line: nobody can be put through on it, and other agents are not rehearsed.
-fn comes_to(progress: Progress) -> Option<Used> {
-    match progress {
-        Progress::Used(used) => Some(used),
-        Progress::HandOver(_) => Some(Used::failed(
-            "that colleague is not rehearsed; go on yourself",
-        )),
-        Progress::Transfer(_) | Progress::Back(_) => None,
     }
 }

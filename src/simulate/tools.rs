@@ -8,10 +8,11 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use trunkline_core::call::ToolSettings;
 
+use super::people::People;
 use super::scenario::{Mode, Scenario, ToolAnswer};
 use crate::agent::Agent;
 use crate::schema::Schema;
-use crate::tools::{BUILT_IN, Does, Tool, Used};
+use crate::tools::{BUILT_IN, Does, PutThrough, Tool, Used};
 
 /// Told of a tool for which the scenario has no answer.
 const NO_ANSWER: &str = "this is a test, and the scenario has no answer for this tool";
@@ -20,25 +21,31 @@ const NO_ANSWER: &str = "this is a test, and the scenario has no answer for this
 pub struct StandIns {
     answers: BTreeMap<String, ToolAnswer>,
     takes_time: bool,
-    agents: Vec<String>,
+    people: People,
 }
 
 impl StandIns {
-    pub(super) fn of(scenario: &Scenario, agent: &Agent) -> Self {
+    pub(super) fn of(scenario: &Scenario) -> Self {
         Self {
             answers: scenario.tools.clone(),
             // Without sound it is the rehearsal's clock that waits for a tool.
             takes_time: scenario.mode == Mode::Audio,
-            agents: agent.tools.clone(),
+            people: People::of(&scenario.people),
         }
     }
 
-    /// The tools of a call, as the scenario has them: those of others are done here, unless they are to be live.
-    pub fn put_into(&self, tools: Vec<Tool>) -> Vec<Tool> {
+    /// The people of an agent, as the scenario has them.
+    pub fn put_through(&self, agent: &Arc<Agent>) -> PutThrough {
+        self.people.put_through(agent, self.takes_time)
+    }
+
+    /// The tools of an agent, which names these, as the scenario has them: those of others are done here, unless they are to
+    /// be live.
+    pub fn put_into(&self, tools: Vec<Tool>, named: &[String]) -> Vec<Tool> {
         let mut all: Vec<Tool> = tools.into_iter().map(|tool| self.stand_in(tool)).collect();
         for (name, answer) in &self.answers {
             let is_there = all.iter().any(|tool| *tool.name == **name);
-            let is_agents = self.agents.contains(name) && !BUILT_IN.contains(&name.as_str());
+            let is_agents = named.contains(name) && !BUILT_IN.contains(&name.as_str());
             if !is_there
                 && is_agents
                 && let Some(tool) = self.made(name, answer)
@@ -104,17 +111,34 @@ impl StandIns {
     }
 }
 
-/// What is wrong with the tools of a scenario for this agent.
+/// What is wrong with the tools and the people of a scenario for these agents, the first of which answers the call.
 ///
 /// # Errors
 /// Says which.
-pub(super) fn fit(scenario: &Scenario, agent: &Agent) -> Result<(), String> {
+pub(super) fn fit(scenario: &Scenario, agents: &[Arc<Agent>]) -> Result<(), String> {
+    let Some(agent) = agents.first() else {
+        return Ok(());
+    };
+    let has = |names: Vec<&str>| match names.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    };
+    for name in scenario.people.keys() {
+        if agents
+            .iter()
+            .all(|agent| agent.transfers.find(name).is_none())
+        {
+            let targets = agent.transfers.targets.iter();
+            let has = has(targets.map(|target| target.name.as_str()).collect());
+            return Err(format!(
+                "the agent {} puts nobody through to {name:?}; {has}",
+                agent.id
+            ));
+        }
+    }
     for (name, answer) in &scenario.tools {
-        if !agent.tools.contains(name) {
-            let has = match agent.tools.is_empty() {
-                true => "it has none".to_owned(),
-                false => format!("it has {}", agent.tools.join(", ")),
-            };
+        if !agents.iter().any(|agent| agent.tools.contains(name)) {
+            let has = has(agent.tools.iter().map(String::as_str).collect());
             return Err(format!(
                 "the agent {} has no tool {name:?}; {has}",
                 agent.id
@@ -138,7 +162,7 @@ mod tests {
         StandIns {
             answers: serde_saphyr::from_str(answers).unwrap(),
             takes_time: false,
-            agents: vec!["book".into(), "find".into(), "opt_out".into()],
+            people: People::default(),
         }
     }
 
@@ -147,7 +171,8 @@ mod tests {
         let stand_ins = stand_ins(
             "book: {answer: {id: 7}, arguments: {type: object, required: [day]}}\nfind: {fails: no such visit}",
         );
-        let tools = stand_ins.put_into(vec![opt_out().unwrap()]);
+        let named = ["book", "find", "opt_out"].map(str::to_owned);
+        let tools = stand_ins.put_into(vec![opt_out().unwrap()], &named);
         let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
         assert_eq!(names, ["opt_out", "book", "find"]);
         let toolbox = Toolbox::new(tools.clone(), CallFacts::default());

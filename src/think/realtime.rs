@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{Ask, Note, Provider, ReplyId};
+use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
+use trunkline_core::wire::openai::{ToolCall, ToolSpec};
 use trunkline_core::wire::realtime::Turn;
 
 use super::Thought;
 use super::briefing::{self, Briefing};
-use super::chat::ChatMind;
-use super::chat::history::History;
+use super::chat::history::{History, Kept};
+use super::chat::{ChatMind, TOOL_RULES};
 use crate::clock;
-use crate::providers::{Held, Talk};
+use crate::metering::Meter;
+use crate::providers::{Held, Talk, Waits};
 
 /// How long an answer may take to begin, if the agent says nothing of it.
 const FIRST: Duration = Duration::from_millis(2_000);
@@ -40,12 +43,27 @@ pub struct RealtimeMind {
     replies: VecDeque<Reply>,
 }
 
-/// Which answer a reply is.
+/// Which answers a reply is: one, and another each time that something was done for it.
 struct Reply {
     id: ReplyId,
-    ask: u64,
+    /// The first and the others, in order.
+    asks: Vec<u64>,
     /// The caller has heard some of it, or something else in its place: as sound it is not the whole.
     is_noted: bool,
+    /// One before the last has said something.
+    has_said: bool,
+    /// What the last was asked.
+    conversation: Vec<Kept>,
+    /// Where it is told what it goes on with.
+    rounds: mpsc::Sender<Round>,
+}
+
+/// What becomes of a reply for which something was done.
+enum Round {
+    /// It goes on with this answer.
+    Asked(u64),
+    /// It had taken its leave.
+    Over,
 }
 
 impl RealtimeMind {
@@ -67,6 +85,21 @@ impl RealtimeMind {
             is_spare: Arc::default(),
             replies: VecDeque::new(),
         }
+    }
+
+    /// The same, which may have something done besides ending the call, and counts what its answers cost here.
+    #[must_use]
+    pub fn serving(mut self, tools: Vec<ToolSpec>, meter: Meter) -> Self {
+        if !tools.is_empty() {
+            self.briefing.add_rule(TOOL_RULES);
+        }
+        self.talk.serves(tools, meter);
+        self
+    }
+
+    /// Leaves what was said so far, and what operators have added, to another.
+    pub(super) fn leave_to(self, mind: &mut ChatMind) {
+        mind.takes_on(&self.briefing, self.history);
     }
 
     /// Who answers just now.
@@ -100,29 +133,38 @@ impl RealtimeMind {
             Some((thoughts, _)) if self.is_spare.load(Ordering::Relaxed) => return thoughts,
             spare => spare,
         };
-        let mut turns = self.history.turns(&self.talk);
-        turns.extend(self.briefing.told().map(Turn::System));
-        turns.extend(briefing::unspoken(&ask).map(|text| Turn::User(text.into())));
+        let words = |turn| Kept { held: None, turn };
+        let mut conversation = self.history.turns();
+        conversation.extend(self.briefing.told().map(Turn::System).map(words));
+        let unspoken = briefing::unspoken(&ask).map(|text| Turn::User(text.into()));
+        conversation.extend(unspoken.map(words));
         if let Ask::Answer { guessed, .. } = ask
             && !guessed.is_empty()
         {
-            turns.push(Turn::User(guessed));
+            conversation.push(words(Turn::User(guessed)));
         }
         let is_brief = spare.is_some() && !self.talk.is_open();
         let patience = if is_brief { UNCONNECTED } else { self.first };
-        let number = self.talk.ask(self.briefing.instructions.clone(), turns);
+        let number = self.ask(&conversation);
+        let (rounds, next) = mpsc::channel(1);
         if self.replies.len() >= REPLIES_MAX {
             self.replies.pop_front();
         }
         self.replies.push_back(Reply {
             id: reply,
-            ask: number,
+            asks: vec![number],
             is_noted: false,
+            has_said: false,
+            conversation,
+            rounds,
         });
         let answering = Answering {
             talk: Arc::clone(&self.talk),
             ask: number,
+            first: self.first,
             due: clock::timer_now() + patience,
+            rounds: next,
+            waits: false,
             has_said: false,
             is_over: false,
             spare,
@@ -136,11 +178,45 @@ impl RealtimeMind {
         .boxed()
     }
 
-    /// What the spare wanted has been done.
+    /// Asks for an answer to this conversation.
+    fn ask(&self, conversation: &[Kept]) -> u64 {
+        let turns = conversation.iter().map(|kept| kept.now(&self.talk));
+        let turns = turns.collect();
+        self.talk.ask(self.briefing.instructions.clone(), turns)
+    }
+
+    /// What a reply wanted has been done: it is asked to go on, unless it had taken its leave.
     pub(super) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
-        if let Some((spare, _)) = &mut self.spare {
-            spare.go_on(reply, results);
+        if let Some((spare, _)) = &mut self.spare
+            && self.is_spare.load(Ordering::Relaxed)
+        {
+            return spare.go_on(reply, results);
         }
+        let Some(at) = self.replies.iter().position(|known| known.id == reply) else {
+            return;
+        };
+        let of = &mut self.replies[at];
+        let waits = of.asks.last().and_then(|ask| self.talk.waits(*ask));
+        // One whose answer is not kept any more is not thought of either.
+        let Some(waits) = waits else {
+            return;
+        };
+        of.has_said |= !waits.text.is_empty();
+        let ends_call = waits.ends_call;
+        of.conversation.extend(done(&self.talk, waits, &results));
+        let round = match ends_call {
+            true => Round::Over,
+            false => {
+                let conversation = std::mem::take(&mut of.conversation);
+                let number = self.ask(&conversation);
+                let of = &mut self.replies[at];
+                of.conversation = conversation;
+                of.asks.push(number);
+                Round::Asked(number)
+            }
+        };
+        // One round waits for one answer; a reply that is not thought of any more, for none.
+        let _ = self.replies[at].rounds.try_send(round);
     }
 
     pub(super) fn forget(&mut self, reply: ReplyId) {
@@ -148,7 +224,7 @@ impl RealtimeMind {
             spare.forget(reply);
         }
         if let Some(reply) = self.replies.iter().find(|known| known.id == reply) {
-            self.talk.cancel(reply.ask);
+            reply.asks.iter().for_each(|ask| self.talk.cancel(*ask));
         }
     }
 
@@ -177,11 +253,17 @@ impl RealtimeMind {
             } => {
                 let reply = self.replies.iter_mut().find(|known| known.id == *reply)?;
                 let is_first = !std::mem::replace(&mut reply.is_noted, true);
-                let held = match cut {
-                    true => self.talk.cut(reply.ask),
-                    false => self.talk.whole(reply.ask),
+                let ask = *reply.asks.last()?;
+                let held = match (cut, reply.has_said) {
+                    // Where in which of its answers it was cut, words alone tell.
+                    (true, true) => {
+                        self.talk.cancel(ask);
+                        None
+                    }
+                    (true, false) => self.talk.cut(ask),
+                    (false, _) => self.talk.whole(ask),
                 };
-                held.filter(|_| is_first)
+                held.filter(|_| is_first && !reply.has_said)
             }
             Note::Guarded { reply, .. } => {
                 // Something else is said in its place.
@@ -212,11 +294,45 @@ impl RealtimeMind {
     }
 }
 
+/// What was said and done, as an answer that goes on is told of it; the connection is told, too.
+fn done(talk: &Talk, waits: Waits, results: &[Arc<str>]) -> Vec<Kept> {
+    let mut turns = Vec::new();
+    if !waits.text.is_empty() {
+        turns.push(Kept {
+            held: waits.held,
+            turn: Turn::Assistant(waits.text),
+        });
+    }
+    for (at, call) in waits.calls.into_iter().enumerate() {
+        let output = results.get(at).map(ToString::to_string).unwrap_or_default();
+        talk.returned(waits.connection, &call, &output);
+        let ToolCall {
+            id,
+            name,
+            arguments,
+        } = call;
+        let called = Turn::Called {
+            call: id.clone(),
+            name,
+            arguments,
+        };
+        let returned = Turn::Returned { call: id, output };
+        turns.extend([called, returned].map(|turn| Kept { held: None, turn }));
+    }
+    turns
+}
+
 /// An answer as it comes, or that of whoever answers in its place.
 struct Answering {
     talk: Arc<Talk>,
     ask: u64,
+    /// How long an answer may take to begin.
+    first: Duration,
     due: Instant,
+    /// What it goes on with when something was done.
+    rounds: mpsc::Receiver<Round>,
+    /// It waits for that.
+    waits: bool,
     has_said: bool,
     is_over: bool,
     spare: Option<(BoxStream<'static, Thought>, &'static str)>,
@@ -232,6 +348,20 @@ impl Answering {
         if self.is_over {
             return None;
         }
+        if self.waits {
+            match self.rounds.recv().await? {
+                Round::Asked(ask) => self.ask = ask,
+                Round::Over => {
+                    self.is_over = true;
+                    return Some(Thought::Done {
+                        after: After::HangUp,
+                        expects: Expects::Words,
+                    });
+                }
+            }
+            self.waits = false;
+            self.due = clock::timer_now() + self.first;
+        }
         let thought =
             timeout_at(self.due, poll_fn(|cx| self.talk.poll_thought(self.ask, cx))).await;
         self.due = clock::timer_now() + BETWEEN;
@@ -244,6 +374,7 @@ impl Answering {
             Ok(thought) => {
                 self.has_said |= matches!(thought, Thought::Said(_));
                 self.is_over = matches!(thought, Thought::Done { .. });
+                self.waits = matches!(thought, Thought::Wants(_));
                 Some(thought)
             }
         }

@@ -10,6 +10,7 @@ use trunkline_core::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::document::headers;
+use super::keys::without;
 use super::tries::{Missed, tried};
 use super::{Body, CallFacts, Method, SigningKey, ToolDocument, Used, WrongTool, mismatches};
 use crate::clock;
@@ -68,7 +69,8 @@ impl HttpTool {
 
     /// Uses it. Takes as long as it takes: whoever calls this watches the clock.
     ///
-    /// `keys`: the rows of digits that its document wants, in that order; they go into the body and nowhere else.
+    /// `keys`: the rows of digits that its document wants, in that order; they go into the body and nowhere else, and what is
+    /// answered is told without them.
     pub(super) async fn use_for(
         &self,
         call: &CallFacts,
@@ -81,7 +83,7 @@ impl HttpTool {
             Err(why) => return Used::refused(why),
         };
         let body = self.body(call, id, rest, keys);
-        tried(self.repeats, || self.ask(call, id, &url, &body)).await
+        tried(self.repeats, || self.ask(call, id, &url, &body, keys)).await
     }
 
     /// The address with its arguments in it, and the arguments that are not.
@@ -153,6 +155,7 @@ impl HttpTool {
         id: UseId,
         url: &Url,
         body: &[u8],
+        keys: &[Secret],
     ) -> Result<Used, Missed> {
         let method = match self.document.method {
             Method::Get => reqwest::Method::GET,
@@ -179,7 +182,7 @@ impl HttpTool {
             request = request.header("content-type", json).body(body.to_vec());
         }
         match request.send().await {
-            Ok(response) => self.read(response).await,
+            Ok(response) => self.read(response, keys).await,
             Err(error) if error.is_connect() => {
                 Err(Missed::NotDone("the tool's server is not reached".into()))
             }
@@ -192,7 +195,7 @@ impl HttpTool {
         }
     }
 
-    async fn read(&self, response: Response) -> Result<Used, Missed> {
+    async fn read(&self, response: Response, keys: &[Secret]) -> Result<Used, Missed> {
         let status = response.status();
         if status.is_redirection() {
             let why = "the tool's server points elsewhere, which is not followed";
@@ -209,10 +212,8 @@ impl HttpTool {
         let is_success = status.is_success();
         let body = text(response).await?;
         if !is_success {
-            let mut end = body.len().min(REFUSAL_BYTES_MAX);
-            while !body.is_char_boundary(end) {
-                end -= 1;
-            }
+            let body = without(&body, keys);
+            let end = body.floor_char_boundary(REFUSAL_BYTES_MAX);
             let refusal = serde_json::json!({
                 "error": "the tool's server refused",
                 "status": status.as_u16(),
@@ -224,24 +225,24 @@ impl HttpTool {
                 ..failed
             });
         }
-        Ok(self.checked(&body))
+        Ok(self.checked(&body, keys))
     }
 
     /// What was answered, if it is what the tool says that it answers.
-    fn checked(&self, body: &str) -> Used {
+    fn checked(&self, body: &str, keys: &[Secret]) -> Used {
         let Some(schema) = &self.result else {
             let said = body.trim();
-            return Used::done(if said.is_empty() {
-                r#"{"status":"done"}"#
+            return Used::done(&if said.is_empty() {
+                r#"{"status":"done"}"#.into()
             } else {
-                said
+                without(said, keys)
             });
         };
         let Ok(value) = serde_json::from_str::<Value>(body) else {
             return Used::unknown("the tool answered with something that is not JSON");
         };
         match schema.check(&value) {
-            Ok(()) => Used::done(&value.to_string()),
+            Ok(()) => Used::done(&without(&value.to_string(), keys)),
             Err(wrong) => {
                 Used::unknown(&mismatches("the tool's answer is not as promised", &wrong))
             }

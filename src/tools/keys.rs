@@ -1,5 +1,6 @@
 //! Tools that want keys: of the caller, for themselves or for a client's server, or pressed on the line.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -87,21 +88,27 @@ pub(super) fn press(arguments: &Value) -> Begun {
     })
 }
 
-/// Digits that go to a client's server, and to nobody else: what it answers has none of them.
+/// Digits that go to a client's server, and to nobody else: `ask` answers [`without`] them.
 pub(super) fn secret<F>(work: KeyWork, ask: impl FnOnce(Vec<Secret>) -> F + Send + 'static) -> Begun
 where
     F: Future<Output = Used> + Send + 'static,
 {
     let then = async move |done: KeysDone| match done {
-        KeysDone::Collected(rows) => {
-            let Used { outcome, result } = ask(rows.clone()).await;
-            let told: Vec<&str> = rows.iter().map(Secret::expose).collect();
-            Used::new(outcome, &redact::values(&result, &told))
-        }
+        KeysDone::Collected(rows) => ask(rows).await,
         KeysDone::Pressed => Used::failed("no keys"),
         KeysDone::Not(why) => unkeyed(why),
     };
     Begun::keyed(work, then)
+}
+
+/// What a server answered to whom these digits were given, without them. It must be the whole of it: of a value that a cut
+/// goes through, a part would be left.
+pub(super) fn without<'a>(answer: &'a str, told: &[Secret]) -> Cow<'a, str> {
+    if told.is_empty() {
+        return answer.into();
+    }
+    let told: Vec<&str> = told.iter().map(Secret::expose).collect();
+    redact::values(answer, &told).into()
 }
 
 fn unkeyed(why: Unkeyed) -> Used {

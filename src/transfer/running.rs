@@ -171,13 +171,13 @@ async fn run(
 
 /// Tells the call how it ended. A call that is not there any more need not know.
 async fn end(steps: &mpsc::Sender<Progress>, kind: TransferKind, end: TransferEnd) {
-    let result = result(end).into();
+    let result = told_of(end).into();
     let news = TransferNews::Ended { kind, end, result };
     let _ = steps.send(Progress::Transfer(news)).await;
 }
 
 /// What a model is told of an end.
-fn result(end: TransferEnd) -> String {
+pub(crate) fn told_of(end: TransferEnd) -> String {
     let note = match end {
         TransferEnd::PutThrough => return json!({ "status": end.code() }).to_string(),
         TransferEnd::Refused => "this cannot be tried now, or not at all; do not try it again",

@@ -27,6 +27,7 @@ mod rests;
 pub(crate) mod rig;
 mod silence;
 pub(crate) mod speaker;
+mod speaker_tools;
 mod stages;
 pub(crate) mod stand_in;
 pub(crate) mod tongue;

@@ -21,10 +21,6 @@ const RING_MS: std::ops::RangeInclusive<u32> = 5_000..=60_000;
 
 impl Findings {
     pub(super) fn transfers(&mut self, spec: &AgentSpec) {
-        if spec.realtime.is_some() && !spec.transfers.is_empty() {
-            let detail = "a model that hears and speaks uses no tools yet; leave `realtime` or `transfers` out";
-            self.wrong("/transfers", ProblemCode::Conflict, detail);
-        }
         let mut known = BTreeSet::new();
         for (at, one) in spec.transfers.iter().take(TRANSFERS_MAX).enumerate() {
             let pointer = format!("/transfers/{at}");
@@ -38,10 +34,6 @@ impl Findings {
     }
 
     fn hand_off(&mut self, spec: &AgentSpec) {
-        if spec.realtime.is_some() && !spec.hand_off.is_empty() {
-            let detail = "a model that hears and speaks uses no tools yet; leave `realtime` or `hand_off` out";
-            self.wrong("/hand_off", ProblemCode::Conflict, detail);
-        }
         let mut known = BTreeSet::new();
         for (at, one) in spec.hand_off.iter().take(HAND_OFF_MAX).enumerate() {
             let pointer = format!("/hand_off/{at}");

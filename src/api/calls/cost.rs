@@ -16,8 +16,8 @@ pub(in crate::api) struct Used {
     /// Of whom; `embedded` is what is built in.
     #[schema(example = "deepgram")]
     vendor: String,
-    /// What is counted: `carrier_ms`, `audio_ms`, `characters`, `tokens_in`, `tokens_cached` or `tokens_out`. Further words may
-    /// come.
+    /// What is counted: `carrier_ms`, `audio_ms`, `characters`, `tokens_in`, `tokens_cached` or `tokens_out`; for sound
+    /// `audio_tokens_in`, `audio_tokens_cached` or `audio_tokens_out`. Further words may come.
     #[schema(example = "audio_ms")]
     unit: String,
     #[schema(example = 63_200)]

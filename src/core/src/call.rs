@@ -484,6 +484,8 @@ impl Call {
     }
 
     fn line_closed(&mut self, reason: EndReason, out: &mut Vec<Action>) {
+        // Nothing follows any more.
+        self.obey_late(out);
         self.cancel_draft(out);
         if let Some(mut reply) = self.speaking.take() {
             if reply.mind == Mind::Asked {

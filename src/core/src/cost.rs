@@ -57,6 +57,12 @@ pub enum Unit {
     TokensCached,
     /// Tokens written.
     TokensOut,
+    /// Tokens of sound read, but for those of `audio_tokens_cached`.
+    AudioTokensIn,
+    /// Tokens of sound read that the provider had read before.
+    AudioTokensCached,
+    /// Tokens of sound made.
+    AudioTokensOut,
 }
 
 impl Unit {
@@ -70,6 +76,9 @@ impl Unit {
             Self::TokensIn => "tokens_in",
             Self::TokensCached => "tokens_cached",
             Self::TokensOut => "tokens_out",
+            Self::AudioTokensIn => "audio_tokens_in",
+            Self::AudioTokensCached => "audio_tokens_cached",
+            Self::AudioTokensOut => "audio_tokens_out",
         }
     }
 }
@@ -98,6 +107,15 @@ pub struct Tokens {
     pub written: u64,
 }
 
+/// Tokens of an answer by a model that hears and speaks, which are priced apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpokenTokens {
+    /// Of words, instructions and tools.
+    pub text: Tokens,
+    /// Of sound.
+    pub audio: Tokens,
+}
+
 /// What a call has used so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Units(BTreeMap<Line, u64>);
@@ -123,11 +141,34 @@ impl Units {
 
     /// Tokens of an answer, for a part of the call.
     pub fn add_tokens(&mut self, stage: Stage, vendor: &str, model: &str, tokens: Tokens) {
+        let units = [Unit::TokensIn, Unit::TokensCached, Unit::TokensOut];
+        self.add_tokens_as(units, stage, vendor, model, tokens);
+    }
+
+    /// Tokens of an answer by a model that hears and speaks.
+    pub fn add_spoken(&mut self, stage: Stage, vendor: &str, model: &str, tokens: SpokenTokens) {
+        self.add_tokens(stage, vendor, model, tokens.text);
+        let units = [
+            Unit::AudioTokensIn,
+            Unit::AudioTokensCached,
+            Unit::AudioTokensOut,
+        ];
+        self.add_tokens_as(units, stage, vendor, model, tokens.audio);
+    }
+
+    fn add_tokens_as(
+        &mut self,
+        [read, again, written]: [Unit; 3],
+        stage: Stage,
+        vendor: &str,
+        model: &str,
+        tokens: Tokens,
+    ) {
         let cached = tokens.cached.min(tokens.read);
         for (unit, quantity) in [
-            (Unit::TokensIn, tokens.read - cached),
-            (Unit::TokensCached, cached),
-            (Unit::TokensOut, tokens.written),
+            (read, tokens.read - cached),
+            (again, cached),
+            (written, tokens.written),
         ] {
             let line = Line {
                 stage,

@@ -41,6 +41,11 @@ impl Rehearsal {
         }
     }
 
+    /// Somebody else speaks from now on, at this pace.
+    pub fn succeed(&mut self, speed: f32) {
+        self.mouth.succeed(speed);
+    }
+
     /// The call.
     pub fn call(&self) -> &Call {
         self.clocked.call()

@@ -32,6 +32,7 @@ pub(super) struct Wired {
     connection: u32,
     silence_ms: u64,
     is_begun: bool,
+    is_ready: bool,
     items: VecDeque<Item>,
     /// Final words reach up to here.
     settled_ms: u64,
@@ -46,6 +47,7 @@ impl Wired {
             talk,
             silence_ms: silence_ms.into(),
             is_begun: false,
+            is_ready: false,
             items: VecDeque::new(),
             settled_ms: 0,
             events: Vec::new(),
@@ -54,7 +56,12 @@ impl Wired {
 
     fn told(&mut self, event: RealtimeEvent, out: &mut Vec<SttEvent>) {
         match event {
-            RealtimeEvent::Ready => out.push(SttEvent::Ready),
+            RealtimeEvent::Ready => {
+                // It is told again when it knows its tools.
+                if !std::mem::replace(&mut self.is_ready, true) {
+                    out.push(SttEvent::Ready);
+                }
+            }
             RealtimeEvent::SpeechStarted { item, at_ms } => {
                 self.item(&item, at_ms, out);
                 let at_ms = at_ms + u64::from(BEFORE_MS);

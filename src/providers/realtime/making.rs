@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use tokio::time::Instant;
-use trunkline_core::call::{After, Expects};
+use trunkline_core::call::{After, Expects, WANTED_MAX, Wanted};
+use trunkline_core::wire::openai::ToolCall;
 use trunkline_core::wire::realtime::{Outcome, Turn};
 
 use super::spoken::Spoken;
@@ -41,6 +42,10 @@ pub(super) struct Making {
     pub(super) is_odd: bool,
     pub(super) spoken: Spoken,
     thoughts: VecDeque<Thought>,
+    /// Its words.
+    pub(super) text: String,
+    /// What it wants done before there is more.
+    pub(super) calls: Vec<ToolCall>,
     pub(super) ends_call: bool,
     pub(super) is_cancelled: bool,
     /// So much of its sound was heard, ms.
@@ -69,6 +74,8 @@ impl Making {
             is_odd: false,
             spoken: Spoken::new(pace),
             thoughts: VecDeque::new(),
+            text: String::new(),
+            calls: Vec::new(),
             ends_call: false,
             is_cancelled: false,
             heard_ms: 0,
@@ -112,7 +119,19 @@ impl Making {
         }
     }
 
+    /// It calls a tool; one more than a call takes at once is told apart from the others there.
+    pub(super) fn calls(&mut self, call: ToolCall) {
+        if self.calls.len() <= WANTED_MAX {
+            self.calls.push(call);
+        }
+    }
+
     fn said(&mut self, clauses: Vec<String>) {
+        for clause in &clauses {
+            let between = if self.text.is_empty() { "" } else { " " };
+            self.text.push_str(between);
+            self.text.push_str(clause);
+        }
         self.thoughts.extend(clauses.into_iter().map(Thought::Said));
         self.wake();
     }
@@ -143,12 +162,19 @@ impl Making {
                 self.words_ended();
                 self.spoken.audio_ended();
                 self.phase = Phase::Whole;
-                self.thoughts.push_back(Thought::Done {
-                    after: match self.ends_call {
-                        true => After::HangUp,
-                        false => After::Listen,
+                let wanted = self.calls.iter().map(|call| Wanted {
+                    tool: call.name.as_str().into(),
+                    arguments: call.arguments.as_str().into(),
+                });
+                self.thoughts.push_back(match self.calls.is_empty() {
+                    false => Thought::Wants(wanted.collect()),
+                    true => Thought::Done {
+                        after: match self.ends_call {
+                            true => After::HangUp,
+                            false => After::Listen,
+                        },
+                        expects: Expects::Words,
                     },
-                    expects: Expects::Words,
                 });
                 self.wake();
             }

@@ -9,18 +9,18 @@ use std::task::{Context, Poll};
 use metrics::counter;
 use tokio::sync::Notify;
 use trunkline_core::call::Provider;
+use trunkline_core::cost::SpokenTokens;
 use trunkline_core::wire::link::{Sent, Trouble, TroubleKind};
+use trunkline_core::wire::openai::{ToolCall, ToolSpec};
 use trunkline_core::wire::realtime::{About, Answer, Outcome, Realtime, RealtimeEvent, Turn};
 
 use super::END_CALL;
 use super::making::{Making, Phase};
 use crate::clock;
+use crate::metering::Meter;
 use crate::providers::hop::Hop;
 use crate::think::Thought;
 use state::{Order, State};
-
-/// What a tool answers that is not there.
-const NO_TOOL: &str = r#"{"error":"there is no such tool in this call"}"#;
 
 /// Something that a connection has as sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,20 @@ pub struct Held {
     connection: u32,
     /// The vendor's id of it.
     item: String,
+}
+
+/// What an answer waits for.
+pub struct Waits {
+    /// What it has said so far, as sound.
+    pub held: Option<Held>,
+    /// The same in words; empty if it has said nothing.
+    pub text: String,
+    /// What it wants done.
+    pub calls: Vec<ToolCall>,
+    /// It ends the call then.
+    pub ends_call: bool,
+    /// The connection that knows of it.
+    pub connection: u32,
 }
 
 /// A call's conversation with a model that hears and speaks. All of it may be used from anywhere at any time; nothing waits.
@@ -65,6 +79,14 @@ impl Talk {
         self.state().is_open
     }
 
+    /// What the model may call besides the end of the call, and where its tokens count, from now on.
+    pub fn serves(&self, tools: Vec<ToolSpec>, meter: Meter) {
+        let mut state = self.state();
+        (state.tools, state.offered, state.meter) = (tools, None, meter);
+        drop(state);
+        self.wake.notify_one();
+    }
+
     // The mind's side.
 
     /// Asks for an answer to this conversation, once those before it are over; its number.
@@ -72,6 +94,34 @@ impl Talk {
         let ask = self.state().ask(instructions, conversation);
         self.wake.notify_one();
         ask
+    }
+
+    /// What an answer has said and wants done, once it waits for that.
+    pub fn waits(&self, ask: u64) -> Option<Waits> {
+        let mut state = self.state();
+        let making = state.making(ask)?;
+        let held = match (&making.item, making.is_odd) {
+            (Some((item, _)), false) => Some(Held {
+                connection: making.connection,
+                item: item.clone(),
+            }),
+            (None, _) | (_, true) => None,
+        };
+        Some(Waits {
+            held,
+            text: making.text.clone(),
+            calls: std::mem::take(&mut making.calls),
+            ends_call: making.ends_call,
+            connection: making.connection,
+        })
+    }
+
+    /// What came of something that an answer wanted done.
+    pub fn returned(&self, connection: u32, call: &ToolCall, output: &str) {
+        let (call, output) = (call.id.clone(), output.to_owned());
+        self.state()
+            .order(connection, Order::ToolAnswered { call, output });
+        self.wake.notify_one();
     }
 
     /// The next thought of an answer.
@@ -224,6 +274,11 @@ impl Talk {
             state.is_stuck = false;
             return Some(Trouble::new(TroubleKind::Server, "no answer in time"));
         }
+        let is_news = !state.tools.is_empty() && state.offered != Some(connection);
+        if is_news && connection == state.connection {
+            state.offered = Some(connection);
+            wire.offer(&state.tools, out);
+        }
         for (of, order) in std::mem::take(&mut state.orders) {
             if of != connection {
                 continue;
@@ -239,7 +294,7 @@ impl Talk {
                     wire.truncate(ask, &item, content, heard_ms, out);
                 }
                 Order::Delete { item } => wire.delete(&item, out),
-                Order::ToolAnswered { call } => wire.tool_answered(&call, NO_TOOL, out),
+                Order::ToolAnswered { call, output } => wire.tool_answered(&call, &output, out),
             }
         }
         if state.answers.iter().any(Making::is_busy) {
@@ -306,14 +361,17 @@ impl Talk {
                 response,
                 call,
                 name,
-                ..
+                arguments,
             } => {
                 if let Some(making) = state.going(&response) {
                     making.begins();
-                    making.ends_call |= name == END_CALL;
-                    if name != END_CALL {
-                        counter!("trunkline_realtime_tools_refused_total").increment(1);
-                        state.order(connection, Order::ToolAnswered { call });
+                    match name == END_CALL {
+                        true => making.ends_call = true,
+                        false => making.calls(ToolCall {
+                            id: call,
+                            name,
+                            arguments,
+                        }),
                     }
                 }
             }
@@ -322,7 +380,7 @@ impl Talk {
                 outcome,
                 tokens,
             } => {
-                self.count(tokens);
+                self.count(&state.meter, tokens.unwrap_or_default());
                 if let Outcome::Failed(trouble) = &outcome {
                     tracing::warn!(provider = self.hop.provider, %trouble, "an answer failed");
                     self.hop.met(trouble);
@@ -358,8 +416,10 @@ impl Talk {
         self.wake.notify_one();
     }
 
-    fn count(&self, tokens: Option<(u64, u64)>) {
-        let (read, written) = tokens.unwrap_or_default();
+    fn count(&self, meter: &Meter, tokens: SpokenTokens) {
+        meter.spoke(&self.served_by(), tokens);
+        let SpokenTokens { text, audio } = tokens;
+        let (read, written) = (text.read + audio.read, text.written + audio.written);
         for (kind, count) in [("read", read), ("written", written)] {
             counter!("trunkline_realtime_tokens_total", "provider" => self.hop.provider, "kind" => kind)
                 .increment(count);

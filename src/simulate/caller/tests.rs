@@ -9,6 +9,7 @@ fn view(now_ms: u64, agent_since_ms: Option<u64>, quiet_since_ms: u64) -> View<'
         quiet_since_ms,
         is_busy: false,
         is_working: false,
+        is_calling: false,
         heard: &[],
     }
 }

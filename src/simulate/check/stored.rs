@@ -8,7 +8,7 @@ use crate::simulate::course::Course;
 use crate::simulate::scenario::Expect;
 
 /// Why a call may end, as the API has it.
-const REASONS: [&str; 13] = [
+const REASONS: [&str; 14] = [
     "caller_hung_up",
     "line_lost",
     "agent_hung_up",
@@ -22,9 +22,10 @@ const REASONS: [&str; 13] = [
     "voice_failed",
     "draining",
     "asked",
+    "transferred",
 ];
 const REASONS_SHOWN: &str = "caller_hung_up, agent_hung_up, opted_out, silence, machine, message_left, too_long, \
-    line_lost, ears_failed, mind_failed, voice_failed, draining, asked";
+    line_lost, ears_failed, mind_failed, voice_failed, draining, asked, transferred";
 
 /// One thing that must be stored.
 #[derive(Clone, Debug, PartialEq)]

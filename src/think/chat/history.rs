@@ -75,15 +75,45 @@ impl Entry {
         self.text.len() + result.map_or(0, |result| result.len())
     }
 
-    /// What was done, for a model that has no other form for it.
-    fn as_words(&self) -> String {
-        let (tool, result) = self.used().map_or(("", RUNNING), |used| {
-            (&*used.tool, used.result.as_deref().unwrap_or(RUNNING))
-        });
-        format!(
-            "(The tool {tool} was called with {}; its result: {result})",
-            self.text
-        )
+    /// The turns that it is to a model that hears.
+    fn turns(&self) -> Vec<Kept> {
+        let words = |turn| Kept { held: None, turn };
+        let text = self.text.to_string();
+        if let Some(used) = self.used() {
+            let call = format!("use_{}", used.id.0);
+            let output = used.result.as_deref().unwrap_or(RUNNING).to_owned();
+            let called = Turn::Called {
+                call: call.clone(),
+                name: used.tool.to_string(),
+                arguments: text,
+            };
+            return vec![words(called), words(Turn::Returned { call, output })];
+        }
+        let turn = match self.speaker {
+            Speaker::Agent => Turn::Assistant(text),
+            Speaker::Caller | Speaker::Tool => Turn::User(text),
+        };
+        vec![Kept {
+            held: self.held().cloned(),
+            turn,
+        }]
+    }
+}
+
+/// A turn for a model that hears.
+#[derive(Clone)]
+pub(in crate::think) struct Kept {
+    /// As sound, where a connection has it.
+    pub(in crate::think) held: Option<Held>,
+    /// As words.
+    pub(in crate::think) turn: Turn,
+}
+
+impl Kept {
+    /// As sound, if the present connection has it.
+    pub(in crate::think) fn now(&self, talk: &Talk) -> Turn {
+        let held = self.held.as_ref().and_then(|held| talk.turn(held));
+        held.unwrap_or_else(|| self.turn.clone())
     }
 }
 
@@ -227,17 +257,9 @@ impl History {
         }
     }
 
-    /// The turns for a model that hears: as sound where it has them.
-    pub(in crate::think) fn turns(&self, talk: &Talk) -> Vec<Turn> {
-        let turn = |entry: &Entry| {
-            let held = entry.held().and_then(|held| talk.turn(held));
-            held.unwrap_or_else(|| match entry.speaker {
-                Speaker::Tool => Turn::System(entry.as_words()),
-                Speaker::Caller => Turn::User(entry.text.to_string()),
-                Speaker::Agent => Turn::Assistant(entry.text.to_string()),
-            })
-        };
-        self.entries.iter().map(turn).collect()
+    /// The turns for a model that hears.
+    pub(in crate::think) fn turns(&self) -> Vec<Kept> {
+        self.entries.iter().flat_map(Entry::turns).collect()
     }
 
     /// The messages for a model: what one side said in a row is one message.

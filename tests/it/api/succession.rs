@@ -54,6 +54,7 @@ fn stacks() -> Stacks {
         ],
         chat_behind: vec![chat("small")],
         tools: Default::default(),
+        in_words: false,
     };
     Stacks::new(
         Providers::default(),

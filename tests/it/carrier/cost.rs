@@ -13,6 +13,7 @@ use super::rig::{NOON_MS, NUMBER, STRANGER, Town};
 use crate::api::rig::Api;
 use crate::session::model::{Answer, Model};
 use crate::session::rig::{heard, speech, unhurried};
+use crate::session::speaker::{Reply, Speaker};
 
 const HOURS: &str = "We are open until six.";
 const GOODBYE: &str = "Goodbye then.";
@@ -51,13 +52,28 @@ async fn held(answers: Vec<Answer>) -> (Value, Vec<bool>) {
         chat: Some(model.settings.clone()),
         ..Defaults::default()
     };
+    let (used, words) = cost(defaults, json!({})).await;
+    assert!(words.contains(HOURS) && words.ends_with(GOODBYE), "{words}");
+    let asks = |request: &String| {
+        let request: Value = serde_json::from_str(request).unwrap();
+        request["stream_options"]["include_usage"] == true
+    };
+    let asked = model.requests().iter().map(asks).collect();
+    (used, asked)
+}
+
+/// What the models of a call cost by which these defaults hold, and what the caller heard. `change`: what the agent has besides.
+async fn cost(defaults: Defaults, change: Value) -> (Value, String) {
     let town = unhurried(async {
         let api = Api::of(Pace::default(), defaults, Providers::default()).await;
         let town = Town::found_in_memory(api, NOON_MS).await;
-        let agent = json!({
+        let mut agent = json!({
             "name": "Robin", "business": "Oak", "prompt": "You are Robin.", "greeting": "How can I help you?",
             "turn": { "drafts_max": 0 },
         });
+        for (field, value) in change.as_object().unwrap() {
+            agent[field] = value.clone();
+        }
         town.answer_by(&agent).await;
         town
     })
@@ -76,6 +92,8 @@ async fn held(answers: Vec<Answer>) -> (Value, Vec<bool>) {
             rate(Unit::TokensIn, 2_000_000),
             rate(Unit::TokensCached, 500_000),
             rate(Unit::TokensOut, 8_000_000),
+            rate(Unit::AudioTokensIn, 32_000_000),
+            rate(Unit::AudioTokensOut, 64_000_000),
         ],
     };
     let app = &town.api.app;
@@ -91,7 +109,6 @@ async fn held(answers: Vec<Answer>) -> (Value, Vec<bool>) {
     }
     line.wait_until_over().await;
     let words = heard(&line.finish().await.unwrap());
-    assert!(words.contains(HOURS) && words.ends_with(GOODBYE), "{words}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let row = unhurried(async {
         app.tasks.close();
@@ -105,12 +122,7 @@ async fn held(answers: Vec<Answer>) -> (Value, Vec<bool>) {
     .await;
     let used = row["cost"]["used"].as_array().unwrap().iter();
     let of_model = used.filter(|line| line["stage"] == "model").cloned();
-    let asks = |request: &String| {
-        let request: Value = serde_json::from_str(request).unwrap();
-        request["stream_options"]["include_usage"] == true
-    };
-    let asked = model.requests().iter().map(asks).collect();
-    (of_model.collect(), asked)
+    (of_model.collect(), words)
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,4 +166,38 @@ async fn who_does_not_tell_what_an_answer_costs_answers_all_the_same() {
     let (used, asked) = held(answers).await;
     assert_eq!(used, json!([]));
     assert_eq!(asked, [true, false, false]);
+}
+
+/// The sound of a model that hears and speaks is counted apart from its words, and what has no price costs nothing known.
+#[tokio::test(start_paused = true)]
+async fn the_sound_of_a_model_that_speaks_is_in_a_calls_cost() {
+    let speaker = Speaker::open(false, [Reply::Says(HOURS), Reply::Goodbye(GOODBYE)]).await;
+    let defaults = Defaults {
+        realtime: Some(speaker.chosen()),
+        ..Defaults::default()
+    };
+    let (used, words) = cost(defaults, json!({ "realtime": {} })).await;
+    assert!(words.ends_with(&GOODBYE.to_uppercase()), "{words}");
+    let mut used: Vec<(String, u64, Value)> = used
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            let unit = line["unit"].as_str().unwrap().to_owned();
+            let quantity = line["quantity"].as_u64().unwrap();
+            (unit, quantity, line["cost_micros"].clone())
+        })
+        .collect();
+    used.sort_by_key(|(unit, ..)| unit.clone());
+    // Twice what the stand-in says of an answer.
+    let want = [
+        ("audio_tokens_cached", 6, Value::Null),
+        ("audio_tokens_in", 14, json!(448)),
+        ("audio_tokens_out", 84, json!(5_376)),
+        ("tokens_cached", 8, json!(4)),
+        ("tokens_in", 32, json!(64)),
+        ("tokens_out", 16, json!(128)),
+    ];
+    let want = want.map(|(unit, quantity, micros)| (unit.to_owned(), quantity, micros));
+    assert_eq!(used, want);
 }

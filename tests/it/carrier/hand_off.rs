@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 use trunkline::carrier_double::Carrier;
+use trunkline::stack::Defaults;
 
 use super::rig::Town;
 use crate::api::rig::id;
 use crate::session::model::{Answer, Model};
 use crate::session::rig::{heard, speech, unhurried};
+use crate::session::speaker::{Reply, Speaker};
 
 const FIRST: &str = "You are Robin of the front desk.";
 const SECOND: &str = "You are Billie of billing.";
@@ -128,6 +130,50 @@ async fn another_agent_goes_on_and_knows_what_was_said() {
     let handed = events.iter().filter(|(kind, _)| kind == "handed_over");
     let handed: Vec<&String> = handed.map(|(_, detail)| detail).collect();
     assert_eq!(handed, [&format!("agent={second} version=1")]);
+}
+
+/// Whoever goes on has their own model and their own voice, and knows what was said to the one that heard and spoke.
+#[tokio::test(start_paused = true)]
+async fn a_model_that_hears_and_speaks_hands_over() {
+    let speaker = Speaker::open(false, [Reply::Uses(LAST_WORDS, "hand_off", HAND_OFF)]).await;
+    let model = Model::open([
+        Answer::Words(vec!["This is Billie. I hand you to my colleague."], 0),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let town = unhurried(async {
+        let town = Town::equipped(Defaults {
+            chat: Some(model.settings.clone()),
+            realtime: Some(speaker.chosen()),
+            ..Defaults::default()
+        })
+        .await;
+        let second = make(&town, &billing()).await;
+        let mut first = front_desk(&[("billing", &second)]);
+        first["realtime"] = json!({});
+        town.answer_by(&first).await;
+        town
+    })
+    .await;
+    let line = town.rung().await;
+    let says = [(0, WISH), (1, "That is all.")];
+    let words = converse((&town, &model), line, &says).await;
+    // The same words are another's now.
+    let said = format!(
+        "{} This is Billie. {LAST_WORDS} {GOODBYE}",
+        LAST_WORDS.to_uppercase()
+    );
+    assert!(words.ends_with(&said), "{words}");
+    let told = &model.requests()[0];
+    assert!(told.contains(SECOND), "{told}");
+    assert!(told.contains(WISH) && told.contains(LAST_WORDS), "{told}");
+    assert_eq!(speaker.came("response.create").len(), 1);
+    assert!(
+        town.events()
+            .await
+            .iter()
+            .any(|(kind, _)| kind == "handed_over")
+    );
 }
 
 /// An agent that is another client's, that is archived, or that follows a script: the first goes on.

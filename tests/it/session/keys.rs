@@ -1,6 +1,8 @@
 //! Keys in both directions: the caller presses what a model asks for, and a model presses its way through a menu.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use trunkline::stack::Defaults;
+use trunkline::tools::{OwnTool, RESULT_BYTES_MAX, ToolSecret};
 use trunkline_core::call::{Note, Outcome};
 use trunkline_media::FRAME;
 use trunkline_media::dtmf::DtmfDetector;
@@ -9,6 +11,7 @@ use trunkline_media::gate::level_dbfs;
 use super::held::Held;
 use super::model::{Answer, Model};
 use super::rig::{House, Plot, agent_said, speech};
+use super::tool_server::{Reply, ToolServer};
 
 const GOODBYE: &str = "All right, goodbye.";
 
@@ -206,5 +209,68 @@ async fn what_is_no_key_is_not_pressed() {
             held.heard
         );
         assert!(held.heard.ends_with(GOODBYE), "{}", held.heard);
+    }
+}
+
+/// A server that repeats what it was given is told on without it, wherever its answer is cut for the model.
+#[tokio::test(start_paused = true)]
+async fn no_part_of_a_secret_is_left_where_an_answer_is_cut() {
+    const CODE: &str = "73519264";
+    // The first digits are in front of the cut, and the others behind it.
+    let across = |cut: usize| format!("{} {CODE} {}", "x".repeat(cut - 5), "y".repeat(2_000));
+    let refusal: &str = across(1_024).leak();
+    let kept = RESULT_BYTES_MAX - " … (cut)".len();
+    for reply in [
+        Reply::Fine(across(kept), 0),
+        Reply::Fine(json!({ "told": across(kept - 9) }).to_string(), 0),
+        Reply::Status(422, "", refusal),
+    ] {
+        let model = Model::open([
+            Answer::Calls("", vec![("book", r#"{"day":"Friday"}"#)]),
+            Answer::Words(vec!["Thank you."], 0),
+            Answer::Goodbye(GOODBYE),
+        ])
+        .await;
+        let server = ToolServer::open([reply]).await;
+        let document = json!({
+            "name": "book", "description": "Books.", "url": server.base_url,
+            "arguments": { "type": "object" },
+            "keys": [{ "field": "code", "prompt": "Key in your code.", "digits": [8, 8] }],
+        });
+        let tool = OwnTool {
+            document: serde_json::from_value(document).unwrap(),
+            secret: ToolSecret::default(),
+        };
+        let house = House::build(Plot {
+            chat: Some(model.settings.clone()),
+            defaults: Defaults {
+                tools: [("book".to_owned(), tool)].into(),
+                ..Defaults::default()
+            },
+            ..Plot::default()
+        })
+        .await;
+        let (notes, mut watched) = (house.notes(), house.notes());
+        let mut call = house.call("clerk").await;
+        call.wait_until_agent_quiet(900).await.unwrap();
+        call.speak(speech("Book me in, please.")).await.unwrap();
+        call.wait_agent_speaking_ms(300).await.unwrap();
+        for key in CODE.chars() {
+            call.press(key).await.unwrap();
+            call.stay_silent(150).await.unwrap();
+        }
+        let thanked = |note: &Note| {
+            matches!(note, Note::AgentSaid { text, .. } if text == "Thank you.").then_some(())
+        };
+        watched.until(thanked).await;
+        call.wait_until_agent_quiet(900).await.unwrap();
+        call.speak(speech("That is all.")).await.unwrap();
+        call.wait_until_over().await;
+        let held = Held::over(call, notes).await;
+        assert!(server.requests()[0].body.contains(CODE));
+        let told = told(&model);
+        assert!(!told.contains(&CODE[..2]), "{told}");
+        assert!(told.contains("xxx [wit"), "{told}");
+        assert_eq!(outcomes(&held.notes).len(), 1);
     }
 }

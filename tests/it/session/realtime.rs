@@ -359,10 +359,16 @@ async fn a_denial_of_what_it_is_is_never_heard() {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_is_not_there_is_refused_and_the_words_are_said() {
     let open = "We are open today.";
-    let speaker = Speaker::open(false, [Reply::Calls(open), Reply::Goodbye(GOODBYE)]).await;
+    let replies = [
+        Reply::Calls(open),
+        Reply::Says("There is no table."),
+        Reply::Goodbye(GOODBYE),
+    ];
+    let speaker = Speaker::open(false, replies).await;
     let house = house(&speaker, None).await;
     let held = hold(&house, &["When are you open?", "Thank you, bye."]).await;
-    assert_eq!(held.heard, format!("{open} {GOODBYE}").to_uppercase());
+    let said = format!("{open} There is no table. {GOODBYE}");
+    assert_eq!(held.heard, said.to_uppercase());
     let outputs = speaker.came("conversation.item.create");
     assert_eq!(outputs[0]["item"]["call_id"], json!("call_1"));
 }

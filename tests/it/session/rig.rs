@@ -217,6 +217,11 @@ impl House {
             ),
             ("eager.toml", &format!("{CHATTER}[realtime]\n")),
             (
+                "speaking-clerk.toml",
+                &format!("{TOOLS}{CHATTER}[turn]\ndrafts_max = 0\n[realtime]\n"),
+            ),
+            ("eager-clerk.toml", &format!("{TOOLS}{CHATTER}[realtime]\n")),
+            (
                 "clerk.toml",
                 &format!("{TOOLS}{CHATTER}[turn]\ndrafts_max = 0\n"),
             ),

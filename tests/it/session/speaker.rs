@@ -40,6 +40,8 @@ pub(crate) enum Reply {
     Goodbye(&'static str),
     /// It calls a tool that is not there, and says this.
     Calls(&'static str),
+    /// It says this and calls a tool with arguments.
+    Uses(&'static str, &'static str, &'static str),
     /// It says that it failed.
     Fails,
     /// It refuses the question.
@@ -201,6 +203,7 @@ struct Connection {
     ended: usize,
     silence_frames: usize,
     names: usize,
+    calls: usize,
     going: Option<Going>,
     /// How much sound each item has, ms.
     items: HashMap<String, usize>,
@@ -236,6 +239,7 @@ async fn serve(
         ended: 0,
         silence_frames: usize::MAX,
         names: 0,
+        calls: 0,
         going: None,
         items: HashMap::new(),
     };
@@ -300,8 +304,10 @@ impl Connection {
                     true => &session["turn_detection"],
                     false => &session["audio"]["input"]["turn_detection"],
                 };
-                let silence_ms = detection["silence_duration_ms"].as_u64().unwrap();
-                self.silence_frames = silence_ms as usize / 20;
+                // What is not in it stays as it was.
+                if let Some(silence_ms) = detection["silence_duration_ms"].as_u64() {
+                    self.silence_frames = silence_ms as usize / 20;
+                }
                 self.say(json!({"type": "session.updated", "session": {}}))
                     .await
             }
@@ -377,6 +383,7 @@ impl Connection {
             Reply::Says(text)
             | Reply::Goodbye(text)
             | Reply::Calls(text)
+            | Reply::Uses(text, ..)
             | Reply::Stalls(text, _)
             | Reply::Cuts(text, _) => *text,
             Reply::Fails | Reply::Silence => "",
@@ -404,7 +411,9 @@ impl Connection {
         self.items
             .insert(going.item.clone(), going.given / BYTES_PER_MS);
         let details = json!({"error": {"type": "server_error"}});
-        self.say(json!({"type": "response.done", "response": {"id": going.response, "status": status, "status_details": details, "usage": {"input_tokens": 3, "output_tokens": 5}}})).await
+        self.say(json!({"type": "response.done", "response": {"id": going.response, "status": status, "status_details": details, "usage": {"input_tokens": 30, "output_tokens": 50,
+            "input_token_details": {"text_tokens": 20, "audio_tokens": 10, "cached_tokens": 7, "cached_tokens_details": {"text_tokens": 4, "audio_tokens": 3}},
+            "output_token_details": {"text_tokens": 8, "audio_tokens": 42}}}})).await
     }
 
     /// Gives more of an answer. False if the socket is to be cut.
@@ -451,17 +460,25 @@ impl Connection {
             self.going = Some(going);
             return Ok(true);
         }
-        for kind in [words, audio] {
+        let kinds = if stops > 0 { &[words, audio][..] } else { &[] };
+        for kind in kinds {
             self.say(json!({"type": format!("{kind}.done"), "response_id": going.response, "item_id": going.item})).await?;
         }
-        let tools = [
-            (matches!(going.reply, Reply::Goodbye(_)), "end_call"),
-            (matches!(going.reply, Reply::Calls(_)), "book_a_table"),
-        ];
-        let tool = tools.into_iter().find(|(is_called, _)| *is_called);
-        let tool = tool.map(|(_, name)| name);
-        if let Some(tool) = tool {
-            self.say(json!({"type": "response.function_call_arguments.done", "response_id": going.response, "call_id": "call_1", "name": tool, "arguments": "{}"})).await?;
+        let tool = match going.reply {
+            Reply::Goodbye(_) => Some(("end_call", "{}")),
+            Reply::Calls(_) => Some(("book_a_table", "{}")),
+            Reply::Uses(_, tool, arguments) => Some((tool, arguments)),
+            Reply::Says(_)
+            | Reply::Fails
+            | Reply::Refuses
+            | Reply::Silence
+            | Reply::Stalls(..)
+            | Reply::Cuts(..) => None,
+        };
+        if let Some((tool, arguments)) = tool {
+            self.calls += 1;
+            let call = format!("call_{}", self.calls);
+            self.say(json!({"type": "response.function_call_arguments.done", "response_id": going.response, "call_id": call, "name": tool, "arguments": arguments})).await?;
         }
         self.end(&going, "completed").await?;
         Ok(true)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use trunkline::agent::Agent;
+use trunkline::agent::{Agent, Agents};
 use trunkline::config::Config;
 use trunkline::simulate::model::Model as Judge;
 use trunkline::simulate::report::{self, Outcome};
@@ -71,6 +71,13 @@ fn simulation(
     thinker: &Model,
     player: &Model,
 ) -> Simulation {
+    let simulation = with(folder, agent, scenario, thinker, player);
+    simulation.check().unwrap();
+    simulation
+}
+
+/// The same, which need not fit.
+fn with(folder: &Path, agent: &str, scenario: &str, thinker: &Model, player: &Model) -> Simulation {
     let path = folder.join("clerk.toml");
     std::fs::write(&path, agent).unwrap();
     let file = folder.join("a.yaml");
@@ -78,18 +85,17 @@ fn simulation(
     let mut config = Config::default();
     config.llm.base_url = Some(thinker.settings.base_url.clone());
     config.llm.model = Some(thinker.settings.model.clone());
-    let simulation = Simulation {
+    Simulation {
         config,
         agent: Arc::new(Agent::read(&path).unwrap()),
+        colleagues: Agents::default(),
         scenarios: read::scenarios(&file).unwrap(),
         repeat: 1,
         jobs: 1,
         speech: None,
         model: Some(Judge::new(player.settings.clone()).unwrap()),
         recordings: None,
-    };
-    simulation.check().unwrap();
-    simulation
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,4 +218,161 @@ async fn a_tool_without_an_answer_fails_and_nothing_leaves_the_machine() {
     );
     let nobody = listener.accept().map(|_| ()).unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// An agent that has people, and a colleague.
+const DESK: &str = r#"
+name = "Robin"
+business = "Oak"
+greeting = "How can I help you?"
+prompt = "You are the front desk."
+[turn]
+drafts_max = 0
+[[transfers]]
+name = "ann"
+description = "Bills."
+to = "+12125550137"
+words = "I am putting you through now."
+hold = ["It is still ringing."]
+[[transfers]]
+name = "emergency"
+description = "Pain."
+to = "+12125550140"
+kind = "cold"
+words = "Stay on the line."
+[[hand_off]]
+name = "billing"
+agent = "ledger"
+description = "Bills."
+"#;
+/// That colleague.
+const LEDGER: &str = r#"
+name = "Kim"
+business = "Oak"
+prompt = "You keep the ledger."
+tools = ["balance"]
+[turn]
+drafts_max = 0
+"#;
+
+fn transfer(arguments: &'static str) -> Answer {
+    Answer::Calls("One moment.", vec![("transfer", arguments)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_of_the_scenario_takes_the_caller_or_does_not() {
+    let warm = r#"{"target":"ann","summary":"A bill."}"#;
+    let cold = r#"{"target":"emergency","summary":"Pain."}"#;
+    // What the person does, what is to be expected, and what the model is asked in the end.
+    for (people, arguments, expected, goes_on) in [
+        (
+            "{ann: {does: accepts, after_ms: 30000}}",
+            warm,
+            "[{transferred_to: ann}, {transfer_ended: put_through}, {ended_by: transferred}, \
+              {agent_says: It is still ringing}, {agent_says: I am putting you through now}]",
+            false,
+        ),
+        (
+            "{ann: {does: declines, after_ms: 9000}}",
+            warm,
+            "[{transfer_ended: declined}, {agent_never_says: putting you through}, \
+              {agent_says: cannot take the call}, {ended_by: agent_hung_up}]",
+            true,
+        ),
+        (
+            "{}",
+            warm,
+            "[{transfer_ended: no_answer}, {ended_by: agent_hung_up}]",
+            true,
+        ),
+        (
+            "{emergency: {does: accepts}}",
+            cold,
+            "[{transferred_to: emergency}, {agent_says: Stay on the line}, {ended_by: transferred}]",
+            false,
+        ),
+        (
+            "{emergency: {does: busy}}",
+            cold,
+            "[{transfer_ended: busy}, {ended_by: agent_hung_up}]",
+            true,
+        ),
+    ] {
+        let thinker = Model::open([
+            transfer(arguments),
+            words("I am trying."),
+            Answer::Goodbye("Ann cannot take the call. Goodbye."),
+        ])
+        .await;
+        let player = Model::open([]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = format!(
+            "name: a\ncaller: {{script: [{{say: I want to speak to Ann.}}]}}\npeople: {people}\nexpect: {expected}\n"
+        );
+        let simulation = simulation(folder.path(), DESK, &scenario, &thinker, &player);
+        let results = simulation.run(&|_| {}).await;
+        assert!(results[0].is_met(), "{people} {}", results[0]);
+        assert!(results[0].took.as_secs() < 8, "nobody waits for a person");
+        let course = results[0].course.as_ref().unwrap();
+        let tried: Vec<&str> = course.tools.iter().map(|used| used.name.as_str()).collect();
+        assert_eq!(tried, ["transfer"]);
+        let told = thinker
+            .requests()
+            .iter()
+            .any(|asked| asked.contains("\\\"error\\\""));
+        assert_eq!(
+            told, goes_on,
+            "{people}: whether a model is told how it ended"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_meanwhile_is_put_through_to_nobody() {
+    let thinker = Model::open([
+        transfer(r#"{"target":"ann","summary":"A bill."}"#),
+        words("I am trying."),
+    ])
+    .await;
+    let player = Model::open([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = "name: a\ncaller: {script: [{say: I want to speak to Ann.}, {hang_up: true}]}\n\
+                    people: {ann: {does: accepts, after_ms: 60000}}\n\
+                    expect: [{transfer_ended: caller_gone}, {ended_by: caller_hung_up}]\n";
+    let simulation = simulation(folder.path(), DESK, scenario, &thinker, &player);
+    let results = simulation.run(&|_| {}).await;
+    assert!(results[0].is_met(), "{}", results[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_agent_goes_on_with_its_own_prompt_and_tools() {
+    let thinker = Model::open([
+        Answer::Calls(
+            "I hand you over.",
+            vec![("hand_off", r#"{"agent":"billing"}"#)],
+        ),
+        words("This is Kim, what is it about?"),
+        Answer::Calls("", vec![("balance", "{}")]),
+        Answer::Goodbye("You owe seven euros. Goodbye."),
+    ])
+    .await;
+    let player = Model::open([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = "name: a\ncaller: {script: [{say: It is about my bill.}, {say: How much is it?}]}\n\
+                    tools: {balance: {description: Looks it up., answer: {euros: 7}}}\n\
+                    expect: [{handed_to: ledger}, {agent_says: This is Kim}, {tool_called: balance}, {ended_by: agent_hung_up}]\n";
+    let ledger = folder.path().join("ledger.toml");
+    std::fs::write(&ledger, LEDGER).unwrap();
+    let colleagues = Agents::of([Arc::new(Agent::read(&ledger).unwrap())]);
+    let mut simulation = with(folder.path(), DESK, scenario, &thinker, &player);
+    // Who is not there takes no calls, and has no tools.
+    assert!(simulation.check().is_err());
+    simulation.colleagues = colleagues;
+    simulation.check().unwrap();
+    let results = simulation.run(&|_| {}).await;
+    assert!(results[0].is_met(), "{}", results[0]);
+    let asked = thinker.requests();
+    assert!(asked[1].contains("You keep the ledger."), "{}", asked[1]);
+    assert!(asked[1].contains("It is about my bill."), "{}", asked[1]);
+    assert!(!asked[0].contains("Looks it up.") && asked[2].contains("Looks it up."));
 }

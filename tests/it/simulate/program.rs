@@ -35,8 +35,12 @@ fn simulate(desk: &TempDir, arguments: &[&str]) -> Said {
 }
 
 fn examples() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/simulate/booking.yaml");
-    path.to_str().unwrap().to_owned()
+    example("booking.yaml")
+}
+
+fn example(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/simulate");
+    folder.join(name).to_str().unwrap().to_owned()
 }
 
 /// A folder with these files.
@@ -119,6 +123,18 @@ fn the_examples_are_met_and_the_same_each_time_whatever_runs_beside_them() {
         .filter(|name| name.starts_with("trunkline-simulate"))
         .collect();
     assert_eq!(left, [] as [String; 0]);
+}
+
+#[test]
+fn an_agent_of_another_language_is_called_in_words() {
+    let desk = desk(&[]);
+    let said = simulate(&desk, &[&example("praxis.toml"), &example("praxis.yaml")]);
+    assert_eq!(said.status, 0, "{}\n{}", said.out, said.err);
+    assert!(
+        said.out.ends_with("2 conversations: 2 met\n"),
+        "{}",
+        said.out
+    );
 }
 
 const MISSES: &str = r#"

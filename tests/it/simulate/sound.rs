@@ -32,6 +32,7 @@ async fn a_caller_with_a_voice_is_heard_answered_and_recorded() {
     let simulation = Simulation {
         config: Config::default(),
         agent: Agents::load(None).unwrap().named("front-desk").unwrap(),
+        colleagues: Agents::default(),
         scenarios: read::scenarios(&file).unwrap(),
         repeat: 1,
         jobs: 1,

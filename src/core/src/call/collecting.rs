@@ -7,38 +7,28 @@
 //!
 //! Digits that are *secret* leave the call by [`Action::KeysDone`] alone. From the first prompt until a moment after the last
 //! key the caller is [withheld](Call::withholds): the shell takes silence for what comes from them, so that neither a
-//! recogniser nor a recording gets a tone or a word. Keys of that time are no commands: all of them belong to the collection.
+//! recogniser nor a recording gets a tone or a word. Keys of that time belong to the collection, and those that still come
+//! behind it to nobody (`late`).
 //!
 //! Pressing goes the other way: tones, as a clause that talking does not cut.
 
+mod asking;
+mod late;
 mod work;
 
 use std::sync::Arc;
 
 use super::action::{Action, Note};
 use super::event::ReplyId;
-use super::reply::{Fate, Mind, Origin, Playback, Reply};
-use super::speaking::say_rest;
+use super::reply::{Fate, Mind, Reply};
 use super::tooling::UseId;
 use super::{Call, Phase};
+use late::{EndOf, Late};
 pub use work::{Check, FIELD_DIGITS_MAX, KeyField, KeyWork, KeysDone, PRESSED_MAX, Unkeyed};
 
-use crate::guard;
 use crate::redact;
 use crate::secret::Secret;
 use crate::time::At;
-
-/// A tone may sound on after its key was told: so long the caller is withheld after the last one, and the keys that belong
-/// behind it are nobody's, ms.
-const TAIL_MS: u32 = 1_000;
-/// The same after a collection that was called off.
-const SHORT_TAIL_MS: u32 = 300;
-/// The same after one that the caller may be in the middle of, since it ended for another reason.
-const LONG_TAIL_MS: u32 = 3_000;
-/// Keys that go on coming are nobody's for so long, ms.
-const TAILS_MS: u32 = 30_000;
-/// A key that ends a row of digits which was over by its length belongs to it for so long, ms.
-const ENDING_KEY_MS: u32 = 2_000;
 
 /// What is being done with keys.
 #[derive(Clone, Debug)]
@@ -106,34 +96,34 @@ pub(super) struct KeyPad {
     withheld: Option<At>,
     /// Until when they still are, once nothing secret is collected any more.
     tail: Option<At>,
-    /// What is pressed then belongs to what was collected.
+    /// What is pressed now may belong to what was collected.
     late: Option<Late>,
 }
 
-/// Keys that come after what they are for.
-#[derive(Clone, Copy, Debug)]
-enum Late {
-    /// This one, until then.
-    Ending(char, At),
-    /// Any, until then; each for so much longer, up to that.
-    Secret { until: At, ms: u32, end: At },
-}
-
 impl KeyPad {
-    /// Takes a key that belongs behind a secret or is the one that ends other keys. A star is none.
-    fn takes_late(&mut self, key: char, now: At) -> bool {
-        match &mut self.late {
-            Some(Late::Ending(ending, until)) => *ending == key && now < *until,
-            Some(Late::Secret { until, ms, end }) if now < *until && key != '*' => {
-                *until = now.plus(*ms).min(*end);
-                self.tail = self.tail.max(Some(*until));
-                true
-            }
-            Some(Late::Secret { .. }) | None => {
-                self.late = None;
-                false
-            }
+    /// Takes a key that comes when what it is for is over.
+    fn takes_late(&mut self, key: char, is_command: bool, now: At) -> bool {
+        let Some(late) = self.late.as_mut() else {
+            return false;
+        };
+        if !late.takes(key, is_command, now) {
+            // What is to be obeyed yet is.
+            self.late.take_if(|late| late.command().is_none());
+            return false;
         }
+        let until = late.secret_until(now);
+        // What is secret now has an end of its own.
+        let is_secret = self.collect().is_some_and(|collect| collect.is_secret);
+        if !is_secret {
+            self.tail = self.tail.max(until);
+        }
+        true
+    }
+
+    /// Keys of a secret may still come.
+    fn is_late(&self, now: At) -> bool {
+        let until = self.late.as_ref().and_then(|late| late.secret_until(now));
+        until.is_some()
     }
 
     pub(super) fn is_at_work(&self) -> bool {
@@ -185,7 +175,12 @@ impl Call {
                     self.keypad.withheld.get_or_insert(self.now);
                     self.keypad.tail = None;
                 }
-                self.keypad.late = None;
+                // Those of a secret are nobody's, whoever else wants keys now.
+                let is_kept = |late: &Late| match is_secret {
+                    true => late.command().is_some(),
+                    false => late.secret_until(self.now).is_some(),
+                };
+                self.keypad.late = self.keypad.late.filter(is_kept);
                 Work::Collect(collect)
             }
         };
@@ -219,7 +214,9 @@ impl Call {
     /// Takes a key if it belongs to what is being collected, or was.
     pub(super) fn key_for_tool(&mut self, key: char, out: &mut Vec<Action>) -> bool {
         let now = self.now;
-        if self.keypad.takes_late(key, now) {
+        let is_command = self.caller.star && self.settings.keys.command(key).is_some();
+        if self.keypad.takes_late(key, is_command, now) {
+            self.caller.star = key == '*';
             return true;
         }
         let Some(collect) = self.keypad.collect() else {
@@ -297,25 +294,16 @@ impl Call {
         self.fillers.last = now;
         if let Work::Collect(collect) = work {
             let ending_key = collect.fields.last().and_then(|field| field.terminator);
-            let tail_ms = match &done {
-                KeysDone::Collected(_) | KeysDone::Pressed => TAIL_MS,
-                KeysDone::Not(Unkeyed::Cancelled) => SHORT_TAIL_MS,
-                KeysDone::Not(Unkeyed::TimedOut | Unkeyed::Wrong | Unkeyed::Left) => LONG_TAIL_MS,
-            };
-            let until = now.plus(tail_ms);
             match (&done, collect.is_secret) {
-                (KeysDone::Not(Unkeyed::Cancelled), true) => self.keypad.tail = Some(until),
                 (_, true) => {
-                    self.keypad.tail = Some(until);
-                    self.keypad.late = Some(Late::Secret {
-                        until,
-                        ms: tail_ms,
-                        end: now.plus(TAILS_MS),
-                    });
+                    let late = Late::secret(end_of(&done), now);
+                    self.keypad.tail = late.secret_until(now);
+                    self.keypad.late = Some(late);
                 }
                 (KeysDone::Collected(rows), false) => {
-                    let until = now.plus(ENDING_KEY_MS);
-                    self.keypad.late = ending_key.map(|key| Late::Ending(key, until));
+                    if !self.keypad.is_late(now) {
+                        self.keypad.late = ending_key.map(|key| Late::ending(key, now));
+                    }
                     let at = collect.last_key.unwrap_or(now);
                     for row in rows {
                         let keys = redact::cards(row.expose()).into_owned();
@@ -335,17 +323,6 @@ impl Call {
         out.push(Action::KeysDone { id, done });
     }
 
-    /// The caller presses: they need not be asked any more.
-    fn cut_prompt(&mut self) {
-        let is_asking = |r: &&mut Reply| {
-            let current = r.current().is_some_and(|c| c.prompt && c.tones.is_none());
-            current && r.fate == Fate::GoOn
-        };
-        if let Some(reply) = self.speaking.as_mut().filter(is_asking) {
-            reply.fate = Fate::Insert;
-        }
-    }
-
     /// Ends what is complete, late, or waited for by nobody.
     pub(super) fn settle_keys(&mut self, out: &mut Vec<Action>) {
         self.listen_for_keys();
@@ -354,6 +331,19 @@ impl Call {
         }
         if self.keypad.tail.is_some_and(|at| at <= self.now) {
             self.end_withholding(out);
+        }
+        let command = self.keypad.late.as_ref().and_then(Late::command);
+        if command.is_some_and(|(_, at)| at <= self.now) {
+            self.obey_late(out);
+        }
+    }
+
+    /// Obeys a command by key behind which nothing came.
+    pub(super) fn obey_late(&mut self, out: &mut Vec<Action>) {
+        let late = self.keypad.late.take_if(|late| late.command().is_some());
+        let key = late.and_then(|late| late.command()).map(|(key, _)| key);
+        if let Some(command) = key.and_then(|key| self.settings.keys.command(key)) {
+            self.obey_key(command, out);
         }
     }
 
@@ -394,81 +384,6 @@ impl Call {
         }
     }
 
-    /// Says what is owed, or presses, if the floor is free.
-    pub(super) fn ask_for_keys(&mut self, out: &mut Vec<Action>) {
-        let is_live = self.phase == Phase::Live;
-        let Some(id) = self
-            .keypad
-            .task
-            .as_ref()
-            .filter(|_| is_live)
-            .map(|task| task.id)
-        else {
-            return;
-        };
-        let is_free = self.notices.is_empty()
-            && self.ending.is_none()
-            && self.caller.is_quiet()
-            && self.overlap.is_none();
-        let language = self.settings.language;
-        let Some(task) = self.keypad.task.as_mut().filter(|_| is_free) else {
-            return;
-        };
-        let (text, tones) = match &task.work {
-            Work::Collect(collect) => match &collect.owed {
-                // A mind may have written it.
-                Some(text) if guard::denies_ai(language, "", text) => {
-                    (Arc::clone(&self.settings.notices.robot), None)
-                }
-                Some(text) => (redact::cards(text).into(), None),
-                None => return,
-            },
-            Work::Press { keys, begun: None } => {
-                (format!("[pressed {keys}]").into(), Some(Arc::clone(keys)))
-            }
-            Work::Press { .. } => return,
-        };
-        let Some(at) = self.put_prompt(id, text, tones, out) else {
-            return;
-        };
-        self.keys_go_on();
-        match self.keypad.task.as_mut().map(|task| &mut task.work) {
-            Some(Work::Collect(collect)) => (collect.owed, collect.silent) = (None, None),
-            Some(Work::Press { begun, .. }) => *begun = Some(at),
-            None => {}
-        }
-    }
-
-    /// Puts a clause of the call's own behind what the waiting reply has said, or into a reply of its own. `None` if somebody
-    /// speaks.
-    fn put_prompt(
-        &mut self,
-        id: UseId,
-        text: Arc<str>,
-        tones: Option<Arc<str>>,
-        out: &mut Vec<Action>,
-    ) -> Option<(ReplyId, usize)> {
-        let Some(mut reply) = self.speaking.take() else {
-            let mut reply = self.new_reply(Origin::Prompt, Mind::None);
-            reply.push_prompt(text, tones);
-            let at = (reply.id, 0);
-            self.speak(reply, out);
-            return Some(at);
-        };
-        let is_free = reply.waits_for(id)
-            && reply.playback == Playback::On
-            && reply.clauses.iter().all(|c| c.over);
-        let at = is_free.then(|| {
-            self.note_heard(&mut reply, false, out);
-            reply.push_prompt(text, tones);
-            reply.progress = self.now;
-            say_rest(&mut reply, out);
-            (reply.id, reply.clauses.len() - 1)
-        });
-        self.speaking = Some(reply);
-        at
-    }
-
     /// Whether all keys were heard; `None` while they sound.
     fn was_pressed(&self, (reply, clause): (ReplyId, usize)) -> Option<bool> {
         let reply = self.speaking.as_ref().filter(|r| r.id == reply);
@@ -501,7 +416,8 @@ impl Call {
 
     /// When [`Call::settle_keys`] next has something to do by itself.
     pub(super) fn keypad_due(&self) -> Option<At> {
-        [self.keys_due(), self.keypad.tail]
+        let command = self.keypad.late.as_ref().and_then(Late::command);
+        [self.keys_due(), self.keypad.tail, command.map(|(_, at)| at)]
             .into_iter()
             .flatten()
             .min()
@@ -519,6 +435,14 @@ impl Call {
     pub(super) fn keys_end(&mut self, out: &mut Vec<Action>) {
         self.end_keys(KeysDone::Not(Unkeyed::Left), out);
         self.end_withholding(out);
+    }
+}
+
+fn end_of(done: &KeysDone) -> EndOf {
+    match done {
+        KeysDone::Collected(_) | KeysDone::Pressed => EndOf::All,
+        KeysDone::Not(Unkeyed::Cancelled) => EndOf::Star,
+        KeysDone::Not(Unkeyed::TimedOut | Unkeyed::Wrong | Unkeyed::Left) => EndOf::Others,
     }
 }
 

@@ -64,6 +64,11 @@ pub(super) struct Mouth {
 }
 
 impl Mouth {
+    /// What is said from now on is said at this pace.
+    pub(super) fn succeed(&mut self, speed: f32) {
+        self.speed = speed;
+    }
+
     pub(super) fn new(speed: f32) -> Self {
         Self {
             speed,

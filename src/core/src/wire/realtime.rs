@@ -129,6 +129,11 @@ impl Realtime {
         out.push(Sent::Text(request::delete(item)));
     }
 
+    /// Which tools it may call besides those of the settings.
+    pub fn offer(&self, tools: &[ToolSpec], out: &mut Vec<Sent>) {
+        out.push(Sent::Text(request::offer(&self.settings, tools)));
+    }
+
     /// What a tool answers.
     pub fn tool_answered(&self, call: &str, output: &str, out: &mut Vec<Sent>) {
         out.push(Sent::Text(request::tool_answered(call, output)));

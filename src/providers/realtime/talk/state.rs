@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 
+use trunkline_core::wire::openai::ToolSpec;
 use trunkline_core::wire::realtime::{Outcome, Turn};
 
+use crate::metering::Meter;
 use crate::provider::Passage;
 use crate::providers::realtime::making::{Making, Phase};
 use crate::providers::realtime::spoken::MS_PER_LETTER;
 
-/// Answers whose sound is kept: the one in play, one that is thought of, and one that may be repeated.
-const ANSWERS_MAX: usize = 3;
+/// Answers whose sound is kept: the one in play with what it went on with, one that is thought of, and one that may be
+/// repeated.
+const ANSWERS_MAX: usize = 4;
 /// Items of the caller's that are remembered.
 const ITEMS_MAX: usize = 256;
 /// Requests that wait for the connection.
@@ -30,6 +33,7 @@ pub(super) enum Order {
     },
     ToolAnswered {
         call: String,
+        output: String,
     },
 }
 
@@ -47,6 +51,12 @@ pub(super) struct State {
     ms_per_letter: f32,
     /// Items in a row that were not written down.
     pub(super) unheard: u32,
+    /// What the model may call besides the end of the call.
+    pub(super) tools: Vec<ToolSpec>,
+    /// The connection that knows of them.
+    pub(super) offered: Option<u32>,
+    /// Counts what answers cost.
+    pub(super) meter: Meter,
 }
 
 impl State {
@@ -61,6 +71,9 @@ impl State {
             items: VecDeque::new(),
             ms_per_letter: MS_PER_LETTER,
             unheard: 0,
+            tools: Vec::new(),
+            offered: None,
+            meter: Meter::default(),
         }
     }
 

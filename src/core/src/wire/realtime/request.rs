@@ -35,6 +35,22 @@ pub enum Turn {
     Assistant(String),
     /// What it should know.
     System(String),
+    /// A tool that was called.
+    Called {
+        /// The id of the call.
+        call: String,
+        /// The tool.
+        name: String,
+        /// Its arguments, as they were written.
+        arguments: String,
+    },
+    /// What came of it.
+    Returned {
+        /// The id of the call.
+        call: String,
+        /// JSON or words.
+        output: String,
+    },
 }
 
 impl std::fmt::Debug for Turn {
@@ -44,6 +60,14 @@ impl std::fmt::Debug for Turn {
             Self::User(text) => write!(f, "User({} bytes)", text.len()),
             Self::Assistant(text) => write!(f, "Assistant({} bytes)", text.len()),
             Self::System(text) => write!(f, "System({} bytes)", text.len()),
+            Self::Called {
+                call,
+                name,
+                arguments,
+            } => write!(f, "Called({call}, {name}, {} bytes)", arguments.len()),
+            Self::Returned { call, output } => {
+                write!(f, "Returned({call}, {} bytes)", output.len())
+            }
         }
     }
 }
@@ -205,6 +229,28 @@ pub(super) fn session(settings: &RealtimeSettings) -> String {
     }
 }
 
+#[derive(Serialize)]
+struct Offer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    tools: Vec<Tool<'a>>,
+    tool_choice: &'static str,
+}
+
+/// Which tools it may call. What else was set stays as it is.
+pub(super) fn offer(settings: &RealtimeSettings, others: &[ToolSpec]) -> String {
+    let all = [tools(&settings.tools), tools(others)];
+    json(&Update {
+        r#type: "session.update",
+        event_id: TOOLS,
+        session: Offer {
+            r#type: (settings.dialect == Dialect::Present).then_some("realtime"),
+            tools: all.into_iter().flatten().collect(),
+            tool_choice: "auto",
+        },
+    })
+}
+
 /// More of the caller's audio. Some hundred of these go out for each minute of a call, so they are written by hand.
 pub(super) fn append(mulaw: &[u8]) -> String {
     const BEFORE: &str = r#"{"type":"input_audio_buffer.append","audio":""#;
@@ -232,6 +278,11 @@ enum Item<'a> {
         role: &'static str,
         content: [Content<'a>; 1],
     },
+    FunctionCall {
+        call_id: &'a str,
+        name: &'a str,
+        arguments: &'a str,
+    },
     FunctionCallOutput {
         call_id: &'a str,
         output: &'a str,
@@ -252,6 +303,19 @@ fn item(dialect: Dialect, turn: &Turn) -> Item<'_> {
         Turn::User(text) => message("user", "input_text", text),
         Turn::Assistant(text) => message("assistant", spoken, text),
         Turn::System(text) => message("system", "input_text", text),
+        Turn::Called {
+            call,
+            name,
+            arguments,
+        } => Item::FunctionCall {
+            call_id: call,
+            name,
+            arguments,
+        },
+        Turn::Returned { call, output } => Item::FunctionCallOutput {
+            call_id: call,
+            output,
+        },
     }
 }
 
@@ -305,6 +369,7 @@ pub(super) fn answer(dialect: Dialect, answer: &Answer<'_>) -> String {
 
 /// What the ids of our events begin with, by what they ask for: errors repeat them.
 pub(super) const SESSION: &str = "session";
+const TOOLS: &str = "tools";
 pub(super) const ANSWER: &str = "answer_";
 pub(super) const TRUNCATION: &str = "truncate_";
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::cost::Tokens;
 use crate::wire::openai::ToolSpec;
 
 const KEY: &str = "secret-key-0123";
@@ -95,7 +96,7 @@ fn a_turn_and_its_answer_are_the_same_in_both_dialects() {
         "Audio(resp_1, item_2, 0, 16 bytes)",
         "AudioEnded(resp_1)",
         "WordsEnded(resp_1)",
-        "Answered(resp_1, Complete, Some((60, 30)))",
+        "Answered(resp_1, Complete, Some(SpokenTokens { text: Tokens { read: 40, cached: 24, written: 6 }, audio: Tokens { read: 20, cached: 8, written: 24 } }))",
     ];
     assert_eq!(told("turn.jsonl"), want);
     assert_eq!(told("turn_beta.jsonl"), want);
@@ -149,6 +150,15 @@ fn what_is_sent_is_what_the_fixtures_have() {
             Turn::Assistant("How can I help you?".into()),
             Turn::Item("item_1".into()),
             Turn::User("On \"Monday\".".into()),
+            Turn::Called {
+                call: "use_1".into(),
+                name: "book".into(),
+                arguments: "{\"day\":\"Monday\"}".into(),
+            },
+            Turn::Returned {
+                call: "use_1".into(),
+                output: "{\"ok\":\"Monday\"}".into(),
+            },
         ];
         let answer = Answer {
             ask: 7,
@@ -160,6 +170,12 @@ fn what_is_sent_is_what_the_fixtures_have() {
         codec.truncate(7, "item_2", 0, 1_500, &mut out);
         codec.delete("item_1", &mut out);
         codec.tool_answered("call_1", "{}", &mut out);
+        let book = ToolSpec {
+            name: "book".into(),
+            description: "Books.".into(),
+            parameters: RawValue::from_string("{}".into()).unwrap(),
+        };
+        codec.offer(&[book], &mut out);
         let sent = out.into_iter().map(|sent| match sent {
             Sent::Text(text) => serde_json::from_str::<Value>(&text).unwrap(),
             Sent::Binary(_) => panic!("all of it is text"),
@@ -372,5 +388,38 @@ proptest! {
         }
         prop_assert!(bounded(&events), "{:?}", events);
         prop_assert!(codec.closed(code, &reason).code.chars().count() <= 61);
+    }
+}
+
+#[test]
+fn no_part_of_a_sum_is_more_than_the_sum() {
+    for (usage, want) in [
+        (
+            r#"{"input_tokens":5,"output_tokens":3}"#,
+            Some(((5, 0, 3), (0, 0, 0))),
+        ),
+        (
+            r#"{"input_tokens":5,"output_tokens":3,"input_token_details":{"audio_tokens":9,"cached_tokens":7},"output_token_details":{"audio_tokens":9}}"#,
+            Some(((0, 0, 0), (5, 0, 3))),
+        ),
+        (
+            r#"{"input_tokens":5,"output_tokens":3,"input_token_details":{"audio_tokens":2,"cached_tokens":4,"cached_tokens_details":{"audio_tokens":3}},"output_token_details":[]}"#,
+            Some(((3, 2, 3), (2, 2, 0))),
+        ),
+        (r#"{"input_tokens":-5,"output_tokens":3}"#, None),
+        (r#"{"output_tokens":3}"#, None),
+        ("null", None),
+    ] {
+        let json = format!(
+            r#"{{"type":"response.done","response":{{"id":"r","status":"completed","usage":{usage}}}}}"#
+        );
+        let mut out = Vec::new();
+        sending().receive(Received::Text(&json), &mut out);
+        let [RealtimeEvent::Answered { tokens, .. }] = &out[..] else {
+            panic!("{usage}: {out:?}")
+        };
+        let parts = |t: Tokens| (t.read, t.cached, t.written);
+        let told = tokens.map(|tokens| (parts(tokens.text), parts(tokens.audio)));
+        assert_eq!(told, want, "{usage}");
     }
 }
