@@ -115,7 +115,7 @@ async fn no_word_number_key_or_token_is_ever_logged() {
         .unwrap();
     call.wait_for_answer().await.unwrap();
     call.wait_until_agent_quiet(700).await.unwrap();
-    for digit in "4631907285#".chars() {
+    for digit in "4635264352#".chars() {
         call.press(digit).await.unwrap();
     }
     call.wait_agent_speaking_ms(100).await.unwrap();
@@ -127,7 +127,12 @@ async fn no_word_number_key_or_token_is_ever_logged() {
             .iter()
             .any(|body| body.contains("strawberries"))
     );
-    assert!(model.requests().iter().any(|body| body.contains("4631907285")));
+    assert!(
+        model
+            .requests()
+            .iter()
+            .any(|body| body.contains("4635264352"))
+    );
 
     // The doorway, and a line that talks nonsense.
     let token = sign(&said, &key());
@@ -164,7 +169,7 @@ async fn no_word_number_key_or_token_is_ever_logged() {
         "Anything else",
         "Hello, this is",
         "How can I help",
-        "4631907285",
+        "4635264352",
         "500555",
         "a-key-of-the-model",
         token.as_str(),
