@@ -147,7 +147,16 @@ pub async fn schedule(app: &App, keys: &ClientKeys, wish: &Wish) -> Result<Agree
         ahead_ms_max: limits.ahead_ms_max,
     });
     let moment = moment.map_err(NotScheduled::Vague)?;
-    let verdict = may_call(app, keys, &wish.to, moment.zone, Some(moment.unix_ms)).await?;
+    let is_wished = wish.asked_call_id.is_some();
+    let verdict = may_call(
+        app,
+        keys,
+        &wish.to,
+        moment.zone,
+        Some(moment.unix_ms),
+        is_wished,
+    )
+    .await?;
     if !matches!(verdict, Verdict::Allow(_)) {
         return Err(NotScheduled::Refused(Box::new(verdict), moment.zone));
     }
@@ -185,7 +194,15 @@ pub async fn schedule(app: &App, keys: &ClientKeys, wish: &Wish) -> Result<Agree
     let replaced = write(app, keys, &new).await?;
     let Some(replaced) = replaced else {
         // Since it was asked about.
-        let verdict = may_call(app, keys, &wish.to, moment.zone, Some(moment.unix_ms)).await?;
+        let verdict = may_call(
+            app,
+            keys,
+            &wish.to,
+            moment.zone,
+            Some(moment.unix_ms),
+            is_wished,
+        )
+        .await?;
         return Err(NotScheduled::Refused(Box::new(verdict), moment.zone));
     };
     app.callbacks.changed.notify_one();
@@ -222,13 +239,14 @@ async fn may_call(
     to: &PhoneNumber,
     zone: Zone,
     at_ms: Option<i64>,
+    is_wished: bool,
 ) -> Result<Verdict, StoreError> {
     let question = Question {
         to: to.as_str(),
         places: &[],
         zones: &[zone],
         at_ms,
-        is_wished: true,
+        is_wished,
     };
     app.dialer().may_call(&app.desk, keys, &question).await
 }

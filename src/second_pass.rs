@@ -182,7 +182,7 @@ impl Work {
 /// Numbers of payment cards stand in no text, though the recording may have them as sound.
 fn without_cards(mut turns: Vec<Turn>) -> Vec<Turn> {
     let mut texts: Vec<&mut String> = turns.iter_mut().map(|turn| &mut turn.text).collect();
-    redact::cards_across("", &mut texts);
+    redact::cards_across("", &mut texts, false);
     turns.retain(|turn| !turn.text.trim().is_empty());
     turns
 }

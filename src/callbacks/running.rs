@@ -13,6 +13,7 @@ use trunkline_core::token::Direction;
 use super::{Plan, PlanError, may_call, promise, told};
 use crate::agent::Agent;
 use crate::app::{App, new_call_id};
+use crate::carrier::account::Unusable;
 use crate::dial::{self, NoAccount, NotDialled, Order, RING_USUAL, carriers_detection};
 use crate::ids::ClientId;
 use crate::reception::{Turned, Which};
@@ -166,11 +167,12 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
     let account = dial::account_of(&app.desk, client, &plan.from).await;
     let account = account.map_err(|error| match error {
         NoAccount::NoNumber | NoAccount::NoCarrier => Instead::failed("no_number"),
+        NoAccount::Account(Unusable::Store(_) | Unusable::Vault(_)) => again("store"),
         NoAccount::Account(_) => Instead::failed("no_carrier_account"),
         NoAccount::Store(_) => again("store"),
     })?;
     let seat = app.admit(&agent).map_err(|_| again("at_capacity"))?;
-    let verdict = may_call(app, &keys, &plan.to, zone, None).await;
+    let verdict = may_call(app, &keys, &plan.to, zone, None, in_a_call).await;
     let allowed = match verdict.map_err(|_| again("store"))? {
         Verdict::Allow(allowed) => allowed,
         Verdict::Defer(deferred) => {

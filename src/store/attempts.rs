@@ -157,12 +157,12 @@ impl Attempts<'_> {
         new: &NewAttempt,
     ) -> Result<Begun, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
+        // Two that were allowed at once are not both placed. What is asked about is asked once nobody else is at it.
+        tx.alone(&new.to_index).await?;
         let (own, platform) = (&new.suppression, &new.platform_suppression);
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
         }
-        // Two that were allowed at once are not both placed.
-        tx.alone(&new.to_index).await?;
         let since = args![client, &new.to_index, new.known_since_ms];
         let calls = tx.one(SINCE, since).await?.map(|mut row| row.int());
         if calls.transpose()?.unwrap_or_default() > i64::from(new.known_calls) {

@@ -302,18 +302,23 @@ pub(in crate::api) async fn create(
             seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
+        if let Err(NotDialled::Called) = dialled {
+            // Another was quicker: what holds now is told.
+            let verdict = ask(&app, &keys, &new.to, &known, None).await?;
+            return Err(match verdict {
+                Verdict::Allow(_) => Problem::new(Code::Unavailable).retry_after(1),
+                Verdict::Defer(_) | Verdict::Deny(_) => refused(&verdict, app.dialer().now_ms()),
+            });
+        }
         dialled.map_err(|error| match error {
             NotDialled::Suppressed => Problem::new(Code::Suppressed).at(
                 "/to",
                 Why::Suppressed.name(),
                 Why::Suppressed.meaning(),
             ),
-            NotDialled::Called => Problem::new(Code::CalledTooOften).at(
-                "/to",
-                Why::CalledTooOften.name(),
-                Why::CalledTooOften.meaning(),
-            ),
-            NotDialled::Stale | NotDialled::Taken => Problem::new(Code::Unavailable).retry_after(1),
+            NotDialled::Called | NotDialled::Stale | NotDialled::Taken => {
+                Problem::new(Code::Unavailable).retry_after(1)
+            }
             NotDialled::Store(error) => stored(error),
             error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {
                 Problem::internal(&error)

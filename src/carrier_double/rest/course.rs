@@ -57,7 +57,9 @@ pub(super) async fn turn(books: &Arc<Books>, sid: &str, status: Status) -> bool 
         let Some(call) = open.calls.get_mut(sid) else {
             return false;
         };
-        if call.status.is_final() {
+        // Whoever has picked up does not ring any more, however late that is told.
+        let is_answered = call.status == Status::InProgress;
+        if call.status.is_final() || is_answered && !status.is_final() {
             return false;
         }
         call.status = status;

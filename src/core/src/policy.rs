@@ -38,7 +38,7 @@ use crate::phone::PhoneNumber;
 use hours::Candidate;
 
 /// A next moment is looked for in so many days.
-pub const HORIZON_DAYS: i64 = 31;
+pub const HORIZON_DAYS: i64 = 62;
 
 /// Of a person's places and zones at most so many are given; the trace lists no more candidates, but all are heeded.
 pub const CANDIDATES_MAX: usize = 64;
@@ -187,8 +187,8 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     let free = used.iter().map(|(_, until)| *until).max();
     let until = match (closed.is_empty(), free) {
         (true, None) => None,
-        (false, None) => Some(hours::next_open(&candidates, at)),
-        (_, Some(free)) => Some(hours::next_open(&candidates, free)),
+        (false, None) => Some(hours::next_open(&candidates, at, at)),
+        (_, Some(free)) => Some(hours::next_open(&candidates, at, free)),
     };
     reasons.extend(closed);
     let used = used.into_iter();

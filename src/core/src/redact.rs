@@ -23,7 +23,8 @@ const ISSUER_DIGITS: usize = 4;
 /// So many of a card's digits may be shown at its beginning, and four at its end (PCI DSS 3.4.1).
 pub const FIRST_SHOWN_MAX: usize = 6;
 
-/// So many digits of a card tell nobody its number: as many as the first six and the last four, which may be shown together.
+/// So many digits of a card tell nobody its number, if none but them are told: as many as the first six and the last four,
+/// which may be shown together.
 const HARMLESS_MAX: usize = FIRST_SHOWN_MAX + 4;
 
 /// Where a card's number stands in a text.
@@ -45,7 +46,17 @@ impl Card {
 
 /// The text with a mark in place of each card's number, which tells its last four digits at most.
 pub fn cards(text: &str) -> Cow<'_, str> {
-    let found = find(text);
+    masked(text, find(text))
+}
+
+/// The same for whoever was told the first digits: nothing of the number is told.
+pub fn whole_cards(text: &str) -> Cow<'_, str> {
+    let mut found = find(text);
+    found.iter_mut().for_each(|card| card.ending = None);
+    masked(text, found)
+}
+
+fn masked(text: &str, found: Vec<Card>) -> Cow<'_, str> {
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -62,8 +73,9 @@ pub fn has_card(text: &str) -> bool {
 }
 
 /// The same as [`cards`] of a text that comes in pieces: `before` stands already and cannot be changed, the pieces can. True if anything
-/// was taken out. Where more of a number stands already than may be shown, its end is not told.
-pub fn cards_across(before: &str, pieces: &mut [&mut String]) -> bool {
+/// was taken out. Where more of a number stands already than may be shown, or `is_told` elsewhere,
+/// its end is not told.
+pub fn cards_across(before: &str, pieces: &mut [&mut String], is_told: bool) -> bool {
     let mut joined = before.to_owned();
     let mut places = Vec::with_capacity(pieces.len());
     for piece in pieces.iter() {
@@ -76,7 +88,7 @@ pub fn cards_across(before: &str, pieces: &mut [&mut String]) -> bool {
     found.retain(|card| card.bytes.end > before.len());
     for card in found.iter_mut().rev() {
         let shown = joined.get(card.bytes.start.min(before.len())..before.len());
-        if shown.is_some_and(|shown| count(shown) > FIRST_SHOWN_MAX) {
+        if is_told || shown.is_some_and(|shown| count(shown) > FIRST_SHOWN_MAX) {
             card.ending = None;
         }
         let mut marker = card.marker();

@@ -20,6 +20,7 @@ impl Call {
         let Some((text, guessed)) = self.finished_looking() else {
             return;
         };
+        self.unnoted.tell(&guessed);
         let mut draft = self.new_reply(Origin::Turn, Mind::Asked);
         self.open.guesses += 1;
         draft.guess = Some(text.clone());

@@ -85,7 +85,12 @@ impl OpenTurn {
                 self.paused_at = self.text.len();
             }
             self.text.push_str(text);
-            if let Cow::Owned(told) = redact::cards(&self.text) {
+            // A guess may have told the first digits.
+            let told = match self.guesses {
+                0 => redact::cards(&self.text),
+                _ => redact::whole_cards(&self.text),
+            };
+            if let Cow::Owned(told) = told {
                 self.text = told;
                 self.paused_at = floor(&self.text, self.paused_at);
             }

@@ -34,6 +34,8 @@ pub(super) struct Unnoted {
     pieces: VecDeque<Piece>,
     /// The digits that ended what was noted last.
     before: String,
+    /// A mind was asked ahead about more digits of the row than may be shown beside its end.
+    is_told: bool,
     /// When the last piece came.
     since: At,
 }
@@ -54,6 +56,12 @@ impl Unnoted {
         all
     }
 
+    /// A mind is asked ahead about all of it, with these words behind.
+    pub(super) fn tell(&mut self, words: &str) {
+        let row = redact::trailing(&self.with(words));
+        self.is_told |= row.is_some_and(|(_, digits)| digits > redact::FIRST_SHOWN_MAX);
+    }
+
     /// When what is held is noted, if nothing more comes.
     pub(super) fn due(&self) -> Option<At> {
         (!self.pieces.is_empty()).then(|| self.since.plus(HELD_MS))
@@ -71,6 +79,7 @@ impl Unnoted {
         }
         let row = redact::trailing(&joined);
         let row_at = row.map_or(joined.len(), |(at, _)| at);
+        self.is_told &= row.is_some();
         let is_long = row.is_some_and(|(_, digits)| digits >= HELD_DIGITS_MIN);
         for end in ends {
             let may_stay = is_awaited && is_long && end > row_at;
@@ -118,7 +127,7 @@ impl Call {
             confidence,
         });
         let mut texts: Vec<&mut String> = unnoted.pieces.iter_mut().map(|p| &mut p.text).collect();
-        redact::cards_across(&unnoted.before, &mut texts);
+        redact::cards_across(&unnoted.before, &mut texts, unnoted.is_told);
         let told = unnoted.pieces.back().map(|piece| piece.text.clone());
         unnoted.release(true, out);
         told.unwrap_or_default()

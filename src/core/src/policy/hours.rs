@@ -102,9 +102,13 @@ fn holds(span: Span, ms: i64) -> bool {
     (i64::from(span.from) * MINUTE_MS..i64::from(span.until) * MINUTE_MS).contains(&ms)
 }
 
-/// The first instant, from this one on and within [`HORIZON_DAYS`], at which every candidate is open.
-pub(super) fn next_open(candidates: &[Candidate<'_>], from_unix_ms: i64) -> Option<i64> {
-    let limit = from_unix_ms.saturating_add(HORIZON_DAYS * DAY_MS);
+/// The first instant from `from_unix_ms` on, within [`HORIZON_DAYS`] of `at_unix_ms`, at which every candidate is open.
+pub(super) fn next_open(
+    candidates: &[Candidate<'_>],
+    at_unix_ms: i64,
+    from_unix_ms: i64,
+) -> Option<i64> {
+    let limit = at_unix_ms.saturating_add(HORIZON_DAYS * DAY_MS);
     let mut at = from_unix_ms;
     loop {
         let later = candidates

@@ -97,7 +97,7 @@ fn what_stands_already_cannot_be_taken_back_but_is_not_completed() {
     ] {
         let mut pieces = pieces.map(str::to_owned);
         let [one, two] = &mut pieces;
-        cards_across(before, &mut [one, two]);
+        cards_across(before, &mut [one, two], false);
         assert_eq!(pieces, told.map(str::to_owned), "{before}");
     }
 }

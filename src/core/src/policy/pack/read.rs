@@ -1,5 +1,7 @@
 //! Reading a pack's JSON and checking that it can be relied on to be strict.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -147,7 +149,7 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         }
         rule
     });
-    let unknown_us = unknown_us(file.unknown_us_default, &federal)?;
+    let unknown_us = unknown_us(file.unknown_us_default, &federal, &rules)?;
     let frequency = frequency(&file.frequency_default)?;
     let countries = rules.clone();
     for (place, rule) in &mut rules {
@@ -167,7 +169,13 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
     })
 }
 
-fn unknown_us(default: Default, federal: &Rule) -> Result<Rule, PackError> {
+/// It may be any state: the caps of all of them hold.
+fn unknown_us(
+    default: Default,
+    federal: &Rule,
+    rules: &BTreeMap<Place, Rule>,
+) -> Result<Rule, PackError> {
+    let states = rules.iter().filter(|(place, _)| place.is_us());
     let at = |field: &str| format!("unknown_us_default.{field}");
     let mut rule = Rule {
         id: US_UNKNOWN.to_owned(),
@@ -181,7 +189,7 @@ fn unknown_us(default: Default, federal: &Rule) -> Result<Rule, PackError> {
         )?,
         eves_as_saturday: false,
         also_in: Vec::new(),
-        caps: Vec::new(),
+        caps: states.flat_map(|(_, rule)| rule.caps.clone()).collect(),
         citations: federal.citations.clone(),
         notes: default.notes,
         confidence: Confidence::Unrated,

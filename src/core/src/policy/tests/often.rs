@@ -73,7 +73,7 @@ const CASES: &[Case] = &[
         "America/New_York",
         "2026-11-24 12:00",
         &[3],
-        "2026-11-24 17:00",
+        "2026-11-25 09:00",
         &["US-ME"],
     ),
     (
@@ -157,4 +157,30 @@ fn calls_that_were_made_defer_the_next() {
         blamed.dedup();
         assert_eq!(blamed, *rules, "{case}");
     }
+}
+
+/// A number of which the state is not known may be any state's.
+#[test]
+fn a_number_of_no_state_is_called_as_seldom_as_one_of_each() {
+    let verdict = may_call(&request(
+        "+18005550100",
+        at("America/New_York", "2026-11-24 14:00"),
+    ));
+    let held: Vec<_> = verdict
+        .trace()
+        .caps
+        .iter()
+        .map(|check| &check.cap)
+        .collect();
+    let pack = HoursPack::shipped();
+    let mut states = 0;
+    for (_, rule) in pack.rules().filter(|(place, _)| place.is_us()) {
+        states += usize::from(!rule.caps.is_empty());
+        assert!(
+            rule.caps.iter().all(|cap| held.contains(&cap)),
+            "{}",
+            rule.id
+        );
+    }
+    assert_eq!(states, 5);
 }
