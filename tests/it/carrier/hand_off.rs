@@ -168,6 +168,7 @@ async fn a_model_that_hears_and_speaks_hands_over() {
     assert!(told.contains(SECOND), "{told}");
     assert!(told.contains(WISH) && told.contains(LAST_WORDS), "{told}");
     assert_eq!(speaker.came("response.create").len(), 1);
+    town.written().await;
     assert!(
         town.events()
             .await
