@@ -9,6 +9,7 @@ mod callbacks;
 mod calls;
 mod carriers;
 mod client;
+mod consents;
 mod docs;
 mod envelope;
 mod knowledge;
@@ -177,6 +178,11 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::CallsControl, routes!(calls::control::mute))
         .add(Scope::CallsControl, routes!(calls::control::unmute))
         .add(Scope::CallsControl, routes!(media_urls::create))
+        .add(Scope::ConsentsRead, routes!(consents::list))
+        .add(Scope::ConsentsRead, routes!(consents::get))
+        .add(Scope::ConsentsRead, routes!(consents::check))
+        .add(Scope::ConsentsWrite, routes!(consents::create))
+        .add(Scope::ConsentsWrite, routes!(consents::withdraw))
         .add(Scope::SuppressionsRead, routes!(suppressions::list))
         .add(Scope::SuppressionsRead, routes!(suppressions::get))
         .add(Scope::SuppressionsRead, routes!(suppressions::check))

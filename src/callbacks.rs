@@ -21,6 +21,7 @@ use trunkline_core::token::Direction;
 use crate::agent::{Agent, NotForThisCall};
 use crate::app::App;
 use crate::desk;
+use crate::dial::grounds::Grounds;
 use crate::dial::{self, NoAccount, Promise, Question};
 use crate::store::StoreError;
 use crate::store::callbacks::{NewCallback, Scheduled};
@@ -247,6 +248,7 @@ async fn may_call(
         zones: &[zone],
         at_ms,
         is_wished,
+        grounds: Grounds::default(),
     };
     app.dialer().may_call(&app.desk, keys, &question).await
 }

@@ -109,6 +109,11 @@ pub fn suppression_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
     keys.index("suppression", number.as_str())
 }
 
+/// The keyed hash of a number under which it is known what was agreed to.
+pub fn consent_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
+    keys.index("call_consent", number.as_str())
+}
+
 /// Which of a call's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {

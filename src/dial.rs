@@ -5,6 +5,7 @@
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
 pub mod frequency;
+pub mod grounds;
 mod leg;
 mod own;
 mod plan;
@@ -23,7 +24,9 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::{self, Allowed, Destination, HoursPack, Request, Verdict, Zone};
+use trunkline_core::policy::{
+    self, About, Allowed, Destination, HoursPack, PermissionPack, Request, Standing, Verdict, Zone,
+};
 use trunkline_core::token::Direction;
 
 use crate::admission;
@@ -127,6 +130,8 @@ pub struct Question<'a> {
     pub at_ms: Option<i64>,
     /// They asked to be called then: it may be soon after another call, if the law of their place has nothing against it.
     pub is_wished: bool,
+    /// What the call is for, and what the client says makes it lawful.
+    pub grounds: grounds::Grounds,
 }
 
 /// Why a call that was allowed is not placed.
@@ -228,7 +233,7 @@ impl Dialer {
         let destinations: Vec<Destination> = destinations
             .filter_map(|text| Destination::parse(text).ok())
             .collect();
-        let (mut suppressed, mut began) = (false, Vec::new());
+        let (mut suppressed, mut began, mut ledger) = (false, Vec::new(), Vec::new());
         if let Ok(number) = PhoneNumber::parse(question.to) {
             suppressed = is_suppressed(desk, keys, &number).await?;
             let (index, since_ms) = (desk::call_index(keys, &number), self.now_ms() - COUNTED_MS);
@@ -236,6 +241,7 @@ impl Dialer {
             began = attempts
                 .began(keys.id(), &index, since_ms, COUNTED_MAX)
                 .await?;
+            ledger = grounds::ledger(desk, keys, &number, self.now_ms()).await?;
         }
         let pack = HoursPack::shipped();
         Ok(policy::may_call(&Request {
@@ -248,6 +254,18 @@ impl Dialer {
             suppressed,
             caps: &frequency::caps(allowed.frequency, question.is_wished, pack),
             began_unix_ms: &began,
+            permission: PermissionPack::shipped(),
+            about: About {
+                purpose: question.grounds.purpose,
+                kind: question.grounds.kind,
+                basis: question.grounds.basis,
+                ledger: &ledger,
+                screenings: &[],
+                reassigned_ms: None,
+            },
+            standing: Standing::default(),
+            windows: &[],
+            closures: &[],
         }))
     }
 

@@ -11,6 +11,7 @@ pub mod agents;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
+pub mod call_consents;
 pub mod callbacks;
 pub mod calls;
 pub mod carriers;
@@ -258,6 +259,12 @@ impl Store {
         consents::Consents(self)
     }
 
+    /// Who agreed to be called.
+    #[must_use]
+    pub fn call_consents(&self) -> call_consents::CallConsents<'_> {
+        call_consents::CallConsents(self)
+    }
+
     /// Who must not be called.
     #[must_use]
     pub fn suppressions(&self) -> suppressions::Suppressions<'_> {
@@ -378,7 +385,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 27] = [
+    let files: [(&str, &[(&str, &'static str)]); 28] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -386,6 +393,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("attempts", attempts::STATEMENTS),
         ("transfers", transfers::STATEMENTS),
         ("callbacks", callbacks::STATEMENTS),
+        ("call_consents", call_consents::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),

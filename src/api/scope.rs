@@ -56,6 +56,8 @@ scopes! {
     CallsPlace = "calls:place", "Place calls, schedule and cancel callbacks, and ask whether a number may be called.";
     TranscriptsRead = "transcripts:read", "Read what was said.";
     RecordingsRead = "recordings:read", "Listen to recordings.";
+    ConsentsRead = "consents:read", "List and check consents to calls.";
+    ConsentsWrite = "consents:write", "Note consents to calls, and withdrawals.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod full;
+mod grounds;
 mod lost;
 mod often;
 mod placing;

@@ -3,6 +3,7 @@
 mod after;
 mod attempts;
 mod bench;
+mod call_consents;
 mod callbacks;
 mod calls;
 mod clients;

@@ -7,16 +7,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trunkline_core::geo::Place;
-use trunkline_core::policy::{Code as Why, Reason, Trace, Verdict, Zone};
+use trunkline_core::policy::{Code as Why, Kind, Reason, Trace, Verdict, Zone};
 use utoipa::ToSchema;
 
 use crate::api::auth::Caller;
+use crate::api::consents::{LegalBasis, Purpose};
 use crate::api::once::{Made, Posted};
 use crate::api::problem::{Code, Problem};
 use crate::api::refuse::stored;
 use crate::api::when::{self, When};
 use crate::app::App;
 use crate::dial::Question;
+use crate::dial::grounds::Grounds;
 use crate::vault::ClientKeys;
 
 /// Most places, and most time zones, of one person.
@@ -33,6 +35,18 @@ pub(in crate::api) struct Whereabouts {
     /// The IANA time zones by which they live.
     #[schema(max_items = 8, example = json!(["America/Los_Angeles"]))]
     time_zones: Vec<String>,
+    /// Whom the number reaches: `business` or `consumer`. Whoever is not said to be a business is a consumer.
+    kind: Option<ContactKind>,
+}
+
+/// Whom a number reaches.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum ContactKind {
+    /// A business.
+    Business,
+    /// Anybody else.
+    Consumer,
 }
 
 /// A number that might be called.
@@ -46,6 +60,10 @@ pub(in crate::api) struct CallQuestion {
     /// What is known of where the person is.
     #[serde(default)]
     contact: Whereabouts,
+    /// What the call would be for; `marketing` if absent.
+    purpose: Option<Purpose>,
+    /// On which basis of the law, where no consent is needed.
+    legal_basis: Option<LegalBasis>,
     /// When; now if absent.
     #[schema(format = DateTime, example = "2026-11-24T20:59:00-05:00")]
     at: Option<String>,
@@ -117,7 +135,9 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
-        let Whereabouts { places, time_zones } = contact;
+        let Whereabouts {
+            places, time_zones, ..
+        } = contact;
         for (name, list) in [("places", places), ("time_zones", time_zones)] {
             if list.len() > CONTACT_MAX {
                 let pointer = format!("/contact/{name}");
@@ -151,12 +171,28 @@ impl Known {
     }
 }
 
+/// What a client says of a call's ground.
+pub(super) fn grounds(
+    purpose: Option<Purpose>,
+    basis: Option<LegalBasis>,
+    contact: &Whereabouts,
+) -> Grounds {
+    Grounds {
+        purpose: purpose.map(Into::into).unwrap_or_default(),
+        basis: basis.map(Into::into),
+        kind: match contact.kind {
+            Some(ContactKind::Business) => Kind::Business,
+            Some(ContactKind::Consumer) | None => Kind::Consumer,
+        },
+    }
+}
+
 /// Asks the policy.
 pub(super) async fn ask(
     app: &App,
     keys: &ClientKeys,
     to: &str,
-    known: &Known,
+    (known, grounds): (&Known, Grounds),
     at_ms: Option<i64>,
 ) -> Result<Verdict, Problem> {
     let question = Question {
@@ -165,9 +201,49 @@ pub(super) async fn ask(
         zones: &known.zones,
         at_ms,
         is_wished: false,
+        grounds,
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
+}
+
+/// The field by which a reason might be mended.
+const fn pointer(code: Why) -> &'static str {
+    match code {
+        Why::ConsentMissing
+        | Why::ConsentNotWritten
+        | Why::ConsentWithdrawn
+        | Why::ConsentExpired
+        | Why::NumberReassigned => "/consent",
+        Why::LegalBasisMissing => "/legal_basis",
+        Why::Suspended
+        | Why::AgreementMissing
+        | Why::SpendCapReached
+        | Why::ContactRestricted
+        | Why::InvalidNumber
+        | Why::EmergencyNumber
+        | Why::ServiceNumber
+        | Why::PremiumNumber
+        | Why::SharedCostNumber
+        | Why::SatelliteNumber
+        | Why::Suppressed
+        | Why::RegistryListed
+        | Why::RegistryNotChecked
+        | Why::RegistryStale
+        | Why::DestinationNotAllowed
+        | Why::LineNotAllowed
+        | Why::EmergencyClosure
+        | Why::OutsideCallingHours
+        | Why::DayBarred
+        | Why::Holiday
+        | Why::HolidaysUnknown
+        | Why::CalledTooOften
+        | Why::TooManyAbandoned
+        | Why::PredialRefused
+        | Why::PredialUnanswered
+        | Why::NoCallingTime
+        | Why::TimeUnknown => "/to",
+    }
 }
 
 /// A verdict that is no yes, as a problem with all its reasons.
@@ -194,7 +270,7 @@ pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
             (Some(rule), _, _) => format!("{meaning} (rule {rule})"),
             (None, _, _) => meaning.to_owned(),
         };
-        problem.at("/to", reason.code.name(), detail)
+        problem.at(pointer(reason.code), reason.code.name(), detail)
     });
     match verdict {
         Verdict::Defer(deferred) => {
@@ -220,11 +296,12 @@ pub(in crate::api) async fn check(
     Posted { body, once }: Posted<CallQuestion>,
 ) -> Result<Response, Problem> {
     let known = Known::read(&body.contact)?;
+    let grounds = grounds(body.purpose, body.legal_basis, &body.contact);
     let at_ms = body.at.as_deref().map(|text| when::field("/at", text));
     let at_ms = at_ms.transpose()?;
     let work = async move {
         let keys = caller.keys(&app.desk).await?;
-        let verdict = ask(&app, &keys, &body.to, &known, at_ms).await?;
+        let verdict = ask(&app, &keys, &body.to, (&known, grounds), at_ms).await?;
         let (kind, retry_at) = match &verdict {
             Verdict::Allow(_) => (CallVerdict::Allow, None),
             Verdict::Defer(deferred) => (CallVerdict::Defer, Some(deferred.until_unix_ms)),

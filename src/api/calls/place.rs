@@ -13,12 +13,13 @@ use trunkline_core::policy::{Code as Why, Verdict};
 use trunkline_core::token::Direction;
 use utoipa::ToSchema;
 
-use super::check::{Known, Whereabouts, ask, refused};
+use super::check::{Known, Whereabouts, ask, grounds, refused};
 use super::{METADATA_BYTES_MAX, find, show};
 use crate::admission::Door;
 use crate::agent::{Agent, NotForThisCall};
 use crate::api::agents::wanted::{WantedVersion, not_there};
 use crate::api::auth::Caller;
+use crate::api::consents::{self, Given, LegalBasis, Purpose};
 use crate::api::once::{Made, NewId, Posted};
 use crate::api::problem::{Code, Problem};
 use crate::api::refuse::{stored, unopened};
@@ -97,6 +98,12 @@ pub(in crate::api) struct NewCall {
     /// What is known of where the person is.
     #[serde(default)]
     contact: Whereabouts,
+    /// What the call is for; `marketing` if absent, which the law allows least.
+    purpose: Option<Purpose>,
+    /// On which basis of the law they are called, where no consent is needed.
+    legal_basis: Option<LegalBasis>,
+    /// A consent that they gave to calls of this purpose. It is put on the ledger of consents, and counts for later calls too.
+    consent: Option<Given>,
     /// The client's own notes on it: at most 16 KiB of JSON.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -193,6 +200,22 @@ pub(in crate::api) async fn caller_of(
     Ok((number, account.ok_or_else(no_carrier)?))
 }
 
+/// Puts the consent that came with a call on the ledger. A number that is none is the policy's to refuse.
+async fn note_consent(
+    app: &App,
+    keys: &ClientKeys,
+    new: &NewCall,
+    call_id: &str,
+) -> Result<(), Problem> {
+    let (Some(given), Ok(person)) = (&new.consent, PhoneNumber::parse(&new.to)) else {
+        return Ok(());
+    };
+    let id = consents::id_of_call(call_id);
+    let purposes = [new.purpose.unwrap_or(Purpose::Marketing)];
+    let (at, of) = (("/consent", &person), (id.as_str(), Some(call_id)));
+    given.note(app, keys, at, of, &purposes).await
+}
+
 fn in_range(
     pointer: &'static str,
     value: Option<u32>,
@@ -253,8 +276,8 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
 
 /// Place a call
 ///
-/// The number may be called only where the law, the client's destinations and suppressions allow it; what does not is
-/// answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
+/// The number may be called only where the law, the client's destinations and suppressions allow it, and there is a ground for
+/// the call; what does not is answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
 /// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again. A server that has too much
 /// to do answers `at_capacity` with a `reason`; a call that it has placed has its place while it rings.
 #[utoipa::path(
@@ -268,6 +291,7 @@ pub(in crate::api) async fn create(
 ) -> Result<Response, Problem> {
     let (ring, machines, metadata) = bounded(&new)?;
     let known = Known::read(&new.contact)?;
+    let grounds = grounds(new.purpose, new.legal_basis, &new.contact);
     new.agent_version
         .map_or(Ok(()), |wanted| wanted.may(&caller))?;
     let work = move |id: NewId| async move {
@@ -283,7 +307,8 @@ pub(in crate::api) async fn create(
             Problem::at_capacity(full)
         })?;
         let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
-        let verdict = ask(&app, &keys, &new.to, &known, None).await?;
+        note_consent(&app, &keys, &new, &id.id).await?;
+        let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
         let Verdict::Allow(allowed) = verdict else {
             return Err(refused(&verdict, app.dialer().now_ms()));
         };
@@ -304,7 +329,7 @@ pub(in crate::api) async fn create(
         let dialled = app.dialer().dial(&app, allowed, order).await;
         if let Err(NotDialled::Called) = dialled {
             // Another was quicker: what holds now is told.
-            let verdict = ask(&app, &keys, &new.to, &known, None).await?;
+            let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
             return Err(match verdict {
                 Verdict::Allow(_) => Problem::new(Code::Unavailable).retry_after(1),
                 Verdict::Defer(_) | Verdict::Deny(_) => refused(&verdict, app.dialer().now_ms()),

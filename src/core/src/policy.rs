@@ -3,34 +3,44 @@
 //! [`may_call`] is a function of what it is given. It says yes, not before, or no, always with every reason that it found;
 //! its yes is an [`Allowed`], which nothing else can make, and without which nothing dials.
 //!
-//! - Everybody is treated as a consumer, and every call as one that sells: no rule is relaxed for less.
+//! - Hours and caps treat everybody as a consumer, and every call as one that sells: none is relaxed for less.
+//! - There must be a ground for the call: consent, or another basis where the law of every place is content with one
+//!   ([`permission`]).
 //! - Hours and holidays hold for **every** place and zone where the phone may be: those that its number names, and those
 //!   that are known of the person. To know more never allows what knowing less forbids.
 //! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
-//! - Nothing is relaxed by consent.
+//! - No hour is relaxed by consent.
 //! - Nobody is called more often than the law of any such place allows, and the client or the pack's default.
 //!
 //! A caller who is put through to the client's own staff is another matter: [`may_transfer`].
 
 mod caps;
+mod closure;
 mod destination;
 mod holidays;
 mod hours;
 pub mod pack;
+pub mod permission;
+mod purpose;
 mod reason;
 mod refused;
+mod standing;
 mod trace;
 mod transfer;
 mod week;
 mod zone;
 
 pub use caps::{CAP_MS_MAX, Cap, CapCheck};
+pub use closure::Closure;
 pub use destination::{Destination, DestinationError};
 pub use pack::{Frequency, HoursPack, PackError};
+pub use permission::{About, PermissionPack, Screening};
+pub use purpose::{Kind, LegalBasis, Purpose, Purposes};
 pub use reason::{Code, Reason};
+pub use standing::{Line, Predial, Standing};
 pub use trace::{Check, Evidence, Source, Trace};
 pub use transfer::{TransferAllowed, TransferRequest, may_transfer, never_called};
-pub use week::{Span, Week};
+pub use week::{Span, Week, WeekError};
 pub use zone::{WallTime, WallTimeError, Zone, ZoneError};
 
 use crate::geo::{self, Place};
@@ -71,6 +81,16 @@ pub struct Request<'a> {
     /// When the client's calls to this number began, those of the longest cap's time at least, milliseconds since 1970-01-01
     /// UTC, in any order.
     pub began_unix_ms: &'a [i64],
+    /// The rules of grounds.
+    pub permission: &'a PermissionPack,
+    /// What the call is for, and what makes it lawful.
+    pub about: About<'a>,
+    /// How the client stands, and what was learnt of the line.
+    pub standing: Standing<'a>,
+    /// Hours that the campaign or the person wants beside those of the law, by every clock where the phone may be.
+    pub windows: &'a [pack::Rule],
+    /// Places that are closed for a time, in any order.
+    pub closures: &'a [Closure],
 }
 
 /// What was decided.
@@ -156,9 +176,11 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     let refused = refused
         .into_iter()
         .map(|(code, rule)| Reason::plain(code, Some(rule)));
-    let mut reasons: Vec<Reason> = refused.collect();
+    let mut reasons: Vec<Reason> = request.standing.reasons().collect();
+    let standing = reasons.len();
+    reasons.extend(refused);
     let number = PhoneNumber::parse(request.to).ok();
-    if number.is_none() && reasons.is_empty() {
+    if number.is_none() && reasons.len() == standing {
         reasons.push(Reason::plain(Code::InvalidNumber, None));
     }
     if request.suppressed {
@@ -176,30 +198,50 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
         return Verdict::Deny(Denied { reasons, trace });
     }
     let candidates = candidates(request, &number, &mut trace);
-    let closed = closed(request.at_unix_ms, &candidates);
-    let (at, began) = (request.at_unix_ms, request.began_unix_ms);
-    trace.caps = caps::checks(request.caps, &candidates, at, began);
-    let used = trace.caps.iter().filter_map(|check| {
-        let until = check.until_unix_ms?;
-        Some((check.cap.rule.clone(), until))
-    });
-    let used: Vec<_> = used.collect();
-    let free = used.iter().map(|(_, until)| *until).max();
-    let until = match (closed.is_empty(), free) {
-        (true, None) => None,
-        (false, None) => Some(hours::next_open(&candidates, at, at)),
-        (_, Some(free)) => Some(hours::next_open(&candidates, at, free)),
+    let places = places(&candidates);
+    let at = request.at_unix_ms;
+    let (lacking, grounds) = permission::grounds(request.permission, &request.about, &places, at);
+    reasons.extend(lacking);
+    trace.grounds = Some(grounds);
+    let closures: Vec<&Closure> = closure::that_hold(request.closures, &places);
+    reasons.extend(closures.iter().filter(|c| c.holds(at)).map(|c| c.reason()));
+    reasons.extend(closed(at, &candidates));
+    let of_purpose = request.permission.caps(&places, request.about.purpose);
+    trace.caps = caps::checks(
+        request.caps,
+        of_purpose,
+        &candidates,
+        at,
+        request.began_unix_ms,
+    );
+    let used = trace
+        .caps
+        .iter()
+        .filter(|check| check.until_unix_ms.is_some());
+    reasons.extend(
+        used.map(|check| Reason::plain(Code::CalledTooOften, Some(check.cap.rule.clone()))),
+    );
+    let free = trace
+        .caps
+        .iter()
+        .filter_map(|check| check.until_unix_ms)
+        .max();
+    let again = request.standing.again_unix_ms();
+    let from = free.into_iter().chain(again).fold(at, i64::max);
+    let until = if reasons.iter().all(|r| !r.code.passes_with_time()) {
+        None
+    } else {
+        let open = next_moment(&candidates, &closures, at, from);
+        if open.is_none() {
+            reasons.push(Reason::plain(Code::NoCallingTime, None));
+        }
+        open
     };
-    reasons.extend(closed);
-    let used = used.into_iter();
-    reasons.extend(used.map(|(rule, _)| Reason::plain(Code::CalledTooOften, Some(rule))));
-    if until == Some(None) {
-        reasons.push(Reason::plain(Code::NoCallingTime, None));
-    }
+    reasons.sort_by_key(|reason| reason.code);
     if reasons.is_empty() {
         return Verdict::Allow(Allowed { number, trace });
     }
-    match until.flatten() {
+    match until {
         Some(until_unix_ms) if reasons.iter().all(|r| r.code.passes_with_time()) => {
             Verdict::Defer(Deferred {
                 until_unix_ms,
@@ -209,6 +251,37 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
         }
         _ => Verdict::Deny(Denied { reasons, trace }),
     }
+}
+
+/// The first moment from `from` on that hours and closures allow, within the horizon.
+fn next_moment(
+    candidates: &[Candidate<'_>],
+    closures: &[&Closure],
+    at: i64,
+    from: i64,
+) -> Option<i64> {
+    let mut from = from;
+    // Each round leaves one closure behind.
+    for _ in 0..=closures.len() {
+        let open = hours::next_open(candidates, at, from)?;
+        let behind = closures.iter().filter(|c| c.holds(open));
+        match behind.map(|closure| closure.until_ms).max() {
+            None => return Some(open),
+            Some(until_ms) => from = until_ms,
+        }
+    }
+    None
+}
+
+/// Every place that may be the phone's, each once.
+fn places(candidates: &[Candidate<'_>]) -> Vec<Option<Place>> {
+    let mut places: Vec<Option<Place>> = Vec::new();
+    for candidate in candidates {
+        if !places.contains(&candidate.place) {
+            places.push(candidate.place);
+        }
+    }
+    places
 }
 
 /// Every rule and clock that may hold, each pair once.
@@ -224,7 +297,10 @@ fn candidates<'a>(
     let mut add = |place: Option<Place>, zone: Zone, source: Source| {
         let rule = request.pack.basis(place);
         for zone in std::iter::once(zone).chain(rule.also_in.iter().copied()) {
-            if !found.iter().any(|c| c.zone == zone && c.place == place) {
+            if found.iter().any(|c| c.zone == zone && c.place == place) {
+                continue;
+            }
+            for rule in std::iter::once(rule).chain(request.windows) {
                 let candidate = Candidate { place, rule, zone };
                 trace.note(&candidate, source);
                 found.push(candidate);

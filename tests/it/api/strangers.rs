@@ -68,6 +68,9 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         "name": "book", "description": "Books.", "url": "https://crm.example.com/book",
     } });
     let suppression = json!({ "number": "+15550100123", "reason": "opt_out" });
+    let consent = json!({
+        "number": "+15550100123", "purposes": ["service"], "form": "express", "source": "call",
+    });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
     let callback = super::kept::callback(api, who).await;
@@ -102,6 +105,10 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         (
             "/v1/suppressions",
             vec![("id", made("/v1/suppressions", suppression).await)],
+        ),
+        (
+            "/v1/consents",
+            vec![("id", made("/v1/consents", consent).await)],
         ),
         ("/v1/calls", vec![("id", super::kept::call(api, who).await)]),
         ("/v1/callbacks", vec![("id", callback)]),
@@ -139,6 +146,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "ToolChange" => json!({ "secret_headers": {} }),
         "NumberChange" => json!({ "agent_id": null }),
         "Publish" => json!({}),
+        "Withdrawal" => json!({ "source": "call" }),
         "Rollback" => json!({ "version": 1 }),
         "WantedSplit" => json!({ "versions": [{ "version": 1, "percent": 100 }] }),
         "Say" | "Context" => json!({ "text": "hello" }),
@@ -217,6 +225,7 @@ fn missing(path: &str) -> String {
         "tools" => "tool",
         "carrier-accounts" => "carr",
         "numbers" => "num",
+        "consents" => "con",
         "suppressions" => "sup",
         "calls" => "call",
         "callbacks" => "cb",

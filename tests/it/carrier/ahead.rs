@@ -79,7 +79,7 @@ async fn answered(town: &mut Town) -> Carrier {
 
 /// Places a call that rings: the carrier's id of it, and ours.
 async fn place(town: &Town, agent_id: &str) -> (String, String) {
-    let call = json!({ "to": TO, "from": NUMBER, "agent_id": agent_id });
+    let call = json!({ "to": TO, "from": NUMBER, "agent_id": agent_id, "consent": { "form": "written", "source": "web_form" } });
     let made = unhurried(town.api.post(&town.who, "/v1/calls", &call)).await;
     let sid = town.carrier.calls().pop().unwrap().sid;
     (sid, id(&made.made()))

@@ -55,7 +55,7 @@ async fn answered(town: &mut Town, answering: &Value) -> (String, String, Carrie
     });
     let agent_id = agent_id.await;
     let call = json!({
-        "to": CALLED, "from": NUMBER, "agent_id": agent_id, "variables": { "who": "Ann" },
+        "to": CALLED, "from": NUMBER, "agent_id": agent_id, "variables": { "who": "Ann" }, "consent": { "form": "written", "source": "web_form" },
     });
     let made = unhurried(town.api.post(&town.who, "/v1/calls", &call))
         .await

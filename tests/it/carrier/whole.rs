@@ -129,7 +129,7 @@ async fn shown(town: &Town, call_id: &str, lasted_s: f64) -> [Value; 3] {
 async fn place(town: &Town, agent_id: &str, to: &str) -> String {
     let call = json!({
         "to": to, "from": NUMBER, "agent_id": agent_id, "variables": { "who": "Ann" },
-        "metadata": { "ticket": 7 },
+        "metadata": { "ticket": 7 }, "consent": { "form": "written", "source": "web_form" },
     });
     let headers = [("idempotency-key", to)];
     let secret = Some(town.who.secret.as_str());

@@ -229,6 +229,11 @@ pub(super) fn agent(directions: Value) -> Value {
     })
 }
 
+/// A consent as it comes with a call.
+pub(super) fn agreed() -> Value {
+    json!({ "form": "written", "source": "web_form" })
+}
+
 /// Gives a server its carrier, and its time of day.
 fn equip(api: &Api, carrier: &Arc<StandIn>, now_ms: &Arc<AtomicI64>) {
     let clock = Arc::clone(now_ms);
@@ -299,7 +304,7 @@ impl Office {
     pub(super) fn call(&self, to: &str) -> Value {
         json!({
             "to": to, "from": self.number_id, "agent_id": self.agent_id,
-            "variables": { "day": "Monday" },
+            "variables": { "day": "Monday" }, "consent": agreed(),
         })
     }
 
@@ -315,7 +320,21 @@ impl Office {
             .await
     }
 
+    /// What the policy says of somebody who agreed to everything in writing.
     pub(super) async fn check(&self, body: Value) -> Value {
+        let consent = json!({
+            "number": body["to"], "purposes": ["marketing", "survey", "service", "collections"],
+            "form": "written", "source": "paper", "obtained_at": "2025-01-01T00:00:00Z",
+        });
+        let noted = self.api.post(&self.who, "/v1/consents", &consent).await;
+        if noted.status != 400 && noted.status != 422 {
+            noted.made();
+        }
+        self.ask(body).await
+    }
+
+    /// What the policy says.
+    pub(super) async fn ask(&self, body: Value) -> Value {
         self.api
             .post(&self.who, "/v1/calls/check", &body)
             .await

@@ -27,6 +27,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "spent_tokens",
         "idempotency_keys",
         "suppressions",
+        "call_consents",
         "second_passes",
         "withdrawals",
         "after_calls",

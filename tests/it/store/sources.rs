@@ -55,6 +55,7 @@ const AGGREGATES: &[&str] = &[
     "analytics",
     "api_keys",
     "attempts",
+    "call_consents",
     "callbacks",
     "calls",
     "calls/life",

@@ -55,9 +55,10 @@ impl Cap {
 }
 
 /// Every cap that holds, each once, and how far it is used.
-pub(super) fn checks(
-    own: &[Cap],
-    candidates: &[Candidate<'_>],
+pub(super) fn checks<'a>(
+    own: &'a [Cap],
+    of_purpose: impl Iterator<Item = &'a Cap>,
+    candidates: &'a [Candidate<'_>],
     at_unix_ms: i64,
     began: &[i64],
 ) -> Vec<CapCheck> {
@@ -65,7 +66,7 @@ pub(super) fn checks(
     began.sort_unstable();
     let mut caps: Vec<&Cap> = Vec::new();
     let of_places = candidates.iter().flat_map(|candidate| &candidate.rule.caps);
-    for cap in own.iter().chain(of_places) {
+    for cap in own.iter().chain(of_places).chain(of_purpose) {
         if !caps.contains(&cap) {
             caps.push(cap);
         }

@@ -7,6 +7,8 @@
 
 mod read;
 
+pub(super) use read::cap;
+
 pub use crate::pack::{PACK_BYTES_MAX, PackError, RULES_MAX, US_UNKNOWN};
 
 use std::collections::BTreeMap;
@@ -156,6 +158,26 @@ impl HoursPack {
 }
 
 impl Rule {
+    /// Hours of a campaign's or a person's own, which hold beside those of the law.
+    pub fn window(id: &str, week: Week, skips_holidays: bool) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: String::new(),
+            week,
+            on_holidays: if skips_holidays {
+                OnHolidays::Closed
+            } else {
+                OnHolidays::Open
+            },
+            eves_as_saturday: false,
+            also_in: Vec::new(),
+            caps: Vec::new(),
+            citations: String::new(),
+            notes: String::new(),
+            confidence: Confidence::Unrated,
+        }
+    }
+
     /// Whether it needs to be known which days are holidays.
     pub(super) fn heeds_holidays(&self) -> bool {
         self.eves_as_saturday || self.on_holidays != OnHolidays::Open

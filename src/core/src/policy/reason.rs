@@ -8,6 +8,14 @@ use crate::geo::Place;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
+    /// The client, or the agent, was stopped from dialling.
+    Suspended,
+    /// The agreements without which nobody is called for a client are not accepted.
+    AgreementMissing,
+    /// What the client may spend is spent for now.
+    SpendCapReached,
+    /// The person may not be worked with now, or is erased.
+    ContactRestricted,
     /// The text is no number in E.164 form.
     InvalidNumber,
     /// It is dialled for help: 112, 911 and the like, with a country code or without.
@@ -22,8 +30,30 @@ pub enum Code {
     SatelliteNumber,
     /// The number asked not to be called.
     Suppressed,
+    /// There is no consent to calls for this purpose, and the law of a place where the phone may be wants one.
+    ConsentMissing,
+    /// Consent is not in writing, and the law of a place where the phone may be wants it so.
+    ConsentNotWritten,
+    /// Consent was taken back.
+    ConsentWithdrawn,
+    /// The time of the consent is over.
+    ConsentExpired,
+    /// Nobody said on which basis of the law the person is called.
+    LegalBasisMissing,
+    /// Consent was given by somebody who had the number before.
+    NumberReassigned,
+    /// The number is in a register of those who do not want such calls.
+    RegistryListed,
+    /// A register that counts where the phone may be was not asked.
+    RegistryNotChecked,
+    /// A register that counts where the phone may be was asked too long ago.
+    RegistryStale,
     /// It is not among the destinations that the client has allowed; none are until it has.
     DestinationNotAllowed,
+    /// The line is of a kind that the client does not call, or nobody knows its kind.
+    LineNotAllowed,
+    /// In a place where the phone may be, calls are stopped for a time.
+    EmergencyClosure,
     /// By the clock of a place where the phone may be, it is too early or too late.
     OutsideCallingHours,
     /// In a place where the phone may be, nobody is called on this day of the week.
@@ -34,6 +64,12 @@ pub enum Code {
     HolidaysUnknown,
     /// The client has called the number as often as a law, or the client itself, allows for now.
     CalledTooOften,
+    /// Too many of the calls that people answered were abandoned.
+    TooManyAbandoned,
+    /// The client's own system said no.
+    PredialRefused,
+    /// The client's own system said nothing that could be understood, or nothing in time.
+    PredialUnanswered,
     /// In the next [`HORIZON_DAYS`](super::HORIZON_DAYS) days there is no moment at which all rules allow the call. To say
     /// where the person is does not help by itself: every place that is known must allow it.
     NoCallingTime,
@@ -43,7 +79,11 @@ pub enum Code {
 
 impl Code {
     /// Every reason, in the order in which reasons are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 33] = [
+        Self::Suspended,
+        Self::AgreementMissing,
+        Self::SpendCapReached,
+        Self::ContactRestricted,
         Self::InvalidNumber,
         Self::EmergencyNumber,
         Self::ServiceNumber,
@@ -51,12 +91,26 @@ impl Code {
         Self::SharedCostNumber,
         Self::SatelliteNumber,
         Self::Suppressed,
+        Self::ConsentMissing,
+        Self::ConsentNotWritten,
+        Self::ConsentWithdrawn,
+        Self::ConsentExpired,
+        Self::LegalBasisMissing,
+        Self::NumberReassigned,
+        Self::RegistryListed,
+        Self::RegistryNotChecked,
+        Self::RegistryStale,
         Self::DestinationNotAllowed,
+        Self::LineNotAllowed,
+        Self::EmergencyClosure,
         Self::OutsideCallingHours,
         Self::DayBarred,
         Self::Holiday,
         Self::HolidaysUnknown,
         Self::CalledTooOften,
+        Self::TooManyAbandoned,
+        Self::PredialRefused,
+        Self::PredialUnanswered,
         Self::NoCallingTime,
         Self::TimeUnknown,
     ];
@@ -79,6 +133,24 @@ impl Code {
             Self::CalledTooOften => "called_too_often",
             Self::NoCallingTime => "no_calling_time",
             Self::TimeUnknown => "time_unknown",
+            Self::Suspended => "suspended",
+            Self::AgreementMissing => "agreement_missing",
+            Self::SpendCapReached => "spend_cap_reached",
+            Self::ContactRestricted => "contact_restricted",
+            Self::ConsentMissing => "consent_missing",
+            Self::ConsentNotWritten => "consent_not_written",
+            Self::ConsentWithdrawn => "consent_withdrawn",
+            Self::ConsentExpired => "consent_expired",
+            Self::LegalBasisMissing => "legal_basis_missing",
+            Self::NumberReassigned => "number_reassigned",
+            Self::RegistryListed => "registry_listed",
+            Self::RegistryNotChecked => "registry_not_checked",
+            Self::RegistryStale => "registry_stale",
+            Self::LineNotAllowed => "line_not_allowed",
+            Self::EmergencyClosure => "emergency_closure",
+            Self::TooManyAbandoned => "too_many_abandoned",
+            Self::PredialRefused => "predial_refused",
+            Self::PredialUnanswered => "predial_unanswered",
         }
     }
 
@@ -89,7 +161,10 @@ impl Code {
             | Self::DayBarred
             | Self::Holiday
             | Self::HolidaysUnknown
-            | Self::CalledTooOften => true,
+            | Self::CalledTooOften
+            | Self::SpendCapReached
+            | Self::EmergencyClosure
+            | Self::PredialUnanswered => true,
             Self::InvalidNumber
             | Self::EmergencyNumber
             | Self::ServiceNumber
@@ -99,7 +174,22 @@ impl Code {
             | Self::Suppressed
             | Self::DestinationNotAllowed
             | Self::NoCallingTime
-            | Self::TimeUnknown => false,
+            | Self::TimeUnknown
+            | Self::Suspended
+            | Self::AgreementMissing
+            | Self::ContactRestricted
+            | Self::ConsentMissing
+            | Self::ConsentNotWritten
+            | Self::ConsentWithdrawn
+            | Self::ConsentExpired
+            | Self::LegalBasisMissing
+            | Self::NumberReassigned
+            | Self::RegistryListed
+            | Self::RegistryNotChecked
+            | Self::RegistryStale
+            | Self::LineNotAllowed
+            | Self::TooManyAbandoned
+            | Self::PredialRefused => false,
         }
     }
 
@@ -133,6 +223,46 @@ impl Code {
             }
             Self::NoCallingTime => {
                 "no moment of the next weeks is allowed in every place where the phone may be"
+            }
+            Self::Suspended => {
+                "dialling was stopped for this client or agent; whoever runs the server lifts it"
+            }
+            Self::AgreementMissing => {
+                "the agreements of this client are not accepted yet; nobody is called until they are"
+            }
+            Self::SpendCapReached => "what this client may spend on calls is spent for now",
+            Self::ContactRestricted => "the person is restricted or erased",
+            Self::ConsentMissing => {
+                "there is no consent to calls for this purpose on the ledger, and where the phone may be the law wants one"
+            }
+            Self::ConsentNotWritten => {
+                "where the phone may be, the law wants consent in writing for this purpose"
+            }
+            Self::ConsentWithdrawn => "consent to calls for this purpose was taken back",
+            Self::ConsentExpired => "consent to calls for this purpose has expired",
+            Self::LegalBasisMissing => {
+                "no legal basis is stated, and where the phone may be the law wants one"
+            }
+            Self::NumberReassigned => "consent was given before the number got another owner",
+            Self::RegistryListed => {
+                "the number is in a register of people who do not want such calls"
+            }
+            Self::RegistryNotChecked => {
+                "a register of people who do not want such calls was not asked for this number: import it, or have a screening webhook tell"
+            }
+            Self::RegistryStale => {
+                "a register of people who do not want such calls was asked too long ago for this number: import it anew"
+            }
+            Self::LineNotAllowed => {
+                "the line is of a kind that this client does not call, or of no known kind"
+            }
+            Self::EmergencyClosure => {
+                "where the phone may be, calls are stopped for a time, as in a state of emergency"
+            }
+            Self::TooManyAbandoned => "too many answered calls of the last 30 days were abandoned",
+            Self::PredialRefused => "the pre-dial webhook of this client said no",
+            Self::PredialUnanswered => {
+                "the pre-dial webhook of this client did not answer in time, or not in a form that is understood"
             }
             Self::TimeUnknown => "the time of the decision is not one at which anything is called",
         }

@@ -18,6 +18,36 @@ fn at(zone: &str, wall: &str) -> i64 {
     instant.timestamp_millis()
 }
 
+/// Somebody who agreed to everything in writing, long ago, and is in no register.
+fn agreed() -> About<'static> {
+    use permission::{Entry, Form, What};
+    static LEDGER: std::sync::LazyLock<Vec<Entry>> = std::sync::LazyLock::new(|| {
+        vec![Entry {
+            id: "con_all".to_owned(),
+            at_ms: 0,
+            purposes: Purpose::ALL.into_iter().collect(),
+            what: What::Given {
+                form: Form::Written,
+                expires_ms: None,
+            },
+        }]
+    });
+    static CLEAR: std::sync::LazyLock<Vec<Screening>> = std::sync::LazyLock::new(|| {
+        let registries = PermissionPack::shipped().all_registries().iter();
+        let clear = registries.map(|registry| Screening {
+            registry: registry.id.clone(),
+            listed: false,
+            checked_ms: i64::MAX,
+        });
+        clear.collect()
+    });
+    About {
+        ledger: &LEDGER,
+        screenings: &CLEAR,
+        ..About::default()
+    }
+}
+
 /// A request that everything but hours allows.
 fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
     static EVERYWHERE: std::sync::LazyLock<Vec<Destination>> = std::sync::LazyLock::new(|| {
@@ -34,6 +64,11 @@ fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
         suppressed: false,
         caps: &[],
         began_unix_ms: &[],
+        permission: PermissionPack::shipped(),
+        about: agreed(),
+        standing: Standing::default(),
+        windows: &[],
+        closures: &[],
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hours::Candidate;
+use super::permission::Grounds;
 use super::{CANDIDATES_MAX, CapCheck, Code, Destination, Request};
 use crate::consent::verdict::PackName;
 use crate::geo::{self, Place};
@@ -29,6 +30,9 @@ pub struct Trace {
     /// How often the number may be called, and was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<CapCheck>,
+    /// Whether there is a ground for the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Grounds>,
 }
 
 /// How much a number's digits told of where its phone is.
@@ -63,7 +67,7 @@ pub struct Check {
     pub place: Option<Place>,
     /// From where place and zone are known.
     pub source: Source,
-    /// The rule that holds there: a row of the pack, or a default.
+    /// The rule that holds there: a row of the pack, a default, or the campaign's or the person's own hours.
     pub rule: String,
     /// The zone, an IANA name.
     pub zone: String,
@@ -101,6 +105,7 @@ impl Trace {
             evidence: Evidence::Unknown,
             checks: Vec::new(),
             caps: Vec::new(),
+            grounds: None,
         }
     }
 

@@ -37,7 +37,28 @@ pub(super) fn both(one: &[Span], other: &[Span]) -> Vec<Span> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Week(pub(super) [Vec<Span>; 7]);
 
+/// The spans of a day are not in order, overlap, or end before they begin or behind midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the hours of a day are in order, do not overlap, and end by 24:00")]
+pub struct WeekError;
+
 impl Week {
+    /// A week of these spans, Monday first.
+    pub fn new(days: [Vec<Span>; 7]) -> Result<Self, WeekError> {
+        let is_well = |day: &Vec<Span>| {
+            let in_order = day.windows(2).all(|pair| match pair {
+                [one, next] => one.until <= next.from,
+                _ => true,
+            });
+            let spans = |span: &Span| span.from < span.until && span.until <= DAY_MINUTES;
+            in_order && day.iter().all(spans)
+        };
+        days.iter()
+            .all(is_well)
+            .then_some(Self(days))
+            .ok_or(WeekError)
+    }
+
     /// The spans of a day of the week; Monday is 0.
     pub fn day(&self, weekday: usize) -> &[Span] {
         self.0.get(weekday).map_or(&[], Vec::as_slice)
@@ -71,5 +92,19 @@ mod tests {
         assert_eq!(both(&french, &[span(780, 840)]), []);
         assert_eq!(both(&french, &[]), []);
         assert_eq!(span(480, 1_440).to_string(), "08:00-24:00");
+        let week = |monday: &[Span]| {
+            let mut days: [Vec<Span>; 7] = Default::default();
+            days[0] = monday.to_vec();
+            Week::new(days)
+        };
+        assert_eq!(week(&french).unwrap().day(0), french);
+        for wrong in [
+            &[span(840, 1_200), span(600, 780)][..],
+            &[span(600, 780), span(779, 800)],
+            &[span(600, 600)],
+            &[span(600, 1_441)],
+        ] {
+            assert_eq!(week(wrong), Err(WeekError), "{wrong:?}");
+        }
     }
 }

@@ -9,5 +9,6 @@ mod cards;
 mod fuzz;
 mod greetings;
 mod kept;
+mod policy;
 mod scenario;
 mod walk;

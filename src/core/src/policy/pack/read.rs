@@ -303,7 +303,12 @@ fn frequency(row: &FrequencyRow) -> Result<Frequency, PackError> {
     })
 }
 
-fn cap(at: &str, rule: &str, calls_max: u32, period: &str) -> Result<Cap, PackError> {
+pub(in crate::policy) fn cap(
+    at: &str,
+    rule: &str,
+    calls_max: u32,
+    period: &str,
+) -> Result<Cap, PackError> {
     let within_ms = period_ms(period).filter(|_| calls_max > 0);
     let within_ms = within_ms.ok_or_else(|| PackError::Period {
         at: at.to_owned(),
