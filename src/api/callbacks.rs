@@ -9,13 +9,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::Code as Why;
+use trunkline_core::policy::{Code as Why, Verdict, Zone};
 use utoipa::{IntoParams, ToSchema};
 
 use super::agents::wanted::not_there;
 use super::auth::Caller;
 use super::body::{Id, Params, number, text};
-use super::calls::check::refused;
+use super::calls::check::{Known, Whereabouts, why_not};
 use super::calls::place::{caller_of, cannot_hold, within_bounds};
 use super::once::{Bare, Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
@@ -135,6 +135,9 @@ pub(super) struct NewCallback {
     variables: BTreeMap<String, String>,
     /// False forbids to record the call.
     record: Option<bool>,
+    /// What is known of where the person is.
+    #[serde(default)]
+    contact: Whereabouts,
 }
 
 /// Which callbacks.
@@ -244,15 +247,16 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let to = number("/to", &new.to)?;
     within_bounds(&new.variables)?;
+    let known = Known::read(&new.contact)?;
     if let Some(note) = &new.note {
         text("/note", note, NOTE_CHARS_MAX)?;
     }
     let work = async move |new_id: NewId| {
         let keys = caller.keys(&app.desk).await?;
         if !new_id.is_again() || find(&app.desk, &caller, &new_id.id).await.is_err() {
-            let wish = wish(&app, &caller, &keys, (&new_id.id, to), new).await?;
+            let wish = wish(&app, &caller, &keys, (&new_id.id, to), new, known).await?;
             let scheduled = schedule(&app, &keys, &wish).await;
-            scheduled.map_err(|not| not_scheduled(not, app.dialer().now_ms()))?;
+            scheduled.map_err(not_scheduled)?;
         }
         let row = find(&app.desk, &caller, &new_id.id).await?;
         let shown = show(&keys, &caller, row).await?;
@@ -267,6 +271,7 @@ async fn wish(
     keys: &ClientKeys,
     (id, to): (&str, PhoneNumber),
     new: NewCallback,
+    known: Known,
 ) -> Result<Wish, Problem> {
     let which = Which::Shared {
         person: Some(&to),
@@ -292,6 +297,8 @@ async fn wish(
         note: new.note,
         variables: new.variables,
         record: new.record.unwrap_or(true),
+        places: known.places,
+        zones: known.zones,
         asked_call_id: None,
     })
 }
@@ -324,7 +331,7 @@ async fn usual_number(
     PhoneNumber::parse(&text).map_err(|error| Problem::internal(&error))
 }
 
-fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
+fn not_scheduled(not: NotScheduled) -> Problem {
     match not {
         NotScheduled::Vague(vague) => {
             let pointer = match vague.code() {
@@ -337,7 +344,7 @@ fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
             let why = Why::Suppressed;
             Problem::new(Code::Suppressed).at("/to", why.name(), why.meaning())
         }
-        NotScheduled::Refused(verdict, _) => refused(&verdict, now_ms),
+        NotScheduled::Refused(verdict, zone) => not_then(&verdict, zone),
         NotScheduled::Agent(not) => cannot_hold(not),
         NotScheduled::NoAccount(error @ (NoAccount::NoNumber | NoAccount::NoCarrier)) => {
             Problem::invalid("/from", "no_carrier", error.to_string())
@@ -349,6 +356,19 @@ fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
         | NotScheduled::Vault(_)
         | NotScheduled::Unwritable(_)) => Problem::internal(&error),
     }
+}
+
+/// A time at which the number may not be called. To wait with the same request would mend nothing: another time must be named, and
+/// the next that is good is told, also by the clock by which the first was.
+fn not_then(verdict: &Verdict, zone: Zone) -> Problem {
+    let problem = why_not(verdict);
+    let Verdict::Defer(deferred) = verdict else {
+        return problem;
+    };
+    let (at_ms, name) = (deferred.until_unix_ms, zone.name());
+    let next = zone.wall(at_ms);
+    let detail = format!("the next moment at which the number may be called is {next} in {name}");
+    problem.retry_at(at_ms).detail(detail)
 }
 
 /// Take a callback back

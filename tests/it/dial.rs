@@ -8,3 +8,4 @@ mod placing;
 mod rig;
 mod verdicts;
 mod versions;
+mod waiting;

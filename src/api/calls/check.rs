@@ -110,13 +110,13 @@ fn reason(reason: &Reason) -> CallReason {
 }
 
 /// Whereabouts that are places and zones.
-pub(super) struct Known {
-    places: Vec<Place>,
-    zones: Vec<Zone>,
+pub(in crate::api) struct Known {
+    pub(in crate::api) places: Vec<Place>,
+    pub(in crate::api) zones: Vec<Zone>,
 }
 
 impl Known {
-    pub(super) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
+    pub(in crate::api) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
         let Whereabouts { places, time_zones } = contact;
         for (name, list) in [("places", places), ("time_zones", time_zones)] {
             if list.len() > CONTACT_MAX {
@@ -164,14 +164,14 @@ pub(super) async fn ask(
         places: &known.places,
         zones: &known.zones,
         at_ms,
-        is_wished: false,
+        asked_call_id: None,
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
 }
 
 /// A verdict that is no yes, as a problem with all its reasons.
-pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+pub(in crate::api) fn why_not(verdict: &Verdict) -> Problem {
     let reasons = verdict.reasons();
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =
@@ -180,12 +180,14 @@ pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
         Code::Suppressed
     } else if reasons.iter().all(by_time) && has(Why::CalledTooOften) {
         Code::CalledTooOften
+    } else if reasons.iter().all(by_time) && has(Why::CallInProgress) {
+        Code::CallInProgress
     } else if reasons.iter().all(by_time) {
         Code::OutsideCallingHours
     } else {
         Code::CallNotAllowed
     };
-    let problem = reasons.iter().fold(Problem::new(code), |problem, reason| {
+    reasons.iter().fold(Problem::new(code), |problem, reason| {
         let meaning = reason.code.meaning();
         let detail = match (&reason.rule, &reason.zone, &reason.local_time) {
             (Some(rule), Some(zone), Some(local)) => {
@@ -195,7 +197,12 @@ pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
             (None, _, _) => meaning.to_owned(),
         };
         problem.at("/to", reason.code.name(), detail)
-    });
+    })
+}
+
+/// The same, of a call that was to begin now: when it may.
+pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+    let problem = why_not(verdict);
     match verdict {
         Verdict::Defer(deferred) => {
             let wait_ms = deferred.until_unix_ms.saturating_sub(now_ms).max(0);

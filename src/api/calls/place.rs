@@ -254,7 +254,7 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
 /// Place a call
 ///
 /// The number may be called only where the law, the client's destinations and suppressions allow it; what does not is
-/// answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
+/// answered with every reason. Nobody's telephone rings while a call of the client's with it goes on. The call is there from this answer on, also where the carrier has not said yet whether it
 /// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again. A server that has too much
 /// to do answers `at_capacity` with a `reason`; a call that it has placed has its place while it rings.
 #[utoipa::path(
@@ -299,10 +299,12 @@ pub(in crate::api) async fn create(
             machines: machines.or(of_agent),
             metadata,
             promise: None,
+            places: known.places.clone(),
+            zones: known.zones.clone(),
             seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
-        if let Err(NotDialled::Called) = dialled {
+        if let Err(NotDialled::Called | NotDialled::Engaged) = dialled {
             // Another was quicker: what holds now is told.
             let verdict = ask(&app, &keys, &new.to, &known, None).await?;
             return Err(match verdict {
@@ -316,7 +318,7 @@ pub(in crate::api) async fn create(
                 Why::Suppressed.name(),
                 Why::Suppressed.meaning(),
             ),
-            NotDialled::Called | NotDialled::Stale | NotDialled::Taken => {
+            NotDialled::Called | NotDialled::Engaged | NotDialled::Stale | NotDialled::Taken => {
                 Problem::new(Code::Unavailable).retry_after(1)
             }
             NotDialled::Store(error) => stored(error),

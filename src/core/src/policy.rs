@@ -8,6 +8,7 @@
 //!   that are known of the person. To know more never allows what knowing less forbids.
 //! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
 //! - Nothing is relaxed by consent.
+//! - Nobody's telephone rings for a client while a call of that client's with it goes on.
 //! - Nobody is called more often than the law of any such place allows, and the client or the pack's default.
 //!
 //! A caller who is put through to the client's own staff is another matter: [`may_transfer`].
@@ -46,6 +47,9 @@ pub const CANDIDATES_MAX: usize = 64;
 /// Of the reasons that rest on hours at most so many are listed.
 pub const REASONS_MAX: usize = 64;
 
+/// Who is on the telephone is asked about again after so long, ms.
+pub const ENGAGED_AGAIN_MS: i64 = 60_000;
+
 /// The end of the year 9999.
 const UNIX_MS_MAX: i64 = 253_402_300_799_999;
 
@@ -71,6 +75,11 @@ pub struct Request<'a> {
     /// When the client's calls to this number began, those of the longest cap's time at least, milliseconds since 1970-01-01
     /// UTC, in any order.
     pub began_unix_ms: &'a [i64],
+    /// When the call began in which the person asked to be called at this moment, milliseconds since 1970-01-01 UTC. One call
+    /// of `began_unix_ms` that began then is it.
+    pub asked_unix_ms: Option<i64>,
+    /// A call with the number goes on, or may: it rings, somebody talks, or nobody knows whether it was placed.
+    pub engaged: bool,
 }
 
 /// What was decided.
@@ -178,13 +187,14 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     let candidates = candidates(request, &number, &mut trace);
     let closed = closed(request.at_unix_ms, &candidates);
     let (at, began) = (request.at_unix_ms, request.began_unix_ms);
-    trace.caps = caps::checks(request.caps, &candidates, at, began);
+    trace.caps = caps::checks(request.caps, &candidates, at, began, request.asked_unix_ms);
     let used = trace.caps.iter().filter_map(|check| {
         let until = check.until_unix_ms?;
         Some((check.cap.rule.clone(), until))
     });
     let used: Vec<_> = used.collect();
-    let free = used.iter().map(|(_, until)| *until).max();
+    let hung_up = request.engaged.then(|| at.saturating_add(ENGAGED_AGAIN_MS));
+    let free = used.iter().map(|(_, until)| *until).chain(hung_up).max();
     let until = match (closed.is_empty(), free) {
         (true, None) => None,
         (false, None) => Some(hours::next_open(&candidates, at, at)),
@@ -193,6 +203,9 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     reasons.extend(closed);
     let used = used.into_iter();
     reasons.extend(used.map(|(rule, _)| Reason::plain(Code::CalledTooOften, Some(rule))));
+    if request.engaged {
+        reasons.push(Reason::plain(Code::CallInProgress, None));
+    }
     if until == Some(None) {
         reasons.push(Reason::plain(Code::NoCallingTime, None));
     }

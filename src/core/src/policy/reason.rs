@@ -34,6 +34,8 @@ pub enum Code {
     HolidaysUnknown,
     /// The client has called the number as often as a law, or the client itself, allows for now.
     CalledTooOften,
+    /// A call with the number goes on, rings, or may have been placed.
+    CallInProgress,
     /// In the next [`HORIZON_DAYS`](super::HORIZON_DAYS) days there is no moment at which all rules allow the call. To say
     /// where the person is does not help by itself: every place that is known must allow it.
     NoCallingTime,
@@ -43,7 +45,7 @@ pub enum Code {
 
 impl Code {
     /// Every reason, in the order in which reasons are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidNumber,
         Self::EmergencyNumber,
         Self::ServiceNumber,
@@ -57,6 +59,7 @@ impl Code {
         Self::Holiday,
         Self::HolidaysUnknown,
         Self::CalledTooOften,
+        Self::CallInProgress,
         Self::NoCallingTime,
         Self::TimeUnknown,
     ];
@@ -77,6 +80,7 @@ impl Code {
             Self::Holiday => "holiday",
             Self::HolidaysUnknown => "holidays_unknown",
             Self::CalledTooOften => "called_too_often",
+            Self::CallInProgress => "call_in_progress",
             Self::NoCallingTime => "no_calling_time",
             Self::TimeUnknown => "time_unknown",
         }
@@ -89,7 +93,8 @@ impl Code {
             | Self::DayBarred
             | Self::Holiday
             | Self::HolidaysUnknown
-            | Self::CalledTooOften => true,
+            | Self::CalledTooOften
+            | Self::CallInProgress => true,
             Self::InvalidNumber
             | Self::EmergencyNumber
             | Self::ServiceNumber
@@ -130,6 +135,9 @@ impl Code {
             }
             Self::CalledTooOften => {
                 "the number was called as often as it may be for now; every call counts, answered or not"
+            }
+            Self::CallInProgress => {
+                "a call with the number goes on, rings, or may have been placed"
             }
             Self::NoCallingTime => {
                 "no moment of the next weeks is allowed in every place where the phone may be"

@@ -34,6 +34,8 @@ fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
         suppressed: false,
         caps: &[],
         began_unix_ms: &[],
+        asked_unix_ms: None,
+        engaged: false,
     }
 }
 

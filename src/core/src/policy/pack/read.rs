@@ -313,6 +313,7 @@ fn cap(at: &str, rule: &str, calls_max: u32, period: &str) -> Result<Cap, PackEr
         rule: rule.to_owned(),
         calls_max,
         within_ms,
+        spares_asked: false,
     })
 }
 
