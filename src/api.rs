@@ -61,6 +61,7 @@ use crate::after;
 use crate::app::App;
 use crate::callbacks::running;
 use crate::desk::care;
+use crate::dial::sweep;
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -220,6 +221,7 @@ pub async fn serve(
     let caring = tokio::spawn(care::keep(Arc::clone(&app.desk), app.draining.subscribe()));
     let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
+    let asking = tokio::spawn(sweep::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -248,6 +250,7 @@ pub async fn serve(
     {
         calling.abort();
     }
+    asking.abort();
     caring.abort();
     knowing.abort();
     app.desk.close().await;

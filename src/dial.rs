@@ -4,6 +4,7 @@
 //! carrier hears of it, and the suppression is asked about once more in the transaction that writes it; the carrier is
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
+mod asked;
 pub mod frequency;
 pub mod grounds;
 mod leg;
@@ -11,12 +12,16 @@ mod own;
 mod plan;
 pub mod reconcile;
 pub mod settle;
+pub mod sweep;
 pub mod webhook;
+mod written;
 
+pub use asked::Question;
 pub(crate) use leg::{Leg, TALK_MAX};
 pub use own::{NoAccount, account_of};
 pub(crate) use own::{RING_USUAL, carriers_detection};
 pub use plan::{Plan, PlanError, Promise};
+pub use sweep::Sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +29,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::{
-    self, About, Allowed, Destination, HoursPack, PermissionPack, Request, Standing, Verdict, Zone,
-};
+use trunkline_core::policy::{Allowed, Zone};
 use trunkline_core::token::Direction;
 
 use crate::admission;
@@ -34,16 +37,13 @@ use crate::agent::Agent;
 use crate::ahead::{self, Coming};
 use crate::app::App;
 use crate::carrier::account::{Account, Unusable};
-use crate::carrier::{Carrier, CarrierError, MachineDetection, Place};
-use crate::desk::{self, Side};
+use crate::carrier::{Carrier, CarrierError, MachineDetection};
+use crate::clock;
 use crate::egress::{Egress, EgressError, Whose};
-use crate::ids::{self, ClientId};
+use crate::ids::ClientId;
 use crate::store::StoreError;
-use crate::store::attempts::{Attempt, AttemptState, Begun, NewAttempt};
-use crate::store::calls::{CallStatus, NewCall};
-use crate::vault::{ClientKeys, VaultError};
-use crate::webhooks::Addresses;
-use crate::{clock, desk::Desk};
+use crate::store::attempts::{Attempt, AttemptState};
+use crate::vault::VaultError;
 
 /// How old a yes of the policy's may be when the carrier is asked, ms.
 const ALLOWED_MS_MAX: i64 = 5_000;
@@ -51,10 +51,11 @@ const ALLOWED_MS_MAX: i64 = 5_000;
 const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
 /// After so long a ring, the carrier may need so much more to tell that somebody answered.
 const RING_SLACK: Duration = Duration::from_secs(10);
-/// So many calls to a number are counted; no cap is higher.
-const COUNTED_MAX: u32 = 512;
-/// Calls longer ago count for nothing, ms: the longest cap of the rules and of clients.
-const COUNTED_MS: i64 = policy::CAP_MS_MAX;
+/// A call cannot go on for longer than this after it was asked for, ms: it rings, and ends at its greatest length.
+const LIVE_MS_MAX: i64 = 5 * 3_600_000;
+/// Before a callback is asked for again that a carrier could not take on just then, ms: after the first time, the second, …
+/// How late it may be bounds it as well.
+const AGAIN_MS: [i64; 6] = [60_000, 120_000, 300_000, 900_000, 1_800_000, 3_600_000];
 /// The carrier's interface is on the public network, whatever the account's region.
 const CARRIER_URL: &str = "https://api.twilio.com";
 
@@ -79,6 +80,19 @@ impl Reach for ByRest {
             .http(Whose::Operator, base_url.unwrap_or(CARRIER_URL))?;
         Ok(Arc::new(account.carrier(http, base_url)))
     }
+}
+
+/// How long a callback waits that the carrier did not take on: for ever if it never would.
+fn pauses_after(error: &CarrierError) -> Vec<i64> {
+    let least = match error {
+        CarrierError::Busy { retry_after } => retry_after.unwrap_or_default(),
+        CarrierError::Unreachable => Duration::ZERO,
+        CarrierError::Refused { .. } | CarrierError::Gone | CarrierError::Unknown { .. } => {
+            return Vec::new();
+        }
+    };
+    let least_ms = i64::try_from(least.as_millis()).unwrap_or(i64::MAX);
+    AGAIN_MS.map(|pause_ms| pause_ms.max(least_ms)).to_vec()
 }
 
 /// Who places calls.
@@ -113,25 +127,14 @@ pub struct Order {
     pub metadata: Option<String>,
     /// The callback that it keeps, if it keeps one that is still to be dialled.
     pub promise: Option<Promise>,
+    /// Where the person is said to be, beside what their number says.
+    pub places: Vec<trunkline_core::geo::Place>,
+    /// By which clocks they are said to live.
+    pub zones: Vec<Zone>,
+    /// What it is for, and what makes it lawful.
+    pub grounds: grounds::Grounds,
     /// Its place among the calls, which it keeps while it rings; without one it is let in if there is one when it comes.
     pub seat: Option<admission::Place>,
-}
-
-/// Who may be called is asked about.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The number, as it was given.
-    pub to: &'a str,
-    /// Where the person is said to be.
-    pub places: &'a [trunkline_core::geo::Place],
-    /// By which clocks they are said to live.
-    pub zones: &'a [Zone],
-    /// When, ms since 1970; now if absent.
-    pub at_ms: Option<i64>,
-    /// They asked to be called then: it may be soon after another call, if the law of their place has nothing against it.
-    pub is_wished: bool,
-    /// What the call is for, and what the client says makes it lawful.
-    pub grounds: grounds::Grounds,
 }
 
 /// Why a call that was allowed is not placed.
@@ -143,6 +146,9 @@ pub enum NotDialled {
     /// The number has been called since: ask again.
     #[error("the number has just been called; decide again")]
     Called,
+    /// A call with the number goes on.
+    #[error("a call with the number goes on; decide again")]
+    Engaged,
     /// The callback was taken back, or somebody else dials it.
     #[error("the callback is not to be dialled any more")]
     Taken,
@@ -221,54 +227,6 @@ impl Dialer {
         self.settling.reopen();
     }
 
-    /// Whether a client may call a number: what is stored of both is asked here, and decided by the policy.
-    pub async fn may_call(
-        &self,
-        desk: &Desk,
-        keys: &ClientKeys,
-        question: &Question<'_>,
-    ) -> Result<Verdict, StoreError> {
-        let allowed = desk.store.dialling().find(keys.id()).await?;
-        let destinations = allowed.destinations.iter();
-        let destinations: Vec<Destination> = destinations
-            .filter_map(|text| Destination::parse(text).ok())
-            .collect();
-        let (mut suppressed, mut began, mut ledger) = (false, Vec::new(), Vec::new());
-        if let Ok(number) = PhoneNumber::parse(question.to) {
-            suppressed = is_suppressed(desk, keys, &number).await?;
-            let (index, since_ms) = (desk::call_index(keys, &number), self.now_ms() - COUNTED_MS);
-            let attempts = desk.store.attempts();
-            began = attempts
-                .began(keys.id(), &index, since_ms, COUNTED_MAX)
-                .await?;
-            ledger = grounds::ledger(desk, keys, &number, self.now_ms()).await?;
-        }
-        let pack = HoursPack::shipped();
-        Ok(policy::may_call(&Request {
-            pack,
-            at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
-            to: question.to,
-            places: question.places,
-            zones: question.zones,
-            destinations: &destinations,
-            suppressed,
-            caps: &frequency::caps(allowed.frequency, question.is_wished, pack),
-            began_unix_ms: &began,
-            permission: PermissionPack::shipped(),
-            about: About {
-                purpose: question.grounds.purpose,
-                kind: question.grounds.kind,
-                basis: question.grounds.basis,
-                ledger: &ledger,
-                screenings: &[],
-                reassigned_ms: None,
-            },
-            standing: Standing::default(),
-            windows: &[],
-            closures: &[],
-        }))
-    }
-
     /// Places a call that is allowed. From then on there is a row of it, whatever the carrier says.
     pub async fn dial(
         &self,
@@ -276,14 +234,13 @@ impl Dialer {
         allowed: Allowed,
         mut order: Order,
     ) -> Result<(), NotDialled> {
-        let now_ms = self.now_ms();
-        if (now_ms - allowed.at_unix_ms()).abs() > ALLOWED_MS_MAX {
+        if !self.is_young(&allowed) {
             return Err(NotDialled::Stale);
         }
         // Whoever cannot be asked is not written down as asked.
         let carrier = self.reach.carrier(&order.account)?;
-        let attempt = write(&app.desk, &allowed, &order, now_ms).await?;
-        let place = placement(app, &attempt, allowed.number(), &order);
+        let attempt = self.write(app, &allowed, &order).await?;
+        let place = written::placement(app, &attempt, allowed.number(), &order);
         let seat = order.seat.take();
         let coming = Coming {
             keys: &order.account.keys,
@@ -332,11 +289,14 @@ impl Dialer {
             Err(error) => {
                 tracing::warn!(call.id = %attempt.call_id, %error, "a call is not placed");
                 let (reason, now_ms) = (error.reason(), self.now_ms());
-                attempts.failed(&client, attempt, reason, now_ms).await
+                let pauses_ms = pauses_after(&error);
+                attempts
+                    .failed(&client, attempt, reason, now_ms, &pauses_ms)
+                    .await
             }
         };
         if let Err(error) = noted {
-            // It stays `asked`, and is looked up when the server starts, unless the carrier's own word comes before.
+            // It stays `asked`, and is looked up in time, unless the carrier's own word comes before.
             tracing::error!(call.id = %attempt.call_id, %error, "what the carrier said is not stored");
         }
     }
@@ -348,6 +308,18 @@ impl Dialer {
             let mut draining = app.draining.subscribe();
             tokio::select! {
                 () = reconcile::until_known(&app, &client, &attempt_id) => {}
+                _ = draining.wait_for(|draining| *draining) => {}
+            }
+        }));
+    }
+
+    /// Takes an attempt back that may be on the disk though nobody was told so, and of which the carrier has heard nothing.
+    fn take_back(&self, app: &Arc<App>, client: ClientId, attempt_id: String) {
+        let app = Arc::clone(app);
+        drop(self.settling.spawn(async move {
+            let mut draining = app.draining.subscribe();
+            tokio::select! {
+                () = reconcile::take_back(&app, &client, &attempt_id) => {}
                 _ = draining.wait_for(|draining| *draining) => {}
             }
         }));
@@ -387,122 +359,5 @@ impl Dialer {
         let account = Account::find(&app.desk, client, &attempt.carrier_id).await?;
         let account = account.ok_or(NotCancelled::NotLive)?;
         Ok(self.reach.carrier(&account)?)
-    }
-}
-
-async fn is_suppressed(
-    desk: &Desk,
-    keys: &ClientKeys,
-    number: &PhoneNumber,
-) -> Result<bool, StoreError> {
-    let own = desk::suppression_index(keys, number);
-    let platform = desk.platform_suppression_index(number);
-    let suppressions = desk.store.suppressions();
-    let found = suppressions.check(keys.id(), &own, &platform, None).await?;
-    Ok(found.is_some())
-}
-
-/// Writes the call and the attempt down, of which the carrier has heard nothing.
-async fn write(
-    desk: &Desk,
-    allowed: &Allowed,
-    order: &Order,
-    now_ms: i64,
-) -> Result<Attempt, NotDialled> {
-    let (keys, to) = (&order.account.keys, allowed.number());
-    let subject = keys.subject(Some(to)).await?;
-    let (call_id, id) = (order.call_id.clone(), ids::new_id("att"));
-    let plan = Plan {
-        from: order.from.clone(),
-        to: to.clone(),
-        agent: order.agent.id.clone(),
-        variables: order.variables.clone(),
-        record: order.record,
-        promise: order.promise.clone(),
-    };
-    let decision = serde_json::to_string(allowed.trace())?;
-    let number = |side, number| desk::seal_call_number(keys, &subject, &call_id, side, number);
-    let metadata = order.metadata.as_ref().map(|json| {
-        let place = desk::Place::new("calls.metadata", &call_id);
-        desk::seal(keys, place, json)
-    });
-    let call = NewCall {
-        agent_id: order.agent.id.clone(),
-        agent_version: order.agent.version,
-        direction: Direction::Outbound,
-        status: CallStatus::Queued,
-        created_ms: now_ms,
-        from: Some(number(Side::From, &order.from)),
-        to: Some(number(Side::To, to)),
-        subject_id: Some(subject.id().as_str().to_owned()),
-        consent_mode: None,
-        rules: None,
-        sealed_key: None,
-        carrier: None,
-        carrier_call_id: None,
-        metadata,
-        id: call_id.clone(),
-    };
-    // The cap that looks back longest counted all that others did.
-    let caps = allowed.trace().caps.iter();
-    let known = caps.max_by_key(|check| check.cap.within_ms);
-    let new = NewAttempt {
-        carrier_id: order.account.id.clone(),
-        subject_id: subject.id().as_str().to_owned(),
-        plan: plan.seal(&subject, &id)?,
-        decision: desk::seal_for(
-            &subject,
-            desk::Place::new("attempts.decision", &id),
-            &decision,
-        ),
-        rules: allowed.trace().pack.at_checksum(),
-        to_index: desk::call_index(keys, to),
-        suppression: desk::suppression_index(keys, to),
-        platform_suppression: desk.platform_suppression_index(to),
-        asked_ms: now_ms,
-        known_calls: known.map_or(u32::MAX, |check| check.calls),
-        known_since_ms: known.map_or(now_ms, |check| now_ms - check.cap.within_ms),
-        callback_id: order
-            .promise
-            .as_ref()
-            .map(|promise| promise.callback_id.clone()),
-        id: id.clone(),
-    };
-    let attempts = desk.store.attempts();
-    match attempts.begin(keys.id(), &call, &new).await? {
-        Begun::Suppressed => Err(NotDialled::Suppressed),
-        Begun::Called => Err(NotDialled::Called),
-        Begun::Taken => Err(NotDialled::Taken),
-        Begun::Ask => Ok(Attempt {
-            id,
-            call_id,
-            carrier_id: new.carrier_id,
-            state: AttemptState::Asked,
-            subject_id: new.subject_id,
-            plan: new.plan,
-            decision: new.decision,
-            rules: new.rules,
-            carrier_call_id: None,
-            failure: None,
-            asked_ms: now_ms,
-            answered_by: None,
-        }),
-    }
-}
-
-fn placement(app: &App, attempt: &Attempt, to: &PhoneNumber, order: &Order) -> Place {
-    let addresses = Addresses::new(&app.public_url, &attempt.carrier_id);
-    let url = |what| webhook::url(&app.public_url, &attempt.carrier_id, what, &attempt.id);
-    Place {
-        from: order.from.clone(),
-        to: to.clone(),
-        answer_url: url(webhook::ANSWER),
-        status_url: url(webhook::STATUS),
-        ring: order.ring,
-        length_max: LENGTH_MAX,
-        machines: order.machines.as_ref().map(|machines| MachineDetection {
-            verdict_url: Some(addresses.answered_by(&attempt.call_id)),
-            ..machines.clone()
-        }),
     }
 }

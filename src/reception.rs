@@ -19,14 +19,14 @@ use trunkline_core::versions::Whose;
 use crate::agent::{Agent, AgentError, Agents, MindSpec};
 use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side, Unnamed};
-use crate::dial::{Plan, PlanError, Promise};
+use crate::dial::{Plan, PlanError};
 use crate::ids::ClientId;
 use crate::session::Keep;
 use crate::store::StoreError;
 use crate::store::agents::SealedVersion;
 use crate::store::calls::{CallStatus, NewCall, TakenCall};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, VaultError};
-use crate::{after, clock, live::Controls};
+use crate::{after, callbacks, clock, live::Controls};
 pub use ledger::Ledger;
 pub use which::Which;
 pub(crate) use which::person;
@@ -294,7 +294,13 @@ impl Reception {
         };
         let may_record = plan.as_ref().is_none_or(|plan| plan.record);
         let promise = plan.as_ref().and_then(|plan| plan.promise.as_ref());
-        let background = promise.map(Promise::told);
+        let background = match promise {
+            Some(promise) => {
+                let note = callbacks::note(desk, keys, &promise.callback_id).await;
+                Some(promise.told(note.as_deref()))
+            }
+            None => None,
+        };
         let verdict = self.rule(&agent, person, may_record);
         let mode = agent
             .settings_for(claims.direction, verdict.mode)

@@ -9,14 +9,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::Code as Why;
+use trunkline_core::policy::{Code as Why, Verdict, Zone};
 use utoipa::{IntoParams, ToSchema};
 
 use super::agents::wanted::not_there;
 use super::auth::Caller;
 use super::body::{Id, Params, number, text};
-use super::calls::check::refused;
+use super::calls::check::{Known, Whereabouts, grounds, why_not};
 use super::calls::place::{caller_of, cannot_hold, within_bounds};
+use super::consents::{self, Given, LegalBasis, Purpose};
 use super::once::{Bare, Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
@@ -127,6 +128,12 @@ pub(super) struct NewCallback {
     /// By whose clock: an IANA time zone. If absent, that of the number, or where this cannot be told that of the agent's place.
     #[schema(example = "America/New_York")]
     zone: Option<String>,
+    /// What the call is for; `service` if absent.
+    purpose: Option<Purpose>,
+    /// On which basis of the law they are called, where no consent is needed.
+    legal_basis: Option<LegalBasis>,
+    /// A consent that they gave to calls of this purpose. It is put on the ledger of consents, and counts for later calls too.
+    consent: Option<Given>,
     /// What is to be remembered until then, for whoever calls back.
     #[schema(max_length = 300, example = "wants to know what a crown costs")]
     note: Option<String>,
@@ -135,6 +142,9 @@ pub(super) struct NewCallback {
     variables: BTreeMap<String, String>,
     /// False forbids to record the call.
     record: Option<bool>,
+    /// What is known of where the person is.
+    #[serde(default)]
+    contact: Whereabouts,
 }
 
 /// Which callbacks.
@@ -244,15 +254,16 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let to = number("/to", &new.to)?;
     within_bounds(&new.variables)?;
+    let known = Known::read(&new.contact)?;
     if let Some(note) = &new.note {
         text("/note", note, NOTE_CHARS_MAX)?;
     }
     let work = async move |new_id: NewId| {
         let keys = caller.keys(&app.desk).await?;
         if !new_id.is_again() || find(&app.desk, &caller, &new_id.id).await.is_err() {
-            let wish = wish(&app, &caller, &keys, (&new_id.id, to), new).await?;
+            let wish = wish(&app, &caller, &keys, (&new_id.id, to), new, known).await?;
             let scheduled = schedule(&app, &keys, &wish).await;
-            scheduled.map_err(|not| not_scheduled(not, app.dialer().now_ms()))?;
+            scheduled.map_err(not_scheduled)?;
         }
         let row = find(&app.desk, &caller, &new_id.id).await?;
         let shown = show(&keys, &caller, row).await?;
@@ -267,6 +278,7 @@ async fn wish(
     keys: &ClientKeys,
     (id, to): (&str, PhoneNumber),
     new: NewCallback,
+    known: Known,
 ) -> Result<Wish, Problem> {
     let which = Which::Shared {
         person: Some(&to),
@@ -282,6 +294,13 @@ async fn wish(
         let detail = "the agent does not declare all of them";
         return Err(Problem::invalid("/variables", "unknown_variable", detail));
     }
+    let purpose = new.purpose.unwrap_or(Purpose::Service);
+    let grounds = grounds(Some(purpose), new.legal_basis, &new.contact);
+    if let Some(given) = &new.consent {
+        let consent_id = consents::id_with(id);
+        let (at, of) = (("/consent", &to), (consent_id.as_str(), None));
+        given.note(app, keys, at, of, &[purpose]).await?;
+    }
     Ok(Wish {
         id: id.to_owned(),
         agent,
@@ -292,6 +311,9 @@ async fn wish(
         note: new.note,
         variables: new.variables,
         record: new.record.unwrap_or(true),
+        places: known.places,
+        zones: known.zones,
+        grounds,
         asked_call_id: None,
     })
 }
@@ -324,7 +346,7 @@ async fn usual_number(
     PhoneNumber::parse(&text).map_err(|error| Problem::internal(&error))
 }
 
-fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
+fn not_scheduled(not: NotScheduled) -> Problem {
     match not {
         NotScheduled::Vague(vague) => {
             let pointer = match vague.code() {
@@ -337,7 +359,7 @@ fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
             let why = Why::Suppressed;
             Problem::new(Code::Suppressed).at("/to", why.name(), why.meaning())
         }
-        NotScheduled::Refused(verdict, _) => refused(&verdict, now_ms),
+        NotScheduled::Refused(verdict, zone) => not_then(&verdict, zone),
         NotScheduled::Agent(not) => cannot_hold(not),
         NotScheduled::NoAccount(error @ (NoAccount::NoNumber | NoAccount::NoCarrier)) => {
             Problem::invalid("/from", "no_carrier", error.to_string())
@@ -349,6 +371,19 @@ fn not_scheduled(not: NotScheduled, now_ms: i64) -> Problem {
         | NotScheduled::Vault(_)
         | NotScheduled::Unwritable(_)) => Problem::internal(&error),
     }
+}
+
+/// A time at which the number may not be called. To wait with the same request would mend nothing: another time must be named, and
+/// the next that is good is told, also by the clock by which the first was.
+fn not_then(verdict: &Verdict, zone: Zone) -> Problem {
+    let problem = why_not(verdict);
+    let Verdict::Defer(deferred) = verdict else {
+        return problem;
+    };
+    let (at_ms, name) = (deferred.until_unix_ms, zone.name());
+    let next = zone.wall(at_ms);
+    let detail = format!("the next moment at which the number may be called is {next} in {name}");
+    problem.retry_at(at_ms).detail(detail)
 }
 
 /// Take a callback back

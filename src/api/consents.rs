@@ -23,7 +23,6 @@ use super::when::{self, When};
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::dial::grounds;
-use crate::ids;
 use crate::store::call_consents::{CallConsent as Row, ConsentForm as Stored, NewWithdrawal};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys, VaultError};
 
@@ -578,10 +577,8 @@ pub(super) async fn check(
     once.settle(work).await
 }
 
-/// The id of the consent that was told with a call: one for the call, however often it is asked for.
-pub(super) fn id_of_call(call_id: &str) -> String {
-    let rest = call_id
-        .strip_prefix("call_")
-        .map(|rest| format!("con_{rest}"));
-    rest.unwrap_or_else(|| ids::new_id("con"))
+/// The id of the consent that was told with a call or a callback: one for each, however often it is asked for.
+pub(super) fn id_with(id: &str) -> String {
+    let (_, rest) = id.split_once('_').unwrap_or(("", id));
+    format!("con_{rest}")
 }

@@ -54,6 +54,8 @@ pub enum Code {
     OutsideCallingHours,
     /// The number was called as often as it may be for now; `errors` has every reason, and `retry_at` the next moment.
     CalledTooOften,
+    /// A call with the number goes on, rings, or may have been placed; `retry_at` is when to ask again.
+    CallInProgress,
     /// The same Idempotency-Key is being worked on.
     IdempotencyInProgress,
     /// The Idempotency-Key was used for another request.
@@ -78,7 +80,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -96,6 +98,7 @@ impl Code {
         Self::CallNotAllowed,
         Self::OutsideCallingHours,
         Self::CalledTooOften,
+        Self::CallInProgress,
         Self::IdempotencyInProgress,
         Self::IdempotencyKeyReuse,
         Self::PreconditionFailed,
@@ -190,6 +193,11 @@ impl Code {
                 "called_too_often",
                 S::CONFLICT,
                 "The number was called as often as it may be for now",
+            ),
+            Self::CallInProgress => (
+                "call_in_progress",
+                S::CONFLICT,
+                "A call with the number goes on",
             ),
             Self::IdempotencyInProgress => (
                 "idempotency_in_progress",

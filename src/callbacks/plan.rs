@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trunkline_core::geo;
 use trunkline_core::phone::PhoneNumber;
+use trunkline_core::policy::Zone;
 
-use crate::desk::{self, Place};
+use crate::desk::{self, Desk, Place};
+use crate::dial::grounds::Grounds;
 use crate::store::Sealed;
 use crate::store::callbacks::Callback;
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys, Unopened, VaultError};
@@ -24,6 +27,15 @@ pub struct Plan {
     pub variables: BTreeMap<String, String>,
     /// Whether recording was not forbidden.
     pub record: bool,
+    /// Where the person is said to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<geo::Place>,
+    /// By which clocks they are said to live, IANA names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
+    /// What it is for, and what makes it lawful.
+    #[serde(default)]
+    pub grounds: Grounds,
 }
 
 /// Why a plan cannot be had.
@@ -68,6 +80,31 @@ impl Plan {
         let plan = serde_json::from_str(&json).map_err(|_| PlanError::Garbled)?;
         Ok((plan, note.transpose()?))
     }
+}
+
+/// What is to be remembered for a callback, as long as it is: nothing once consent was taken back or the person was forgotten.
+/// A note that cannot be read is none, and told of in the log.
+pub async fn note(desk: &Desk, keys: &ClientKeys, callback_id: &str) -> Option<String> {
+    let row = match desk.store.callbacks().find(keys.id(), callback_id).await {
+        Ok(row) => row?,
+        Err(error) => {
+            tracing::warn!(callback.id = callback_id, %error, "a note is not found");
+            return None;
+        }
+    };
+    match Plan::open(keys, &row).await {
+        Ok((_, note)) => note,
+        Err(error) => {
+            tracing::warn!(callback.id = callback_id, %error, "a note is not read");
+            None
+        }
+    }
+}
+
+/// Zones by their names; nothing if one of them is none.
+pub(super) fn zones(names: &[String]) -> Option<Vec<Zone>> {
+    let zones = names.iter().map(|name| Zone::parse(name).ok());
+    zones.collect()
 }
 
 /// Seals a note for the callback of this id.

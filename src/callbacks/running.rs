@@ -1,30 +1,35 @@
 //! Callbacks whose time has come are dialled, as any call is that the API wants. What waits is a row, not a queue: the runner
-//! sleeps until the next is due or another is made, and a few at a time are dialled.
+//! sleeps until the next is due or another is made, and dials a few at a time of each client's.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use trunkline_core::callback::Moment;
 use trunkline_core::policy::{Verdict, Zone};
 use trunkline_core::token::Direction;
 
-use super::{Plan, PlanError, may_call, promise, told};
+use super::plan::zones;
+use super::{Plan, PlanError, promise, told, with_note, with_own};
 use crate::agent::Agent;
 use crate::app::{App, new_call_id};
 use crate::carrier::account::Unusable;
-use crate::dial::{self, NoAccount, NotDialled, Order, RING_USUAL, carriers_detection};
+use crate::dial::{self, NoAccount, NotDialled, Order, Question, RING_USUAL, carriers_detection};
 use crate::ids::ClientId;
 use crate::reception::{Turned, Which};
 use crate::store::StoreError;
 use crate::store::callbacks::{Callback, CallbackState};
 use crate::vault::{ClientKeys, VaultError};
 
-/// Callbacks that are dialled at once.
+/// Callbacks of one client's that are dialled at once.
 const AT_ONCE: usize = 4;
-/// Callbacks that are read at once.
-const ROWS: u32 = 50;
+/// Callbacks of one client's that are taken up at once.
+const OF_CLIENT: u32 = 8;
+/// Clients whose callbacks are dialled at once.
+const LANES: usize = 32;
 /// So long it sleeps at most: the clock may be set, and another server of the same database may schedule one.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// So long at least while something is due that could not be done.
@@ -52,42 +57,103 @@ impl Instead {
     }
 }
 
-/// Dials what is due until the server shuts down. A callback that is being dialled then is brought to an end.
-pub async fn keep(app: Arc<App>) {
-    let mut draining = app.draining.subscribe();
-    while !*draining.borrow() {
-        let sleep = round(&app).await;
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
-            () = app.callbacks.changed.notified() => {}
-            // An error means that the server is gone.
-            _ = draining.wait_for(|draining| *draining) => return,
+/// Clients whose callbacks are being dialled: each has a lane of its own, so that none waits for another's carrier.
+#[derive(Default)]
+struct Lanes {
+    running: FuturesUnordered<BoxFuture<'static, ClientId>>,
+    clients: HashSet<ClientId>,
+    /// The client that came last, or nothing.
+    last: String,
+}
+
+impl Lanes {
+    /// Begins to dial what is due of clients that have no lane, as far as there are lanes: those behind the one that came last come
+    /// first. Each lane is kept for `pause` when it is done.
+    async fn start(&mut self, app: &Arc<App>, pause: Duration) -> Result<(), StoreError> {
+        let (store, now_ms) = (&app.desk.store, app.dialer().now_ms());
+        let (first, mut is_around) = (self.last.clone(), false);
+        while self.clients.len() < LANES {
+            let Some(client) = store.system().due_client(&self.last, now_ms).await? else {
+                if is_around || first.is_empty() {
+                    return Ok(());
+                }
+                is_around = true;
+                self.last.clear();
+                continue;
+            };
+            if is_around && client.as_str() > first.as_str() {
+                return Ok(());
+            }
+            client.as_str().clone_into(&mut self.last);
+            if !self.clients.contains(&client) {
+                let due = store.callbacks().due(&client, now_ms, OF_CLIENT).await?;
+                self.open(app, client, due, pause);
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, app: &Arc<App>, client: ClientId, due: Vec<Callback>, pause: Duration) {
+        self.clients.insert(client.clone());
+        let app = Arc::clone(app);
+        let lane = async move {
+            dial_all(&app, &client, due).await;
+            tokio::time::sleep(pause).await;
+            client
+        };
+        self.running.push(lane.boxed());
+    }
+
+    /// Returns when a lane is done; never if there is none.
+    async fn next(&mut self) {
+        match self.running.next().await {
+            Some(client) => drop(self.clients.remove(&client)),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Brings what was begun to an end.
+    async fn finish(&mut self) {
+        while let Some(client) = self.running.next().await {
+            self.clients.remove(&client);
         }
     }
 }
 
+/// Dials what is due until the server shuts down. A callback that is being dialled then is brought to an end.
+pub async fn keep(app: Arc<App>) {
+    let mut draining = app.draining.subscribe();
+    let mut lanes = Lanes::default();
+    while !*draining.borrow() {
+        let sleep = match lanes.start(&app, SLEEP_MIN).await {
+            Ok(()) => until_next(&app).await,
+            Err(error) => {
+                tracing::warn!(%error, "callbacks that are due cannot be looked up");
+                SLEEP_MAX / 12
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = lanes.next() => {}
+            () = app.callbacks.changed.notified() => {}
+            // An error means that the server is gone.
+            _ = draining.wait_for(|draining| *draining) => {}
+        }
+    }
+    lanes.finish().await;
+}
+
 /// Dials what is due now, a bounded number, and tells how long nothing more will be.
 pub async fn round(app: &Arc<App>) -> Duration {
-    let now_ms = app.dialer().now_ms();
-    let due = app.desk.store.system().due_callbacks(now_ms, ROWS).await;
-    let due = match due {
-        Ok(due) => due,
-        Err(error) => {
-            tracing::warn!(%error, "callbacks that are due cannot be looked up");
-            return SLEEP_MAX / 12;
-        }
-    };
-    let mut working = FuturesUnordered::new();
-    for (client, callback) in due {
-        if *app.draining.borrow() {
-            break;
-        }
-        if working.len() >= AT_ONCE {
-            working.next().await;
-        }
-        working.push(async move { work(app, &client, &callback).await });
+    let mut lanes = Lanes::default();
+    if let Err(error) = lanes.start(app, Duration::ZERO).await {
+        tracing::warn!(%error, "callbacks that are due cannot be looked up");
     }
-    while working.next().await.is_some() {}
+    lanes.finish().await;
+    until_next(app).await
+}
+
+async fn until_next(app: &App) -> Duration {
     match app.desk.store.system().next_callback().await {
         Ok(None) => SLEEP_MAX,
         Ok(Some(due_ms)) => {
@@ -97,6 +163,17 @@ pub async fn round(app: &Arc<App>) -> Duration {
         }
         Err(_) => SLEEP_MIN,
     }
+}
+
+/// Dials callbacks of one client's, the longest due first.
+async fn dial_all(app: &Arc<App>, client: &ClientId, callbacks: Vec<Callback>) {
+    let working = futures_util::stream::iter(callbacks);
+    let work = |callback: Callback| async move {
+        if !*app.draining.borrow() {
+            work(app, client, &callback).await;
+        }
+    };
+    working.for_each_concurrent(AT_ONCE, work).await;
 }
 
 async fn work(app: &Arc<App>, client: &ClientId, callback: &Callback) {
@@ -159,10 +236,10 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         unix_ms: callback.agreed_ms,
         zone,
     };
-    let in_a_call = callback.asked_call_id.is_some();
-    let promise = promise(&callback.id, &moment, in_a_call, note);
+    let promise = promise(&callback.id, &moment, callback.asked_call_id.clone());
     let variables = told(&agent, &plan.variables, &promise);
-    let can_hold = app.can_hold(&agent, Direction::Outbound, &variables);
+    let with_note = with_note(&agent, variables.clone(), note);
+    let can_hold = app.can_hold(&agent, Direction::Outbound, &with_note);
     can_hold.map_err(|_| Instead::failed("agent_cannot_hold"))?;
     let account = dial::account_of(&app.desk, client, &plan.from).await;
     let account = account.map_err(|error| match error {
@@ -172,7 +249,17 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         NoAccount::Store(_) => again("store"),
     })?;
     let seat = app.admit(&agent).map_err(|_| again("at_capacity"))?;
-    let verdict = may_call(app, &keys, &plan.to, zone, None, in_a_call).await;
+    let said = zones(&plan.zones).ok_or_else(|| Instead::failed("unreadable"))?;
+    let clocks = with_own(zone, &said);
+    let question = Question {
+        to: plan.to.as_str(),
+        places: &plan.places,
+        zones: &clocks,
+        at_ms: None,
+        asked_call_id: callback.asked_call_id.as_deref(),
+        grounds: plan.grounds,
+    };
+    let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let allowed = match verdict.map_err(|_| again("store"))? {
         Verdict::Allow(allowed) => allowed,
         Verdict::Defer(deferred) => {
@@ -195,6 +282,9 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         machines,
         metadata: None,
         promise: Some(promise),
+        places: plan.places,
+        zones: said,
+        grounds: plan.grounds,
         seat: Some(seat),
     };
     let dialled = app.dialer().dial(app, allowed, order).await;
@@ -202,8 +292,9 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         NotDialled::Suppressed => Instead::cancelled("suppressed"),
         NotDialled::Taken => Instead::Left,
         NotDialled::Called => again("called_too_often"),
+        NotDialled::Engaged => again("call_in_progress"),
         NotDialled::Stale | NotDialled::Store(_) | NotDialled::Vault(_) => again("store"),
-        NotDialled::Egress(_) => Instead::failed("carrier_unreachable"),
+        NotDialled::Egress(_) => again("carrier_unreachable"),
         NotDialled::Unwritable(_) => Instead::failed("unreadable"),
     })
 }

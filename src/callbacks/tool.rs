@@ -8,13 +8,16 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use trunkline_core::callback::{self, Moment, Vague};
+use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::{Code, Verdict, Zone};
 
+use super::plan::zones;
 use super::{Agreed, NotScheduled, Wish, schedule};
 use crate::agent::Agent;
 use crate::app::App;
 use crate::dial;
+use crate::dial::grounds::Grounds;
 use crate::ids;
 use crate::tools::{self, Tool, Used};
 use crate::vault::ClientKeys;
@@ -39,6 +42,14 @@ pub struct Asker {
     pub is_ours: bool,
     /// What the call brought for the agent's variables.
     pub variables: BTreeMap<String, String>,
+}
+
+/// What was said of the person when we called them.
+struct Known {
+    record: bool,
+    places: Vec<Place>,
+    zones: Vec<Zone>,
+    grounds: Grounds,
 }
 
 /// The tool for a call.
@@ -72,6 +83,10 @@ impl Asker {
                 "the caller's number is not known, so nobody can call them back",
             );
         };
+        let known = match self.known(app).await {
+            Ok(known) => known,
+            Err(used) => return used,
+        };
         let text = |name: &str| arguments[name].as_str().map(str::to_owned);
         let wish = Wish {
             id: ids::new_id("cb"),
@@ -82,7 +97,10 @@ impl Asker {
             zone: text("zone"),
             note: text("note"),
             variables: self.agent.declared(&self.variables),
-            record: self.may_record(app).await,
+            record: known.record,
+            places: known.places,
+            zones: known.zones,
+            grounds: known.grounds,
             asked_call_id: Some(self.call_id.clone()),
         };
         match timeout(PATIENCE, schedule(app, &self.keys, &wish)).await {
@@ -93,13 +111,37 @@ impl Asker {
         }
     }
 
-    /// Whoever forbade to record the call that we placed forbids it for the next.
-    async fn may_record(&self, app: &App) -> bool {
-        if !self.is_ours {
-            return true;
-        }
-        let plan = dial::Plan::of_call(&app.desk, &self.keys, &self.call_id).await;
-        matches!(plan, Ok(plan) if plan.as_ref().is_none_or(|plan| plan.record))
+    /// Whoever forbade to record the call that we placed forbids it for the next, and where the person is was said of them, not of
+    /// that call. What cannot be read allows nothing.
+    async fn known(&self, app: &App) -> Result<Known, Used> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            tracing::error!(call.id = %self.call_id, %error, "a callback is not scheduled");
+            Used::failed("it could not be noted just now")
+        };
+        let now_ms = app.dialer().now_ms();
+        let plan = match self.is_ours {
+            true => dial::Plan::of_call(&app.desk, &self.keys, &self.call_id).await,
+            false => Ok(None),
+        };
+        let Some(plan) = plan.map_err(|error| unreadable(&error))? else {
+            return Ok(Known {
+                record: true,
+                places: Vec::new(),
+                zones: Vec::new(),
+                grounds: Grounds::of_wish(now_ms),
+            });
+        };
+        let zones = zones(&plan.zones).ok_or_else(|| unreadable(&"a zone is none"))?;
+        Ok(Known {
+            record: plan.record,
+            places: plan.places,
+            zones,
+            // It goes on with what the call was about.
+            grounds: Grounds {
+                wished_ms: Some(now_ms),
+                ..plan.grounds
+            },
+        })
     }
 
     fn not_scheduled(&self, not: &NotScheduled) -> Used {

@@ -9,9 +9,9 @@ const HOUR_MS: i64 = 3_600_000;
 const CLIENT: &str = "client";
 const DEFAULT: &str = "default";
 
-/// The caps that hold beside the law's: what the client said, or the default of the rules. Who asked to be called may be
-/// called however short before they were.
-pub fn caps(own: Option<Frequency>, is_wished: bool, pack: &HoursPack) -> Vec<Cap> {
+/// The caps that hold beside the law's: what the client said, or the default of the rules. Its gap is not kept to the call in
+/// which somebody asked to be called.
+pub fn caps(own: Option<Frequency>, pack: &HoursPack) -> Vec<Cap> {
     let (rule, frequency) = match own {
         Some(own) => (CLIENT, own),
         None => (DEFAULT, default_of(pack)),
@@ -20,13 +20,17 @@ pub fn caps(own: Option<Frequency>, is_wished: bool, pack: &HoursPack) -> Vec<Ca
         rule: rule.to_owned(),
         calls_max: u32::try_from(calls_max).unwrap_or(1).max(1),
         within_ms,
+        spares_asked: false,
     };
     let mut caps = vec![
         cap(frequency.calls_24h_max, 24 * HOUR_MS),
         cap(frequency.calls_7d_max, 7 * 24 * HOUR_MS),
     ];
-    if frequency.gap_s > 0 && !is_wished {
-        caps.push(cap(1, frequency.gap_s.saturating_mul(1_000)));
+    if frequency.gap_s > 0 {
+        caps.push(Cap {
+            spares_asked: true,
+            ..cap(1, frequency.gap_s.saturating_mul(1_000))
+        });
     }
     caps
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::{self, Destination, Reason, TransferAllowed, TransferRequest};
 
-use super::{ALLOWED_MS_MAX, Dialer, LENGTH_MAX, is_suppressed};
+use super::asked::is_suppressed;
+use super::{ALLOWED_MS_MAX, Dialer, LENGTH_MAX};
 use crate::carrier::account::Account;
 use crate::carrier::{Carrier, CarrierCall, CarrierError, MachineDetection, Place};
 use crate::desk::Desk;

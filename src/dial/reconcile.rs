@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::settle::{self, Told};
-use super::{NotCancelled, Plan, PlanError};
+use super::{LIVE_MS_MAX, NotCancelled, Plan, PlanError};
 use crate::app::App;
-use crate::carrier::CarrierCall;
+use crate::carrier::{CarrierCall, CarrierError, CarrierStatus};
 use crate::ids::ClientId;
 use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState};
@@ -19,7 +19,7 @@ const ROWS: u32 = 100;
 
 /// Why a look found nothing out.
 #[derive(Debug, thiserror::Error)]
-enum Unseen {
+pub(super) enum Unseen {
     #[error(transparent)]
     Carrier(#[from] NotCancelled),
     #[error(transparent)]
@@ -58,6 +58,32 @@ pub async fn until_known(app: &App, client: &ClientId, attempt_id: &str) {
         && let Err(error) = give_up(app, client, attempt_id).await
     {
         tracing::error!(attempt.id = attempt_id, %error, "an attempt that was never placed is not ended");
+    }
+}
+
+/// Whether the database kept an attempt is not known, only that the carrier was not asked: as often as an attempt is looked up it
+/// is looked for on the disk, and ends if it is there. A callback that it was for is dialled later.
+pub async fn take_back(app: &App, client: &ClientId, attempt_id: &str) {
+    for wait in &app.dialer().waits {
+        tokio::time::sleep(*wait).await;
+        let attempts = app.desk.store.attempts();
+        let taken_back = async {
+            let Some(attempt) = attempts.find(client, attempt_id).await? else {
+                return Ok::<_, StoreError>(false);
+            };
+            let now_ms = app.dialer().now_ms();
+            attempts
+                .failed(client, &attempt, "never_placed", now_ms, &super::AGAIN_MS)
+                .await?;
+            Ok(true)
+        };
+        match taken_back.await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(attempt.id = attempt_id, %error, "an attempt is not taken back yet");
+            }
+        }
     }
 }
 
@@ -102,13 +128,35 @@ fn ask_after(app: &Arc<App>, client: ClientId, attempt: Attempt) {
     }));
 }
 
-async fn look_up(app: &App, client: &ClientId, attempt: &Attempt) -> Result<(), Unseen> {
+pub(super) async fn look_up(app: &App, client: &ClientId, attempt: &Attempt) -> Result<(), Unseen> {
     let Some(id) = &attempt.carrier_call_id else {
         return Ok(());
     };
     let carrier = app.dialer().carrier_of(app, client, attempt).await?;
-    let call = carrier.look_up(id).await.map_err(NotCancelled::from)?;
+    let call = match carrier.look_up(id).await {
+        // It has been over for so long that the carrier has forgotten it.
+        Err(CarrierError::Gone) if attempt.asked_ms < app.dialer().now_ms() - LIVE_MS_MAX => {
+            CarrierCall {
+                id: id.clone(),
+                status: CarrierStatus::Failed,
+                created_ms: None,
+            }
+        }
+        call => call.map_err(NotCancelled::from)?,
+    };
     tell(app, client, attempt, carrier.name(), &call).await?;
+    Ok(())
+}
+
+/// Looks once for an attempt that was long ago asked about in vain, and gives it up if the carrier knows nothing of it.
+pub(super) async fn once_more(
+    app: &App,
+    client: &ClientId,
+    attempt: &Attempt,
+) -> Result<(), Unseen> {
+    if look(app, client, &attempt.id).await? == Seen::Nothing {
+        give_up(app, client, &attempt.id).await?;
+    }
     Ok(())
 }
 
@@ -161,7 +209,7 @@ async fn give_up(app: &App, client: &ClientId, attempt_id: &str) -> Result<(), S
     if let Some(attempt) = attempts.find(client, attempt_id).await? {
         let now_ms = app.dialer().now_ms();
         attempts
-            .failed(client, &attempt, "never_placed", now_ms)
+            .failed(client, &attempt, "never_placed", now_ms, &[])
             .await?;
     }
     Ok(())

@@ -16,6 +16,7 @@ use super::Plan;
 use super::settle::{self, Told};
 use crate::ahead::{self, Coming};
 use crate::app::App;
+use crate::callbacks;
 use crate::carrier::account::TWILIO;
 use crate::carrier::twilio;
 use crate::ids::ClientId;
@@ -113,7 +114,13 @@ async fn instructions(
     let agent = app
         .reception
         .agent(&app.desk, keys, &plan.agent, Which::Settled(version));
-    if let Ok(agent) = agent.await {
+    let agent = agent.await;
+    let mut variables = plan.variables;
+    if let (Ok(agent), Some(promise)) = (&agent, &plan.promise) {
+        let note = callbacks::note(&app.desk, keys, &promise.callback_id).await;
+        variables = callbacks::with_note(agent, variables, note);
+    }
+    if let Ok(agent) = agent {
         let (agent, call_id) = (&agent, attempt.call_id.as_str());
         ahead::answered(
             app,
@@ -143,7 +150,7 @@ async fn instructions(
         },
         carrier_id: attempt.carrier_id.clone(),
         carrier_call_id: Some(asked.call_id),
-        variables: plan.variables,
+        variables,
     };
     connect(app, &attempt.carrier_id, awaited).map_err(|why| later(&why))
 }

@@ -1,9 +1,9 @@
 //! Calls that carriers were asked for. The row is on the disk before the carrier hears of it, so that nothing that may
 //! have been dialled is unknown here, and nothing is dialled twice.
 
-use super::callbacks::{self, CallbackState};
+use super::callbacks;
 use super::calls::{self, CallEnd, NewCall};
-use super::sql::{Columns, args, statements, words};
+use super::sql::{Arg, Columns, Tx, args, statements, words};
 use super::suppressions;
 use super::{Durability, Sealed, Store, StoreError};
 use crate::ids::ClientId;
@@ -20,7 +20,13 @@ statements! {
         VALUES ($1, $2, $3, $4, 'asked', $5, $6, $7, $8, $9, $10, 1)";
     BEGAN = "SELECT asked_ms FROM attempts
         WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed' ORDER BY asked_ms DESC LIMIT $4";
-    SINCE = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed'";
+    SINCE = "SELECT COUNT(*) FROM attempts
+        WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed' AND call_id <> $4";
+    OPEN_TO = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND is_open = 1";
+    LIVE_TO = "SELECT COUNT(*) FROM calls
+        WHERE client_id = $1 AND to_index = $2 AND created_ms > $3 AND direction = 'outbound' AND status <> 'ended'";
+    LIVE_FROM = "SELECT COUNT(*) FROM calls
+        WHERE client_id = $1 AND from_index = $2 AND created_ms > $3 AND direction = 'inbound' AND status <> 'ended'";
     FIND = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND id = $2");
     OF_CALL = concat!("SELECT ", columns!(), " FROM attempts WHERE client_id = $1 AND call_id = $2");
     OF_CARRIER = "SELECT id FROM attempts WHERE client_id = $1 AND carrier_call_id = $2";
@@ -33,6 +39,8 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND state = 'placed'";
     NAMED = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1");
     OPEN = concat!("SELECT ", columns!(), " FROM attempts WHERE is_open = 1 AND id > $1 ORDER BY id LIMIT $2");
+    OPEN_SINCE = concat!("SELECT ", columns!(), " FROM attempts
+        WHERE is_open = 1 AND id > $1 AND asked_ms <= $3 ORDER BY id LIMIT $2");
 }
 
 words! {
@@ -103,12 +111,23 @@ pub struct NewAttempt {
     pub platform_suppression: [u8; 32],
     /// Now, ms since 1970.
     pub asked_ms: i64,
-    /// So many calls to the number were known since `known_since_ms` when this one was allowed.
-    pub known_calls: u32,
-    /// Milliseconds since 1970.
-    pub known_since_ms: i64,
+    /// How often the number may have been called before, in every window that counts.
+    pub windows: Vec<Window>,
+    /// A call with the number that began after then, ms since 1970, and is not over goes on.
+    pub live_since_ms: i64,
     /// The callback that it is for.
     pub callback_id: Option<String>,
+}
+
+/// Calls of a time, and how many there may be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window {
+    /// From then on, ms since 1970.
+    pub since_ms: i64,
+    /// This one is left out.
+    pub apart_from_call_id: Option<String>,
+    /// So many there may be, with the one that is to begin.
+    pub calls_max: u32,
 }
 
 /// Whether the carrier may be asked.
@@ -120,6 +139,10 @@ pub enum Begun {
     Suppressed,
     /// No, and nothing was written: the number has been called since it was allowed.
     Called,
+    /// No, and nothing was written: a call with the number goes on.
+    Engaged,
+    /// No, and nothing was written: it took so long that what allowed it is too old.
+    Stale,
     /// No, and nothing was written: the callback was taken back, or somebody else dials it.
     Taken,
 }
@@ -148,25 +171,38 @@ pub struct Attempts<'a>(pub(super) &'a Store);
 
 impl Attempts<'_> {
     /// Writes a call and the attempt at it, unless its number is suppressed by now or its callback is not to be dialled any more:
-    /// on the disk when this returns.
+    /// on the disk when this returns. `is_fresh`: whether what allowed it still holds, asked once nobody else can be in between.
     /// [`StoreError::Conflict`] if there is a call of that id.
     pub async fn begin(
         &self,
         client: &ClientId,
         call: &NewCall,
         new: &NewAttempt,
+        is_fresh: impl Fn() -> bool + Send + Sync,
     ) -> Result<Begun, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
         // Two that were allowed at once are not both placed. What is asked about is asked once nobody else is at it.
         tx.alone(&new.to_index).await?;
         let (own, platform) = (&new.suppression, &new.platform_suppression);
+        suppressions::alone(&mut tx, own, platform).await?;
+        if !is_fresh() {
+            return Ok(Begun::Stale);
+        }
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
         }
-        let since = args![client, &new.to_index, new.known_since_ms];
-        let calls = tx.one(SINCE, since).await?.map(|mut row| row.int());
-        if calls.transpose()?.unwrap_or_default() > i64::from(new.known_calls) {
-            return Ok(Begun::Called);
+        for window in &new.windows {
+            let apart = window.apart_from_call_id.as_deref().unwrap_or_default();
+            let since = args![client, &new.to_index, window.since_ms, apart];
+            if count(&mut tx, SINCE, since).await? >= i64::from(window.calls_max) {
+                return Ok(Begun::Called);
+            }
+        }
+        for sql in [OPEN_TO, LIVE_TO, LIVE_FROM] {
+            let since = args![client, &new.to_index, new.live_since_ms];
+            if count(&mut tx, sql, since).await? > 0 {
+                return Ok(Begun::Engaged);
+            }
         }
         if let Some(callback) = &new.callback_id
             && !callbacks::dialled(&mut tx, client, callback, &new.id, &call.id).await?
@@ -202,6 +238,22 @@ impl Attempts<'_> {
     ) -> Result<Vec<i64>, StoreError> {
         let args = args![client, to_index, since_ms, limit];
         self.0.all(BEGAN, args, |mut row| row.int()).await
+    }
+
+    /// Whether a call with the number that began after then, ms since 1970, goes on, either way, or may.
+    pub async fn is_engaged(
+        &self,
+        client: &ClientId,
+        index: &[u8; 32],
+        since_ms: i64,
+    ) -> Result<bool, StoreError> {
+        for sql in [OPEN_TO, LIVE_TO, LIVE_FROM] {
+            let row = self.0.one(sql, args![client, index, since_ms]).await?;
+            if row.map(|mut row| row.int()).transpose()?.unwrap_or(0) > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One attempt.
@@ -254,13 +306,15 @@ impl Attempts<'_> {
         Ok(self.0.run(UNKNOWN, args![client, id]).await? > 0)
     }
 
-    /// There is no call, and its row ends with the attempt. Whether that was not known yet.
+    /// There is no call, and its row ends with the attempt. Whether that was not known yet. The callback that it was for ends too,
+    /// or waits: `pauses_ms` are how long after its first failure of this kind, after its second, and so on.
     pub async fn failed(
         &self,
         client: &ClientId,
         attempt: &Attempt,
         failure: &str,
         now_ms: i64,
+        pauses_ms: &[i64],
     ) -> Result<bool, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
         if tx.run(FAILED, args![client, &attempt.id, failure]).await? == 0 {
@@ -272,10 +326,12 @@ impl Attempts<'_> {
             ended_reason: Some(failure.to_owned()),
         };
         calls::never_answered(&mut tx, client, &attempt.call_id, now_ms, &end).await?;
-        let not_called =
-            callbacks::not_called(&mut tx, client, &attempt.id, failure, now_ms).await?;
+        let id = &attempt.id;
+        let ended = callbacks::not_called(&mut tx, client, id, failure, now_ms, pauses_ms).await?;
         tx.commit().await?;
-        callbacks::count(CallbackState::Failed, not_called);
+        if let Some(state) = ended {
+            callbacks::count(state, 1);
+        }
         Ok(true)
     }
 
@@ -291,6 +347,23 @@ pub(super) async fn named(
     id: &str,
 ) -> Result<Option<(ClientId, Attempt)>, StoreError> {
     store.one(NAMED, args![id]).await?.map(read).transpose()
+}
+
+async fn count(tx: &mut Tx, sql: &'static str, args: Vec<Arg>) -> Result<i64, StoreError> {
+    let row = tx.one(sql, args).await?;
+    Ok(row.map(|mut row| row.int()).transpose()?.unwrap_or(0))
+}
+
+/// Attempts that were made by then, ms since 1970, and are open, by their ids.
+pub(super) async fn open_since(
+    store: &Store,
+    after: &str,
+    by_ms: i64,
+    limit: u32,
+) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
+    store
+        .all(OPEN_SINCE, args![after, limit, by_ms], read)
+        .await
 }
 
 /// Attempts that are open, by their ids.

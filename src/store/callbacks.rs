@@ -2,6 +2,7 @@
 //! a time, and the step from being scheduled to being dialled is one with the row of the attempt: so none is dialled twice.
 
 use metrics::counter;
+use sha2::{Digest as _, Sha256};
 
 use super::page::rows_asked;
 use super::sql::{Columns, Tx, args, statements, words};
@@ -23,7 +24,8 @@ statements! {
     OBJECTED = "SELECT COUNT(*) FROM calls WHERE client_id = $1 AND id = $2 AND (consent_state = 'withdrawn'
             OR (consent_state = 'refused' AND consent_mode <> 'no_record')
             OR EXISTS (SELECT 1 FROM withdrawals WHERE withdrawals.client_id = $1 AND withdrawals.call_id = $2))";
-    FORGET_NOTES = "UPDATE callbacks SET note = NULL WHERE client_id = $1 AND asked_call_id = $2 AND note IS NOT NULL";
+    FORGET_NOTES = "UPDATE callbacks SET note = NULL
+        WHERE client_id = $1 AND (asked_call_id = $2 OR call_id = $2) AND note IS NOT NULL";
     REPLACE = "UPDATE callbacks SET state = 'cancelled', reason = 'replaced', ended_ms = $3
         WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled'";
     OPT_OUT = "UPDATE callbacks SET state = 'cancelled', reason = 'suppressed', ended_ms = $3
@@ -43,8 +45,16 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND state = 'scheduled'";
     CALLED = "UPDATE callbacks SET state = $3, reason = $4, ended_ms = $5
         WHERE client_id = $1 AND attempt_id = $2 AND state = 'dialling'";
-    DUE = concat!("SELECT ", columns!(), " FROM callbacks WHERE state = 'scheduled' AND due_ms <= $1
-        ORDER BY due_ms, id LIMIT $2");
+    OF_ATTEMPT = "SELECT id, number_index, platform_index, tries, expires_ms FROM callbacks
+        WHERE client_id = $1 AND attempt_id = $2 AND state = 'dialling'";
+    ANOTHER = "SELECT id FROM callbacks WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled'";
+    AGAIN = "UPDATE callbacks SET state = 'scheduled', due_ms = $3, reason = $4, attempt_id = NULL, call_id = NULL,
+            tries = tries + 1
+        WHERE client_id = $1 AND id = $2 AND state = 'dialling'";
+    DUE = concat!("SELECT ", columns!(), " FROM callbacks
+        WHERE client_id = $1 AND state = 'scheduled' AND due_ms <= $2 ORDER BY due_ms, id LIMIT $3");
+    DUE_CLIENT = "SELECT client_id FROM callbacks
+        WHERE state = 'scheduled' AND client_id > $1 AND due_ms <= $2 ORDER BY client_id LIMIT 1";
     NEXT = "SELECT due_ms FROM callbacks WHERE state = 'scheduled' ORDER BY due_ms, id LIMIT 1";
 }
 
@@ -196,6 +206,10 @@ impl Callbacks<'_> {
     ) -> Result<Scheduled, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
         let (own, platform) = (&new.number_index, &new.platform_index);
+        if let Some(call) = &new.asked_call_id {
+            tx.alone(&notes_of(client, call)).await?;
+        }
+        suppressions::alone(&mut tx, own, platform).await?;
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Scheduled::Suppressed);
         }
@@ -279,6 +293,17 @@ impl Callbacks<'_> {
         }))
     }
 
+    /// Those whose time has come, the longest due first, at most `limit`.
+    pub async fn due(
+        &self,
+        client: &ClientId,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Callback>, StoreError> {
+        let rows = self.0.all(DUE, args![client, now_ms, limit], read).await?;
+        Ok(rows.into_iter().map(|(_, callback)| callback).collect())
+    }
+
     /// It is dialled no sooner than then. Whether it is still to be dialled.
     pub async fn later(
         &self,
@@ -332,12 +357,20 @@ async fn objected(tx: &mut Tx, client: &ClientId, call_id: &str) -> Result<bool,
     Ok(count.is_some_and(|count| count > 0))
 }
 
-/// The person of a call has taken consent back: what they said is not remembered for their callbacks.
+/// Under which key whoever writes a note of a call's, and whoever has it forgotten, wait for each other.
+fn notes_of(client: &ClientId, call_id: &str) -> [u8; 32] {
+    let hash = Sha256::new_with_prefix(client.as_str());
+    hash.chain_update(call_id).finalize().into()
+}
+
+/// The person of a call has taken consent back: what they said in it is not remembered for their callbacks, nor what was
+/// remembered for this call.
 pub(super) async fn forget_notes(
     tx: &mut Tx,
     client: &ClientId,
     call_id: &str,
 ) -> Result<(), StoreError> {
+    tx.alone(&notes_of(client, call_id)).await?;
     tx.run(FORGET_NOTES, args![client, call_id])
         .await
         .map(|_| ())
@@ -355,16 +388,43 @@ pub(super) async fn dialled(
     Ok(tx.run(DIAL, args).await? > 0)
 }
 
-/// There is no call of this attempt, so there is none of the callback that it was for. How many rows that are.
+/// There is no call of this attempt, so there is none of the callback that it was for, or not yet: it waits as long as
+/// `pauses_ms` say, by how often it has waited so before. How it ended, if it did.
 pub(super) async fn not_called(
     tx: &mut Tx,
     client: &ClientId,
     attempt_id: &str,
     reason: &str,
     now_ms: i64,
-) -> Result<u64, StoreError> {
-    let args = args![client, attempt_id, CallbackState::Failed, reason, now_ms];
-    tx.run(CALLED, args).await
+    pauses_ms: &[i64],
+) -> Result<Option<CallbackState>, StoreError> {
+    let Some(mut row) = tx.one(OF_ATTEMPT, args![client, attempt_id]).await? else {
+        return Ok(None);
+    };
+    let (id, own, platform) = (row.text()?, row.hash()?, row.hash()?);
+    let (tries, expires_ms) = (row.int()?, row.int()?);
+    suppressions::alone(tx, &own, &platform).await?;
+    let pause_ms = usize::try_from(tries).ok();
+    let pause_ms = pause_ms.and_then(|tries| pauses_ms.get(tries));
+    let due_ms = pause_ms.map(|pause_ms| now_ms.saturating_add(*pause_ms));
+    let due_ms = due_ms.filter(|due_ms| *due_ms <= expires_ms);
+    let is_replaced = async |tx: &mut Tx| {
+        let another = tx.one(ANOTHER, args![client, &own]).await?;
+        Ok::<_, StoreError>(another.is_some())
+    };
+    let (state, reason) = match due_ms {
+        None => (CallbackState::Failed, reason),
+        Some(_) if suppressions::forbids(tx, client, &own, &platform).await? => {
+            (CallbackState::Cancelled, "suppressed")
+        }
+        Some(_) if is_replaced(tx).await? => (CallbackState::Cancelled, "replaced"),
+        Some(due_ms) => {
+            tx.run(AGAIN, args![client, &id, due_ms, reason]).await?;
+            return Ok(None);
+        }
+    };
+    let args = args![client, attempt_id, state, reason, now_ms];
+    Ok((tx.run(CALLED, args).await? > 0).then_some(state))
 }
 
 /// A number of a client's is suppressed, or, for no client, everybody's. How many callbacks that ends.
@@ -380,13 +440,14 @@ pub(super) async fn opted_out(
     }
 }
 
-/// Callbacks of all clients whose time has come, the longest due first.
-pub(super) async fn due(
+/// The next client, by its id, of which a callback's time has come.
+pub(super) async fn due_client(
     store: &Store,
+    after: &str,
     now_ms: i64,
-    limit: u32,
-) -> Result<Vec<(ClientId, Callback)>, StoreError> {
-    store.all(DUE, args![now_ms, limit], read).await
+) -> Result<Option<ClientId>, StoreError> {
+    let row = store.one(DUE_CLIENT, args![after, now_ms]).await?;
+    row.map(|mut row| row.client()).transpose()
 }
 
 /// When the next of all clients is due, ms since 1970.

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0012_transfers",
     "0013_callbacks",
     "0014_frequency",
+    "0015_callbacks_again",
     "0020_call_consents",
 ];
 

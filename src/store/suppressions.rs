@@ -210,6 +210,16 @@ impl Suppressions<'_> {
     }
 }
 
+/// Until the transaction is over, nobody makes a suppression of the number: what is found now holds then.
+pub(super) async fn alone(
+    tx: &mut Tx,
+    hash: &[u8; 32],
+    platform_hash: &[u8; 32],
+) -> Result<(), StoreError> {
+    tx.alone(hash).await?;
+    tx.alone(platform_hash).await
+}
+
 /// Whether anything forbids a client to call a number, asked in a transaction that does more.
 pub(super) async fn forbids(
     tx: &mut Tx,
@@ -260,6 +270,8 @@ async fn add(
         new.created_ms,
     ];
     let mut tx = store.begin(Durability::Now).await?;
+    // Whoever has asked whether there is one ends what it does before.
+    tx.alone(&new.hash).await?;
     let added = tx.run(ADD, args).await? > 0;
     let row = tx
         .one(IN_FORCE, args![owner, scope, campaign, &new.hash])

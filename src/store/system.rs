@@ -4,7 +4,7 @@
 use super::after::{self, DueCall};
 use super::api_keys::{self, ApiKey};
 use super::attempts::{self, Attempt};
-use super::callbacks::{self, Callback};
+use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::knowledge::{self, Due};
@@ -128,6 +128,16 @@ impl System<'_> {
         attempts::open(self.0, after, limit).await
     }
 
+    /// The same of those alone that were made by then, ms since 1970.
+    pub async fn open_attempts_since(
+        &self,
+        after: &str,
+        by_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<(ClientId, Attempt)>, StoreError> {
+        attempts::open_since(self.0, after, by_ms, limit).await
+    }
+
     /// Whose a transfer is that a webhook's address names, and the transfer.
     pub async fn transfer(&self, id: &str) -> Result<Option<(ClientId, Transfer)>, StoreError> {
         transfers::named(self.0, id).await
@@ -142,13 +152,13 @@ impl System<'_> {
         transfers::open(self.0, after, limit).await
     }
 
-    /// Callbacks whose time has come, the longest due first, at most `limit`.
-    pub async fn due_callbacks(
+    /// The client behind `after`, an id, of which a callback's time has come: clients in the order of their ids.
+    pub async fn due_client(
         &self,
+        after: &str,
         now_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<(ClientId, Callback)>, StoreError> {
-        callbacks::due(self.0, now_ms, limit).await
+    ) -> Result<Option<ClientId>, StoreError> {
+        callbacks::due_client(self.0, after, now_ms).await
     }
 
     /// When the next callback is due, ms since 1970.

@@ -9,3 +9,4 @@ mod placing;
 mod rig;
 mod verdicts;
 mod versions;
+mod waiting;

@@ -128,13 +128,13 @@ fn reason(reason: &Reason) -> CallReason {
 }
 
 /// Whereabouts that are places and zones.
-pub(super) struct Known {
-    places: Vec<Place>,
-    zones: Vec<Zone>,
+pub(in crate::api) struct Known {
+    pub(in crate::api) places: Vec<Place>,
+    pub(in crate::api) zones: Vec<Zone>,
 }
 
 impl Known {
-    pub(super) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
+    pub(in crate::api) fn read(contact: &Whereabouts) -> Result<Self, Problem> {
         let Whereabouts {
             places, time_zones, ..
         } = contact;
@@ -172,7 +172,7 @@ impl Known {
 }
 
 /// What a client says of a call's ground.
-pub(super) fn grounds(
+pub(in crate::api) fn grounds(
     purpose: Option<Purpose>,
     basis: Option<LegalBasis>,
     contact: &Whereabouts,
@@ -184,6 +184,7 @@ pub(super) fn grounds(
             Some(ContactKind::Business) => Kind::Business,
             Some(ContactKind::Consumer) | None => Kind::Consumer,
         },
+        wished_ms: None,
     }
 }
 
@@ -200,7 +201,7 @@ pub(super) async fn ask(
         places: &known.places,
         zones: &known.zones,
         at_ms,
-        is_wished: false,
+        asked_call_id: None,
         grounds,
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
@@ -238,6 +239,7 @@ const fn pointer(code: Why) -> &'static str {
         | Why::Holiday
         | Why::HolidaysUnknown
         | Why::CalledTooOften
+        | Why::CallInProgress
         | Why::TooManyAbandoned
         | Why::PredialRefused
         | Why::PredialUnanswered
@@ -247,7 +249,7 @@ const fn pointer(code: Why) -> &'static str {
 }
 
 /// A verdict that is no yes, as a problem with all its reasons.
-pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+pub(in crate::api) fn why_not(verdict: &Verdict) -> Problem {
     let reasons = verdict.reasons();
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =
@@ -256,12 +258,14 @@ pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
         Code::Suppressed
     } else if reasons.iter().all(by_time) && has(Why::CalledTooOften) {
         Code::CalledTooOften
+    } else if reasons.iter().all(by_time) && has(Why::CallInProgress) {
+        Code::CallInProgress
     } else if reasons.iter().all(by_time) {
         Code::OutsideCallingHours
     } else {
         Code::CallNotAllowed
     };
-    let problem = reasons.iter().fold(Problem::new(code), |problem, reason| {
+    reasons.iter().fold(Problem::new(code), |problem, reason| {
         let meaning = reason.code.meaning();
         let detail = match (&reason.rule, &reason.zone, &reason.local_time) {
             (Some(rule), Some(zone), Some(local)) => {
@@ -271,7 +275,12 @@ pub(in crate::api) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
             (None, _, _) => meaning.to_owned(),
         };
         problem.at(pointer(reason.code), reason.code.name(), detail)
-    });
+    })
+}
+
+/// The same, of a call that was to begin now: when it may.
+pub(super) fn refused(verdict: &Verdict, now_ms: i64) -> Problem {
+    let problem = why_not(verdict);
     match verdict {
         Verdict::Defer(deferred) => {
             let wait_ms = deferred.until_unix_ms.saturating_sub(now_ms).max(0);

@@ -210,7 +210,7 @@ async fn note_consent(
     let (Some(given), Ok(person)) = (&new.consent, PhoneNumber::parse(&new.to)) else {
         return Ok(());
     };
-    let id = consents::id_of_call(call_id);
+    let id = consents::id_with(call_id);
     let purposes = [new.purpose.unwrap_or(Purpose::Marketing)];
     let (at, of) = (("/consent", &person), (id.as_str(), Some(call_id)));
     given.note(app, keys, at, of, &purposes).await
@@ -277,7 +277,8 @@ fn bounded(new: &NewCall) -> Result<(Duration, Option<Machines>, Option<String>)
 /// Place a call
 ///
 /// The number may be called only where the law, the client's destinations and suppressions allow it, and there is a ground for
-/// the call; what does not is answered with every reason. The call is there from this answer on, also where the carrier has not said yet whether it
+/// the call; what does not is answered with every reason. Nobody's telephone rings while a call of the client's with it goes
+/// on. The call is there from this answer on, also where the carrier has not said yet whether it
 /// has it: its `status` tells. With an Idempotency-Key, a repeated request places nothing again. A server that has too much
 /// to do answers `at_capacity` with a `reason`; a call that it has placed has its place while it rings.
 #[utoipa::path(
@@ -324,10 +325,13 @@ pub(in crate::api) async fn create(
             machines: machines.or(of_agent),
             metadata,
             promise: None,
+            places: known.places.clone(),
+            zones: known.zones.clone(),
+            grounds,
             seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
-        if let Err(NotDialled::Called) = dialled {
+        if let Err(NotDialled::Called | NotDialled::Engaged) = dialled {
             // Another was quicker: what holds now is told.
             let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
             return Err(match verdict {
@@ -341,7 +345,7 @@ pub(in crate::api) async fn create(
                 Why::Suppressed.name(),
                 Why::Suppressed.meaning(),
             ),
-            NotDialled::Called | NotDialled::Stale | NotDialled::Taken => {
+            NotDialled::Called | NotDialled::Engaged | NotDialled::Stale | NotDialled::Taken => {
                 Problem::new(Code::Unavailable).retry_after(1)
             }
             NotDialled::Store(error) => stored(error),

@@ -10,6 +10,7 @@
 //!   that are known of the person. To know more never allows what knowing less forbids.
 //! - The agent's voice is artificial, so hours for artificial voices hold where a place has them.
 //! - No hour is relaxed by consent.
+//! - Nobody's telephone rings for a client while a call of that client's with it goes on.
 //! - Nobody is called more often than the law of any such place allows, and the client or the pack's default.
 //!
 //! A caller who is put through to the client's own staff is another matter: [`may_transfer`].
@@ -56,6 +57,9 @@ pub const CANDIDATES_MAX: usize = 64;
 /// Of the reasons that rest on hours at most so many are listed.
 pub const REASONS_MAX: usize = 64;
 
+/// Who is on the telephone is asked about again after so long, ms.
+pub const ENGAGED_AGAIN_MS: i64 = 60_000;
+
 /// The end of the year 9999.
 const UNIX_MS_MAX: i64 = 253_402_300_799_999;
 
@@ -91,6 +95,11 @@ pub struct Request<'a> {
     pub windows: &'a [pack::Rule],
     /// Places that are closed for a time, in any order.
     pub closures: &'a [Closure],
+    /// When the call began in which the person asked to be called at this moment, milliseconds since 1970-01-01 UTC. One call
+    /// of `began_unix_ms` that began then is it.
+    pub asked_unix_ms: Option<i64>,
+    /// A call with the number goes on, or may: it rings, somebody talks, or nobody knows whether it was placed.
+    pub engaged: bool,
 }
 
 /// What was decided.
@@ -212,7 +221,7 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
         of_purpose,
         &candidates,
         at,
-        request.began_unix_ms,
+        (request.began_unix_ms, request.asked_unix_ms),
     );
     let used = trace
         .caps
@@ -221,13 +230,13 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
     reasons.extend(
         used.map(|check| Reason::plain(Code::CalledTooOften, Some(check.cap.rule.clone()))),
     );
-    let free = trace
-        .caps
-        .iter()
-        .filter_map(|check| check.until_unix_ms)
-        .max();
+    if request.engaged {
+        reasons.push(Reason::plain(Code::CallInProgress, None));
+    }
+    let free = trace.caps.iter().filter_map(|check| check.until_unix_ms);
     let again = request.standing.again_unix_ms();
-    let from = free.into_iter().chain(again).fold(at, i64::max);
+    let hung_up = request.engaged.then(|| at.saturating_add(ENGAGED_AGAIN_MS));
+    let from = free.chain(again).chain(hung_up).fold(at, i64::max);
     let until = if reasons.iter().all(|r| !r.code.passes_with_time()) {
         None
     } else {

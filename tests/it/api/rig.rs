@@ -150,6 +150,17 @@ impl Api {
         )
     }
 
+    /// Another server of the same database.
+    pub(crate) fn beside(&self) -> Self {
+        Self::on(
+            tempfile::tempdir().unwrap(),
+            Arc::clone(&self.app.desk),
+            Rate::default(),
+            Defaults::default(),
+            Providers::default(),
+        )
+    }
+
     fn on(
         folder: TempDir,
         desk: Arc<Desk>,

@@ -348,3 +348,30 @@ async fn whoever_was_called_is_called_back_and_a_note_wants_their_consent() {
         assert_eq!(callback["note"], kept, "{word}");
     }
 }
+
+/// What was said of where somebody is holds for what they ask for in the call.
+#[tokio::test(start_paused = true)]
+async fn whoever_was_said_to_be_elsewhere_is_called_back_by_the_hours_of_there() {
+    let model = Model::open([
+        Answer::Calls(
+            "",
+            vec![("schedule_callback", r#"{"at":"2026-11-25T09:00"}"#)],
+        ),
+        Answer::Words(vec!["Not so early."], 0),
+        Answer::Goodbye(GOODBYE),
+    ])
+    .await;
+    let mut town = town(&model).await;
+    let agent = unhurried(town.api.post(&town.who, "/v1/agents", &clerk())).await;
+    let call = json!({
+        "to": "+12125550137", "from": NUMBER, "agent_id": id(&agent.made()), "contact": { "places": ["US-CA"] },
+    });
+    unhurried(town.api.post(&town.who, "/v1/calls", &call))
+        .await
+        .made();
+    let answered = unhurried(timeout(PATIENCE, town.carrier.answered())).await;
+    let (_, line) = answered.expect("nobody was called").unwrap();
+    converse((&town, &model), line, &[(WISH, 2), ("That is all.", 3)]).await;
+    assert_eq!(told(&model.requests()[1])["error"], "outside_calling_hours");
+    assert_eq!(callbacks(&town).await, [Value::Null; 0]);
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use trunkline::api::serve;
-use trunkline::callbacks::CallbackLimits;
 use trunkline::callbacks::running::round;
+use trunkline::callbacks::{CallbackLimits, note};
 use trunkline::dial::{Plan, reconcile};
 use trunkline::ids::new_id;
 use trunkline::store::suppressions::NewSuppression;
@@ -15,39 +15,39 @@ use trunkline_core::phone::PhoneNumber;
 use super::rig::{FROM, Mood, Office, wall};
 use crate::api::rig::{Answer, id};
 
-const TO: &str = "+12125550100";
-const AT: &str = "2026-11-24T15:30";
+pub(super) const TO: &str = "+12125550100";
+pub(super) const AT: &str = "2026-11-24T15:30";
 
-fn wanted(office: &Office, to: &str, at: &str) -> Value {
+pub(super) fn wanted(office: &Office, to: &str, at: &str) -> Value {
     json!({ "to": to, "agent_id": office.agent_id, "at": at, "variables": { "day": "Monday" } })
 }
 
-async fn ask(office: &Office, body: &Value) -> Answer {
+pub(super) async fn ask(office: &Office, body: &Value) -> Answer {
     office.api.post(&office.who, "/v1/callbacks", body).await
 }
 
-async fn schedule(office: &Office, to: &str, at: &str) -> String {
+pub(super) async fn schedule(office: &Office, to: &str, at: &str) -> String {
     id(&ask(office, &wanted(office, to, at)).await.made())
 }
 
-async fn shown(office: &Office, id: &str) -> Value {
+pub(super) async fn shown(office: &Office, id: &str) -> Value {
     let path = format!("/v1/callbacks/{id}");
     office.api.get(&office.who, &path).await.fine()
 }
 
 /// Where a callback is, and why.
-async fn state(office: &Office, id: &str) -> (String, String) {
+pub(super) async fn state(office: &Office, id: &str) -> (String, String) {
     let shown = shown(office, id).await;
     let text = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
     (text("state"), text("reason"))
 }
 
-fn is(state: &str, reason: &str) -> (String, String) {
+pub(super) fn is(state: &str, reason: &str) -> (String, String) {
     (state.to_owned(), reason.to_owned())
 }
 
 /// Noon and later of the day on which it was agreed, in New York.
-fn new_york(text: &str) -> i64 {
+pub(super) fn new_york(text: &str) -> i64 {
     wall(text, -5)
 }
 
@@ -78,8 +78,8 @@ async fn a_callback_is_dialled_once_when_its_time_has_come() {
     assert_eq!((office.carrier.asked(), sleep.as_secs()), (0, 60));
     office.set_time(new_york("2026-11-24 15:30"));
     // Two servers of one database.
-    let app = &office.api.app;
-    futures_util::future::join(round(app), round(app)).await;
+    let (app, other) = (&office.api.app, office.beside());
+    futures_util::future::join(round(app), round(&other.app)).await;
     assert_eq!(office.carrier.asked(), 1);
     let dialling = shown(&office, &callback).await;
     let call_id = dialling["call_id"].as_str().unwrap().to_owned();
@@ -95,7 +95,11 @@ async fn a_callback_is_dialled_once_when_its_time_has_come() {
         .await
         .unwrap()
         .unwrap();
-    assert!(!plan.record && plan.promise.unwrap().note.as_deref() == Some("about the bill"));
+    // The note stands with the callback alone.
+    assert!(!plan.record && plan.promise.is_some());
+    assert!(!serde_json::to_string(&plan).unwrap().contains("bill"));
+    let told = note(&app.desk, &keys, &callback).await;
+    assert_eq!(told.as_deref(), Some("about the bill"));
     let refused = cancel(&office, &callback).await;
     assert_eq!(
         (refused.status, refused.code()),
@@ -173,7 +177,26 @@ async fn nobody_is_promised_what_cannot_be_kept() {
     // Too late in the evening: from eight in the morning on.
     let late = ask(&office, &wanted(&office, TO, "2026-11-24T21:30")).await;
     assert_eq!(late.code(), "outside_calling_hours");
+    // To ask the same again later would mend nothing.
+    assert_eq!(late.header("retry-after"), "");
     assert_eq!(late.json()["retry_at"], "2026-11-25T13:00:00.000Z");
+    assert_eq!(
+        late.json()["detail"],
+        "the next moment at which the number may be called is 2026-11-25T08:00 in America/New_York"
+    );
+    let mut elsewhere = wanted(&office, TO, "2026-11-25T09:00");
+    elsewhere["contact"] = json!({ "places": ["US-HI"] });
+    let early = ask(&office, &elsewhere).await;
+    assert_eq!(early.code(), "outside_calling_hours");
+    assert_eq!(early.json()["retry_at"], "2026-11-25T18:00:00.000Z");
+    elsewhere["contact"] = json!({ "time_zones": ["Pacific/Honolulu"] });
+    assert_eq!(
+        ask(&office, &elsewhere).await.code(),
+        "outside_calling_hours"
+    );
+    elsewhere["contact"] = json!({ "places": ["Hawaii"] });
+    let wrong = ("/contact/places/0".to_owned(), "invalid_place".to_owned());
+    assert_eq!(ask(&office, &elsewhere).await.fault(), wrong);
     // Early enough where the number is, too late where the person says that they are.
     let mut there = wanted(&office, "+14155550137", "2026-11-24T21:30");
     assert_eq!(ask(&office, &there).await.code(), "outside_calling_hours");

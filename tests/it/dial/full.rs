@@ -58,6 +58,7 @@ async fn a_call_that_rings_keeps_its_place_until_it_is_over() {
     assert!(admission.take(&call_id).is_some(), "its socket is let in");
 
     measured(&office, 0.0);
+    office.all_over().await;
     office.place(TO).await.made();
     let (carrier_call_id, place) = office.carrier.placed().remove(1);
     assert_eq!(admission.levels().promised, 1);

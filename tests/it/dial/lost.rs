@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use trunkline::dial::sweep::{Sweep, round};
 use trunkline::dial::{Question, reconcile};
 use trunkline::store::attempts::{Attempt, AttemptState};
 use trunkline_core::policy::Verdict;
@@ -41,6 +42,7 @@ async fn a_carrier_that_accepts_and_is_not_heard_has_one_call() {
 async fn two_lost_calls_to_one_number_are_told_apart() {
     let office = Office::open().await;
     office.place(TO).await.made();
+    office.all_over().await;
     office.carrier.set(Mood::AcceptsAndIsLost);
     let lost = id(&office.place(TO).await.made());
     office.settled().await;
@@ -160,7 +162,8 @@ async fn a_number_that_is_suppressed_between_the_decision_and_the_call_is_not_ca
         places: &[],
         zones: &[],
         at_ms: None,
-        is_wished: false,
+        asked_call_id: None,
+        grounds: super::rig::wished(),
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {
@@ -186,7 +189,8 @@ async fn an_old_yes_is_no_yes() {
         places: &[],
         zones: &[],
         at_ms: Some(app.dialer().now_ms() - 5_001),
-        is_wished: false,
+        asked_call_id: None,
+        grounds: super::rig::wished(),
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {
@@ -196,4 +200,50 @@ async fn an_old_yes_is_no_yes() {
     let dialled = app.dialer().dial(&app, allowed, order).await;
     assert!(matches!(dialled, Err(trunkline::dial::NotDialled::Stale)));
     assert_eq!(office.carrier.asked(), 0);
+}
+
+/// Its end is asked for while the server runs, too.
+#[tokio::test]
+async fn a_call_whose_end_nobody_tells_is_asked_after_in_time() {
+    let office = Office::open().await;
+    let call_id = id(&office.place(TO).await.made());
+    let sweep = Sweep::default();
+    let ask = async || round(&office.api.app, &sweep, "").await.unwrap();
+    assert_eq!(ask().await, "");
+    assert_eq!(office.shown(&call_id).await["status"], "queued", "too soon");
+    office.set_time(office.time() + sweep.older_ms + 1);
+    // Who is talking here is not asked about.
+    let live = &office.api.app.desk.live;
+    let talking = live.register(&office.who.client, &call_id, false);
+    ask().await;
+    assert_eq!(office.shown(&call_id).await["status"], "queued");
+    drop(talking);
+    ask().await;
+    let call = office.shown(&call_id).await;
+    assert_eq!(
+        (&call["status"], &call["outcome"]),
+        (&json!("ended"), &json!("no_answer"))
+    );
+    // So the number may be called again.
+    office.place(TO).await.made();
+}
+
+#[tokio::test]
+async fn a_call_that_was_never_found_is_looked_for_once_more() {
+    for (mood, state) in [
+        (Mood::AcceptsAndIsLost, AttemptState::Placed),
+        (Mood::IsLost, AttemptState::Failed),
+    ] {
+        let office = Office::open().await;
+        office.carrier.set(mood);
+        office.carrier.be_deaf(true);
+        let call_id = id(&office.place(TO).await.made());
+        office.settled().await;
+        office.carrier.be_deaf(false);
+        office.set_time(office.time() + Sweep::default().older_ms);
+        let app = &office.api.app;
+        assert_eq!(round(app, &Sweep::default(), "").await.unwrap(), "");
+        assert_eq!(attempt(&office, &call_id).await.state, state);
+        assert_eq!(office.carrier.asked(), 1);
+    }
 }

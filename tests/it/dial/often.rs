@@ -1,6 +1,7 @@
 //! How often one number is called.
 
 use serde_json::{Value, json};
+use trunkline::store::calls::CallEnd;
 
 use super::rig::{Mood, NOON, Office, moment};
 use crate::api::rig::Answer;
@@ -48,6 +49,7 @@ async fn a_number_is_called_again_after_a_while_and_three_times_a_day() {
     let office = office().await;
     let noon = moment(NOON);
     office.place(NEW_YORK).await.made();
+    office.all_over().await;
     let answer = office.place(NEW_YORK).await;
     assert_eq!(rules(&answer), ["default"]);
     let wait_s: i64 = answer.header("retry-after").parse().unwrap();
@@ -57,6 +59,7 @@ async fn a_number_is_called_again_after_a_while_and_three_times_a_day() {
     for hours in [2, 4] {
         office.set_time(noon + hours * HOUR);
         office.place(NEW_YORK).await.made();
+        office.all_over().await;
     }
     office.set_time(noon + 6 * HOUR);
     let answer = office.place(NEW_YORK).await;
@@ -80,6 +83,7 @@ async fn what_a_client_says_is_no_law() {
     office.set_policy(often).await.fine();
     for _ in 0..3 {
         office.place(FLORIDA).await.made();
+        office.all_over().await;
     }
     let answer = office.place(FLORIDA).await;
     assert_eq!(rules(&answer), ["US-FL"]);
@@ -92,6 +96,7 @@ async fn a_client_that_is_stricter_than_the_rules_is_obeyed() {
     office.set_policy(seldom).await.fine();
     let to = "+14155550100";
     office.place(to).await.made();
+    office.all_over().await;
     office.set_time(moment(NOON) + 4 * HOUR);
     assert_eq!(rules(&office.place(to).await), ["client", "client"]);
 }
@@ -103,6 +108,7 @@ async fn a_call_that_never_was_does_not_count() {
     office.place(NEW_YORK).await.made();
     office.carrier.set(Mood::Accepts);
     office.place(NEW_YORK).await.made();
+    office.all_over().await;
     assert_eq!(rules(&office.place(NEW_YORK).await), ["default"]);
 }
 
@@ -133,4 +139,54 @@ async fn a_frequency_that_is_none_is_refused() {
             (pointer.to_owned(), "out_of_range".to_owned())
         );
     }
+}
+
+#[tokio::test]
+async fn a_number_does_not_ring_twice_at_once_however_often_it_may_be_called() {
+    let office = Office::open().await;
+    office.place(NEW_YORK).await.made();
+    let at_once = (0..8).map(|_| office.place(FLORIDA));
+    let answers = futures_util::future::join_all(at_once).await;
+    let made = answers.iter().filter(|answer| answer.status == 201);
+    assert_eq!(made.count(), 1);
+    for (number, tells) in [
+        (NEW_YORK, None),
+        (FLORIDA, Some("ringing")),
+        (FLORIDA, Some("in-progress")),
+    ] {
+        if let Some(status) = tells {
+            let (carrier_call_id, place) = office.carrier.placed().remove(1);
+            office.told(&place, &carrier_call_id, status).await;
+        }
+        let answer = office.place(number).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (409, "call_in_progress")
+        );
+        assert_eq!(
+            answer.fault(),
+            ("/to".to_owned(), "call_in_progress".to_owned())
+        );
+        assert_eq!(answer.json()["retry_at"], "2026-11-24T17:01:00.000Z");
+        let checked = office.check(json!({ "to": number })).await;
+        assert_eq!(checked["verdict"], "defer", "{checked}");
+        // Later is another matter.
+        let later = json!({ "to": number, "at": "2026-11-24T14:00:00-05:00" });
+        assert_eq!(office.check(later).await["verdict"], "allow");
+    }
+    assert_eq!(office.carrier.asked(), 2);
+    office.all_over().await;
+    office.place(NEW_YORK).await.made();
+    office.all_over().await;
+    // Whoever calls us is not called meanwhile.
+    let calls_us = office
+        .api
+        .call_of(&office.who, NEW_YORK, office.time())
+        .await;
+    assert_eq!(office.place(NEW_YORK).await.code(), "call_in_progress");
+    let calls = office.api.app.desk.store.calls();
+    let (client, now_ms, end) = (&office.who.client, office.time(), CallEnd::default());
+    let ended = calls.ended(client, &calls_us, now_ms, &end);
+    assert!(ended.await.unwrap());
+    office.place(NEW_YORK).await.made();
 }

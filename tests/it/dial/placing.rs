@@ -157,6 +157,7 @@ async fn the_same_request_places_one_call() {
     assert_eq!(first.made(), second.made());
     assert_eq!(second.header("idempotency-replayed"), "true");
     assert_eq!((office.carrier.asked(), office.calls().await), (1, 1));
+    office.all_over().await;
     office.place_with_key(TO, "k-2").await.made();
     assert_eq!(office.carrier.asked(), 2);
 }
@@ -180,6 +181,7 @@ async fn the_same_request_places_one_call_even_if_its_answer_was_lost_with_the_s
     let first = new_call_id();
     lost("k-1", &first).await;
     assert_eq!(id(&office.place_with_key(TO, "k-1").await.made()), first);
+    office.all_over().await;
     // After it was placed: nobody is asked again, neither the policy nor the carrier.
     let second = id(&office.place(TO).await.made());
     lost("k-2", &second).await;
@@ -284,6 +286,7 @@ async fn the_answered_call_is_the_one_that_was_placed_and_is_held_once() {
         );
         // The same token, shown again after a restart.
         assert!(matches!(receive().await, Err(Turned::Used)));
+        office.all_over().await;
     }
 }
 

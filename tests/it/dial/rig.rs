@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use trunkline::app::new_call_id;
 use trunkline::carrier::account::Account;
 use trunkline::carrier::{Carrier, CarrierCall, CarrierError, CarrierStatus, Place};
+use trunkline::dial::grounds::Grounds;
 use trunkline::dial::{Dialer, Order, Reach};
 use trunkline::egress::EgressError;
 use trunkline::reception::Which;
@@ -54,6 +55,8 @@ struct Exchange {
     hung_up: Vec<String>,
     /// The carrier cannot be asked what it has.
     is_deaf: bool,
+    /// Whose calls it never answers.
+    hangs_for: Option<String>,
 }
 
 /// A carrier that does as it is told.
@@ -75,6 +78,11 @@ impl StandIn {
 
     pub(super) fn be_deaf(&self, is_deaf: bool) {
         self.lock().is_deaf = is_deaf;
+    }
+
+    /// Never answers who calls from this number.
+    pub(super) fn hang_for(&self, from: &str) {
+        self.lock().hangs_for = Some(from.to_owned());
     }
 
     /// How often it was asked to place a call.
@@ -118,8 +126,14 @@ impl Carrier for StandIn {
     }
 
     fn place(&self, call: Place) -> BoxFuture<'_, Result<CarrierCall, CarrierError>> {
-        self.lock().asked += 1;
-        let mood = *self.mood.lock().unwrap();
+        let mut mood = *self.mood.lock().unwrap();
+        {
+            let mut exchange = self.lock();
+            exchange.asked += 1;
+            if exchange.hangs_for.as_deref() == Some(call.from.as_str()) {
+                mood = Mood::Hangs;
+            }
+        }
         let lost = CarrierError::Unknown { what: "a test" };
         let answer = match mood {
             Mood::Accepts => Ok(self.take(call)),
@@ -234,6 +248,11 @@ pub(super) fn agreed() -> Value {
     json!({ "form": "written", "source": "web_form" })
 }
 
+/// What makes a call lawful that somebody asked for.
+pub(super) fn wished() -> Grounds {
+    Grounds::of_wish(0)
+}
+
 /// Gives a server its carrier, and its time of day.
 fn equip(api: &Api, carrier: &Arc<StandIn>, now_ms: &Arc<AtomicI64>) {
     let clock = Arc::clone(now_ms);
@@ -241,6 +260,20 @@ fn equip(api: &Api, carrier: &Arc<StandIn>, now_ms: &Arc<AtomicI64>) {
     let dialer = Dialer::new(reach, move || clock.load(Ordering::SeqCst));
     let dialer = dialer.looking_after(vec![Duration::ZERO; 3]);
     assert!(api.app.dialer.set(dialer).is_ok());
+}
+
+/// An agent that calls, a number to call from, and an account with the carrier: their ids.
+async fn furnish(api: &Api, who: &Who, number: &str) -> (String, String, String) {
+    let made = async |path: &str, body: Value| id(&api.post(who, path, &body).await.made());
+    let agent_id = made("/v1/agents", agent(json!(["outbound"]))).await;
+    let account = json!({
+        "carrier": "twilio", "name": "Main", "secret": AUTH_TOKEN,
+        "settings": { "account_sid": "AC0123456789abcdef0123456789abcdef" },
+    });
+    let carrier_id = made("/v1/carrier-accounts", account).await;
+    let number = json!({ "number": number, "carrier_account_id": carrier_id });
+    let number_id = made("/v1/numbers", number).await;
+    (agent_id, number_id, carrier_id)
 }
 
 impl Office {
@@ -255,15 +288,7 @@ impl Office {
         });
         equip(&api, &carrier, &now_ms);
         let who = api.client().await;
-        let made = async |path: &str, body: Value| id(&api.post(&who, path, &body).await.made());
-        let agent_id = made("/v1/agents", agent(json!(["outbound"]))).await;
-        let account = json!({
-            "carrier": "twilio", "name": "Main", "secret": AUTH_TOKEN,
-            "settings": { "account_sid": "AC0123456789abcdef0123456789abcdef" },
-        });
-        let carrier_id = made("/v1/carrier-accounts", account).await;
-        let number = json!({ "number": FROM, "carrier_account_id": carrier_id });
-        let number_id = made("/v1/numbers", number).await;
+        let (agent_id, number_id, carrier_id) = furnish(&api, &who, FROM).await;
         let office = Self {
             api,
             who,
@@ -286,6 +311,23 @@ impl Office {
 
     pub(super) fn set_time(&self, unix_ms: i64) {
         self.now_ms.store(unix_ms, Ordering::SeqCst);
+    }
+
+    /// Another client of the same server, which calls from this number, and its agent.
+    pub(super) async fn neighbour(&self, number: &str) -> (Who, String) {
+        let who = self.api.client().await;
+        let (agent_id, ..) = furnish(&self.api, &who, number).await;
+        let often = json!({ "calls_per_24h": 100, "calls_per_7d": 500, "min_gap_seconds": 0 });
+        let policy = json!({ "destinations": ["+1"], "frequency": often });
+        let secret = Some(who.secret.as_str());
+        let set = self.api.ask(secret, "PUT", "/v1/policy", &policy, &[]);
+        set.await.fine();
+        (who, agent_id)
+    }
+
+    /// The time by the test's clock, ms since 1970.
+    pub(super) fn time(&self) -> i64 {
+        self.now_ms.load(Ordering::SeqCst)
     }
 
     /// Allows these to be called, as often as a client may.
@@ -388,6 +430,20 @@ impl Office {
         self.webhook(&place.status_url, &fields, AUTH_TOKEN).await
     }
 
+    /// Every call that the carrier took on is over.
+    pub(super) async fn all_over(&self) {
+        for (carrier_call_id, place) in self.carrier.placed() {
+            self.told(&place, &carrier_call_id, "no-answer").await;
+        }
+    }
+
+    /// Another server of the same database and carrier.
+    pub(super) fn beside(&self) -> Api {
+        let api = self.api.beside();
+        equip(&api, &self.carrier, &self.now_ms);
+        api
+    }
+
     /// Somebody answered: what the carrier is to do.
     pub(super) async fn answered(&self, place: &Place, carrier_call_id: &str) -> Answer {
         let fields = [
@@ -421,6 +477,9 @@ pub(super) async fn order(office: &Office) -> Order {
         machines: None,
         metadata: None,
         promise: None,
+        places: Vec::new(),
+        zones: Vec::new(),
+        grounds: wished(),
         seat: None,
     }
 }

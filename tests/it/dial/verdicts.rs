@@ -108,6 +108,10 @@ async fn a_minute_before_nine_is_early_enough_and_nine_is_late() {
         if codes.is_empty() {
             placed += 1;
             assert_eq!(answer.made()["status"], "queued", "{to} {at}");
+            // Their telephone rings.
+            assert_eq!(reasons(&office.place(to).await), ["call_in_progress"]);
+            office.all_over().await;
+            let check = office.check(json!({ "to": to })).await;
             assert_eq!(check["verdict"], "allow");
             assert_eq!(check["reasons"], json!([]));
         } else {
@@ -242,6 +246,7 @@ async fn who_asked_not_to_be_called_is_not_called_again() {
     let office = Office::open().await;
     let to = "+12125550100";
     office.place(to).await.made();
+    office.all_over().await;
     office.suppress(to).await;
     let answer = office.place(to).await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "suppressed"));

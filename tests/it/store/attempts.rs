@@ -2,8 +2,8 @@
 
 use trunkline::ids::new_id;
 use trunkline::store::StoreError;
-use trunkline::store::attempts::{AttemptState, Begun, NewAttempt};
-use trunkline::store::calls::{CallStatus, NewCall};
+use trunkline::store::attempts::{AttemptState, Begun, NewAttempt, Window};
+use trunkline::store::calls::{CallEnd, CallStatus, NewCall};
 use trunkline::store::suppressions::NewSuppression;
 use trunkline_core::token::Direction;
 
@@ -14,8 +14,14 @@ super::on_both!(
     a_suppressed_number_leaves_no_row,
     an_id_makes_one_call,
     calls_to_a_number_are_counted_in_the_transaction_that_writes_one,
+    nobody_is_called_while_a_call_with_them_goes_on,
+    of_two_that_begin_at_once_one_does,
+    what_is_too_old_once_nobody_is_in_between_is_not_begun,
+    old_attempts_are_found_some_at_a_time,
     what_a_client_allows_is_its_own
 );
+
+const DAY: i64 = 24 * 3_600_000;
 
 fn call() -> NewCall {
     NewCall {
@@ -49,8 +55,8 @@ fn attempt() -> NewAttempt {
         suppression: hash(3),
         platform_suppression: hash(4),
         asked_ms: NOW,
-        known_calls: u32::MAX,
-        known_since_ms: NOW,
+        windows: Vec::new(),
+        live_since_ms: i64::MAX,
         callback_id: None,
     }
 }
@@ -61,7 +67,10 @@ async fn an_attempt_goes_forward_and_never_back(bench: Bench) {
     let (one, other) = (call(), call());
     let (first, second) = (attempt(), attempt());
     for (call, new) in [(&one, &first), (&other, &second)] {
-        assert_eq!(attempts.begin(ours, call, new).await.unwrap(), Begun::Ask);
+        assert_eq!(
+            attempts.begin(ours, call, new, || true).await.unwrap(),
+            Begun::Ask
+        );
     }
     let found = attempts.of_call(ours, &one.id).await.unwrap().unwrap();
     assert_eq!(
@@ -105,7 +114,7 @@ async fn an_attempt_goes_forward_and_never_back(bench: Bench) {
     assert!(!attempts.unknown(ours, &first.id).await.unwrap());
     assert!(
         !attempts
-            .failed(ours, &found, "never_placed", NOW)
+            .failed(ours, &found, "never_placed", NOW, &[])
             .await
             .unwrap()
     );
@@ -124,13 +133,13 @@ async fn an_attempt_goes_forward_and_never_back(bench: Bench) {
     let found = attempts.find(ours, &second.id).await.unwrap().unwrap();
     assert!(
         !attempts
-            .failed(theirs, &found, "never_placed", NOW + 5)
+            .failed(theirs, &found, "never_placed", NOW + 5, &[])
             .await
             .unwrap()
     );
     assert!(
         attempts
-            .failed(ours, &found, "never_placed", NOW + 5)
+            .failed(ours, &found, "never_placed", NOW + 5, &[])
             .await
             .unwrap()
     );
@@ -162,7 +171,10 @@ async fn a_suppressed_number_leaves_no_row(bench: Bench) {
     };
     let begin = async |client| {
         let call = call();
-        let begun = store.attempts().begin(client, &call, &attempt()).await;
+        let begun = store
+            .attempts()
+            .begin(client, &call, &attempt(), || true)
+            .await;
         let row = store.calls().find(client, &call.id).await.unwrap();
         let begun = begun.unwrap();
         assert_eq!(row.is_some(), begun == Begun::Ask);
@@ -184,45 +196,181 @@ async fn an_id_makes_one_call(bench: Bench) {
     let call = call();
     let first = attempt();
     assert_eq!(
-        attempts.begin(ours, &call, &first).await.unwrap(),
+        attempts.begin(ours, &call, &first, || true).await.unwrap(),
         Begun::Ask
     );
-    let again = attempts.begin(ours, &call, &attempt()).await;
+    let again = attempts.begin(ours, &call, &attempt(), || true).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
     let found = attempts.of_call(ours, &call.id).await.unwrap();
     assert_eq!(found.unwrap().id, first.id);
 }
 
+fn window(since_ms: i64, calls_max: u32) -> Window {
+    Window {
+        since_ms,
+        apart_from_call_id: None,
+        calls_max,
+    }
+}
+
 async fn calls_to_a_number_are_counted_in_the_transaction_that_writes_one(bench: Bench) {
     let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
     let attempts = store.attempts();
-    let known = |known_calls| NewAttempt {
-        known_calls,
-        known_since_ms: NOW - 1,
+    // A week ago, and one that is to be the only one of the day.
+    let of_day = |asked_ms| NewAttempt {
+        windows: vec![window(NOW - 7 * DAY, 7), window(NOW - DAY, 1)],
+        asked_ms,
         ..attempt()
     };
-    let (first, at_once, next) = (known(0), known(0), known(1));
-    let call_of_first = call();
-    let begun = attempts.begin(ours, &call_of_first, &first).await;
-    assert_eq!(begun.unwrap(), Begun::Ask);
-    let refused = call();
-    let begun = attempts.begin(ours, &refused, &at_once).await;
-    assert_eq!(begun.unwrap(), Begun::Called);
-    let none = attempts.of_call(ours, &refused.id).await.unwrap();
-    assert_eq!(none, None);
+    let begin = async |client, new: &NewAttempt| {
+        let call = call();
+        let begun = attempts.begin(client, &call, new, || true).await.unwrap();
+        let row = attempts.of_call(client, &call.id).await.unwrap();
+        assert_eq!(row.is_some(), begun == Begun::Ask);
+        (begun, call.id)
+    };
+    let (begun, _) = begin(ours, &of_day(NOW - 7 * DAY + 1)).await;
+    assert_eq!(begun, Begun::Ask);
+    let (begun, first) = begin(ours, &of_day(NOW)).await;
+    assert_eq!(begun, Begun::Ask);
+    assert_eq!(begin(ours, &of_day(NOW)).await.0, Begun::Called);
     // Of another client's calls nobody knows here.
-    let begun = attempts.begin(theirs, &call(), &known(0)).await;
-    assert_eq!(begun.unwrap(), Begun::Ask);
-    let begun = attempts.begin(ours, &call(), &next).await;
-    assert_eq!(begun.unwrap(), Begun::Ask);
+    assert_eq!(begin(theirs, &of_day(NOW)).await.0, Begun::Ask);
+    // One call is not counted where it was asked for in it; every other is.
+    let apart = |call_id: &str| NewAttempt {
+        windows: vec![Window {
+            apart_from_call_id: Some(call_id.to_owned()),
+            ..window(NOW - DAY, 1)
+        }],
+        ..attempt()
+    };
+    assert_eq!(begin(ours, &apart("call_other")).await.0, Begun::Called);
+    assert_eq!(begin(ours, &apart(&first)).await.0, Begun::Ask);
+    assert_eq!(begin(ours, &apart(&first)).await.0, Begun::Called);
     let began = async |since| attempts.began(ours, &hash(2), since, 10).await.unwrap();
     assert_eq!(began(NOW - 1).await, [NOW, NOW]);
     assert_eq!(began(NOW).await, [0_i64; 0]);
     // What never was a call counts no more.
-    let found = attempts.of_call(ours, &call_of_first.id).await.unwrap();
-    let ended = attempts.failed(ours, &found.unwrap(), "refused", NOW).await;
+    let found = attempts.of_call(ours, &first).await.unwrap().unwrap();
+    let ended = attempts.failed(ours, &found, "refused", NOW, &[]).await;
     assert!(ended.unwrap());
     assert_eq!(began(NOW - 1).await, [NOW]);
+}
+
+async fn nobody_is_called_while_a_call_with_them_goes_on(bench: Bench) {
+    let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
+    let attempts = store.attempts();
+    let now = || NewAttempt {
+        live_since_ms: NOW - DAY,
+        ..attempt()
+    };
+    let begin = async |client| {
+        let begun = attempts.begin(client, &call(), &now(), || true).await;
+        let index = hash(2);
+        let is_engaged = attempts.is_engaged(client, &index, NOW - DAY).await;
+        (begun.unwrap(), is_engaged.unwrap())
+    };
+    let ring = async |client, direction, from, to| {
+        let rings = NewCall {
+            direction,
+            status: CallStatus::InProgress,
+            from: Some(number(from)),
+            to: Some(number(to)),
+            ..call()
+        };
+        store.calls().add(client, &rings).await.unwrap();
+        rings.id
+    };
+    // They ring: nobody else does, as long as they do.
+    let calls_us = ring(ours, Direction::Inbound, 2, 1).await;
+    assert_eq!(begin(ours).await, (Begun::Engaged, true));
+    // Who is called from there is not there, and another client's calls are not ours.
+    ring(theirs, Direction::Outbound, 2, 1).await;
+    ring(theirs, Direction::Inbound, 1, 2).await;
+    assert_eq!(begin(theirs).await, (Begun::Ask, true));
+    assert_eq!(begin(theirs).await, (Begun::Engaged, true));
+    let end = CallEnd::default();
+    store
+        .calls()
+        .ended(ours, &calls_us, NOW, &end)
+        .await
+        .unwrap();
+    // One that nobody knows the end of is over some time.
+    let ages = attempts.is_engaged(theirs, &hash(2), NOW).await;
+    assert!(!ages.unwrap());
+    let of_call = ring(ours, Direction::Outbound, 1, 2).await;
+    assert_eq!(begin(ours).await, (Begun::Engaged, true));
+    store
+        .calls()
+        .ended(ours, &of_call, NOW, &end)
+        .await
+        .unwrap();
+    assert_eq!(begin(ours).await, (Begun::Ask, true));
+}
+
+/// Also where they do not wait for each other's writing.
+async fn of_two_that_begin_at_once_one_does(bench: Bench) {
+    let (attempts, ours) = (bench.store.attempts(), &bench.ours);
+    for n in 40..50_u8 {
+        let new = |live_since_ms, windows| NewAttempt {
+            to_index: hash(n),
+            windows,
+            live_since_ms,
+            ..attempt()
+        };
+        let by_count = || new(i64::MAX, vec![window(NOW - 1, 1)]);
+        let by_line = || new(NOW - 1, Vec::new());
+        let both: [NewAttempt; 8] = match n % 2 {
+            0 => std::array::from_fn(|_| by_count()),
+            _ => std::array::from_fn(|_| by_line()),
+        };
+        let begun = both.iter().map(async |new| {
+            let begun = attempts.begin(ours, &call(), new, || true).await;
+            begun.unwrap() == Begun::Ask
+        });
+        let begun = futures_util::future::join_all(begun).await;
+        assert_eq!(begun.iter().filter(|begun| **begun).count(), 1, "{n}");
+    }
+}
+
+async fn what_is_too_old_once_nobody_is_in_between_is_not_begun(bench: Bench) {
+    let (attempts, ours) = (bench.store.attempts(), &bench.ours);
+    let call = call();
+    let begun = attempts.begin(ours, &call, &attempt(), || false).await;
+    assert_eq!(begun.unwrap(), Begun::Stale);
+    assert_eq!(attempts.of_call(ours, &call.id).await.unwrap(), None);
+}
+
+async fn old_attempts_are_found_some_at_a_time(bench: Bench) {
+    let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
+    let (attempts, system) = (store.attempts(), store.system());
+    let mut ids = Vec::new();
+    for (n, client) in [(0, ours), (1, theirs), (2, ours), (3, ours)] {
+        let new = NewAttempt {
+            asked_ms: NOW + n,
+            ..attempt()
+        };
+        attempts
+            .begin(client, &call(), &new, || true)
+            .await
+            .unwrap();
+        ids.push(new.id);
+    }
+    let found = async |after: &str, by_ms, limit| {
+        let open = system.open_attempts_since(after, by_ms, limit).await;
+        let open = open.unwrap().into_iter();
+        open.map(|(_, attempt)| attempt.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("", NOW - 1, 9).await, [""; 0]);
+    assert_eq!(found("", NOW + 2, 9).await, ids[..3]);
+    assert_eq!(found("", NOW + 9, 2).await, ids[..2]);
+    assert_eq!(found(&ids[1], NOW + 9, 2).await, ids[2..]);
+    let over = attempts.find(ours, &ids[0]).await.unwrap().unwrap();
+    attempts
+        .failed(ours, &over, "refused", NOW, &[])
+        .await
+        .unwrap();
+    assert_eq!(found("", NOW, 9).await, [""; 0]);
 }
 
 async fn what_a_client_allows_is_its_own(bench: Bench) {

@@ -20,6 +20,10 @@ super::on_both!(
     an_opt_out_ends_what_was_promised,
     a_note_goes_with_consent,
     lists_are_in_order_and_filtered,
+    a_callback_that_a_carrier_could_not_take_on_waits_longer_each_time,
+    an_opt_out_and_a_promise_at_once_leave_no_promise,
+    a_note_and_its_withdrawal_at_once_leave_no_note,
+    every_client_has_its_turn,
 );
 
 fn callback(n: u8) -> NewCallback {
@@ -71,8 +75,8 @@ fn attempt(callback: &NewCallback) -> NewAttempt {
         suppression: callback.number_index,
         platform_suppression: callback.platform_index,
         asked_ms: NOW,
-        known_calls: u32::MAX,
-        known_since_ms: 0,
+        windows: Vec::new(),
+        live_since_ms: i64::MAX,
         callback_id: Some(callback.id.clone()),
     }
 }
@@ -144,7 +148,7 @@ async fn a_callback_is_taken_once_and_ends_with_its_attempt(bench: Bench) {
     let (callbacks, attempts, system) = (store.callbacks(), store.attempts(), store.system());
     let new = callback(3);
     callbacks.schedule(ours, &new).await.unwrap();
-    assert_eq!(system.due_callbacks(NOW, 9).await.unwrap(), []);
+    assert_eq!(callbacks.due(ours, NOW, 9).await.unwrap(), []);
     assert_eq!(system.next_callback().await.unwrap(), Some(NOW + 1_000));
     assert!(
         !callbacks
@@ -158,24 +162,31 @@ async fn a_callback_is_taken_once_and_ends_with_its_attempt(bench: Bench) {
             .await
             .unwrap()
     );
-    assert_eq!(system.due_callbacks(NOW + 1_999, 9).await.unwrap(), []);
-    let due = system.due_callbacks(NOW + 2_000, 9).await.unwrap();
+    assert_eq!(callbacks.due(ours, NOW + 1_999, 9).await.unwrap(), []);
+    let due = callbacks.due(ours, NOW + 2_000, 9).await.unwrap();
     assert_eq!(due.len(), 1);
-    assert_eq!((&due[0].0, &due[0].1.id), (ours, &new.id));
+    assert_eq!(&due[0].id, &new.id);
+    assert_eq!(callbacks.due(theirs, NOW + 2_000, 9).await.unwrap(), []);
 
     // Nobody else's attempt takes it, and of two attempts one does; the other leaves no row.
     let (wrong, one, two) = (attempt(&new), attempt(&new), attempt(&new));
     let begun = attempts
-        .begin(theirs, &call("call_w"), &wrong)
+        .begin(theirs, &call("call_w"), &wrong, || true)
         .await
         .unwrap();
     assert_eq!(begun, Begun::Taken);
     assert_eq!(
-        attempts.begin(ours, &call("call_a"), &one).await.unwrap(),
+        attempts
+            .begin(ours, &call("call_a"), &one, || true)
+            .await
+            .unwrap(),
         Begun::Ask
     );
     assert_eq!(
-        attempts.begin(ours, &call("call_b"), &two).await.unwrap(),
+        attempts
+            .begin(ours, &call("call_b"), &two, || true)
+            .await
+            .unwrap(),
         Begun::Taken
     );
     assert!(store.calls().find(ours, "call_b").await.unwrap().is_none());
@@ -223,11 +234,14 @@ async fn a_callback_is_taken_once_and_ends_with_its_attempt(bench: Bench) {
     let new = callback(3);
     callbacks.schedule(ours, &new).await.unwrap();
     let lost = attempt(&new);
-    attempts.begin(ours, &call("call_c"), &lost).await.unwrap();
+    attempts
+        .begin(ours, &call("call_c"), &lost, || true)
+        .await
+        .unwrap();
     let row = attempts.find(ours, &lost.id).await.unwrap().unwrap();
     assert!(
         attempts
-            .failed(ours, &row, "never_placed", NOW + 9)
+            .failed(ours, &row, "never_placed", NOW + 9, &[])
             .await
             .unwrap()
     );
@@ -303,6 +317,17 @@ async fn a_note_goes_with_consent(bench: Bench) {
     for new in [&elsewhere, &foreign] {
         assert!(found(&bench, new).await.note.is_some());
     }
+    // Nor is what was to be remembered for the call in which they take it back.
+    let attempts = store.attempts();
+    let begun = attempts
+        .begin(ours, &call("call_back"), &attempt(&elsewhere), || true)
+        .await;
+    assert_eq!(begun.unwrap(), Begun::Ask);
+    consents
+        .withdraw(ours, "call_back", &withdrawal)
+        .await
+        .unwrap();
+    assert_eq!(found(&bench, &elsewhere).await.note, None);
     // Nothing more of that call is remembered, if there is a row of it.
     store.calls().add(ours, &call("call_3")).await.unwrap();
     consents
@@ -361,4 +386,156 @@ async fn lists_are_in_order_and_filtered(bench: Bench) {
     }
     let foreign = callbacks.list(&bench.theirs, &all, None, 9).await.unwrap();
     assert_eq!(foreign.data, []);
+}
+
+/// Has the callback dialled, and the carrier not take it on.
+async fn fail(bench: &Bench, new: &NewCallback, now_ms: i64, pauses_ms: &[i64]) {
+    let attempts = bench.store.attempts();
+    let made = attempt(new);
+    let call = call(&new_id("call"));
+    let begun = attempts.begin(&bench.ours, &call, &made, || true).await;
+    assert_eq!(begun.unwrap(), Begun::Ask);
+    let row = attempts.find(&bench.ours, &made.id).await.unwrap().unwrap();
+    let failed = attempts.failed(&bench.ours, &row, "carrier_busy", now_ms, pauses_ms);
+    assert!(failed.await.unwrap());
+}
+
+async fn a_callback_that_a_carrier_could_not_take_on_waits_longer_each_time(bench: Bench) {
+    let (store, ours) = (&bench.store, &bench.ours);
+    let callbacks = store.callbacks();
+    let new = callback(30);
+    callbacks.schedule(ours, &new).await.unwrap();
+    for (pauses_ms, due_ms) in [([100, 200, 300], NOW + 100), ([100, 200, 300], NOW + 200)] {
+        fail(&bench, &new, NOW, &pauses_ms).await;
+        let waits = found(&bench, &new).await;
+        assert_eq!(
+            (waits.state, waits.reason.as_deref(), waits.due_ms),
+            (CallbackState::Scheduled, Some("carrier_busy"), due_ms)
+        );
+        assert_eq!((waits.attempt_id, waits.call_id), (None, None));
+    }
+    // Too late for a third time, and it was tried often enough.
+    let late = callback(31);
+    callbacks.schedule(ours, &late).await.unwrap();
+    fail(&bench, &late, NOW + 8_901, &[100]).await;
+    fail(&bench, &new, NOW, &[100, 200]).await;
+    for new in [&late, &new] {
+        let one = found(&bench, new).await;
+        assert_eq!(one.state, CallbackState::Failed);
+    }
+    // Another was promised meanwhile, or none is wanted any more.
+    let (first, second, unwanted) = (callback(32), callback(32), callback(33));
+    for (new, other, reason) in [
+        (&first, Some(&second), "replaced"),
+        (&unwanted, None, "suppressed"),
+    ] {
+        callbacks.schedule(ours, new).await.unwrap();
+        let made = attempt(new);
+        let attempts = store.attempts();
+        let call = call(&new_id("call"));
+        attempts.begin(ours, &call, &made, || true).await.unwrap();
+        match other {
+            Some(other) => drop(callbacks.schedule(ours, other).await.unwrap()),
+            None => {
+                let new = suppression(hash(33), None);
+                store.suppressions().add(ours, &new).await.unwrap();
+            }
+        }
+        let row = attempts.find(ours, &made.id).await.unwrap().unwrap();
+        let failed = attempts.failed(ours, &row, "carrier_busy", NOW, &[1]).await;
+        assert!(failed.unwrap());
+        assert_eq!(
+            end(&found(&bench, new).await),
+            (CallbackState::Cancelled, Some(reason), Some(NOW))
+        );
+    }
+    assert_eq!(found(&bench, &second).await.state, CallbackState::Scheduled);
+}
+
+async fn an_opt_out_and_a_promise_at_once_leave_no_promise(bench: Bench) {
+    let (store, ours) = (&bench.store, &bench.ours);
+    for n in 60..80_u8 {
+        let new = callback(n);
+        let mut opt_out = suppression(hash(n), None);
+        let everywhere = n % 2 == 0;
+        if everywhere {
+            opt_out.hash = hash(n + 100);
+        }
+        let says_no = async {
+            match everywhere {
+                true => drop(store.system().suppress(&opt_out).await.unwrap()),
+                false => drop(store.suppressions().add(ours, &opt_out).await.unwrap()),
+            }
+        };
+        let callbacks = store.callbacks();
+        let (scheduled, ()) = futures_util::join!(callbacks.schedule(ours, &new), says_no);
+        match scheduled.unwrap() {
+            Scheduled::Suppressed => {}
+            Scheduled::Yes { .. } => {
+                let one = found(&bench, &new).await;
+                assert_eq!(one.state, CallbackState::Cancelled, "{n}");
+            }
+        }
+    }
+}
+
+async fn a_note_and_its_withdrawal_at_once_leave_no_note(bench: Bench) {
+    let (store, ours) = (&bench.store, &bench.ours);
+    for n in 80..100_u8 {
+        let call_id = format!("call_{n}");
+        store.calls().add(ours, &call(&call_id)).await.unwrap();
+        let new = NewCallback {
+            asked_call_id: Some(call_id.clone()),
+            ..callback(n)
+        };
+        let withdrawal = Withdrawal {
+            at_ms: 1,
+            class: Refusal::Objected,
+            erase: false,
+            noted_ms: NOW,
+        };
+        let (callbacks, consents) = (store.callbacks(), store.consents());
+        let (scheduled, withdrawn) = futures_util::join!(
+            callbacks.schedule(ours, &new),
+            consents.withdraw(ours, &call_id, &withdrawal)
+        );
+        scheduled.unwrap();
+        withdrawn.unwrap();
+        assert_eq!(found(&bench, &new).await.note, None, "{n}");
+    }
+}
+
+async fn every_client_has_its_turn(bench: Bench) {
+    let (callbacks, system) = (bench.store.callbacks(), bench.store.system());
+    let due = |n: u8, agreed_ms| NewCallback {
+        agreed_ms,
+        ..callback(n)
+    };
+    let mut ours = Vec::new();
+    for n in 0..5_u8 {
+        let new = due(n, NOW + i64::from(n));
+        callbacks.schedule(&bench.ours, &new).await.unwrap();
+        ours.push(new.id);
+    }
+    let theirs = due(9, NOW + 100);
+    callbacks.schedule(&bench.theirs, &theirs).await.unwrap();
+    for (now_ms, clients) in [
+        (NOW - 1, vec![]),
+        (NOW + 99, vec![&bench.ours]),
+        (NOW + 100, vec![&bench.ours, &bench.theirs]),
+    ] {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        while let Some(client) = system.due_client(&after, now_ms).await.unwrap() {
+            after = client.as_str().to_owned();
+            found.push(client);
+        }
+        let mut expected: Vec<_> = clients.into_iter().cloned().collect();
+        expected.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        assert_eq!(found, expected);
+    }
+    let first = callbacks.due(&bench.ours, NOW + 100, 3).await.unwrap();
+    let first: Vec<&String> = first.iter().map(|callback| &callback.id).collect();
+    assert_eq!(first, [&ours[0], &ours[1], &ours[2]]);
+    let other = callbacks.due(&bench.theirs, NOW + 100, 3).await.unwrap();
+    assert_eq!(other.len(), 1);
 }

@@ -20,6 +20,9 @@ pub struct Cap {
     pub calls_max: u32,
     /// Within so long, ms; at most [`CAP_MS_MAX`].
     pub within_ms: i64,
+    /// A courtesy of the client's that is not kept to the very call in which somebody asked to be called then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spares_asked: bool,
 }
 
 /// A cap, and how far it is used.
@@ -37,8 +40,13 @@ pub struct CapCheck {
 
 impl Cap {
     /// How far it is used at a moment, by the moments at which calls began, in order. Those behind the moment count too: two
-    /// clocks may differ.
-    fn check(&self, at_unix_ms: i64, began: &[i64]) -> CapCheck {
+    /// clocks may differ. `asked` is when the call began in which they asked for this one.
+    fn check(&self, at_unix_ms: i64, began: &[i64], asked: Option<i64>) -> CapCheck {
+        let mut began = began.to_vec();
+        let spared = asked.filter(|_| self.spares_asked);
+        if let Some(at) = spared.and_then(|asked| began.iter().position(|began| *began == asked)) {
+            began.remove(at);
+        }
         let from = at_unix_ms.saturating_sub(self.within_ms);
         let counted = began.partition_point(|began| *began <= from);
         let counted = began.get(counted..).unwrap_or_default();
@@ -60,7 +68,7 @@ pub(super) fn checks<'a>(
     of_purpose: impl Iterator<Item = &'a Cap>,
     candidates: &'a [Candidate<'_>],
     at_unix_ms: i64,
-    began: &[i64],
+    (began, asked): (&[i64], Option<i64>),
 ) -> Vec<CapCheck> {
     let mut began = began.to_vec();
     began.sort_unstable();
@@ -71,7 +79,7 @@ pub(super) fn checks<'a>(
             caps.push(cap);
         }
     }
-    let checks = caps.iter().map(|cap| cap.check(at_unix_ms, &began));
+    let checks = caps.iter().map(|cap| cap.check(at_unix_ms, &began, asked));
     checks.collect()
 }
 
@@ -85,6 +93,7 @@ mod tests {
             rule: "default".to_owned(),
             calls_max,
             within_ms: 100,
+            spares_asked: false,
         };
         for (calls_max, at, began, calls, until) in [
             (1, 1_000, &[][..], 0, None),
@@ -99,12 +108,35 @@ mod tests {
             (1, 1_000, &[1_010], 1, Some(1_110)),
             (3, 1_000, &[1, 2, 3, 950, 960], 2, None),
         ] {
-            let found = cap(calls_max).check(at, began);
+            let found = cap(calls_max).check(at, began, None);
             assert_eq!(
                 (found.calls, found.until_unix_ms),
                 (calls, until),
                 "{at} {began:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_courtesy_is_not_kept_to_the_call_in_which_they_asked_but_to_every_other() {
+        for (spares_asked, began, asked, until) in [
+            (true, &[950][..], Some(950), None),
+            (true, &[950], None, Some(1_050)),
+            (false, &[950], Some(950), Some(1_050)),
+            // There was another since.
+            (true, &[950, 970], Some(950), Some(1_070)),
+            // At the very same moment: one of the two is not the one.
+            (true, &[950, 950], Some(950), Some(1_050)),
+            (true, &[970], Some(950), Some(1_070)),
+        ] {
+            let cap = Cap {
+                rule: "default".to_owned(),
+                calls_max: 1,
+                within_ms: 100,
+                spares_asked,
+            };
+            let found = cap.check(1_000, began, asked);
+            assert_eq!(found.until_unix_ms, until, "{began:?} {asked:?}");
         }
     }
 }

@@ -64,6 +64,8 @@ pub enum Code {
     HolidaysUnknown,
     /// The client has called the number as often as a law, or the client itself, allows for now.
     CalledTooOften,
+    /// A call with the number goes on, rings, or may have been placed.
+    CallInProgress,
     /// Too many of the calls that people answered were abandoned.
     TooManyAbandoned,
     /// The client's own system said no.
@@ -79,7 +81,7 @@ pub enum Code {
 
 impl Code {
     /// Every reason, in the order in which reasons are listed.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Suspended,
         Self::AgreementMissing,
         Self::SpendCapReached,
@@ -108,6 +110,7 @@ impl Code {
         Self::Holiday,
         Self::HolidaysUnknown,
         Self::CalledTooOften,
+        Self::CallInProgress,
         Self::TooManyAbandoned,
         Self::PredialRefused,
         Self::PredialUnanswered,
@@ -131,6 +134,7 @@ impl Code {
             Self::Holiday => "holiday",
             Self::HolidaysUnknown => "holidays_unknown",
             Self::CalledTooOften => "called_too_often",
+            Self::CallInProgress => "call_in_progress",
             Self::NoCallingTime => "no_calling_time",
             Self::TimeUnknown => "time_unknown",
             Self::Suspended => "suspended",
@@ -162,6 +166,7 @@ impl Code {
             | Self::Holiday
             | Self::HolidaysUnknown
             | Self::CalledTooOften
+            | Self::CallInProgress
             | Self::SpendCapReached
             | Self::EmergencyClosure
             | Self::PredialUnanswered => true,
@@ -220,6 +225,9 @@ impl Code {
             }
             Self::CalledTooOften => {
                 "the number was called as often as it may be for now; every call counts, answered or not"
+            }
+            Self::CallInProgress => {
+                "a call with the number goes on, rings, or may have been placed"
             }
             Self::NoCallingTime => {
                 "no moment of the next weeks is allowed in every place where the phone may be"

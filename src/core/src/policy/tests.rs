@@ -69,6 +69,8 @@ fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
         standing: Standing::default(),
         windows: &[],
         closures: &[],
+        asked_unix_ms: None,
+        engaged: false,
     }
 }
 

@@ -318,6 +318,7 @@ pub(in crate::policy) fn cap(
         rule: rule.to_owned(),
         calls_max,
         within_ms,
+        spares_asked: false,
     })
 }
 

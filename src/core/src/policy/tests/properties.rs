@@ -150,6 +150,7 @@ fn caps() -> impl Strategy<Value = Vec<Cap>> {
         rule: "client".to_owned(),
         calls_max,
         within_ms: hours * 3_600_000,
+        spares_asked: false,
     });
     prop::collection::vec(cap, 0..3)
 }
