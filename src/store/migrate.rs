@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0012_transfers",
     "0013_callbacks",
     "0014_frequency",
+    "0018_events",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (
