@@ -56,6 +56,9 @@ scopes! {
     CallsPlace = "calls:place", "Place calls, schedule and cancel callbacks, and ask whether a number may be called.";
     TranscriptsRead = "transcripts:read", "Read what was said.";
     RecordingsRead = "recordings:read", "Listen to recordings.";
+    WebhooksRead = "webhooks:read", "Read webhook endpoints and what they were told, without secrets.";
+    WebhooksWrite = "webhooks:write", "Add, change, test and remove webhook endpoints, and have events told again.";
+    EventsRead = "events:read", "Read and follow events.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";

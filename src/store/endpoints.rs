@@ -2,7 +2,7 @@
 
 use trunkline_core::event::{EventKind, Wanted};
 
-use super::outbox::{Told, data, tell};
+use super::outbox::{ALONE, Told, data, tell};
 use super::page::rows_asked;
 use super::sql::{Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Sealed, Store, StoreError, deliveries};
@@ -182,6 +182,7 @@ impl Endpoints<'_> {
         change: &EndpointChange,
     ) -> Result<i64, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
+        tx.alone(&ALONE).await?;
         let args = args![
             client,
             id,
@@ -228,7 +229,11 @@ impl Endpoints<'_> {
 
     /// Removes it with its secrets and deliveries. Whether it was there.
     pub async fn remove(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
-        Ok(self.0.run(REMOVE, args![client, id]).await? > 0)
+        let mut tx = self.0.begin(Durability::Now).await?;
+        tx.alone(&ALONE).await?;
+        let removed = tx.run(REMOVE, args![client, id]).await? > 0;
+        tx.commit().await?;
+        Ok(removed)
     }
 
     /// Has the endpoint be told of something that happens for it alone, so that its owner sees whether it works. `once`

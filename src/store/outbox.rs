@@ -1,7 +1,9 @@
 //! What clients are told of. An event is written in the transaction that makes it true, so that it is neither lost with the
 //! server nor told of what did not happen, and once for each object and kind, so that a journal that is read again tells
-//! nothing twice. [`publish`] gives events their order afterwards, one server at a time, and a delivery to each endpoint that
+//! nothing twice. `publish` gives events their order afterwards, one server at a time, and a delivery to each endpoint that
 //! wants them.
+//!
+//! Whoever changes something that clients are told of adds a kind to [`EventKind`] and one `tell` beside the change.
 
 use serde_json::{Map, Value};
 use trunkline_core::event::{EventKind, Wanted};
