@@ -142,10 +142,7 @@ impl Lanes {
         let deliveries = store.deliveries();
         let due = deliveries.due(&of.client, &of.id, now_ms, at_once).await?;
         if due.is_empty() {
-            let next = deliveries.next_due(&of.client, &of.id).await?;
-            return Ok(next.map_or(Then::Nothing, |due_ms| {
-                Then::Wait(length(due_ms - now_ms).min(SLEEP_MAX))
-            }));
+            return self.next(of).await;
         }
         let keys = app.desk.keys(&of.client).await?;
         let places = if *failures == 0 {
@@ -183,11 +180,26 @@ impl Lanes {
         if !self.written.write(tried).await {
             return Ok(Then::Pause(AGAIN));
         }
-        Ok(match works {
-            true => Then::Again,
-            // The next look ends the lane: should the endpoint be enabled again, it begins anew.
-            false if is_over => Then::Again,
-            false => Then::Pause(length(webhook::pause_ms(*failures))),
+        // Nothing more of an endpoint that is disabled by now: should it be enabled again, its lane begins anew.
+        if is_over {
+            return Ok(Then::Again);
+        }
+        match works {
+            false => Ok(Then::Pause(length(webhook::pause_ms(*failures)))),
+            true if due.len() < at_once as usize => self.next(of).await,
+            true => Ok(Then::Again),
+        }
+    }
+
+    /// What comes after what was due.
+    async fn next(&self, of: &EndpointOf) -> Result<Then, NotNow> {
+        let deliveries = self.app.desk.store.deliveries();
+        let next = deliveries.next_due(&of.client, &of.id).await?;
+        let now_ms = self.app.deliveries.now_ms();
+        Ok(match next {
+            None => Then::Nothing,
+            Some(due_ms) if due_ms <= now_ms => Then::Again,
+            Some(due_ms) => Then::Wait(length(due_ms - now_ms).min(SLEEP_MAX)),
         })
     }
 

@@ -30,23 +30,22 @@ const FORGOTTEN_MAX: u32 = 500;
 const FORGET_ROUNDS: u32 = 20;
 /// After a store that failed.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Who tells where nobody else can: the database is this server's own file.
-const ALONE: &str = "alone";
 
 /// Tells clients of events until the server shuts down. Requests under way then are brought to their end.
 pub async fn keep(app: Arc<App>) {
     let mut draining = app.draining.subscribe();
-    let holder = match app.desk.store.is_shared() {
-        true => new_id("srv"),
-        false => ALONE.to_owned(),
-    };
+    // A database that is this server's own file needs no such word.
+    let holder = app.desk.store.is_shared().then(|| new_id("srv"));
     let lanes = Lanes::new(&app);
     tokio::select! {
-        () = rounds(&app, &lanes, &holder) => {}
+        () = rounds(&app, &lanes, holder.as_deref()) => {}
         // An error means that the server is gone.
         _ = draining.wait_for(|draining| *draining) => {}
     }
     lanes.closed().await;
+    let Some(holder) = holder else {
+        return;
+    };
     if let Err(error) = app.desk.store.system().let_go_of_outbox(&holder).await {
         tracing::debug!(%error, "another server tells of events once this one is known to be gone");
     }
@@ -69,10 +68,12 @@ impl Last {
     }
 }
 
-async fn rounds(app: &Arc<App>, lanes: &Arc<Lanes>, holder: &str) {
-    let (mut held, mut swept, mut is_ours) = (Last(None), Last(None), false);
+async fn rounds(app: &Arc<App>, lanes: &Arc<Lanes>, holder: Option<&str>) {
+    let (mut held, mut swept, mut is_ours) = (Last(None), Last(None), holder.is_none());
     loop {
-        if held.is_over(HOLD_EVERY) {
+        if let Some(holder) = holder
+            && held.is_over(HOLD_EVERY)
+        {
             is_ours = hold(app, holder).await;
             if !is_ours {
                 swept = Last(None);

@@ -1,13 +1,16 @@
 //! Events: written with what they tell of, once, in order, each client's own; and their way to endpoints.
 
 use trunkline::ids::{ClientId, new_id};
+use trunkline::store::after::Found;
 use trunkline::store::callbacks::{CallbackState, NewCallback};
 use trunkline::store::calls::{CallEnd, CallStatus, CarrierEnd, NewCall};
+use trunkline::store::consents::Withdrawal;
 use trunkline::store::deliveries::{DeliveryState, Tried, TriedEnd};
 use trunkline::store::endpoints::{EndpointChange, EndpointState};
 use trunkline::store::outbox::{EndpointOf, EventRow};
 use trunkline::store::rows::{Row, Rows};
 use trunkline::store::suppressions::NewSuppression;
+use trunkline_core::consent::Refusal;
 use trunkline_core::event::Wanted;
 use trunkline_core::journal::Entry;
 use trunkline_core::token::Direction;
@@ -19,6 +22,7 @@ super::on_both!(
     a_call_is_told_of_step_by_step_and_each_step_once,
     a_journal_that_is_read_again_tells_nothing_twice,
     suppressions_and_callbacks_are_told_of,
+    what_becomes_known_and_what_is_taken_back_is_told,
     an_event_of_what_did_not_happen_is_not_there,
     an_object_has_one_event_on_its_way_at_a_time,
     replays_keep_their_order,
@@ -270,6 +274,53 @@ async fn suppressions_and_callbacks_are_told_of(bench: Bench) {
         kinds(&rows),
         [("callback.scheduled", 1), ("callback.cancelled", 2)]
     );
+}
+
+async fn what_becomes_known_and_what_is_taken_back_is_told(bench: Bench) {
+    let (ours, id) = (&bench.ours, new_id("call"));
+    let (rows, _writer) = Rows::start(bench.store.clone());
+    for (seq, entry) in conversation().iter().enumerate() {
+        let seal = |aad: &[u8], plain: &[u8]| [aad, plain].concat();
+        if let Some(row) = Row::of(ours, &id, seq as u64, entry, seal) {
+            assert!(rows.put(row));
+        }
+    }
+    rows.flush().await.unwrap();
+    let after = bench.store.after();
+    after.want(ours, &id, &["summary"], NOW).await.unwrap();
+    let body = sealed("a summary");
+    let found = Found {
+        now_ms: NOW,
+        verdict: Some("succeeded"),
+        body: &body,
+        label: None,
+    };
+    assert!(after.done(ours, &id, &found).await.unwrap());
+    assert!(!after.done(ours, &id, &found).await.unwrap());
+    let withdrawal = Withdrawal {
+        at_ms: 5_000,
+        class: Refusal::OptedOut,
+        erase: true,
+        noted_ms: NOW,
+    };
+    for _ in 0..2 {
+        let consents = bench.store.consents();
+        consents.withdraw(ours, &id, &withdrawal).await.unwrap();
+    }
+    let all = told(&bench, ours).await;
+    let last: Vec<_> = all
+        .iter()
+        .rev()
+        .take(2)
+        .map(|row| row.kind.name())
+        .collect();
+    assert_eq!(last, ["consent.withdrawn", "call.analyzed"]);
+    let kinds: Vec<_> = all.iter().map(|row| row.kind.name()).collect();
+    let withdrawn = kinds.iter().filter(|kind| **kind == "consent.withdrawn");
+    assert_eq!(withdrawn.count(), 1, "{kinds:?}");
+    // Neither verdict nor summary is told.
+    assert!(all.iter().all(|row| !row.data.contains("succeeded")));
+    assert_eq!(told(&bench, &bench.theirs).await, []);
 }
 
 async fn an_event_of_what_did_not_happen_is_not_there(bench: Bench) {
