@@ -12,6 +12,7 @@ mod client;
 mod consents;
 mod docs;
 mod envelope;
+mod events;
 mod knowledge;
 mod listen;
 mod media_urls;
@@ -30,6 +31,7 @@ mod span;
 mod suppressions;
 mod table;
 mod tools;
+mod webhook_endpoints;
 mod when;
 
 use std::sync::Arc;
@@ -60,12 +62,14 @@ use crate::admission::{Full, RETRY_AFTER_S};
 use crate::after;
 use crate::app::App;
 use crate::callbacks::running;
+use crate::deliveries;
 use crate::desk::care;
 use crate::dial::sweep;
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
 use table::Table;
+use webhook_endpoints::deliveries as hooks;
 
 /// What strangers and keys may take of the server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -197,6 +201,17 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::KnowledgeWrite, routes!(knowledge::change))
         .add(Scope::KnowledgeWrite, routes!(knowledge::replace))
         .add(Scope::KnowledgeWrite, routes!(knowledge::remove))
+        .add(Scope::WebhooksRead, routes!(webhook_endpoints::list))
+        .add(Scope::WebhooksRead, routes!(webhook_endpoints::get))
+        .add(Scope::WebhooksRead, routes!(hooks::list))
+        .add(Scope::WebhooksWrite, routes!(webhook_endpoints::create))
+        .add(Scope::WebhooksWrite, routes!(webhook_endpoints::change))
+        .add(Scope::WebhooksWrite, routes!(webhook_endpoints::remove))
+        .add(Scope::WebhooksWrite, routes!(webhook_endpoints::rotate))
+        .add(Scope::WebhooksWrite, routes!(webhook_endpoints::test))
+        .add(Scope::WebhooksWrite, routes!(hooks::replay))
+        .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
+        .add(Scope::EventsRead, routes!(events::list))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()
@@ -222,6 +237,7 @@ pub async fn serve(
     let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
     let asking = tokio::spawn(sweep::keep(Arc::clone(&app)));
+    let mut telling = tokio::spawn(deliveries::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
         calls = app.tasks.len(),
@@ -251,6 +267,13 @@ pub async fn serve(
         calling.abort();
     }
     asking.abort();
+    // Nor is a client's server that is being told cut off without need.
+    if tokio::time::timeout(ANSWER_PATIENCE, &mut telling)
+        .await
+        .is_err()
+    {
+        telling.abort();
+    }
     caring.abort();
     knowing.abort();
     app.desk.close().await;

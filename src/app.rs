@@ -21,6 +21,7 @@ use crate::api::ApiLimits;
 use crate::callbacks::Callbacks;
 use crate::clock;
 use crate::config::CarriersConfig;
+use crate::deliveries::Deliveries;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
@@ -76,6 +77,8 @@ pub struct App {
     pub transfers: Transfers,
     /// People who are to be called back.
     pub callbacks: Callbacks,
+    /// What clients are told of.
+    pub deliveries: Deliveries,
     /// What agents may look things up in.
     pub knowledge: Arc<Knowledge>,
     /// Who places calls; the carriers' own interfaces while it is not set.
@@ -148,6 +151,7 @@ impl App {
             dialer: OnceLock::new(),
             transfers: Transfers::default(),
             callbacks: Callbacks::default(),
+            deliveries: Deliveries::default(),
             awaited: Awaited::default(),
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),

@@ -317,6 +317,9 @@ fn build(
     app.callbacks
         .limits
         .get_or_init(|| config.callbacks.limits());
+    app.deliveries
+        .settings
+        .get_or_init(|| config.events.settings());
     app.admission.limit(config.limits.limits());
     Ok(app)
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, SecondsFormat};
+
 /// A moment that only goes forward: for deadlines, delays and what a step cost.
 #[must_use]
 #[expect(
@@ -23,6 +25,13 @@ pub fn unix_ms() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A moment of milliseconds since 1970 as RFC 3339 writes it, in UTC.
+#[must_use]
+pub fn rfc3339(unix_ms: i64) -> String {
+    let moment = DateTime::from_timestamp_millis(unix_ms).unwrap_or_default();
+    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The moment by the clock of timers, which tests can hold still.

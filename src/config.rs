@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod carriers;
+mod events;
 mod knowledge;
 mod limits;
 mod llm;
@@ -32,6 +33,7 @@ use crate::think::ChatSettings;
 
 pub use callbacks::CallbacksConfig;
 pub use carriers::CarriersConfig;
+pub use events::EventsConfig;
 pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
@@ -93,6 +95,8 @@ pub struct Config {
     pub carriers: CarriersConfig,
     /// How far ahead callers may be promised a call, and how late it may be.
     pub callbacks: CallbacksConfig,
+    /// How long events are kept, and where clients may be told of them.
+    pub events: EventsConfig,
     /// How much the server may have to do before it turns new calls away.
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
@@ -192,6 +196,7 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
             callbacks: CallbacksConfig::default(),
+            events: EventsConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
@@ -361,6 +366,7 @@ impl Config {
         }
         self.carriers.check()?;
         self.callbacks.check()?;
+        self.events.check()?;
         self.limits.check()?;
         self.traces.check()?;
         self.prices.prices()?;

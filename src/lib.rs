@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_folder;
+pub mod deliveries;
 pub mod demo;
 pub mod desk;
 pub mod dial;

@@ -17,8 +17,10 @@ pub mod calls;
 pub mod carriers;
 pub mod clients;
 pub mod consents;
+pub mod deliveries;
 pub mod dialling;
 pub mod drafts;
+pub mod endpoints;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
@@ -26,6 +28,7 @@ pub mod knowledge;
 mod migrate;
 pub mod numbers;
 mod open;
+pub mod outbox;
 pub mod page;
 pub mod providers;
 pub mod rows;
@@ -188,6 +191,12 @@ impl Store {
         }
     }
 
+    /// Whether other servers may have the same database open.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(*self.pool, Pool::Postgres(_))
+    }
+
     /// Businesses.
     #[must_use]
     pub fn clients(&self) -> clients::Clients<'_> {
@@ -295,6 +304,24 @@ impl Store {
         callbacks::Callbacks(self)
     }
 
+    /// What clients are told of.
+    #[must_use]
+    pub fn outbox(&self) -> outbox::Outbox<'_> {
+        outbox::Outbox(self)
+    }
+
+    /// Where clients want to be told of events.
+    #[must_use]
+    pub fn endpoints(&self) -> endpoints::Endpoints<'_> {
+        endpoints::Endpoints(self)
+    }
+
+    /// Events on their way to endpoints.
+    #[must_use]
+    pub fn deliveries(&self) -> deliveries::Deliveries<'_> {
+        deliveries::Deliveries(self)
+    }
+
     /// What clients allow of their dialling.
     #[must_use]
     pub fn dialling(&self) -> dialling::Dialling<'_> {
@@ -385,7 +412,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 28] = [
+    let files: [(&str, &[(&str, &'static str)]); 32] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -397,15 +424,19 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),
+        ("calls::telling", calls::telling::STATEMENTS),
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),
         ("consents", consents::STATEMENTS),
+        ("deliveries", deliveries::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
         ("drafts", drafts::STATEMENTS),
+        ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
+        ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),

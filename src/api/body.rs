@@ -191,6 +191,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// Two ids in a path.
+pub(super) struct Ids(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Ok(Path((first, second))) = path else {
+            return Err(Problem::not_found());
+        };
+        Ok(Self(known_form(first)?, known_form(second)?))
+    }
+}
+
 /// An id and a number in a path.
 pub(super) struct IdAnd(pub(super) String, pub(super) u32);
 

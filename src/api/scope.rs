@@ -58,6 +58,9 @@ scopes! {
     RecordingsRead = "recordings:read", "Listen to recordings.";
     ConsentsRead = "consents:read", "List and check consents to calls.";
     ConsentsWrite = "consents:write", "Note consents to calls, and withdrawals.";
+    WebhooksRead = "webhooks:read", "Read webhook endpoints and what they were told, without secrets.";
+    WebhooksWrite = "webhooks:write", "Add, change, test and remove webhook endpoints, and have events told again.";
+    EventsRead = "events:read", "Read and follow events.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";

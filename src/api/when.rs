@@ -1,10 +1,11 @@
 //! Moments as the API writes and reads them: RFC 3339 in UTC.
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::DateTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use crate::clock;
 
 /// A moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -15,8 +16,7 @@ pub(super) struct When(String);
 impl When {
     /// Of milliseconds since 1970.
     pub(super) fn of(unix_ms: i64) -> Self {
-        let moment = DateTime::from_timestamp_millis(unix_ms).unwrap_or_default();
-        Self(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+        Self(clock::rfc3339(unix_ms))
     }
 }
 

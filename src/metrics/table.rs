@@ -100,6 +100,9 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_carrier_stream_errors_total", Sort::Counter, &[], "Media streams that a carrier said had failed"),
     metric("trunkline_after_calls_total", Sort::Counter, &["outcome"], "Calls that were looked into once they were over, by what became of it"),
     metric("trunkline_callbacks_total", Sort::Counter, &["end"], "Callbacks that ended: done, cancelled, failed, expired"),
+    metric("trunkline_events_total", Sort::Counter, &[], "Events that clients can be told of"),
+    metric("trunkline_event_deliveries_total", Sort::Counter, &["outcome"], "Events told to clients' endpoints, by what came of the try: delivered, failed (it is tried again), dead"),
+    metric("trunkline_event_endpoints_waiting", Sort::Gauge, &[], "Clients' endpoints that an event waits for"),
     metric("trunkline_trace_spans_total", Sort::Counter, &["outcome"], "Spans, by what became of them: sent, or dropped and why"),
 ];
 
@@ -120,7 +123,9 @@ pub(super) fn describe() {
 /// clients choose appears with its first use.
 pub(super) fn begin_at_zero() {
     gauge!("trunkline_calls_live").set(0.0);
+    gauge!("trunkline_event_endpoints_waiting").set(0.0);
     for name in [
+        "trunkline_events_total",
         "trunkline_interruptions_total",
         "trunkline_underruns_total",
         "trunkline_carrier_stream_errors_total",
@@ -233,6 +238,11 @@ const BY_ONE: &[(&str, &str, &[&str])] = &[
         "trunkline_callbacks_total",
         "end",
         &["done", "cancelled", "failed", "expired"],
+    ),
+    (
+        "trunkline_event_deliveries_total",
+        "outcome",
+        &["delivered", "failed", "dead"],
     ),
     (
         "trunkline_knowledge_documents_total",

@@ -3,6 +3,9 @@
 //! A call's row here is made when the call begins, so that nothing has to be remembered for it; it is due once the call's
 //! rows are complete. What takes consent back takes the row's content with it, in the same transaction as the words.
 
+use trunkline_core::event::EventKind;
+
+use super::calls;
 use super::sql::{Columns, Tx, args, statements, words};
 use super::{Durability, Sealed, Store, StoreError};
 use crate::clock;
@@ -250,6 +253,7 @@ impl After<'_> {
         if let Some(word) = found.label {
             label(&mut tx, client, call_id, word, SetBy::Model, found.now_ms).await?;
         }
+        calls::told(&mut tx, client.as_str(), call_id, EventKind::CallAnalyzed).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -3,9 +3,11 @@
 
 use metrics::counter;
 use sha2::{Digest as _, Sha256};
+use trunkline_core::event::EventKind;
 
+use super::outbox::{Told, data, tell};
 use super::page::rows_asked;
-use super::sql::{Columns, Tx, args, statements, words};
+use super::sql::{Arg, Columns, Tx, args, statements, words};
 use super::suppressions;
 use super::{Cursor, Durability, Page, Sealed, Store, StoreError};
 use crate::ids::ClientId;
@@ -27,11 +29,11 @@ statements! {
     FORGET_NOTES = "UPDATE callbacks SET note = NULL
         WHERE client_id = $1 AND (asked_call_id = $2 OR call_id = $2) AND note IS NOT NULL";
     REPLACE = "UPDATE callbacks SET state = 'cancelled', reason = 'replaced', ended_ms = $3
-        WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled'";
+        WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled' RETURNING client_id, id";
     OPT_OUT = "UPDATE callbacks SET state = 'cancelled', reason = 'suppressed', ended_ms = $3
-        WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled'";
+        WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled' RETURNING client_id, id";
     OPT_OUT_EVERYWHERE = "UPDATE callbacks SET state = 'cancelled', reason = 'suppressed', ended_ms = $2
-        WHERE platform_index = $1 AND state = 'scheduled'";
+        WHERE platform_index = $1 AND state = 'scheduled' RETURNING client_id, id";
     FIND = concat!("SELECT ", columns!(), " FROM callbacks WHERE client_id = $1 AND id = $2");
     OF_CALL = concat!("SELECT ", columns!(), " FROM callbacks WHERE client_id = $1 AND call_id = $2");
     ASKED_IN = "SELECT id FROM callbacks WHERE client_id = $1 AND asked_call_id = $2 ORDER BY id LIMIT 20";
@@ -44,13 +46,14 @@ statements! {
     END = "UPDATE callbacks SET state = $3, reason = $4, ended_ms = $5
         WHERE client_id = $1 AND id = $2 AND state = 'scheduled'";
     CALLED = "UPDATE callbacks SET state = $3, reason = $4, ended_ms = $5
-        WHERE client_id = $1 AND attempt_id = $2 AND state = 'dialling'";
+        WHERE client_id = $1 AND attempt_id = $2 AND state = 'dialling' RETURNING client_id, id";
     OF_ATTEMPT = "SELECT id, number_index, platform_index, tries, expires_ms FROM callbacks
         WHERE client_id = $1 AND attempt_id = $2 AND state = 'dialling'";
     ANOTHER = "SELECT id FROM callbacks WHERE client_id = $1 AND number_index = $2 AND state = 'scheduled'";
     AGAIN = "UPDATE callbacks SET state = 'scheduled', due_ms = $3, reason = $4, attempt_id = NULL, call_id = NULL,
             tries = tries + 1
         WHERE client_id = $1 AND id = $2 AND state = 'dialling'";
+    TOLD = "SELECT state, reason, agent_id, asked_call_id, call_id FROM callbacks WHERE client_id = $1 AND id = $2";
     DUE = concat!("SELECT ", columns!(), " FROM callbacks
         WHERE client_id = $1 AND state = 'scheduled' AND due_ms <= $2 ORDER BY due_ms, id LIMIT $3");
     DUE_CLIENT = "SELECT client_id FROM callbacks
@@ -218,7 +221,7 @@ impl Callbacks<'_> {
             None => false,
         };
         let note = new.note.as_ref().filter(|_| !objected);
-        let replaced = tx.run(REPLACE, args![client, own, new.created_ms]).await?;
+        let replaced = change(&mut tx, REPLACE, args![client, own, new.created_ms]).await?;
         let args = args![
             client,
             &new.id,
@@ -235,6 +238,7 @@ impl Callbacks<'_> {
             note,
         ];
         tx.run(ADD, args).await?;
+        told(&mut tx, client, &new.id).await?;
         tx.commit().await?;
         count(CallbackState::Cancelled, replaced);
         Ok(Scheduled::Yes {
@@ -325,10 +329,14 @@ impl Callbacks<'_> {
         reason: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let rows = self
-            .0
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let rows = tx
             .run(END, args![client, id, state, reason, now_ms])
             .await?;
+        if rows > 0 {
+            told(&mut tx, client, id).await?;
+        }
+        tx.commit().await?;
         count(state, rows);
         Ok(rows > 0)
     }
@@ -344,7 +352,9 @@ impl Callbacks<'_> {
         now_ms: i64,
     ) -> Result<bool, StoreError> {
         let args = args![client, attempt_id, state, reason, now_ms];
-        let rows = self.0.run(CALLED, args).await?;
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let rows = change(&mut tx, CALLED, args).await?;
+        tx.commit().await?;
         count(state, rows);
         Ok(rows > 0)
     }
@@ -424,7 +434,7 @@ pub(super) async fn not_called(
         }
     };
     let args = args![client, attempt_id, state, reason, now_ms];
-    Ok((tx.run(CALLED, args).await? > 0).then_some(state))
+    Ok((change(tx, CALLED, args).await? > 0).then_some(state))
 }
 
 /// A number of a client's is suppressed, or, for no client, everybody's. How many callbacks that ends.
@@ -435,9 +445,42 @@ pub(super) async fn opted_out(
     now_ms: i64,
 ) -> Result<u64, StoreError> {
     match client {
-        Some(client) => tx.run(OPT_OUT, args![client, hash, now_ms]).await,
-        None => tx.run(OPT_OUT_EVERYWHERE, args![hash, now_ms]).await,
+        Some(client) => change(tx, OPT_OUT, args![client, hash, now_ms]).await,
+        None => change(tx, OPT_OUT_EVERYWHERE, args![hash, now_ms]).await,
     }
+}
+
+/// Changes callbacks by a statement that returns whose they are and which, and has each told of. How many.
+async fn change(tx: &mut Tx, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
+    let which = |mut row: Columns| Ok((row.client()?, row.text()?));
+    let changed = tx.all(sql, args, which).await?;
+    for (client, id) in &changed {
+        told(tx, client, id).await?;
+    }
+    Ok(changed.len() as u64)
+}
+
+/// Has its client be told where a callback is.
+async fn told(tx: &mut Tx, client: &ClientId, id: &str) -> Result<(), StoreError> {
+    let Some(mut row) = tx.one(TOLD, args![client, id]).await? else {
+        return Ok(());
+    };
+    let state = row.word("a state of a callback", CallbackState::parse)?;
+    let kind = match state {
+        CallbackState::Scheduled => EventKind::CallbackScheduled,
+        CallbackState::Dialling => return Ok(()),
+        CallbackState::Done => EventKind::CallbackDone,
+        CallbackState::Cancelled => EventKind::CallbackCancelled,
+        CallbackState::Failed | CallbackState::Expired => EventKind::CallbackFailed,
+    };
+    let data = data! {
+        "state": state.as_str(),
+        "reason": row.text_opt()?,
+        "agent_id": row.text()?,
+        "asked_in_call_id": row.text_opt()?,
+        "call_id": row.text_opt()?,
+    };
+    tell(tx, client.as_str(), Told::once(kind, id, data)).await
 }
 
 /// The next client, by its id, of which a callback's time has come.

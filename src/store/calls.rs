@@ -2,11 +2,13 @@
 
 pub(super) mod life;
 pub mod list;
+pub(super) mod telling;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trunkline_core::amd::Verdict;
 use trunkline_core::consent::{Method, Mode};
+use trunkline_core::event::EventKind;
 use trunkline_core::token::Direction;
 
 use super::sql::{Arg, Columns, Tx, args, statements, words};
@@ -15,6 +17,7 @@ use crate::ids::ClientId;
 pub use life::{CallEnd, CarrierEnd, TakenCall};
 pub(in crate::store) use life::{never_answered, placed};
 pub use list::CallFilter;
+pub(in crate::store) use telling::{complete, told};
 
 /// The columns of a call, in the order in which it is read.
 macro_rules! columns {
@@ -279,7 +282,14 @@ fn added(client: &ClientId, new: &NewCall) -> Vec<Arg> {
 
 /// Adds a call in a transaction that does more.
 pub(super) async fn add(tx: &mut Tx, client: &ClientId, new: &NewCall) -> Result<(), StoreError> {
-    tx.run(ADD, added(client, new)).await.map(|_| ())
+    tx.run(ADD, added(client, new)).await?;
+    let kind = match new.status {
+        CallStatus::Queued => EventKind::CallQueued,
+        CallStatus::Ringing => EventKind::CallRinging,
+        CallStatus::InProgress => EventKind::CallAnswered,
+        CallStatus::Ended => EventKind::CallEnded,
+    };
+    told(tx, client.as_str(), &new.id, kind).await
 }
 
 /// The table of calls.
@@ -288,7 +298,9 @@ pub struct Calls<'a>(pub(super) &'a Store);
 impl Calls<'_> {
     /// Adds a call. Its revision is 1. [`StoreError::Conflict`] if there is one of that id.
     pub async fn add(&self, client: &ClientId, new: &NewCall) -> Result<(), StoreError> {
-        self.0.run(ADD, added(client, new)).await.map(|_| ())
+        let mut tx = self.0.begin(Durability::Now).await?;
+        add(&mut tx, client, new).await?;
+        tx.commit().await
     }
 
     /// One call.

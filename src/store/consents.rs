@@ -1,10 +1,11 @@
 //! The steps of consent in calls, and withdrawals, which hold from the moment they are told.
 
 use trunkline_core::consent::Refusal;
+use trunkline_core::event::EventKind;
 use trunkline_core::journal::Step;
 
 use super::callbacks;
-use super::calls::{parse_word, word};
+use super::calls::{self, parse_word, word};
 use super::sql::{Columns, args, statements};
 use super::{Durability, Store, StoreError};
 use crate::ids::ClientId;
@@ -88,7 +89,10 @@ impl Consents<'_> {
         ];
         let mut tx = self.0.begin(Durability::Now).await?;
         tx.run(WITHDRAW, args).await?;
-        tx.run(WITHDRAWN, args![client, call_id]).await?;
+        if tx.run(WITHDRAWN, args![client, call_id]).await? > 0 {
+            let kind = EventKind::ConsentWithdrawn;
+            calls::told(&mut tx, client.as_str(), call_id, kind).await?;
+        }
         callbacks::forget_notes(&mut tx, client, call_id).await?;
         tx.commit().await
     }

@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0013_callbacks",
     "0014_frequency",
     "0015_callbacks_again",
+    "0018_events",
     "0020_call_consents",
 ];
 

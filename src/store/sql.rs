@@ -320,6 +320,28 @@ impl Tx {
         Ok(row.map(Columns::new))
     }
 
+    /// All rows, each read by `read`.
+    pub(super) async fn all<T>(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        read: impl Fn(Columns) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Vec<Record> = match self {
+            Tx::Sqlite(tx) => {
+                let rows = query!(sql, args).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Record::Sqlite).collect()
+            }
+            Tx::Postgres(tx) => {
+                let rows = query!(sql, args).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Record::Postgres).collect()
+            }
+        };
+        rows.into_iter()
+            .map(|row| read(Columns::new(row)))
+            .collect()
+    }
+
     /// Whoever else would do the same with this key waits until the transaction is over. On SQLite everybody who writes does.
     pub(super) async fn alone(&mut self, key: &[u8; 32]) -> Result<(), StoreError> {
         if let Tx::Postgres(tx) = self {

@@ -1,12 +1,18 @@
 //! Who must not be called. A suppression holds from the moment [`Suppressions::add`] returns, and is never deleted. What the
 //! number was promised of callbacks ends with it.
 
+use trunkline_core::event::EventKind;
+
 use super::callbacks::{self, CallbackState};
+use super::calls;
+use super::outbox::{Told, data, tell};
 use super::page::rows_asked;
 use super::sql::{Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Store, StoreError};
 use crate::ids::ClientId;
 
+/// The reason of a suppression that the person asked for in a call.
+const OPT_OUT: &str = "opt_out";
 /// What stands for the platform where a client's id stands otherwise.
 const PLATFORM: &str = "";
 
@@ -202,11 +208,15 @@ impl Suppressions<'_> {
         reason: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        Ok(self
-            .0
-            .run(REMOVE, args![client, id, now_ms, reason])
-            .await?
-            > 0)
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let removed = tx.run(REMOVE, args![client, id, now_ms, reason]).await? > 0;
+        if removed {
+            let data = data! { "reason": reason };
+            let told = Told::once(EventKind::SuppressionRemoved, id, data);
+            tell(&mut tx, client.as_str(), told).await?;
+        }
+        tx.commit().await?;
+        Ok(removed)
     }
 }
 
@@ -277,6 +287,9 @@ async fn add(
         .one(IN_FORCE, args![owner, scope, campaign, &new.hash])
         .await?;
     let suppression = row.map(read).transpose()?.ok_or(StoreError::Conflict)?;
+    if scope != Scope::Platform {
+        told(&mut tx, owner, new, added.then_some(&suppression)).await?;
+    }
     let cancelled = match scope {
         // Another campaign, or the client itself, may still call.
         Scope::Campaign => 0,
@@ -288,4 +301,28 @@ async fn add(
     tx.commit().await?;
     callbacks::count(CallbackState::Cancelled, cancelled);
     Ok((suppression, added))
+}
+
+/// Has the client be told of a suppression that was made, and of an opt-out, also where the number was suppressed before.
+async fn told(
+    tx: &mut Tx,
+    client: &str,
+    new: &NewSuppression,
+    made: Option<&Suppression>,
+) -> Result<(), StoreError> {
+    if let Some(call_id) = new.call_id.as_deref().filter(|_| new.reason == OPT_OUT) {
+        calls::told(tx, client, call_id, EventKind::CallOptOut).await?;
+    }
+    let Some(made) = made else {
+        return Ok(());
+    };
+    let data = data! {
+        "scope": made.scope.as_str(),
+        "campaign_id": made.campaign_id.as_deref(),
+        "reason": made.reason.as_str(),
+        "source": made.source.as_str(),
+        "call_id": made.call_id.as_deref(),
+    };
+    let told = Told::once(EventKind::SuppressionCreated, &made.id, data);
+    tell(tx, client, told).await
 }

@@ -7,8 +7,10 @@ use super::attempts::{self, Attempt};
 use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
+use super::deliveries::{self, Tried};
 use super::knowledge::{self, Due};
 use super::numbers::{self, Number};
+use super::outbox::{self, EndpointOf, Published};
 use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
 use super::sql::{args, statements};
@@ -164,6 +166,45 @@ impl System<'_> {
     /// When the next callback is due, ms since 1970.
     pub async fn next_callback(&self) -> Result<Option<i64>, StoreError> {
         callbacks::next_due(self.0).await
+    }
+
+    /// Gives events that were written since their places, at most `limit`, and each endpoint that wants one a delivery of it.
+    pub async fn publish(&self, now_ms: i64, limit: u32) -> Result<Published, StoreError> {
+        outbox::publish(self.0, now_ms, limit).await
+    }
+
+    /// Forgets at most `limit` events from before then, with their deliveries. How many.
+    pub async fn purge_events(&self, before_ms: i64, limit: u32) -> Result<u64, StoreError> {
+        outbox::purge(self.0, before_ms, limit).await
+    }
+
+    /// Whether the server of this name is the one that tells clients of events until then.
+    pub async fn hold_outbox(
+        &self,
+        holder: &str,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<bool, StoreError> {
+        outbox::hold(self.0, holder, now_ms, until_ms).await
+    }
+
+    /// Another server may tell clients of events at once.
+    pub async fn let_go_of_outbox(&self, holder: &str) -> Result<(), StoreError> {
+        outbox::let_go(self.0, holder).await
+    }
+
+    /// Endpoints that some event waits for, in their order behind `after`, at most `limit`.
+    pub async fn waiting_endpoints(
+        &self,
+        after: Option<&EndpointOf>,
+        limit: u32,
+    ) -> Result<Vec<EndpointOf>, StoreError> {
+        deliveries::waiting(self.0, after, limit).await
+    }
+
+    /// Writes what came of tries, all of it or nothing.
+    pub async fn tried(&self, tried: &[Tried]) -> Result<(), StoreError> {
+        deliveries::tried(self.0, tried).await
     }
 
     /// The document that waits longest to be read, or to have vectors by `embedder` in place of another's; none of the latter

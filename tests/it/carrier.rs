@@ -7,6 +7,7 @@ mod callbacks;
 mod check;
 mod cost;
 mod course;
+mod events;
 mod forged;
 mod full;
 mod german;

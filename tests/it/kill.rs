@@ -9,6 +9,10 @@ mod server;
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use crate::events::library::verify;
+use crate::events::receiver::{Does, Receiver};
 use crate::stack;
 use after::Loss;
 use caller::Call;
@@ -104,4 +108,51 @@ async fn what_was_finished_a_second_before_a_kill_is_there_and_plays() {
     call.hangs_up().await;
     println!("{}", after::Figures(&losses));
     println!("starts took {:?}", server.starts());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opted_out_before_a_kill_is_called_no_more_and_their_client_is_told() {
+    const FROM: &str = "+15550100188";
+    let models = stack::models(ModelSet::Default);
+    let place = server::Place::new(models.root());
+    let mut server = Server::start(&place).await;
+    // It is away until the server is killed, so that nothing arrives before.
+    let receiver = Receiver::open(Does::Answers(503)).await;
+    let new = json!({ "url": receiver.url, "events": ["call.opt_out", "suppression.created"] });
+    let endpoint = server.post("/v1/webhook-endpoints", &new).await;
+    let (call_id, carrier) = caller::opts_out(&place, FROM).await;
+    server.kill();
+    receiver.now(Does::Takes);
+    drop(carrier);
+    let server = Server::start(&place).await;
+    let question = json!({ "number": FROM });
+    let answer = server.post("/v1/suppressions/check", &question).await;
+    assert_eq!(answer["suppressed"], true, "{answer}");
+    assert_eq!(answer["suppression"]["call_id"], call_id.as_str());
+    receiver.until_taken(2).await;
+    let taken = receiver.taken();
+    let mut kinds: Vec<_> = taken.iter().map(|one| one.kind()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["call.opt_out", "suppression.created"]);
+    let about = taken
+        .iter()
+        .find(|one| one.kind() == "call.opt_out")
+        .unwrap();
+    assert_eq!(about.json()["data"]["id"], call_id.as_str());
+    let secret = endpoint["secret"].as_str().unwrap().to_owned();
+    let said = tokio::task::spawn_blocking(move || {
+        let told: Vec<_> = taken.iter().map(|one| (secret.as_str(), one)).collect();
+        verify(&told)
+    });
+    let mut said = said.await.unwrap();
+    said.sort_unstable();
+    assert_eq!(said, kinds);
+    drop(server);
+    // Killed once more, and started once more: nothing is told twice.
+    let server = Server::start(&place).await;
+    let call = server.json(&format!("/v1/calls/{call_id}")).await;
+    assert_eq!(call["status"], "ended", "{call}");
+    let page = server.json("/v1/events?types=call.opt_out").await;
+    assert_eq!(page["data"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(receiver.taken().len(), 2);
 }

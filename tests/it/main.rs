@@ -20,6 +20,7 @@ mod complaints;
 mod desk;
 mod dial;
 mod doorway;
+mod events;
 mod journal;
 mod kept;
 mod kill;

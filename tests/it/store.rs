@@ -11,6 +11,7 @@ mod entries;
 mod kept;
 mod knowledge;
 mod opening;
+mod outbox;
 mod rows;
 mod setup;
 mod sources;

@@ -28,6 +28,7 @@
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
 //! | [`callback`] | when somebody wants to be called back |
+//! | [`event`], [`webhook`] | what clients are told of, who wants which, and when it is tried again |
 //! | [`versions`] | which version of an agent holds a call, and what differs between two |
 //! | [`rehearsal`] | a call without sound: the clock goes as it is told, words stand for audio |
 //! | [`token`] | the signed ticket that ends every media URL |
@@ -45,6 +46,7 @@ pub mod clause;
 pub mod commands;
 pub mod consent;
 pub mod cost;
+pub mod event;
 pub mod failover;
 pub mod flow;
 pub mod geo;
@@ -65,6 +67,7 @@ pub mod times;
 pub mod token;
 pub mod transcript;
 pub mod versions;
+pub mod webhook;
 pub mod wer;
 pub mod wire;
 

@@ -1,7 +1,9 @@
 //! How a call goes, from the ringing to its end: each step moves it forward, or changes nothing.
 
 use trunkline_core::consent::Mode;
+use trunkline_core::event::EventKind;
 
+use super::telling::told;
 use super::{Calls, word};
 use crate::ids::ClientId;
 use crate::store::StoreError;
@@ -104,7 +106,10 @@ pub(in crate::store) async fn never_answered(
         &end.ended_by,
         &end.ended_reason
     ];
-    tx.run(NEVER_ANSWERED, args).await.map(|_| ())
+    if tx.run(NEVER_ANSWERED, args).await? > 0 {
+        told(tx, client.as_str(), id, EventKind::CallEnded).await?;
+    }
+    Ok(())
 }
 
 impl Calls<'_> {
@@ -123,12 +128,15 @@ impl Calls<'_> {
             taken.rules,
             taken.agent_version
         ];
-        Ok(self.0.run(TAKEN, args).await? > 0)
+        let kind = EventKind::CallAnswered;
+        self.step(client, id, TAKEN, args, kind).await
     }
 
     /// A queued call rings. Whether it was queued.
     pub async fn ringing(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
-        Ok(self.0.run(RINGING, args![client, id]).await? > 0)
+        let kind = EventKind::CallRinging;
+        self.step(client, id, RINGING, args![client, id], kind)
+            .await
     }
 
     /// The call was answered. Whether it was waiting for that.
@@ -138,7 +146,8 @@ impl Calls<'_> {
         id: &str,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        Ok(self.0.run(ANSWERED, args![client, id, now_ms]).await? > 0)
+        let (args, kind) = (args![client, id, now_ms], EventKind::CallAnswered);
+        self.step(client, id, ANSWERED, args, kind).await
     }
 
     /// The carrier has taken the call on. Whether there is such a call.
@@ -172,7 +181,8 @@ impl Calls<'_> {
             &end.ended_by,
             &end.ended_reason
         ];
-        Ok(self.0.run(ENDED, args).await? > 0)
+        self.step(client, id, ENDED, args, EventKind::CallEnded)
+            .await
     }
 
     /// The carrier says that the call is over: the first such word counts, and nothing that the call itself said of its
@@ -191,7 +201,8 @@ impl Calls<'_> {
             end.answered_ms,
             end.duration_ms
         ];
-        Ok(self.0.run(CARRIER_ENDED, args).await? > 0)
+        self.step(client, id, CARRIER_ENDED, args, EventKind::CallEnded)
+            .await
     }
 
     /// Nothing of the call is stored, whatever was meant to be: there will be no journal of it.
@@ -208,11 +219,13 @@ impl Calls<'_> {
         reason: &str,
     ) -> Result<bool, StoreError> {
         let args = args![client, id, now_ms, reason];
-        Ok(self.0.run(ENDED_UNKEPT, args).await? > 0)
+        self.step(client, id, ENDED_UNKEPT, args, EventKind::CallEnded)
+            .await
     }
 
     /// The same of a call that was lost with its server; of none that is still to be dialled or answered.
     pub async fn end_lost(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
-        Ok(self.0.run(LOST, args![client, id]).await? > 0)
+        let (args, kind) = (args![client, id], EventKind::CallEnded);
+        self.step(client, id, LOST, args, kind).await
     }
 }

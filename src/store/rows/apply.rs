@@ -1,15 +1,19 @@
 //! A batch of rows, written in one transaction. Writing a row twice is writing it once.
 
 use trunkline_core::consent::Refusal;
+use trunkline_core::event::EventKind;
 use trunkline_core::journal::{Began, Step};
 
 use super::many::{EVENTS, Run, TURNS};
 use super::{Body, Row};
 use crate::store::after;
 use crate::store::callbacks;
-use crate::store::calls::{ConsentState, direction_word, word};
+use crate::store::calls::{self, ConsentState, direction_word, word};
 use crate::store::sql::{Tx, args, statements};
 use crate::store::{Durability, Store, StoreError};
+
+/// What the journal calls an opt-out.
+const OPT_OUT: &str = "opt_out";
 
 statements! {
     BEGAN = "INSERT INTO calls (client_id, id, agent_id, agent_version, direction, status, created_ms, answered_ms,
@@ -35,6 +39,7 @@ statements! {
     ERASED_SECOND = "DELETE FROM second_passes WHERE client_id = $1 AND call_id = $2 AND seq < $3";
     UNRECORDED = "UPDATE calls SET has_recording = 0, recorded_ms = 0
         WHERE client_id = $1 AND id = $2 AND (has_recording = 1 OR recorded_ms > 0)";
+    EVENT = "SELECT seq FROM events WHERE client_id = $1 AND call_id = $2 AND seq = $3";
     ENDED = "UPDATE calls SET status = 'ended', duration_ms = COALESCE(duration_ms, $3),
             ended_ms = COALESCE(ended_ms, COALESCE(answered_ms, created_ms) + $3),
             ended_reason = COALESCE(ended_reason, $4), rows_done = 1, revision = revision + 1
@@ -52,7 +57,12 @@ pub(super) async fn batch(
     for row in rows {
         match &row.body {
             Body::Turn { .. } => turns.add(&mut tx, row).await?,
-            Body::Event { .. } => events.add(&mut tx, row).await?,
+            Body::Event { kind, .. } => {
+                if kind == OPT_OUT {
+                    opted_out(&mut tx, row).await?;
+                }
+                events.add(&mut tx, row).await?;
+            }
             Body::Forget => {
                 // It is about turns that came before it, and about none that come after.
                 turns.write(&mut tx).await?;
@@ -68,7 +78,11 @@ pub(super) async fn batch(
             }
             Body::Ended { at_ms, reason } => {
                 let args = args![&row.client, &*row.call_id, *at_ms, reason];
-                tx.run(ENDED, args).await?;
+                if tx.run(ENDED, args).await? > 0 {
+                    // Whether there is a transcript shows once its turns are written.
+                    turns.write(&mut tx).await?;
+                    calls::complete(&mut tx, &row.client, &row.call_id).await?;
+                }
             }
         }
         if let Some(key) = &row.key {
@@ -92,8 +106,27 @@ async fn began_row(tx: &mut Tx, row: &Row, began: &Began) -> Result<(), StoreErr
         &word(&began.mode),
         &began.rules,
     ];
-    tx.run(BEGAN, args).await?;
+    if tx.run(BEGAN, args).await? > 0 {
+        calls::told(
+            tx,
+            row.client.as_str(),
+            &row.call_id,
+            EventKind::CallAnswered,
+        )
+        .await?;
+    }
     Ok(())
+}
+
+/// The person wants no more calls: their client is told when the first row of it comes. Whether the number was to be
+/// suppressed is another question; a call without a number has none.
+async fn opted_out(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
+    let (client, call_id) = (&row.client, &*row.call_id);
+    let known = tx.one(EVENT, args![client, call_id, row.seq]).await?;
+    match known {
+        Some(_) => Ok(()),
+        None => calls::told(tx, client.as_str(), call_id, EventKind::CallOptOut).await,
+    }
 }
 
 async fn forget(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
@@ -121,8 +154,18 @@ async fn consent_step(tx: &mut Tx, row: &Row, at_ms: u64, step: &Step) -> Result
     )
     .await?;
     if let Some(state) = state {
-        tx.run(CONSENT_STATE, args![client, call_id, state, &method])
-            .await?;
+        let args = args![client, call_id, state, &method];
+        if tx.run(CONSENT_STATE, args).await? > 0 {
+            let kind = match state {
+                ConsentState::Granted => Some(EventKind::CallConsentGranted),
+                ConsentState::Refused => Some(EventKind::CallConsentRefused),
+                ConsentState::Withdrawn => Some(EventKind::ConsentWithdrawn),
+                ConsentState::Undecided => None,
+            };
+            if let Some(kind) = kind {
+                calls::told(tx, client.as_str(), call_id, kind).await?;
+            }
+        }
     }
     let objected = match step {
         // Nobody was asked, and nobody said no.

@@ -76,7 +76,20 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let callback = super::kept::callback(api, who).await;
     let documents = ("POST", "/v1/knowledge/documents?name=Hours");
     let document = api.upload(who, documents, None, "Open from nine.").await;
+    let hook = json!({ "url": "https://crm.example.com/trunkline" });
+    let hook = made("/v1/webhook-endpoints", hook).await;
+    let test = format!("/v1/webhook-endpoints/{hook}/test");
+    let tested = api.post(who, &test, &Value::Null).await;
+    assert_eq!(tested.status, 202, "{tested:?}");
+    let system = api.app.desk.store.system();
+    while system.publish(0, 100).await.unwrap().events > 0 {}
+    let told = format!("/v1/webhook-endpoints/{hook}/deliveries");
+    let told = id(&api.get(who, &told).await.fine()["data"][0]);
     BTreeMap::from([
+        (
+            "/v1/webhook-endpoints",
+            vec![("id", hook), ("delivery_id", told)],
+        ),
         (
             "/v1/knowledge/documents",
             vec![("id", id(&document.made()))],
@@ -149,6 +162,8 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "Withdrawal" => json!({ "source": "call" }),
         "Rollback" => json!({ "version": 1 }),
         "WantedSplit" => json!({ "versions": [{ "version": 1, "percent": 100 }] }),
+        "WebhookEndpointChange" => json!({ "description": "Elm" }),
+        "WebhookReplay" => json!({ "since": "2026-11-22T16:30:00Z" }),
         "Say" | "Context" => json!({ "text": "hello" }),
         other => {
             assert!(
@@ -230,10 +245,12 @@ fn missing(path: &str) -> String {
         "calls" => "call",
         "callbacks" => "cb",
         "knowledge" => "doc",
+        "webhook-endpoints" => "we",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
         .replace("{version}", "1")
+        .replace("{delivery_id}", &trunkline::ids::new_id("dlv"))
 }
 
 /// A problem without what is its own.
@@ -424,5 +441,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 17);
+    assert_eq!(tried, 18);
 }

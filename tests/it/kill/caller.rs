@@ -111,6 +111,29 @@ impl Call {
     }
 }
 
+/// A caller who presses the key that means never again as soon as the agent has said why it calls, and is gone once they hear that
+/// they were understood: the call's id.
+pub(super) async fn opts_out(place: &Place, from: &str) -> (String, Carrier) {
+    let url = [
+        "stream-url",
+        "--agent",
+        "desk",
+        "--to",
+        "+12125550199",
+        "--from",
+        from,
+    ];
+    let url = place.say(&url);
+    let mut carrier = Carrier::connect(url.trim(), CallSetup::new(7))
+        .await
+        .unwrap();
+    carrier.wait_for_answer().await.unwrap();
+    carrier.wait_until_agent_quiet(POLITE_MS).await.unwrap();
+    carrier.press('9').await.unwrap();
+    carrier.wait_agent_speaking_ms(100).await.unwrap();
+    (call_id(url.trim()), carrier)
+}
+
 /// The id in a token: `t1.<claims>.<signature>`, the claims in base64.
 fn call_id(url: &str) -> String {
     use base64::Engine as _;

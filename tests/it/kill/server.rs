@@ -37,6 +37,7 @@ impl Place {
         let configuration = format!(
             "listen = \"{address}\"\ndata = \"data\"\nagents = \"agents\"\nplace = \"US-NY\"\nmodels = {:?}\n\
              [speech]\nworkers = 1\n\
+             [events]\nwebhooks_in_own_network = true\n\
              [limits]\ncpu_percent_max = 0\nloop_lag_ms_max = 0\ninference_wait_ms_max = 0\n",
             models.display().to_string()
         );
@@ -172,6 +173,18 @@ impl<'a> Server<'a> {
             .bearer_auth(&self.place.secret)
             .send()
             .await
+    }
+
+    /// What was made, of a POST that makes something, or is answered.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("http://{}{path}", self.place.address);
+        let request = self.http.post(url).bearer_auth(&self.place.secret);
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let (status, bytes) = (answer.status(), answer.bytes().await.unwrap());
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     pub(super) fn process_id(&self) -> u32 {

@@ -24,6 +24,11 @@ async fn opening_again_changes_nothing(bench: Bench) {
 async fn several_open_a_new_database_at_once(bench: Bench) {
     let mut raw = bench.raw().await;
     for table in [
+        "webhook_deliveries",
+        "webhook_endpoints",
+        "outbox",
+        "outbox_end",
+        "leases",
         "spent_tokens",
         "idempotency_keys",
         "suppressions",
