@@ -42,6 +42,8 @@ pub(crate) enum Reply {
     Calls(&'static str),
     /// It says this and calls a tool with arguments.
     Uses(&'static str, &'static str, &'static str),
+    /// It says this, calls a tool with arguments that it writes so long, ms, and ends the call if so.
+    Writes(&'static str, &'static str, &'static str, u64, bool),
     /// It says that it failed.
     Fails,
     /// It refuses the question.
@@ -67,6 +69,8 @@ struct Seen {
     messages: Vec<Value>,
     errors: Vec<Value>,
     heads: Vec<String>,
+    /// It takes no other tools than those that it was told of first.
+    refuses_tools: bool,
     /// What was written down.
     heard: Vec<String>,
 }
@@ -74,6 +78,11 @@ struct Seen {
 impl Speaker {
     pub(crate) async fn open(is_beta: bool, replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::behind(is_beta, replies, None).await
+    }
+
+    /// It refuses what it is told of tools later on.
+    pub(crate) fn refuses_tools(&self) {
+        self.seen.lock().unwrap().refuses_tools = true;
     }
 
     /// One that refuses every connection with this status.
@@ -298,6 +307,11 @@ impl Connection {
         }
         self.seen.lock().unwrap().messages.push(message.clone());
         match &*kind {
+            "session.update"
+                if message["event_id"] == "tools" && self.seen.lock().unwrap().refuses_tools =>
+            {
+                self.refuse(&message, "invalid_function_parameters").await
+            }
             "session.update" => {
                 let session = &message["session"];
                 let detection = match self.is_beta {
@@ -384,6 +398,7 @@ impl Connection {
             | Reply::Goodbye(text)
             | Reply::Calls(text)
             | Reply::Uses(text, ..)
+            | Reply::Writes(text, ..)
             | Reply::Stalls(text, _)
             | Reply::Cuts(text, _) => *text,
             Reply::Fails | Reply::Silence => "",
@@ -461,13 +476,27 @@ impl Connection {
             return Ok(true);
         }
         let kinds = if stops > 0 { &[words, audio][..] } else { &[] };
+        if let Reply::Writes(_, _, _, left_ms, _) = &mut going.reply
+            && *left_ms > 0
+        {
+            // A piece of them now and then.
+            let pause_ms = (*left_ms).min(500);
+            *left_ms -= pause_ms;
+            let piece = json!({"type": "response.function_call_arguments.delta", "response_id": going.response, "item_id": "item_w", "delta": " "});
+            going.due += Duration::from_millis(pause_ms);
+            self.going = Some(going);
+            self.say(piece).await?;
+            return Ok(true);
+        }
         for kind in kinds {
             self.say(json!({"type": format!("{kind}.done"), "response_id": going.response, "item_id": going.item})).await?;
         }
         let tool = match going.reply {
             Reply::Goodbye(_) => Some(("end_call", "{}")),
             Reply::Calls(_) => Some(("book_a_table", "{}")),
-            Reply::Uses(_, tool, arguments) => Some((tool, arguments)),
+            Reply::Uses(_, tool, arguments) | Reply::Writes(_, tool, arguments, ..) => {
+                Some((tool, arguments))
+            }
             Reply::Says(_)
             | Reply::Fails
             | Reply::Refuses
@@ -475,7 +504,8 @@ impl Connection {
             | Reply::Stalls(..)
             | Reply::Cuts(..) => None,
         };
-        if let Some((tool, arguments)) = tool {
+        let leave = matches!(going.reply, Reply::Writes(.., true)).then_some(("end_call", "{}"));
+        for (tool, arguments) in tool.into_iter().chain(leave) {
             self.calls += 1;
             let call = format!("call_{}", self.calls);
             self.say(json!({"type": "response.function_call_arguments.done", "response_id": going.response, "call_id": call, "name": tool, "arguments": arguments})).await?;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::request::{ANSWER, SESSION, TRUNCATION};
+use super::request::{ANSWER, SESSION, TOOLS, TRUNCATION};
 use super::{ID_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::cost::{SpokenTokens, Tokens};
 use crate::wire::link::{Trouble, TroubleKind};
@@ -86,6 +86,11 @@ pub enum RealtimeEvent {
         /// The answer.
         response: String,
     },
+    /// The answer is calling a tool: more of the arguments were written.
+    Calling {
+        /// The answer.
+        response: String,
+    },
     /// The answer calls a tool.
     Called {
         /// The answer.
@@ -144,6 +149,8 @@ pub enum About {
     Truncation(u64),
     /// How it shall hear and speak: it will do neither.
     Session,
+    /// What it may have done: it knows nothing of that.
+    Tools,
     /// Something else.
     Other,
 }
@@ -174,6 +181,7 @@ impl std::fmt::Debug for RealtimeEvent {
                 write!(f, "Words({response}, {} bytes)", delta.len())
             }
             Self::WordsEnded { response } => write!(f, "WordsEnded({response})"),
+            Self::Calling { response } => write!(f, "Calling({response})"),
             Self::Called {
                 response,
                 call,
@@ -372,6 +380,9 @@ pub(super) fn read(
                 response: response()?,
             }
         }
+        "response.function_call_arguments.delta" => RealtimeEvent::Calling {
+            response: response()?,
+        },
         "response.function_call_arguments.done" => RealtimeEvent::Called {
             response: response()?,
             call: id(&message.call_id, "call")?,
@@ -478,6 +489,7 @@ fn refused(error: &Error<'_>) -> RealtimeEvent {
         (Some(ask), _) => About::Answer(ask),
         (None, Some(ask)) => About::Truncation(ask),
         (None, None) if error.event_id.text() == SESSION => About::Session,
+        (None, None) if error.event_id.text() == TOOLS => About::Tools,
         (None, None) => About::Other,
     };
     let trouble = trouble(error);
