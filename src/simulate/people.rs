@@ -52,6 +52,14 @@ pub enum Does {
 }
 
 impl Does {
+    /// Whether it can come of sending the caller to their number: nobody asks whoever answers there, and machines answer, too.
+    pub(super) fn may_be_of_cold(self) -> bool {
+        match self {
+            Self::Accepts | Self::NoAnswer | Self::Busy | Self::Unreachable => true,
+            Self::Declines | Self::Unconfirmed | Self::Machine => false,
+        }
+    }
+
     fn end(self) -> TransferEnd {
         match self {
             Self::Accepts => TransferEnd::PutThrough,
