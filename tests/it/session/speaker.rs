@@ -1,6 +1,8 @@
 //! A vendor of a model that hears and speaks, on a loopback socket: it finds speech, writes it down, and answers as it was
 //! told to, four times as fast as it is spoken. What it says is in capitals, so that a recording proves whose voice it was.
 
+mod reply;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use trunkline::providers::{Account, Kind, find};
 use trunkline::stack::{Chosen, RealtimeChosen};
 
 use super::tongue::{self, SILENCE};
+pub(crate) use reply::Reply;
 
 const FRAME: usize = 160;
 const BYTES_PER_MS: usize = 8;
@@ -30,31 +33,6 @@ const EVERY: Duration = Duration::from_millis(25);
 const PIECE_MS: usize = 100;
 /// Words come so much before their sound.
 const AHEAD_MS: usize = 400;
-
-/// What it does when it is asked to answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// It says this.
-    Says(&'static str),
-    /// It says this and ends the call.
-    Goodbye(&'static str),
-    /// It calls a tool that is not there, and says this.
-    Calls(&'static str),
-    /// It says this and calls a tool with arguments.
-    Uses(&'static str, &'static str, &'static str),
-    /// It says this, calls a tool with arguments that it writes so long, ms, and ends the call if so.
-    Writes(&'static str, &'static str, &'static str, u64, bool),
-    /// It says that it failed.
-    Fails,
-    /// It refuses the question.
-    Refuses,
-    /// Nothing, for ever.
-    Silence,
-    /// So many ms of this, and then nothing.
-    Stalls(&'static str, usize),
-    /// So many ms of this, and then the socket is cut.
-    Cuts(&'static str, usize),
-}
 
 pub(crate) struct Speaker {
     pub(crate) base_url: String,

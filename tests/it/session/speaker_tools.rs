@@ -32,7 +32,7 @@ fn book(base_url: &str) -> BTreeMap<String, OwnTool> {
     [("book".to_owned(), tool)].into()
 }
 
-async fn house(speaker: &Speaker, server: &ToolServer) -> House {
+pub(super) async fn house(speaker: &Speaker, server: &ToolServer) -> House {
     house_with(speaker, server, None).await
 }
 
@@ -55,7 +55,7 @@ async fn server() -> ToolServer {
 }
 
 /// Says these things to an agent, each when it has been quiet for a while, until the server hangs up.
-async fn hold(agent: &str, house: &House, says: &[&str]) -> Held {
+pub(super) async fn hold(agent: &str, house: &House, says: &[&str]) -> Held {
     let notes = house.notes();
     let mut call = house.call(agent).await;
     for words in says {
@@ -349,42 +349,4 @@ async fn tools_that_the_vendor_refuses_are_told_of() {
     let told = log.lines("the model cannot use its tools");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("invalid_function_parameters"), "{told:?}");
-}
-
-/// Who wants something done and says goodbye in one breath knows nothing of what comes of it: they are told before the line closes.
-#[tokio::test(start_paused = true)]
-async fn nobody_hangs_up_on_what_is_not_known_yet() {
-    const LEAVES: &str = "I am booking Friday for you, goodbye.";
-    const SORRY: &str = "I am sorry, Friday is full.";
-    let friday = r#"{"day":"Friday"}"#;
-    let full = tool_server::Reply::Status(409, "", r#"{"full":true}"#);
-    let done = tool_server::Reply::Fine(r#"{"ok":true}"#.into(), 30);
-    let cases = [
-        (
-            full,
-            vec![SORRY, GOODBYE],
-            vec![Reply::Says(SORRY), Reply::Goodbye(GOODBYE)],
-        ),
-        // Nothing more is to be said.
-        (done, vec![], vec![Reply::Says("")]),
-    ];
-    for (answers, then, replies) in cases {
-        let first = Reply::Writes(LEAVES, "book", friday, 0, true);
-        let replies: Vec<Reply> = [first].into_iter().chain(replies).collect();
-        let speaker = Speaker::open(false, replies).await;
-        let server = ToolServer::open([answers]).await;
-        let house = house(&speaker, &server).await;
-        let says = ["Book me in on Friday.", "Thank you, bye."];
-        let says = &says[..then.len().clamp(1, 2)];
-        let held = hold("speaking-clerk", &house, says).await;
-        let said = [&[LEAVES][..], &then].concat().join(" ").to_uppercase();
-        assert!(held.heard.ends_with(&said), "{}", held.heard);
-        let told = speaker.came("conversation.item.create");
-        let waits = |item: &Value| item["item"]["output"].as_str().unwrap().contains("waits");
-        assert_eq!(
-            told.iter().filter(|item| waits(item)).count(),
-            1,
-            "{told:?}"
-        );
-    }
 }

@@ -46,7 +46,7 @@ fn tools(base_url: &str) -> BTreeMap<String, OwnTool> {
         .collect()
 }
 
-async fn house(model: &Model, server: &ToolServer) -> House {
+pub(super) async fn house(model: &Model, server: &ToolServer) -> House {
     House::build(Plot {
         chat: Some(model.settings.clone()),
         defaults: Defaults {
@@ -59,7 +59,7 @@ async fn house(model: &Model, server: &ToolServer) -> House {
 }
 
 /// Says these things to the clerk, each when it has been quiet for a while, until the server hangs up.
-async fn hold(house: &House, says: &[&str]) -> Held {
+pub(super) async fn hold(house: &House, says: &[&str]) -> Held {
     let notes = house.notes();
     let mut call = house.call("clerk").await;
     for words in says {
@@ -88,7 +88,7 @@ fn used(notes: &[Note]) -> Vec<(String, Outcome, String)> {
     notes.iter().filter_map(used).collect()
 }
 
-fn messages(request: &str) -> Vec<Value> {
+pub(super) fn messages(request: &str) -> Vec<Value> {
     let body: Value = serde_json::from_str(request).unwrap();
     body["messages"].as_array().unwrap().clone()
 }
@@ -492,38 +492,5 @@ async fn what_is_being_done_when_the_caller_hangs_up_is_noted() {
         let used = used(&notes);
         assert_eq!(used.len(), 1, "{record:?}");
         assert_eq!(used[0].1, outcome);
-    }
-}
-
-/// Who wants something done and says goodbye in one breath knows nothing of what comes of it: they are told before the line closes.
-#[tokio::test(start_paused = true)]
-async fn nobody_hangs_up_on_what_is_not_known_yet() {
-    const LEAVES: &str = "I am booking Friday for you, goodbye.";
-    const SORRY: &str = "I am sorry, Friday is full.";
-    let calls = vec![("book", r#"{"day":"Friday"}"#), ("end_call", "{}")];
-    let full = Reply::Status(409, "", r#"{"full":true}"#);
-    let done = Reply::Fine(r#"{"ok": true}"#.into(), 30);
-    let sorry = vec![Answer::Words(vec![SORRY], 0), Answer::Goodbye(GOODBYE)];
-    // Nothing more is to be said: the goodbye stands.
-    let nothing = vec![Answer::Words(vec![], 0)];
-    let cases = [(full, vec![SORRY, GOODBYE], sorry), (done, vec![], nothing)];
-    for (replies, then, answers) in cases {
-        let first = Answer::Calls(LEAVES, calls.clone());
-        let model = Model::open([first].into_iter().chain(answers)).await;
-        let server = ToolServer::open([replies]).await;
-        let house = house(&model, &server).await;
-        let says = ["Book me in on Friday.", "That is all."];
-        let held = hold(&house, &says[..then.len().clamp(1, 2)]).await;
-        let said = [&[LEAVES][..], &then].concat().join(" ");
-        assert!(held.heard.ends_with(&said), "{}", held.heard);
-        assert_eq!(rig::reason(&held.notes), EndReason::AgentHungUp);
-        let told = messages(&model.requests()[1]);
-        let results: Vec<&str> = told
-            .iter()
-            .filter(|message| message["role"] == "tool")
-            .map(|message| message["content"].as_str().unwrap())
-            .collect();
-        assert_eq!(results.len(), 2, "{results:?}");
-        assert!(results[1].contains("waits"), "{results:?}");
     }
 }
