@@ -193,10 +193,10 @@ fn in_time(
 mod tests {
     use serde_json::json;
     use tokio::sync::oneshot;
-    use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::clock;
 
     const DESK: &str = r#"
 name = "Robin"
@@ -230,7 +230,7 @@ kind = "cold"
         let put_through = people.put_through(&desk(), true);
         let (sender, through) = oneshot::channel();
         let mut steps = put_through(json!({ "target": name }), through);
-        let (since, mut sender) = (Instant::now(), Some(sender));
+        let (since, mut sender) = (clock::timer_now(), Some(sender));
         let mut told = Vec::new();
         while let Some(step) = steps.next().await {
             let Progress::Transfer(news) = step else {
