@@ -92,12 +92,12 @@ async fn a_caller_with_a_voice_is_put_through_or_is_told_why_not() {
             "[{transfer_ended: busy}, {agent_says: cannot take the call}, {ended_by: agent_hung_up}]",
         ),
     ] {
-        let model = Model::open([
-            Answer::Calls("One moment.", vec![("transfer", arguments)]),
-            Answer::Words(vec!["I am trying."], 0),
-            Answer::Goodbye("They cannot take the call. Goodbye."),
-        ])
-        .await;
+        let call = Answer::Calls("One moment.", vec![("transfer", arguments)]);
+        let sorry = Answer::Goodbye("They cannot take the call. Goodbye.");
+        // Who is sent away at once hears nothing meanwhile.
+        let meanwhile = (arguments == warm).then(|| Answer::Words(vec!["I am trying."], 0));
+        let answers = [call].into_iter().chain(meanwhile).chain([sorry]);
+        let model = Model::open(answers).await;
         let folder = tempfile::tempdir().unwrap();
         let desk = folder.path().join("desk.toml");
         std::fs::write(&desk, DESK).unwrap();
