@@ -176,9 +176,12 @@ async fn look(app: &App, client: &ClientId, attempt_id: &str) -> Result<Seen, Un
     let carrier = app.dialer().carrier_of(app, client, &attempt).await?;
     let since_ms = attempt.asked_ms - SKEW_MS;
     let calls = carrier.find(&plan.from, &plan.to, since_ms).await;
-    // The newest come first: of several that belong to no other attempt, the oldest was made for this one.
+    let transfers = app.desk.store.transfers();
+    // The newest come first: of several that belong to no other attempt and no transfer, the oldest was made for this one.
     for call in calls.map_err(NotCancelled::from)?.iter().rev() {
-        if attempts.of_carrier_call(client, &call.id).await?.is_none() {
+        let of_attempt = attempts.of_carrier_call(client, &call.id).await?;
+        let of_transfer = transfers.of_carrier_call(client, &call.id).await?;
+        if of_attempt.is_none() && of_transfer.is_none() {
             tell(app, client, &attempt, carrier.name(), call).await?;
             return Ok(Seen::Known);
         }

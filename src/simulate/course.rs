@@ -153,7 +153,9 @@ impl Course {
             }
             Note::Transfer { end, at, .. } => {
                 let how = end.map_or("begun", TransferEnd::code);
-                self.is_calling = end.is_none();
+                // One that is refused was never begun: another may go on.
+                self.is_calling &= *end == Some(TransferEnd::Refused);
+                self.is_calling |= end.is_none();
                 self.transfers.extend(end.map(TransferEnd::code));
                 self.event(at.ms(), &format!("transfer: {how}"));
             }

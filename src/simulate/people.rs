@@ -52,6 +52,14 @@ pub enum Does {
 }
 
 impl Does {
+    /// Whether it can come of sending the caller to their number: nobody asks whoever answers there, and machines answer, too.
+    pub(super) fn may_be_of_cold(self) -> bool {
+        match self {
+            Self::Accepts | Self::NoAnswer | Self::Busy | Self::Unreachable => true,
+            Self::Declines | Self::Unconfirmed | Self::Machine => false,
+        }
+    }
+
     fn end(self) -> TransferEnd {
         match self {
             Self::Accepts => TransferEnd::PutThrough,
@@ -178,5 +186,86 @@ fn in_time(
             let steps = stream::once(ready(begun(target)));
             steps.chain(stream::once(over)).boxed()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::oneshot;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::clock;
+
+    const DESK: &str = r#"
+name = "Robin"
+business = "Oak"
+prompt = "You are the front desk."
+[[transfers]]
+name = "ann"
+description = "Bills."
+to = "+12125550137"
+[[transfers]]
+name = "emergency"
+description = "Pain."
+to = "+12125550140"
+kind = "cold"
+"#;
+
+    fn desk() -> Arc<Agent> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("desk.toml");
+        std::fs::write(&path, DESK).unwrap();
+        Arc::new(Agent::read(&path).unwrap())
+    }
+
+    /// What becomes known of a transfer in a call with sound, and when, s. The caller hears the last words, or is gone by then.
+    async fn told(name: &str, does: Does, is_there: bool) -> Vec<(u64, &'static str)> {
+        let callee = Callee {
+            does,
+            after_ms: 9_000,
+        };
+        let people = People([(name.to_owned(), callee)].into());
+        let put_through = people.put_through(&desk(), true);
+        let (sender, through) = oneshot::channel();
+        let mut steps = put_through(json!({ "target": name }), through);
+        let (since, mut sender) = (clock::timer_now(), Some(sender));
+        let mut told = Vec::new();
+        while let Some(step) = steps.next().await {
+            let Progress::Transfer(news) = step else {
+                panic!("nobody comes back in a call that never left")
+            };
+            let what = match news {
+                TransferNews::Begun { .. } => "begun",
+                TransferNews::Ready { .. } => {
+                    let sender = sender.take().unwrap();
+                    match is_there {
+                        true => sender.send(CancellationToken::new()).unwrap(),
+                        false => drop(sender),
+                    }
+                    "ready"
+                }
+                TransferNews::Ended { end, .. } => end.code(),
+            };
+            told.push((since.elapsed().as_secs(), what));
+        }
+        told
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_sound_people_take_their_time() {
+        let accepted = [(0, "begun"), (9, "ready"), (9, "put_through")];
+        assert_eq!(told("ann", Does::Accepts, true).await, accepted);
+        let gone = [(0, "begun"), (9, "ready"), (9, "caller_gone")];
+        assert_eq!(told("ann", Does::Accepts, false).await, gone);
+        let declined = [(0, "begun"), (9, "declined")];
+        assert_eq!(told("ann", Does::Declines, true).await, declined);
+        let sent = [(0, "ready"), (9, "put_through")];
+        assert_eq!(told("emergency", Does::Accepts, true).await, sent);
+        let busy = [(0, "ready"), (9, "busy")];
+        assert_eq!(told("emergency", Does::Busy, true).await, busy);
+        let gone = [(0, "ready"), (0, "caller_gone")];
+        assert_eq!(told("emergency", Does::Accepts, false).await, gone);
     }
 }

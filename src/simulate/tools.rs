@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use trunkline_core::call::ToolSettings;
+use trunkline_core::call::{ToolSettings, TransferKind};
 
 use super::people::People;
 use super::scenario::{Mode, Scenario, ToolAnswer};
@@ -123,7 +123,7 @@ pub(super) fn fit(scenario: &Scenario, agents: &[Arc<Agent>]) -> Result<(), Stri
         true => "it has none".to_owned(),
         false => format!("it has {}", names.join(", ")),
     };
-    for name in scenario.people.keys() {
+    for (name, callee) in &scenario.people {
         if agents
             .iter()
             .all(|agent| agent.transfers.find(name).is_none())
@@ -133,6 +133,14 @@ pub(super) fn fit(scenario: &Scenario, agents: &[Arc<Agent>]) -> Result<(), Stri
             return Err(format!(
                 "the agent {} puts nobody through to {name:?}; {has}",
                 agent.id
+            ));
+        }
+        let mut targets = agents.iter().filter_map(|agent| agent.transfers.find(name));
+        if !callee.does.may_be_of_cold() && targets.any(|target| target.kind == TransferKind::Cold)
+        {
+            return Err(format!(
+                "{name:?} is sent the caller at once (`kind = \"cold\"`): whoever answers has them, so they can only be `accepts`, `no_answer`, \
+                 `busy` or `unreachable`"
             ));
         }
     }

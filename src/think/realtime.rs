@@ -10,14 +10,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use trunkline_core::call::{After, Ask, Expects, Note, Provider, ReplyId};
+use trunkline_core::call::{After, Ask, Note, Provider, ReplyId};
 use trunkline_core::wire::openai::{ToolCall, ToolSpec};
 use trunkline_core::wire::realtime::Turn;
 
 use super::Thought;
 use super::briefing::{self, Briefing};
 use super::chat::history::{History, Kept};
-use super::chat::{ChatMind, TOOL_RULES};
+use super::chat::{ChatMind, STILL_THERE, TOOL_RULES};
 use crate::clock;
 use crate::metering::Meter;
 use crate::providers::{Held, Talk, Waits};
@@ -54,16 +54,20 @@ struct Reply {
     has_said: bool,
     /// What the last was asked.
     conversation: Vec<Kept>,
+    /// What it answers.
+    about: Ask,
     /// Where it is told what it goes on with.
     rounds: mpsc::Sender<Round>,
 }
 
-/// What becomes of a reply for which something was done.
-enum Round {
-    /// It goes on with this answer.
-    Asked(u64),
+/// A reply for which something was done goes on.
+struct Round {
+    /// With this answer.
+    ask: u64,
+    /// Who answers in its place knows what was done, too.
+    spare: Option<BoxStream<'static, Thought>>,
     /// It had taken its leave.
-    Over,
+    has_left: bool,
 }
 
 impl RealtimeMind {
@@ -138,14 +142,14 @@ impl RealtimeMind {
         conversation.extend(self.briefing.told().map(Turn::System).map(words));
         let unspoken = briefing::unspoken(&ask).map(|text| Turn::User(text.into()));
         conversation.extend(unspoken.map(words));
-        if let Ask::Answer { guessed, .. } = ask
+        if let Ask::Answer { guessed, .. } = &ask
             && !guessed.is_empty()
         {
-            conversation.push(words(Turn::User(guessed)));
+            conversation.push(words(Turn::User(guessed.clone())));
         }
         let is_brief = spare.is_some() && !self.talk.is_open();
         let patience = if is_brief { UNCONNECTED } else { self.first };
-        let number = self.ask(&conversation);
+        let number = self.ask(&conversation, None);
         let (rounds, next) = mpsc::channel(1);
         if self.replies.len() >= REPLIES_MAX {
             self.replies.pop_front();
@@ -156,6 +160,7 @@ impl RealtimeMind {
             is_noted: false,
             has_said: false,
             conversation,
+            about: ask,
             rounds,
         });
         let answering = Answering {
@@ -166,6 +171,7 @@ impl RealtimeMind {
             rounds: next,
             waits: false,
             has_said: false,
+            has_left: false,
             is_over: false,
             spare,
             is_spare: Arc::clone(&self.is_spare),
@@ -178,14 +184,15 @@ impl RealtimeMind {
         .boxed()
     }
 
-    /// Asks for an answer to this conversation.
-    fn ask(&self, conversation: &[Kept]) -> u64 {
+    /// Asks for an answer to this conversation, which may go on with another.
+    fn ask(&self, conversation: &[Kept], goes_on: Option<u64>) -> u64 {
         let turns = conversation.iter().map(|kept| kept.now(&self.talk));
         let turns = turns.collect();
-        self.talk.ask(self.briefing.instructions.clone(), turns)
+        let instructions = self.briefing.instructions.clone();
+        self.talk.ask(instructions, turns, goes_on)
     }
 
-    /// What a reply wanted has been done: it is asked to go on, unless it had taken its leave.
+    /// What a reply wanted has been done: it is asked to go on, also if it had taken its leave, since it knew nothing of the results.
     pub(super) fn go_on(&mut self, reply: ReplyId, results: Vec<Arc<str>>) {
         if let Some((spare, _)) = &mut self.spare
             && self.is_spare.load(Ordering::Relaxed)
@@ -202,21 +209,28 @@ impl RealtimeMind {
             return;
         };
         of.has_said |= !waits.text.is_empty();
-        let ends_call = waits.ends_call;
+        let has_left = waits.leave.is_some();
         of.conversation.extend(done(&self.talk, waits, &results));
-        let round = match ends_call {
-            true => Round::Over,
-            false => {
-                let conversation = std::mem::take(&mut of.conversation);
-                let number = self.ask(&conversation);
-                let of = &mut self.replies[at];
-                of.conversation = conversation;
-                of.asks.push(number);
-                Round::Asked(number)
-            }
-        };
+        let (conversation, before) = (
+            std::mem::take(&mut of.conversation),
+            of.asks.last().copied(),
+        );
+        // What has begun to be said is nobody else's.
+        let spared = (!of.has_said).then(|| known(&of.about));
+        let ask = self.ask(&conversation, before);
+        let spare = self.spare.as_mut().zip(spared).map(|((mind, _), about)| {
+            mind.forget(reply);
+            mind.think(reply, about)
+        });
+        let of = &mut self.replies[at];
+        of.conversation = conversation;
+        of.asks.push(ask);
         // One round waits for one answer; a reply that is not thought of any more, for none.
-        let _ = self.replies[at].rounds.try_send(round);
+        let _ = of.rounds.try_send(Round {
+            ask,
+            spare,
+            has_left,
+        });
     }
 
     pub(super) fn forget(&mut self, reply: ReplyId) {
@@ -294,6 +308,18 @@ impl RealtimeMind {
     }
 }
 
+/// What is answered, once something was done for it: nothing that was said is a guess any more.
+fn known(ask: &Ask) -> Ask {
+    match ask.clone() {
+        Ask::Answer { text, keys, .. } => Ask::Answer {
+            text,
+            keys,
+            guessed: String::new(),
+        },
+        other @ (Ask::Open | Ask::Silence | Ask::News | Ask::HandedOver) => other,
+    }
+}
+
 /// What was said and done, as an answer that goes on is told of it; the connection is told, too.
 fn done(talk: &Talk, waits: Waits, results: &[Arc<str>]) -> Vec<Kept> {
     let mut turns = Vec::new();
@@ -303,8 +329,11 @@ fn done(talk: &Talk, waits: Waits, results: &[Arc<str>]) -> Vec<Kept> {
             turn: Turn::Assistant(waits.text),
         });
     }
-    for (at, call) in waits.calls.into_iter().enumerate() {
-        let output = results.get(at).map(ToString::to_string).unwrap_or_default();
+    let outputs = results.iter().map(ToString::to_string);
+    let outputs = outputs.chain(std::iter::repeat(String::new()));
+    let called = waits.calls.into_iter().zip(outputs);
+    let left = waits.leave.map(|leave| (leave, STILL_THERE.to_owned()));
+    for (call, output) in called.chain(left) {
         talk.returned(waits.connection, &call, &output);
         let ToolCall {
             id,
@@ -334,6 +363,8 @@ struct Answering {
     /// It waits for that.
     waits: bool,
     has_said: bool,
+    /// It has taken its leave, and said nothing since.
+    has_left: bool,
     is_over: bool,
     spare: Option<(BoxStream<'static, Thought>, &'static str)>,
     is_spare: Arc<AtomicBool>,
@@ -349,15 +380,11 @@ impl Answering {
             return None;
         }
         if self.waits {
-            match self.rounds.recv().await? {
-                Round::Asked(ask) => self.ask = ask,
-                Round::Over => {
-                    self.is_over = true;
-                    return Some(Thought::Done {
-                        after: After::HangUp,
-                        expects: Expects::Words,
-                    });
-                }
+            let round = self.rounds.recv().await?;
+            self.ask = round.ask;
+            self.has_left |= round.has_left;
+            if let (Some(spare), Some((instead, _))) = (round.spare, &mut self.spare) {
+                *instead = spare;
             }
             self.waits = false;
             self.due = clock::timer_now() + self.first;
@@ -371,8 +398,16 @@ impl Answering {
                 self.talk.is_late(self.ask);
                 Some(self.failed())
             }
+            // Nothing came of it that the caller need know.
+            Ok(Thought::Done { expects, .. }) if self.has_left => {
+                self.is_over = true;
+                let after = After::HangUp;
+                Some(Thought::Done { after, expects })
+            }
             Ok(thought) => {
-                self.has_said |= matches!(thought, Thought::Said(_));
+                let has_said = matches!(thought, Thought::Said(_));
+                self.has_said |= has_said;
+                self.has_left &= !has_said;
                 self.is_over = matches!(thought, Thought::Done { .. });
                 self.waits = matches!(thought, Thought::Wants(_));
                 Some(thought)

@@ -8,34 +8,25 @@ use trunkline_core::call::TransferEnd;
 use trunkline_core::wire::twilio::twiml;
 
 use super::{Plan, Unplanned};
-use crate::app::App;
 use crate::carrier::account::Account;
 use crate::carrier::{Carrier, CarrierError};
-use crate::ids::ClientId;
-use crate::store::StoreError;
 use crate::store::transfers::Transfer;
 
-/// What the carrier did not do is tried again after so long each time; then it is left to the next start.
-const AGAIN: [Duration; 3] = [
+/// What the carrier, or the store, did not do is tried again after so long each time; then it is left to the next start.
+pub(super) const AGAIN: [Duration; 3] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
     Duration::from_secs(180),
 ];
-/// The carrier's clock may differ from ours by so much, ms.
-const SKEW_MS: i64 = 30_000;
-/// What the carrier was asked for it made within so long: it is asked at once, and waited for ten seconds.
-const MADE_MS: i64 = 15_000;
 
 /// Both calls, as far as they are known.
 pub(super) struct Legs {
-    pub(super) client: ClientId,
     pub(super) carrier: Arc<dyn Carrier>,
     pub(super) plan: Plan,
-    /// When the carrier was asked to call the person, ms since 1970.
-    pub(super) asked_ms: i64,
     /// The carrier's id of the caller's call.
     pub(super) caller: String,
-    /// The carrier's id of the call to the person.
+    /// The carrier's id of the call to the person. One that is not known is not guessed at either, since another's may have the same numbers:
+    /// whoever is told of it ends it.
     pub(super) person: Option<String>,
     pub(super) led: Led,
     /// Who is known to have left.
@@ -60,15 +51,6 @@ pub(super) enum Side {
     Person,
 }
 
-/// Why nobody knows yet whether somebody is left alone.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unseen {
-    #[error(transparent)]
-    Carrier(#[from] CarrierError),
-    #[error("the store does not answer: {0}")]
-    Store(#[from] StoreError),
-}
-
 impl Legs {
     /// Those of a row.
     pub(super) fn of(
@@ -77,10 +59,8 @@ impl Legs {
         transfer: &Transfer,
     ) -> Result<Self, Unplanned> {
         Ok(Self {
-            client: account.client.clone(),
             carrier,
             plan: Plan::open(&account.keys, &transfer.id, &transfer.plan)?,
-            asked_ms: transfer.asked_ms,
             caller: transfer.caller_leg.clone(),
             person: transfer.person_leg.clone(),
             led: match was_put_through(transfer) {
@@ -92,47 +72,39 @@ impl Legs {
     }
 
     /// Nobody is left alone when this returns. What fails is tried again, a few times.
-    pub(super) async fn see_to(&self, app: &App) -> Result<(), Unseen> {
+    pub(super) async fn see_to(&self) -> Result<(), CarrierError> {
         for pause in AGAIN {
-            match self.see_to_once(app).await {
+            match self.see_to_once().await {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "the calls of a transfer are not seen to yet"),
             }
             sleep(pause).await;
         }
-        self.see_to_once(app).await
+        self.see_to_once().await
     }
 
-    async fn see_to_once(&self, app: &App) -> Result<(), Unseen> {
+    async fn see_to_once(&self) -> Result<(), CarrierError> {
         let texts = self.plan.language().transfer();
-        let people = match &self.person {
-            Some(person) => vec![person.clone()],
-            None => self.find(app).await?,
-        };
+        let person = self.person.as_deref();
         let alone = match self.led {
             Led::Nobody => {
-                for person in &people {
-                    self.hang_up(person).await?;
-                }
-                return Ok(());
+                return match person {
+                    Some(person) => self.hang_up(person).await,
+                    None => Ok(()),
+                };
             }
             Led::Person => Some(Side::Person),
-            Led::Both => self.alone(people.first()).await?,
+            Led::Both => self.alone(person).await?,
         };
-        match alone {
-            Some(Side::Caller) => self.dismiss(&self.caller, &texts.person_gone).await?,
-            Some(Side::Person) => {
-                for person in &people {
-                    self.dismiss(person, &texts.caller_gone).await?;
-                }
-            }
-            None => {}
+        match (alone, person) {
+            (Some(Side::Caller), _) => self.dismiss(&self.caller, &texts.person_gone).await,
+            (Some(Side::Person), Some(person)) => self.dismiss(person, &texts.caller_gone).await,
+            (Some(Side::Person), None) | (None, _) => Ok(()),
         }
-        Ok(())
     }
 
     /// Who is in the room alone, of two who were led there.
-    async fn alone(&self, person: Option<&String>) -> Result<Option<Side>, CarrierError> {
+    async fn alone(&self, person: Option<&str>) -> Result<Option<Side>, CarrierError> {
         if let Some(gone) = self.gone {
             return Ok(Some(match gone {
                 Side::Caller => Side::Person,
@@ -174,28 +146,6 @@ impl Legs {
             Ok(()) | Err(CarrierError::Gone) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// The calls to the person that nobody here knows of, made when this one was asked for, and not over.
-    async fn find(&self, app: &App) -> Result<Vec<String>, Unseen> {
-        let plan = &self.plan;
-        let since_ms = self.asked_ms - SKEW_MS;
-        let until_ms = self.asked_ms + MADE_MS + SKEW_MS;
-        let now_ms = app.dialer().now_ms();
-        let mut found = Vec::new();
-        for call in self.carrier.find(&plan.from, &plan.to, since_ms).await? {
-            // One without a date was only just made.
-            if !call.status.is_live() || call.created_ms.unwrap_or(now_ms) > until_ms {
-                continue;
-            }
-            let (store, id) = (&app.desk.store, &call.id);
-            let of_attempt = store.attempts().of_carrier_call(&self.client, id).await?;
-            let of_transfer = store.transfers().of_carrier_call(&self.client, id).await?;
-            if of_attempt.is_none() && of_transfer.is_none() {
-                found.push(call.id);
-            }
-        }
-        Ok(found)
     }
 }
 

@@ -71,7 +71,7 @@ async fn end_legs(
     let carrier = carrier.map_err(|_| "the carrier cannot be reached from here")?;
     let legs = Legs::of(&account, carrier, transfer);
     let legs = legs.map_err(|_| "what is stored of it cannot be read")?;
-    let seen_to = legs.see_to(app).await;
+    let seen_to = legs.see_to().await;
     seen_to.map_err(|_| "the carrier did not do what it was asked")
 }
 

@@ -130,7 +130,6 @@ struct Transfer {
     /// The person was led away from the voice that they heard, or may have been.
     is_led: bool,
     plan: Plan,
-    asked_ms: i64,
 }
 
 async fn run(
@@ -160,13 +159,10 @@ async fn run(
         TransferKind::Cold => transfer.cold().await,
     };
     tracing::info!(call.id = %caller.call_id, outcome = became.code(), "a transfer is over");
-    // A person who may be called and is not known yet is looked for: another who is called meanwhile would be found too.
-    let may_be_unknown = kind == TransferKind::Warm && transfer.person.is_none();
-    let busy = Some(busy).filter(|_| may_be_unknown && !transfer.is_gone);
+    drop(busy);
     end(&steps, kind, became).await;
     drop(steps);
     transfer.tidy(became).await;
-    drop(busy);
 }
 
 /// Tells the call how it ended. A call that is not there any more need not know.
@@ -238,7 +234,6 @@ async fn begin(
         to: to.clone(),
         language: caller.agent.tongue().tag().to_owned(),
     };
-    let asked_ms = dialer.now_ms();
     let new = NewTransfer {
         call_id: caller.call_id.clone(),
         carrier_id: account.id.clone(),
@@ -250,7 +245,7 @@ async fn begin(
         caller_leg: caller.leg.clone(),
         suppression: desk::suppression_index(keys, &to),
         platform_suppression: app.desk.platform_suppression_index(&to),
-        asked_ms,
+        asked_ms: dialer.now_ms(),
         id: id.clone(),
     };
     let written = app.desk.store.transfers().begin(client, &new).await;
@@ -273,7 +268,6 @@ async fn begin(
         is_gone: false,
         is_led: false,
         plan,
-        asked_ms,
     })
 }
 
@@ -407,7 +401,7 @@ impl Transfer {
         let transfers = self.app().desk.store.transfers();
         let client = self.caller.keys.id();
         if let Err(error) = transfers.placed(client, &self.id, &id).await {
-            // It is found by its numbers then.
+            // Whoever starts after this one has to be told of it.
             tracing::error!(%error, "the call to a person is not stored");
         }
         self.person = Some(id);

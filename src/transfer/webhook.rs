@@ -148,12 +148,18 @@ async fn status(State(app): State<Arc<App>>, about: About) -> Response {
     };
     match told.status {
         None => {}
-        Some(Status::Queued | Status::Initiated | Status::Ringing) => {
-            about.tell(&app, Told::Known(told.call_id));
-        }
-        Some(Status::InProgress) => {
-            about.tell(&app, Told::Known(told.call_id));
-            about.tell(&app, Told::Answered);
+        Some(Status::Queued | Status::Initiated | Status::Ringing | Status::InProgress) => {
+            let leg = told.call_id.clone();
+            if !about.tell(&app, Told::Known(told.call_id)) {
+                let (account, transfer) = (&about.visit.account, &about.transfer);
+                return match alone::nobody_waits(&app, account, transfer, leg).await {
+                    Ok(()) => StatusCode::NO_CONTENT.into_response(),
+                    Err(error) => later(&error),
+                };
+            }
+            if told.status == Some(Status::InProgress) {
+                about.tell(&app, Told::Answered);
+            }
         }
         Some(status) if about.tell(&app, Told::Ended(twilio::status(status))) => {}
         Some(_) => {

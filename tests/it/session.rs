@@ -9,6 +9,7 @@ mod drain;
 mod effects;
 mod failover;
 mod false_stops;
+mod goodbyes;
 mod held;
 mod hostile;
 mod keys;

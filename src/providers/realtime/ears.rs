@@ -101,6 +101,7 @@ impl Wired {
             | RealtimeEvent::AudioEnded { .. }
             | RealtimeEvent::Words { .. }
             | RealtimeEvent::WordsEnded { .. }
+            | RealtimeEvent::Calling { .. }
             | RealtimeEvent::Called { .. }
             | RealtimeEvent::Answered { .. }
             | RealtimeEvent::Truncated { .. }

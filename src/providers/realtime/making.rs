@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use trunkline_core::call::{After, Expects, WANTED_MAX, Wanted};
@@ -27,8 +28,13 @@ pub(super) enum Phase {
     Broken,
 }
 
+/// How long an answer may write what it calls a tool with, without a word. Longer is silence.
+const CALLING_MAX: Duration = Duration::from_secs(15);
+
 pub(super) struct Making {
     pub(super) ask: u64,
+    /// The first of those that one goes on with the other.
+    pub(super) row: u64,
     pub(super) instructions: String,
     /// Until it is asked for.
     pub(super) conversation: Vec<Turn>,
@@ -46,7 +52,10 @@ pub(super) struct Making {
     pub(super) text: String,
     /// What it wants done before there is more.
     pub(super) calls: Vec<ToolCall>,
-    pub(super) ends_call: bool,
+    /// It ends the call, by this use of the tool for it.
+    pub(super) leave: Option<ToolCall>,
+    /// Since when it writes what it calls a tool with.
+    calling_since: Option<Instant>,
     pub(super) is_cancelled: bool,
     /// So much of its sound was heard, ms.
     pub(super) heard_ms: u64,
@@ -61,10 +70,17 @@ pub(super) struct Making {
 const TELL_EVERY_MS: u128 = 1_000;
 
 impl Making {
-    pub(super) fn new(ask: u64, instructions: String, conversation: Vec<Turn>, pace: f32) -> Self {
+    pub(super) fn new(
+        ask: u64,
+        row: u64,
+        instructions: String,
+        conversation: Vec<Turn>,
+        pace: f32,
+    ) -> Self {
         let now = clock::timer_now();
         Self {
             ask,
+            row,
             instructions,
             conversation,
             phase: Phase::Waiting,
@@ -76,7 +92,8 @@ impl Making {
             thoughts: VecDeque::new(),
             text: String::new(),
             calls: Vec::new(),
-            ends_call: false,
+            leave: None,
+            calling_since: None,
             is_cancelled: false,
             heard_ms: 0,
             asked_at: now,
@@ -119,6 +136,16 @@ impl Making {
         }
     }
 
+    /// It writes what it calls a tool with.
+    pub(super) fn is_calling(&mut self) {
+        self.begins();
+        let now = clock::timer_now();
+        let since = *self.calling_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < CALLING_MAX {
+            self.goes_on(now);
+        }
+    }
+
     /// It calls a tool; one more than a call takes at once is told apart from the others there.
     pub(super) fn calls(&mut self, call: ToolCall) {
         if self.calls.len() <= WANTED_MAX {
@@ -144,7 +171,11 @@ impl Making {
         if self.spoken.audio(mulaw).is_err() {
             return self.breaks();
         }
-        let now = clock::timer_now();
+        self.goes_on(clock::timer_now());
+    }
+
+    /// Tells now and then that it goes on.
+    fn goes_on(&mut self, now: Instant) {
         if now.saturating_duration_since(self.told_at).as_millis() >= TELL_EVERY_MS {
             self.told_at = now;
             self.thoughts.push_back(Thought::Started);
@@ -169,9 +200,9 @@ impl Making {
                 self.thoughts.push_back(match self.calls.is_empty() {
                     false => Thought::Wants(wanted.collect()),
                     true => Thought::Done {
-                        after: match self.ends_call {
-                            true => After::HangUp,
-                            false => After::Listen,
+                        after: match self.leave {
+                            Some(_) => After::HangUp,
+                            None => After::Listen,
                         },
                         expects: Expects::Words,
                     },

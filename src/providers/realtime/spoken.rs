@@ -116,6 +116,11 @@ impl Spoken {
         self.share();
     }
 
+    /// Bytes of sound that came.
+    pub(super) fn bytes(&self) -> usize {
+        self.audio.len()
+    }
+
     /// Whole milliseconds of sound that came.
     pub(super) fn audio_ms(&self) -> u64 {
         (self.audio.len() / BYTES_PER_MS) as u64

@@ -39,8 +39,8 @@ pub struct Waits {
     pub text: String,
     /// What it wants done.
     pub calls: Vec<ToolCall>,
-    /// It ends the call then.
-    pub ends_call: bool,
+    /// It ends the call, by this use of the tool for it.
+    pub leave: Option<ToolCall>,
     /// The connection that knows of it.
     pub connection: u32,
 }
@@ -89,9 +89,10 @@ impl Talk {
 
     // The mind's side.
 
-    /// Asks for an answer to this conversation, once those before it are over; its number.
-    pub fn ask(&self, instructions: String, conversation: Vec<Turn>) -> u64 {
-        let ask = self.state().ask(instructions, conversation);
+    /// Asks for an answer to this conversation, once those before it are over; its number. It may go on with another, whose
+    /// sound is still wanted.
+    pub fn ask(&self, instructions: String, conversation: Vec<Turn>, goes_on: Option<u64>) -> u64 {
+        let ask = self.state().ask(instructions, conversation, goes_on);
         self.wake.notify_one();
         ask
     }
@@ -111,7 +112,7 @@ impl Talk {
             held,
             text: making.text.clone(),
             calls: std::mem::take(&mut making.calls),
-            ends_call: making.ends_call,
+            leave: making.leave.take(),
             connection: making.connection,
         })
     }
@@ -343,7 +344,12 @@ impl Talk {
                 content,
                 mulaw,
             } => {
+                let is_full = state.is_full(mulaw.len());
                 if let Some(making) = state.going(&response) {
+                    if is_full {
+                        making.breaks();
+                        return;
+                    }
                     if making.spoken.audio_ms() == 0 {
                         let after = clock::timer_now().saturating_duration_since(making.asked_at);
                         self.hop.first_result(after);
@@ -357,6 +363,11 @@ impl Talk {
                     making.spoken.audio_ended();
                 }
             }
+            RealtimeEvent::Calling { response } => {
+                if let Some(making) = state.going(&response) {
+                    making.is_calling();
+                }
+            }
             RealtimeEvent::Called {
                 response,
                 call,
@@ -365,13 +376,15 @@ impl Talk {
             } => {
                 if let Some(making) = state.going(&response) {
                     making.begins();
-                    match name == END_CALL {
-                        true => making.ends_call = true,
-                        false => making.calls(ToolCall {
-                            id: call,
-                            name,
-                            arguments,
-                        }),
+                    let is_leave = name == END_CALL;
+                    let call = ToolCall {
+                        id: call,
+                        name,
+                        arguments,
+                    };
+                    match is_leave {
+                        true => making.leave = Some(call),
+                        false => making.calls(call),
                     }
                 }
             }
@@ -400,6 +413,7 @@ impl Talk {
                             making.is_odd = true;
                         }
                     }
+                    About::Tools => self.tools_refused(connection, &mut state, &trouble),
                     About::Session | About::Other => {}
                 }
             }
@@ -414,6 +428,15 @@ impl Talk {
         drop(state);
         // The end of one answer may be the beginning of the next, and orders may have come of it.
         self.wake.notify_one();
+    }
+
+    /// The vendor does not know what may be called: the model does without, and the operator is told, once per connection.
+    fn tools_refused(&self, connection: u32, state: &mut State, trouble: &Trouble) {
+        if state.refused.replace(connection) == Some(connection) {
+            return;
+        }
+        let tools = state.tools.len();
+        tracing::warn!(provider = self.hop.provider, %trouble, tools, "the model cannot use its tools: the vendor refuses them");
     }
 
     fn count(&self, meter: &Meter, tokens: SpokenTokens) {

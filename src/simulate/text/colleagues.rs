@@ -173,7 +173,7 @@ impl Play<'_> {
         }
     }
 
-    /// Another agent goes on with the call.
+    /// Another agent goes on with the call, unless it comes too late or another has come before.
     pub(super) fn hand_over(&mut self, id: UseId, successor: Successor) {
         let Successor {
             next,
@@ -182,10 +182,12 @@ impl Play<'_> {
             speed,
             tools,
         } = successor;
-        self.thinking.succeed(mind);
-        self.rehearsal.succeed(speed);
         self.tooling.over(id);
-        self.tooling.succeed(tools);
+        if self.rehearsal.call().would_be_handed_over(id) {
+            self.thinking.succeed(mind);
+            self.rehearsal.succeed(speed);
+            self.tooling.succeed(tools);
+        }
         self.rehearsal
             .tell(Event::HandedOver { id, next }, &mut self.out);
     }

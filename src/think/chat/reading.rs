@@ -18,7 +18,7 @@ use trunkline_core::wire::openai::{ChatEvent, ChatMessage, ErrorKind, ToolCall, 
 use super::super::Thought;
 use super::dialect::Decoder;
 use super::rest::{Rests, count};
-use super::{Asking, END_CALL};
+use super::{Asking, END_CALL, STILL_THERE};
 use crate::clock;
 
 /// How long the endpoint may take to begin an answer, and between two pieces of it.
@@ -184,7 +184,10 @@ pub(super) struct Reading {
     until: Option<Instant>,
     started: bool,
     has_said: bool,
-    hang_up: bool,
+    /// It ends the call, by this use of the tool for it.
+    leave: Option<ToolCall>,
+    /// It has done so before something was done, and said nothing since.
+    has_left: bool,
     over: bool,
     /// What the model wants done, in this round.
     calls: Vec<ToolCall>,
@@ -213,7 +216,8 @@ impl Reading {
             until: None,
             started: false,
             has_said: false,
-            hang_up: false,
+            leave: None,
+            has_left: false,
             over: false,
             calls: Vec::new(),
             text: String::new(),
@@ -295,7 +299,7 @@ impl Reading {
                     self.clauses.push(&text, &mut self.cut);
                     self.say();
                 }
-                ChatEvent::ToolCall(call) if call.name == END_CALL => self.hang_up = true,
+                ChatEvent::ToolCall(call) if call.name == END_CALL => self.leave = Some(call),
                 ChatEvent::ToolCall(call) => self.calls.push(call),
                 ChatEvent::Finished { .. } if !self.over && !self.waits => {
                     self.clauses.finish(&mut self.cut);
@@ -304,12 +308,13 @@ impl Reading {
                         self.want();
                         continue;
                     }
-                    let after = if self.hang_up {
+                    let hangs_up = self.leave.is_some() || self.has_left;
+                    let after = if hangs_up {
                         After::HangUp
                     } else {
                         After::Listen
                     };
-                    let is_mute = !self.has_said && !self.hang_up && !self.asking.may_be_silent;
+                    let is_mute = !self.has_said && !hangs_up && !self.asking.may_be_silent;
                     if is_mute && self.asking.models.has_next() {
                         tracing::warn!("language model has nothing to say");
                         self.fail(false);
@@ -355,22 +360,23 @@ impl Reading {
         (self.waits, self.until) = (true, None);
     }
 
-    /// It was done: the model is asked to go on, unless it had taken its leave.
+    /// It was done: the model is asked to go on, also if it had taken its leave, since it knew nothing of the results.
     fn go_on(&mut self, results: &[Arc<str>]) {
         self.waits = false;
-        if self.hang_up {
-            self.calls.clear();
-            return self.done(After::HangUp);
+        let mut calls = std::mem::take(&mut self.calls);
+        let answer = |call: &ToolCall, text: String| ChatMessage::Tool {
+            call_id: call.id.clone(),
+            text,
+        };
+        let result = |at: usize| results.get(at).map(ToString::to_string).unwrap_or_default();
+        let answers = calls.iter().enumerate();
+        let mut answers: Vec<ChatMessage> =
+            answers.map(|(at, call)| answer(call, result(at))).collect();
+        if let Some(leave) = self.leave.take() {
+            answers.push(answer(&leave, STILL_THERE.to_owned()));
+            calls.push(leave);
+            self.has_left = true;
         }
-        let calls = std::mem::take(&mut self.calls);
-        let answers: Vec<ChatMessage> = calls
-            .iter()
-            .enumerate()
-            .map(|(at, call)| ChatMessage::Tool {
-                call_id: call.id.clone(),
-                text: results.get(at).map(ToString::to_string).unwrap_or_default(),
-            })
-            .collect();
         self.asking.messages.push(ChatMessage::Assistant {
             text: std::mem::take(&mut self.text),
             tool_calls: calls,
@@ -387,6 +393,7 @@ impl Reading {
         self.clauses = Clauses::new();
         self.cut.clear();
         self.calls.clear();
+        self.leave = None;
         self.text.clear();
         (self.started, self.is_counted) = (false, false);
     }
@@ -410,7 +417,7 @@ impl Reading {
 
     fn say(&mut self) {
         if !self.cut.is_empty() {
-            (self.has_said, self.until) = (true, None);
+            (self.has_said, self.has_left, self.until) = (true, false, None);
         }
         self.ready.extend(self.cut.drain(..).map(Thought::Said));
     }
@@ -426,7 +433,6 @@ impl Reading {
         // Nobody goes on with what another has begun to say.
         if !self.has_said && self.asking.take_over() {
             self.begin_anew();
-            self.hang_up = false;
             return;
         }
         self.clauses.finish(&mut self.cut);

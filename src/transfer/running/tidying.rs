@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use trunkline_core::call::{TransferEnd, TransferKind};
 
 use super::Transfer;
 use crate::store::StoreError;
-use crate::transfer::legs::{Led, Legs, Side};
+use crate::transfer::legs::{AGAIN, Led, Legs, Side};
 
 /// How long the goodbye to a person may take.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(8);
@@ -33,15 +33,25 @@ impl Transfer {
             TransferKind::Warm if end == TransferEnd::PutThrough => self.leave_both().await,
             TransferKind::Warm => self.let_go().await,
         };
+        for pause in AGAIN {
+            match self.note_end(end, is_seen_to).await {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "the end of a transfer is not stored yet"),
+            }
+            sleep(pause).await;
+        }
+        if let Err(error) = self.note_end(end, is_seen_to).await {
+            tracing::error!(%error, "the end of a transfer is not stored");
+        }
+    }
+
+    async fn note_end(&self, end: TransferEnd, is_seen_to: bool) -> Result<(), StoreError> {
         let (app, client) = (self.app(), self.caller.keys.id());
         let (transfers, now_ms) = (app.desk.store.transfers(), app.dialer().now_ms());
-        let noted = match is_seen_to {
+        match is_seen_to {
             true => transfers.ended(client, &self.id, end.code(), now_ms).await,
             // The next start sees to it again.
             false => transfers.became(client, &self.id, end.code(), now_ms).await,
-        };
-        if let Err(error) = noted {
-            tracing::error!(%error, "the end of a transfer is not stored");
         }
     }
 
@@ -67,6 +77,9 @@ impl Transfer {
             };
             let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
         }
+        // A call to them that becomes known from here on is ended by whoever is told of it.
+        self.told.leave();
+        self.catch_up().await;
         if self.is_gone {
             return true;
         }
@@ -78,7 +91,7 @@ impl Transfer {
     }
 
     /// Hears what came while something else was done.
-    async fn catch_up(&mut self) {
+    pub(super) async fn catch_up(&mut self) {
         while let Ok(told) = self.told.told.try_recv() {
             self.hear(Some(told)).await;
         }
@@ -86,16 +99,14 @@ impl Transfer {
 
     async fn see_to(&self, led: Led, gone: Option<Side>) -> bool {
         let legs = Legs {
-            client: self.caller.keys.id().clone(),
             carrier: Arc::clone(&self.carrier),
             plan: self.plan.clone(),
-            asked_ms: self.asked_ms,
             caller: self.caller.leg.clone(),
             person: self.person.clone(),
             led,
             gone,
         };
-        let seen_to = legs.see_to(self.app()).await;
+        let seen_to = legs.see_to().await;
         if let Err(error) = &seen_to {
             tracing::warn!(call.id = %self.caller.call_id, %error, "somebody may be left on a line");
         }

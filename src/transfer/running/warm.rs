@@ -41,7 +41,7 @@ impl Transfer {
             .await;
         match placed {
             Ok(call) => self.know(call.id).await,
-            // Its webhooks have its id; if none comes, it is looked for at the end.
+            // Its webhooks have its id, also those that come when this is over.
             Err(error) if error.may_have_acted() => {
                 tracing::warn!(%error, "whether a person is called is not known yet");
             }
@@ -118,6 +118,11 @@ impl Transfer {
                 self.is_led = error.may_have_acted();
                 return TransferEnd::Failed;
             }
+        }
+        // Nobody is led to somebody who has gone meanwhile.
+        self.catch_up().await;
+        if self.is_gone {
+            return TransferEnd::HungUp;
         }
         let caller = &self.caller.leg;
         let led = self.carrier.redirect(caller, &room(false)).await;

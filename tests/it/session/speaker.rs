@@ -1,6 +1,8 @@
 //! A vendor of a model that hears and speaks, on a loopback socket: it finds speech, writes it down, and answers as it was
 //! told to, four times as fast as it is spoken. What it says is in capitals, so that a recording proves whose voice it was.
 
+mod reply;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use trunkline::providers::{Account, Kind, find};
 use trunkline::stack::{Chosen, RealtimeChosen};
 
 use super::tongue::{self, SILENCE};
+pub(crate) use reply::Reply;
 
 const FRAME: usize = 160;
 const BYTES_PER_MS: usize = 8;
@@ -30,29 +33,6 @@ const EVERY: Duration = Duration::from_millis(25);
 const PIECE_MS: usize = 100;
 /// Words come so much before their sound.
 const AHEAD_MS: usize = 400;
-
-/// What it does when it is asked to answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// It says this.
-    Says(&'static str),
-    /// It says this and ends the call.
-    Goodbye(&'static str),
-    /// It calls a tool that is not there, and says this.
-    Calls(&'static str),
-    /// It says this and calls a tool with arguments.
-    Uses(&'static str, &'static str, &'static str),
-    /// It says that it failed.
-    Fails,
-    /// It refuses the question.
-    Refuses,
-    /// Nothing, for ever.
-    Silence,
-    /// So many ms of this, and then nothing.
-    Stalls(&'static str, usize),
-    /// So many ms of this, and then the socket is cut.
-    Cuts(&'static str, usize),
-}
 
 pub(crate) struct Speaker {
     pub(crate) base_url: String,
@@ -67,6 +47,8 @@ struct Seen {
     messages: Vec<Value>,
     errors: Vec<Value>,
     heads: Vec<String>,
+    /// It takes no other tools than those that it was told of first.
+    refuses_tools: bool,
     /// What was written down.
     heard: Vec<String>,
 }
@@ -74,6 +56,11 @@ struct Seen {
 impl Speaker {
     pub(crate) async fn open(is_beta: bool, replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::behind(is_beta, replies, None).await
+    }
+
+    /// It refuses what it is told of tools later on.
+    pub(crate) fn refuses_tools(&self) {
+        self.seen.lock().unwrap().refuses_tools = true;
     }
 
     /// One that refuses every connection with this status.
@@ -298,6 +285,11 @@ impl Connection {
         }
         self.seen.lock().unwrap().messages.push(message.clone());
         match &*kind {
+            "session.update"
+                if message["event_id"] == "tools" && self.seen.lock().unwrap().refuses_tools =>
+            {
+                self.refuse(&message, "invalid_function_parameters").await
+            }
             "session.update" => {
                 let session = &message["session"];
                 let detection = match self.is_beta {
@@ -384,6 +376,7 @@ impl Connection {
             | Reply::Goodbye(text)
             | Reply::Calls(text)
             | Reply::Uses(text, ..)
+            | Reply::Writes(text, ..)
             | Reply::Stalls(text, _)
             | Reply::Cuts(text, _) => *text,
             Reply::Fails | Reply::Silence => "",
@@ -461,13 +454,27 @@ impl Connection {
             return Ok(true);
         }
         let kinds = if stops > 0 { &[words, audio][..] } else { &[] };
+        if let Reply::Writes(_, _, _, left_ms, _) = &mut going.reply
+            && *left_ms > 0
+        {
+            // A piece of them now and then.
+            let pause_ms = (*left_ms).min(500);
+            *left_ms -= pause_ms;
+            let piece = json!({"type": "response.function_call_arguments.delta", "response_id": going.response, "item_id": "item_w", "delta": " "});
+            going.due += Duration::from_millis(pause_ms);
+            self.going = Some(going);
+            self.say(piece).await?;
+            return Ok(true);
+        }
         for kind in kinds {
             self.say(json!({"type": format!("{kind}.done"), "response_id": going.response, "item_id": going.item})).await?;
         }
         let tool = match going.reply {
             Reply::Goodbye(_) => Some(("end_call", "{}")),
             Reply::Calls(_) => Some(("book_a_table", "{}")),
-            Reply::Uses(_, tool, arguments) => Some((tool, arguments)),
+            Reply::Uses(_, tool, arguments) | Reply::Writes(_, tool, arguments, ..) => {
+                Some((tool, arguments))
+            }
             Reply::Says(_)
             | Reply::Fails
             | Reply::Refuses
@@ -475,7 +482,8 @@ impl Connection {
             | Reply::Stalls(..)
             | Reply::Cuts(..) => None,
         };
-        if let Some((tool, arguments)) = tool {
+        let leave = matches!(going.reply, Reply::Writes(.., true)).then_some(("end_call", "{}"));
+        for (tool, arguments) in tool.into_iter().chain(leave) {
             self.calls += 1;
             let call = format!("call_{}", self.calls);
             self.say(json!({"type": "response.function_call_arguments.done", "response_id": going.response, "call_id": call, "name": tool, "arguments": arguments})).await?;

@@ -9,6 +9,8 @@ use trunkline_core::call::{Note, Outcome};
 
 use super::chat::GOODBYE;
 use super::held::Held;
+use super::logs::Log;
+use super::model::{Answer, Model};
 use super::rig::{House, Plot, speech};
 use super::speaker::{Reply, Speaker};
 use super::stand_in::Does;
@@ -30,10 +32,15 @@ fn book(base_url: &str) -> BTreeMap<String, OwnTool> {
     [("book".to_owned(), tool)].into()
 }
 
-async fn house(speaker: &Speaker, server: &ToolServer) -> House {
+pub(super) async fn house(speaker: &Speaker, server: &ToolServer) -> House {
+    house_with(speaker, server, None).await
+}
+
+async fn house_with(speaker: &Speaker, server: &ToolServer, spare: Option<&Model>) -> House {
     House::build(Plot {
         defaults: Defaults {
             realtime: Some(speaker.chosen()),
+            chat: spare.map(|model| model.settings.clone()),
             tools: book(&server.base_url),
             ..Defaults::default()
         },
@@ -48,7 +55,7 @@ async fn server() -> ToolServer {
 }
 
 /// Says these things to an agent, each when it has been quiet for a while, until the server hangs up.
-async fn hold(agent: &str, house: &House, says: &[&str]) -> Held {
+pub(super) async fn hold(agent: &str, house: &House, says: &[&str]) -> Held {
     let notes = house.notes();
     let mut call = house.call(agent).await;
     for words in says {
@@ -218,4 +225,128 @@ async fn nothing_is_done_for_a_guess_that_is_wrong() {
         3,
         "the guess was one"
     );
+}
+
+/// The vendor is lost once something was done: who answers in its place knows of it, and what they want done again, in other letters,
+/// is not.
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_after_something_was_done_does_not_do_it_again() {
+    for fault in [Reply::Fails, Reply::Silence] {
+        let book = Reply::Uses("", "book", r#"{"day":"Friday","note":"at nine"}"#);
+        let speaker = Speaker::open(false, [book, fault]).await;
+        let again = r#"{ "note": "at nine",  "day": "Friday" }"#;
+        let spare = Model::open([
+            Answer::Calls("", vec![("book", again)]),
+            Answer::Words(vec![BOOKED], 0),
+            Answer::Goodbye(GOODBYE),
+        ])
+        .await;
+        let server = server().await;
+        let house = house_with(&speaker, &server, Some(&spare)).await;
+        let says = ["Book me in on Friday.", "Thank you, bye."];
+        let held = hold("speaking-clerk", &house, &says).await;
+        let said = format!("{BOOKED} {GOODBYE}");
+        assert!(held.heard.ends_with(&said), "{}", held.heard);
+        assert_eq!(server.requests().len(), 1, "it was done once");
+        assert_eq!(outcomes(&held.notes), [("book".into(), Outcome::Done)]);
+        let first: Value = serde_json::from_str(&spare.requests()[0]).unwrap();
+        let messages = first["messages"].as_array().unwrap();
+        let told: Vec<&Value> = messages.iter().filter(|m| m["role"] == "tool").collect();
+        let [told] = &told[..] else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(told["content"], r#"{"ok":true}"#);
+        let words = |m: &&Value| m["role"] == "user" && m["content"] == "Book me in on Friday.";
+        assert_eq!(messages.iter().filter(words).count(), 1, "{messages:?}");
+    }
+}
+
+/// What is called with much takes its time to be written: that is no silence.
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_is_called_with_much_is_waited_for() {
+    let long = Reply::Writes("", "book", r#"{"day":"Friday"}"#, 8_000, false);
+    let replies = [long, Reply::Says(BOOKED), Reply::Goodbye(GOODBYE)];
+    let speaker = Speaker::open(false, replies).await;
+    let server = server().await;
+    let house = house(&speaker, &server).await;
+    let notes = house.notes();
+    let mut call = house.call("speaking-clerk").await;
+    call.wait_until_agent_quiet(1_500).await.unwrap();
+    call.speak(speech("Book me in on Friday.")).await.unwrap();
+    call.stay_silent(11_000).await.unwrap();
+    call.speak(speech("Thank you, bye.")).await.unwrap();
+    call.wait_until_over().await;
+    let held = Held::over(call, notes).await;
+    let booked = BOOKED.to_uppercase();
+    assert!(held.heard.contains(&booked), "{}", held.heard);
+    assert_eq!(server.requests().len(), 1);
+    let failed = |note: &Note| matches!(note, Note::StageFailed { .. });
+    assert!(!held.notes.iter().any(failed), "{}", held.heard);
+}
+
+/// But not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_is_never_called_to_the_end_is_given_up() {
+    let endless = Reply::Writes("", "book", r#"{"day":"Friday"}"#, 600_000, false);
+    let speaker = Speaker::open(false, [endless.clone(), endless]).await;
+    let server = server().await;
+    let house = house(&speaker, &server).await;
+    let notes = house.notes();
+    let mut call = house.call("speaking-clerk").await;
+    call.wait_until_agent_quiet(1_500).await.unwrap();
+    call.speak(speech("Book me in on Friday.")).await.unwrap();
+    let is_over = call.stay_silent(60_000).await.is_err();
+    assert!(is_over, "it is said goodbye to");
+    let held = Held::over(call, notes).await;
+    assert!(held.heard.ends_with("Goodbye."), "{}", held.heard);
+    assert!(server.requests().is_empty());
+}
+
+/// A long row of answers, each with something to do: the caller hears the first ones whole, though the last are made by then.
+#[tokio::test(start_paused = true)]
+async fn what_a_reply_said_first_is_heard_however_often_it_goes_on() {
+    const SAID: [&str; 6] = [
+        "I am going to look at Monday first, since that is the day after tomorrow.",
+        "Now I am going to look at Tuesday, which is often the busiest day of all.",
+        "Now I am going to look at Wednesday, when we close at noon as a rule here.",
+        "Now I am going to look at Thursday, when we are open until eight at night.",
+        "Now I am going to look at Friday, when we have two more chairs than before.",
+        "Now I am going to look at Saturday, when there is a market on the square.",
+    ];
+    const DAYS: [&str; 6] = [
+        r#"{"day":"Monday"}"#,
+        r#"{"day":"Tuesday"}"#,
+        r#"{"day":"Wednesday"}"#,
+        r#"{"day":"Thursday"}"#,
+        r#"{"day":"Friday"}"#,
+        r#"{"day":"Saturday"}"#,
+    ];
+    let rounds = SAID.iter().zip(DAYS);
+    let rounds = rounds.map(|(said, day)| Reply::Uses(said, "book", day));
+    let replies = rounds.chain([Reply::Says(BOOKED), Reply::Goodbye(GOODBYE)]);
+    let speaker = Speaker::open(false, replies.collect::<Vec<_>>()).await;
+    let server = server().await;
+    let house = house(&speaker, &server).await;
+    let says = ["Book me in on all days.", "Thank you, bye."];
+    let held = hold("speaking-clerk", &house, &says).await;
+    let said = format!("{} {BOOKED} {GOODBYE}", SAID.join(" ")).to_uppercase();
+    assert!(held.heard.ends_with(&said), "{}", held.heard);
+    assert_eq!(server.requests().len(), 6);
+}
+
+/// The model can do nothing then, and the operator is told so, once.
+#[tokio::test(start_paused = true)]
+async fn tools_that_the_vendor_refuses_are_told_of() {
+    let log = Log::start();
+    let speaker = Speaker::open(false, [Reply::Says(SEE), Reply::Goodbye(GOODBYE)]).await;
+    speaker.refuses_tools();
+    let server = server().await;
+    let house = house(&speaker, &server).await;
+    let says = ["Book me in on Friday.", "Thank you, bye."];
+    let held = hold("speaking-clerk", &house, &says).await;
+    let said = format!("{SEE} {GOODBYE}").to_uppercase();
+    assert!(held.heard.ends_with(&said), "{}", held.heard);
+    let told = log.lines("the model cannot use its tools");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("invalid_function_parameters"), "{told:?}");
 }

@@ -46,7 +46,7 @@ fn tools(base_url: &str) -> BTreeMap<String, OwnTool> {
         .collect()
 }
 
-async fn house(model: &Model, server: &ToolServer) -> House {
+pub(super) async fn house(model: &Model, server: &ToolServer) -> House {
     House::build(Plot {
         chat: Some(model.settings.clone()),
         defaults: Defaults {
@@ -59,7 +59,7 @@ async fn house(model: &Model, server: &ToolServer) -> House {
 }
 
 /// Says these things to the clerk, each when it has been quiet for a while, until the server hangs up.
-async fn hold(house: &House, says: &[&str]) -> Held {
+pub(super) async fn hold(house: &House, says: &[&str]) -> Held {
     let notes = house.notes();
     let mut call = house.call("clerk").await;
     for words in says {
@@ -88,7 +88,7 @@ fn used(notes: &[Note]) -> Vec<(String, Outcome, String)> {
     notes.iter().filter_map(used).collect()
 }
 
-fn messages(request: &str) -> Vec<Value> {
+pub(super) fn messages(request: &str) -> Vec<Value> {
     let body: Value = serde_json::from_str(request).unwrap();
     body["messages"].as_array().unwrap().clone()
 }

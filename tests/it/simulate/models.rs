@@ -376,3 +376,90 @@ async fn another_agent_goes_on_with_its_own_prompt_and_tools() {
     assert!(asked[1].contains("It is about my bill."), "{}", asked[1]);
     assert!(!asked[0].contains("Looks it up.") && asked[2].contains("Looks it up."));
 }
+
+/// Who has just taken the call over is not replaced by whom the one before wanted as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_agents_who_are_to_go_on_with_a_call_the_first_does() {
+    let desk = DESK.to_owned()
+        + "[[hand_off]]\nname = \"other\"\nagent = \"archive\"\ndescription = \"Old bills.\"\n";
+    let both = vec![
+        ("hand_off", r#"{"agent":"billing"}"#),
+        ("hand_off", r#"{"agent":"other"}"#),
+    ];
+    let thinker = Model::open([
+        Answer::Calls("I hand you over.", both),
+        words("This is Kim, what is it about?"),
+        Answer::Goodbye("Goodbye."),
+    ])
+    .await;
+    let player = Model::open([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = "name: a\ncaller: {script: [{say: It is about my bill.}, {say: That is all.}]}\n\
+                    expect: [{handed_to: ledger}, {agent_says: This is Kim}, {ended_by: agent_hung_up}]\n";
+    let colleagues = [
+        ("ledger", LEDGER.replace("tools = [\"balance\"]", "")),
+        (
+            "archive",
+            LEDGER
+                .replace("tools = [\"balance\"]", "")
+                .replace("ledger", "archive"),
+        ),
+    ];
+    let colleagues = colleagues.map(|(id, text)| {
+        let path = folder.path().join(format!("{id}.toml"));
+        std::fs::write(&path, text).unwrap();
+        Arc::new(Agent::read(&path).unwrap())
+    });
+    let mut simulation = with(folder.path(), &desk, scenario, &thinker, &player);
+    simulation.colleagues = Agents::of(colleagues);
+    simulation.check().unwrap();
+    let results = simulation.run(&|_| {}).await;
+    assert!(results[0].is_met(), "{}", results[0]);
+    let course = results[0].course.as_ref().unwrap();
+    assert_eq!(course.handed_to, ["ledger"]);
+    for asked in &thinker.requests()[1..] {
+        assert!(asked.contains("You keep the ledger."), "{asked}");
+    }
+}
+
+/// A second transfer is refused while the first goes on: the caller is still being put through, and waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_waits_on_while_a_second_transfer_is_refused() {
+    let first = r#"{"target":"ann","summary":"A bill."}"#;
+    let second = r#"{"target":"ann","summary":"Still a bill."}"#;
+    let thinker = Model::open([transfer(first), transfer(second), words("I am trying.")]).await;
+    let player = Model::open([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = "name: a\ncaller: {script: [{say: I want to speak to Ann.}]}\n\
+                    people: {ann: {does: accepts, after_ms: 30000}}\n\
+                    expect: [{transfer_ended: put_through}, {ended_by: transferred}]\n";
+    let simulation = simulation(folder.path(), DESK, scenario, &thinker, &player);
+    let results = simulation.run(&|_| {}).await;
+    assert!(results[0].is_met(), "{}", results[0]);
+    let course = results[0].course.as_ref().unwrap();
+    assert_eq!(course.transfers, ["refused", "put_through"]);
+}
+
+/// Who is sent the caller at once is not asked whether they take them.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_declines_a_caller_who_is_sent_to_them() {
+    let (thinker, player) = (Model::open([]).await, Model::open([]).await);
+    for (does, is_fine) in [
+        ("declines", false),
+        ("unconfirmed", false),
+        ("machine", false),
+        ("accepts", true),
+        ("unreachable", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = format!(
+            "name: a\ncaller: {{script: [{{say: Help.}}]}}\npeople: {{emergency: {{does: {does}}}}}\nexpect: [{{ended_by: agent_hung_up}}]\n"
+        );
+        let mut simulation = with(folder.path(), DESK, &scenario, &thinker, &player);
+        let ledger = folder.path().join("ledger.toml");
+        std::fs::write(&ledger, LEDGER.replace("tools = [\"balance\"]", "")).unwrap();
+        simulation.colleagues = Agents::of([Arc::new(Agent::read(&ledger).unwrap())]);
+        let checked = simulation.check();
+        assert_eq!(checked.is_ok(), is_fine, "{does}: {checked:?}");
+    }
+}

@@ -13,6 +13,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Call;
 use super::action::{Action, Ask, Means, Note};
 use super::event::ReplyId;
@@ -54,6 +56,15 @@ pub struct Wanted {
     pub tool: Arc<str>,
     /// What it is called with: JSON, as the mind wrote it. Nobody has checked it.
     pub arguments: Arc<str>,
+}
+
+impl Wanted {
+    /// Whether both are the same thing: spaces, and the order of names, make no other.
+    fn is_same(&self, other: &Self) -> bool {
+        let value = |wanted: &Self| serde_json::from_str::<Value>(&wanted.arguments).ok();
+        let is_same_value = || value(self).is_some_and(|this| Some(this) == value(other));
+        self.tool == other.tool && (self.arguments == other.arguments || is_same_value())
+    }
 }
 
 impl std::fmt::Debug for Wanted {
@@ -172,7 +183,7 @@ impl Tools {
 
     /// A use of the same, whose result no caller has heard of.
     fn twin(&self, wanted: &Wanted) -> Option<UseId> {
-        let twin = |u: &&Use| u.wanted == *wanted && !u.is_told && !u.is_void;
+        let twin = |u: &&Use| u.wanted.is_same(wanted) && !u.is_told && !u.is_void;
         self.uses.iter().find(twin).map(|u| u.id)
     }
 

@@ -8,11 +8,14 @@ use trunkline_core::wire::realtime::{Outcome, Turn};
 use crate::metering::Meter;
 use crate::provider::Passage;
 use crate::providers::realtime::making::{Making, Phase};
-use crate::providers::realtime::spoken::MS_PER_LETTER;
+use crate::providers::realtime::spoken::{BYTES_PER_MS, MS_PER_LETTER};
 
-/// Answers whose sound is kept: the one in play with what it went on with, one that is thought of, and one that may be
-/// repeated.
-const ANSWERS_MAX: usize = 4;
+/// Rows of answers whose sound is kept: the one in play, one that is thought of, and two that may be repeated.
+const ROWS_MAX: usize = 4;
+/// Answers of one row, of which one goes on with the other: more than a call lets wish for something to be done.
+const ROW_MAX: usize = 12;
+/// Sound of them all, bytes of mu-law: sixteen minutes.
+const SOUND_BYTES_MAX: usize = 16 * 60 * 1_000 * BYTES_PER_MS;
 /// Items of the caller's that are remembered.
 const ITEMS_MAX: usize = 256;
 /// Requests that wait for the connection.
@@ -55,6 +58,8 @@ pub(super) struct State {
     pub(super) tools: Vec<ToolSpec>,
     /// The connection that knows of them.
     pub(super) offered: Option<u32>,
+    /// The connection that refused them.
+    pub(super) refused: Option<u32>,
     /// Counts what answers cost.
     pub(super) meter: Meter,
 }
@@ -73,20 +78,56 @@ impl State {
             unheard: 0,
             tools: Vec::new(),
             offered: None,
+            refused: None,
             meter: Meter::default(),
         }
     }
 
-    /// Another answer is wanted: its number.
-    pub(super) fn ask(&mut self, instructions: String, conversation: Vec<Turn>) -> u64 {
+    /// Another answer is wanted, which may go on with one that is there: its number.
+    pub(super) fn ask(
+        &mut self,
+        instructions: String,
+        conversation: Vec<Turn>,
+        goes_on: Option<u64>,
+    ) -> u64 {
         self.asks += 1;
-        let making = Making::new(self.asks, instructions, conversation, self.ms_per_letter);
-        if self.answers.len() >= ANSWERS_MAX {
-            let oldest = self.answers.pop_front();
-            self.stop(oldest);
-        }
+        let of = goes_on.and_then(|ask| self.making(ask)).map(|of| of.row);
+        let row = of.unwrap_or(self.asks);
+        self.make_room(row);
+        let pace = self.ms_per_letter;
+        let making = Making::new(self.asks, row, instructions, conversation, pace);
         self.answers.push_back(making);
         self.asks
+    }
+
+    /// Forgets what is too much beside another answer of this row: whole rows, the oldest first, since what a reply began with may
+    /// still be on its way to the caller when it is asked to go on.
+    fn make_room(&mut self, row: u64) {
+        let mut rows: Vec<u64> = self.answers.iter().map(|making| making.row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.retain(|of| *of != row);
+        if rows.len() >= ROWS_MAX
+            && let Some(oldest) = rows.first()
+        {
+            while let Some(at) = self.answers.iter().position(|of| of.row == *oldest) {
+                let making = self.answers.remove(at);
+                self.stop(making);
+            }
+        }
+        let own = |making: &Making| making.row == row;
+        if self.answers.iter().filter(|making| own(making)).count() >= ROW_MAX
+            && let Some(at) = self.answers.iter().position(own)
+        {
+            let making = self.answers.remove(at);
+            self.stop(making);
+        }
+    }
+
+    /// So much more sound would be too much.
+    pub(super) fn is_full(&self, bytes: usize) -> bool {
+        let kept = self.answers.iter().map(|making| making.spoken.bytes());
+        kept.sum::<usize>() + bytes > SOUND_BYTES_MAX
     }
 
     /// Somebody begins to connect: the number of the connection, which knows nothing of the one before.

@@ -23,17 +23,35 @@ async fn gone_on_the_way(
     (scene, desk_sid)
 }
 
-/// The carrier tells that they are gone: in time, twice, or never.
+/// The carrier never tells that they are gone.
 #[tokio::test(start_paused = true)]
 async fn a_person_who_leaves_on_the_way_does_not_leave_the_caller_there() {
-    for delivery in [Delivery::InOrder, Delivery::Twice, Delivery::Lost] {
-        let (scene, desk_sid) = gone_on_the_way([Some(Fault::HangsUp)], delivery).await;
-        let caller = scene.call(&scene.sid);
-        assert_eq!(caller.said.as_deref(), Some(PERSON_GONE), "{delivery:?}");
-        assert_eq!(scene.call(&desk_sid).said, None, "{delivery:?}");
-        let (_, events, kept) = kept(&scene.town).await;
-        assert_eq!(transfers(&events)[1], "kind=warm outcome=put_through");
-        assert_eq!(kept[0].outcome.as_deref(), Some("put_through"));
+    let (scene, desk_sid) = gone_on_the_way([Some(Fault::HangsUp)], Delivery::Lost).await;
+    let caller = scene.call(&scene.sid);
+    assert_eq!(caller.said.as_deref(), Some(PERSON_GONE));
+    assert_eq!(scene.call(&desk_sid).said, None);
+    let (_, events, kept) = kept(&scene.town).await;
+    assert_eq!(transfers(&events)[1], "kind=warm outcome=put_through");
+    assert_eq!(kept[0].outcome.as_deref(), Some("put_through"));
+    assert!(!kept[0].is_open);
+}
+
+/// It tells so before the caller is led away: they stay with the agent, who knows why.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_led_to_a_person_who_is_known_to_be_gone() {
+    for delivery in [Delivery::InOrder, Delivery::Twice] {
+        let mut scene = Scene::set("warm", Callee::Answers).await;
+        let (_, mut desk) = scene.picked_up().await;
+        desk.wait_agent_speaking_ms(500).await.unwrap();
+        scene.town.carrier.delivery(delivery);
+        scene.town.carrier.order_changes([Some(Fault::HangsUp)]);
+        desk.press('1').await.unwrap();
+        let (town, model, _) = scene.goes_on().await;
+        assert_told(&model, "hung_up");
+        let (row, events, kept) = kept(&town).await;
+        assert_eq!(row["ended_reason"], "agent_hung_up");
+        assert_eq!(transfers(&events)[1], "kind=warm outcome=hung_up");
+        assert_eq!(kept[0].outcome.as_deref(), Some("hung_up"));
         assert!(!kept[0].is_open, "{delivery:?}");
     }
 }

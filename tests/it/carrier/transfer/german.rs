@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use trunkline::carrier_double::rest::Delivery;
+
 use super::*;
 use crate::carrier::vendors;
 
@@ -41,6 +43,7 @@ async fn both_sides_of_a_german_transfer_are_spoken_to_in_german() {
     // They are gone before they are in the room, so that the carrier has to say something too.
     let changes = [Some(Fault::HangsUp)];
     scene.town.carrier.order_changes(changes);
+    scene.town.carrier.delivery(Delivery::Lost);
     desk.press('1').await.unwrap();
     scene
         .until("nobody is left", |calls| {

@@ -1,15 +1,18 @@
 //! What comes from the Realtime API.
 
+mod tokens;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::request::{ANSWER, SESSION, TRUNCATION};
+use super::request::{ANSWER, SESSION, TOOLS, TRUNCATION};
 use super::{ID_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::cost::{SpokenTokens, Tokens};
+use crate::cost::SpokenTokens;
 use crate::wire::link::{Trouble, TroubleKind};
 use crate::wire::stt::lenient::{Scalar, object};
+use tokens::{Usage, tokens};
 
 /// What it says. Times are milliseconds of audio sent on this connection; ids are the vendor's.
 #[derive(Clone, PartialEq)]
@@ -86,6 +89,11 @@ pub enum RealtimeEvent {
         /// The answer.
         response: String,
     },
+    /// The answer is calling a tool: more of the arguments were written.
+    Calling {
+        /// The answer.
+        response: String,
+    },
     /// The answer calls a tool.
     Called {
         /// The answer.
@@ -144,6 +152,8 @@ pub enum About {
     Truncation(u64),
     /// How it shall hear and speak: it will do neither.
     Session,
+    /// What it may have done: it knows nothing of that.
+    Tools,
     /// Something else.
     Other,
 }
@@ -174,6 +184,7 @@ impl std::fmt::Debug for RealtimeEvent {
                 write!(f, "Words({response}, {} bytes)", delta.len())
             }
             Self::WordsEnded { response } => write!(f, "WordsEnded({response})"),
+            Self::Calling { response } => write!(f, "Calling({response})"),
             Self::Called {
                 response,
                 call,
@@ -257,31 +268,6 @@ struct Details<'a> {
 struct Metadata<'a> {
     #[serde(borrow)]
     ask: Scalar<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Usage<'a> {
-    #[serde(borrow)]
-    input_tokens: Scalar<'a>,
-    #[serde(borrow)]
-    output_tokens: Scalar<'a>,
-    #[serde(borrow)]
-    input_token_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output_token_details: Option<&'a RawValue>,
-}
-
-/// Parts of a sum; `cached_tokens_details` has the same parts of the cached ones.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Parts<'a> {
-    #[serde(borrow)]
-    audio_tokens: Scalar<'a>,
-    #[serde(borrow)]
-    cached_tokens: Scalar<'a>,
-    #[serde(borrow)]
-    cached_tokens_details: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -372,6 +358,9 @@ pub(super) fn read(
                 response: response()?,
             }
         }
+        "response.function_call_arguments.delta" => RealtimeEvent::Calling {
+            response: response()?,
+        },
         "response.function_call_arguments.done" => RealtimeEvent::Called {
             response: response()?,
             call: id(&message.call_id, "call")?,
@@ -431,43 +420,6 @@ fn answered(raw: Option<&RawValue>) -> Result<RealtimeEvent, &'static str> {
     })
 }
 
-/// Sums and their parts: what is not said to be sound counts as words, and no part is more than its sum.
-fn tokens(usage: &Usage<'_>) -> Option<SpokenTokens> {
-    let (read, written) = (usage.input_tokens.whole()?, usage.output_tokens.whole()?);
-    let parts = |raw: Option<&'_ RawValue>| -> (u64, u64, u64) {
-        let of = |raw: &RawValue| {
-            let parts: Parts<'_> = object(raw.get())?;
-            let cached: Option<Parts<'_>> = parts
-                .cached_tokens_details
-                .and_then(|raw| object(raw.get()));
-            let cached_audio = cached.and_then(|cached| cached.audio_tokens.whole());
-            Some((
-                parts.audio_tokens.whole().unwrap_or(0),
-                parts.cached_tokens.whole().unwrap_or(0),
-                cached_audio.unwrap_or(0),
-            ))
-        };
-        raw.and_then(of).unwrap_or_default()
-    };
-    let (heard, cached, cached_audio) = parts(usage.input_token_details);
-    let (spoken, ..) = parts(usage.output_token_details);
-    let (heard, spoken) = (heard.min(read), spoken.min(written));
-    let cached = cached.min(read);
-    let cached_audio = cached_audio.min(cached).min(heard);
-    Some(SpokenTokens {
-        text: Tokens {
-            read: read - heard,
-            cached: (cached - cached_audio).min(read - heard),
-            written: written - spoken,
-        },
-        audio: Tokens {
-            read: heard,
-            cached: cached_audio,
-            written: spoken,
-        },
-    })
-}
-
 fn error(raw: Option<&RawValue>) -> Error<'_> {
     raw.and_then(|raw| object(raw.get())).unwrap_or_default()
 }
@@ -478,6 +430,7 @@ fn refused(error: &Error<'_>) -> RealtimeEvent {
         (Some(ask), _) => About::Answer(ask),
         (None, Some(ask)) => About::Truncation(ask),
         (None, None) if error.event_id.text() == SESSION => About::Session,
+        (None, None) if error.event_id.text() == TOOLS => About::Tools,
         (None, None) => About::Other,
     };
     let trouble = trouble(error);

@@ -369,7 +369,7 @@ pub(super) fn answer(dialect: Dialect, answer: &Answer<'_>) -> String {
 
 /// What the ids of our events begin with, by what they ask for: errors repeat them.
 pub(super) const SESSION: &str = "session";
-const TOOLS: &str = "tools";
+pub(super) const TOOLS: &str = "tools";
 pub(super) const ANSWER: &str = "answer_";
 pub(super) const TRUNCATION: &str = "truncate_";
 

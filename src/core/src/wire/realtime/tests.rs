@@ -67,6 +67,7 @@ fn told(name: &str) -> Vec<String> {
             | RealtimeEvent::Audio { .. }
             | RealtimeEvent::AudioEnded { .. }
             | RealtimeEvent::WordsEnded { .. }
+            | RealtimeEvent::Calling { .. }
             | RealtimeEvent::Called { .. }
             | RealtimeEvent::Answered { .. }
             | RealtimeEvent::Truncated { .. }
@@ -117,6 +118,7 @@ fn other_courses_are_told() {
         told("tool.jsonl"),
         [
             "Answering(resp_3, Some(9))",
+            "Calling(resp_3)",
             "Called(resp_3, call_1, end_call, 2 bytes)",
             "Answered(resp_3, Incomplete, None)",
         ]
@@ -265,6 +267,19 @@ fn errors_are_of_a_kind_and_only_some_end_it() {
         )
     };
     assert!(is_lost(&out[0]), "it would hear and speak as it pleases");
+    let json = json.replace(r#""session""#, r#""tools""#);
+    sending().receive(Received::Text(&json), &mut out);
+    let goes_on = |event: &RealtimeEvent| {
+        matches!(
+            event,
+            RealtimeEvent::Trouble {
+                about: About::Tools,
+                is_over: false,
+                ..
+            }
+        )
+    };
+    assert!(goes_on(&out[1]), "it hears and speaks, and does nothing");
     let codec = sending();
     for (code, kind) in [
         (1008, TroubleKind::Request),
@@ -340,6 +355,7 @@ fn bounded(events: &[RealtimeEvent]) -> bool {
         | RealtimeEvent::Answering { .. }
         | RealtimeEvent::AudioEnded { .. }
         | RealtimeEvent::WordsEnded { .. }
+        | RealtimeEvent::Calling { .. }
         | RealtimeEvent::Answered { .. }
         | RealtimeEvent::Truncated { .. } => true,
     })

@@ -185,12 +185,29 @@ pub fn reject(why: Reject) -> String {
     format!("{HEAD}<Reject reason=\"{reason}\"/>{TAIL}")
 }
 
-/// Says a sentence with the carrier's own voice and ends the call. `language` as `en-US`.
+/// Languages that the carrier's usual voice speaks, of those that agents may have. Source: Twilio's page of `<Say>`, "voice = alice".
+const USUAL: [&str; 8] = [
+    "de-DE", "en-US", "es-ES", "fr-FR", "it-IT", "nl-NL", "pl-PL", "pt-PT",
+];
+/// Voices for others: without one, a language that the usual voice does not speak fails the instruction, and nothing is said. Source:
+/// Twilio's page "Text-to-Speech", available voices and languages (Amazon Polly, Google).
+const VOICES: [(&str, &str); 2] = [
+    ("lt-LT", "Google.lt-LT-Standard-B"),
+    ("tr-TR", "Polly.Filiz"),
+];
+
+/// Says a sentence with the carrier's own voice and ends the call. `language` as `en-US`; one that no voice of the carrier's is known
+/// for is left to the account's usual voice.
 #[must_use]
 pub fn say_and_hang_up(text: &str, language: &str) -> String {
     let mut out = String::from(HEAD);
     out.push_str("<Say");
-    push_attribute(&mut out, "language", language);
+    if let Some((_, voice)) = VOICES.iter().find(|(of, _)| *of == language) {
+        push_attribute(&mut out, "voice", voice);
+    }
+    if USUAL.contains(&language) || VOICES.iter().any(|(of, _)| *of == language) {
+        push_attribute(&mut out, "language", language);
+    }
     out.push('>');
     for c in text.chars().take(SAY_CHARS_MAX) {
         push_escaped(&mut out, c);
@@ -234,6 +251,7 @@ fn push_escaped(out: &mut String, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     const STREAM: ConnectStream<'static> = ConnectStream {
         url: "wss://voice.example.com/media/twilio/t1.e30.AAAA",
@@ -334,6 +352,18 @@ mod tests {
             said.contains("<Say language=\"en-US\">We can&apos;t talk &lt;now&gt;.</Say><Hangup/>"),
             "{said}"
         );
+        let turkish = say_and_hang_up("Alo.", "tr-TR");
+        assert!(
+            turkish.contains(r#"<Say voice="Polly.Filiz" language="tr-TR">"#),
+            "{turkish}"
+        );
+        // A language that no voice is known for would fail, and say nothing.
+        assert!(say_and_hang_up("Alo.", "xx-XX").contains("<Say>Alo."));
+        for language in Language::ALL {
+            let locale = &language.transfer().locale;
+            let said = say_and_hang_up("1", locale);
+            assert!(said.contains(&format!("language=\"{locale}\"")), "{said}");
+        }
         assert!(say_and_hang_up(&"&".repeat(9_000), "en-US").len() <= TWIML_CHARS_MAX);
     }
 }
