@@ -25,6 +25,7 @@ use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
 use crate::ids::ClientId;
+use crate::imports::Imports;
 use crate::knowledge::Knowledge;
 use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
@@ -78,6 +79,8 @@ pub struct App {
     pub callbacks: Callbacks,
     /// What agents may look things up in.
     pub knowledge: Arc<Knowledge>,
+    /// Files of contacts that are read in.
+    pub imports: Arc<Imports>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -139,6 +142,7 @@ impl App {
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
+            imports: Arc::new(Imports::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),

@@ -341,6 +341,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
         let reading = read_documents(&config, &app)?;
+        let importing = app.imports.start();
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
         let transfers = transfer::recovery::at_start(&app).await;
@@ -360,6 +361,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         preparing.abort();
         watching.abort();
         reading.abort();
+        importing.abort();
         if let Some(telling) = telling {
             telling.abort();
         }

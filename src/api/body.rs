@@ -206,6 +206,22 @@ impl<S: Send + Sync> FromRequestParts<S> for IdAnd {
     }
 }
 
+/// Two ids in a path.
+pub(super) struct Ids(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(Path((first, second))) =
+            Path::<(String, String)>::from_request_parts(parts, state).await
+        else {
+            return Err(Problem::not_found());
+        };
+        Ok(Self(known_form(first)?, known_form(second)?))
+    }
+}
+
 fn known_form(id: String) -> Result<String, Problem> {
     let prefix = id.split('_').next().unwrap_or_default();
     if ids::is_id(prefix, &id) {

@@ -56,6 +56,9 @@ scopes! {
     CallsPlace = "calls:place", "Place calls, schedule and cancel callbacks, and ask whether a number may be called.";
     TranscriptsRead = "transcripts:read", "Read what was said.";
     RecordingsRead = "recordings:read", "Listen to recordings.";
+    ContactsRead = "contacts:read", "Read contacts, their lists, what happened with them, and whether they may be called.";
+    ContactsWrite = "contacts:write", "Add, change, import and remove contacts and lists.";
+    ContactsExport = "contacts:export", "Have all contacts as a file.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";

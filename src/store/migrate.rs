@@ -38,6 +38,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0012_transfers",
     "0013_callbacks",
     "0014_frequency",
+    "0016_contacts",
+    "0017_imports",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (
