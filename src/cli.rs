@@ -7,6 +7,7 @@
 )]
 
 mod carrier;
+mod contacts;
 mod demo;
 mod log;
 mod setup;
@@ -75,6 +76,9 @@ enum What {
     /// The carriers' accounts
     #[command(subcommand)]
     Carrier(carrier::CarrierWhat),
+    /// The contacts: whom a client may want to call
+    #[command(subcommand)]
+    Contacts(contacts::ContactsWhat),
     /// Print a signed media URL, good for one call
     StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
@@ -213,6 +217,7 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
+        What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };

@@ -204,6 +204,8 @@ impl Kept {
         if position < bytes {
             kept.more().await?;
             kept.pass(within);
+        } else {
+            kept.read_to = bytes;
         }
         Ok(kept)
     }

@@ -310,7 +310,8 @@ impl Reading {
             }
         }
         let (window, is_last) = self.kept.window();
-        Ok((batch, window.is_empty() && is_last))
+        let is_blank = window.iter().all(|b| matches!(b, b'\n' | b'\r'));
+        Ok((batch, is_blank && is_last))
     }
 
     fn updates(&self) -> bool {

@@ -6,6 +6,7 @@ mod bench;
 mod callbacks;
 mod calls;
 mod clients;
+mod contacts;
 mod entries;
 mod kept;
 mod knowledge;

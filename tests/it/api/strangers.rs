@@ -73,7 +73,27 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let callback = super::kept::callback(api, who).await;
     let documents = ("POST", "/v1/knowledge/documents?name=Hours");
     let document = api.upload(who, documents, None, "Open from nine.").await;
+    let contact = json!({ "phones": [{ "number": api.new_number() }] });
+    let contact = made("/v1/contacts", contact).await;
+    let list = made("/v1/contact-lists", json!({ "name": "Ours" })).await;
+    let members = format!("/v1/contact-lists/{list}/contacts");
+    api.post(who, &members, &json!({ "contacts": [contact] }))
+        .await
+        .fine();
+    let rows = api.upload(
+        who,
+        ("POST", "/v1/imports"),
+        Some("text/csv"),
+        "phone\n+15550100123\n",
+    );
+    let import = rows.await.made();
     BTreeMap::from([
+        ("/v1/contacts", vec![("id", contact.clone())]),
+        (
+            "/v1/contact-lists",
+            vec![("id", list), ("contact", contact)],
+        ),
+        ("/v1/imports", vec![("id", id(&import))]),
         (
             "/v1/knowledge/documents",
             vec![("id", id(&document.made()))],
@@ -137,6 +157,9 @@ fn body(operation: &Operation, document: &Value) -> Value {
             json!({ "name": "Elm" })
         }
         "ToolChange" => json!({ "secret_headers": {} }),
+        "ContactDetails" => json!({}),
+        "NewContactList" => json!({ "name": "Elm" }),
+        "NewMembers" => json!({ "contacts": [trunkline::ids::new_id("con")] }),
         "NumberChange" => json!({ "agent_id": null }),
         "Publish" => json!({}),
         "Rollback" => json!({ "version": 1 }),
@@ -221,10 +244,14 @@ fn missing(path: &str) -> String {
         "calls" => "call",
         "callbacks" => "cb",
         "knowledge" => "doc",
+        "contacts" => "con",
+        "contact-lists" => "list",
+        "imports" => "imp",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
         .replace("{version}", "1")
+        .replace("{contact}", &trunkline::ids::new_id("con"))
 }
 
 /// A problem without what is its own.
@@ -415,5 +442,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 17);
+    assert_eq!(tried, 19);
 }
