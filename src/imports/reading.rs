@@ -169,7 +169,13 @@ impl Imports {
         let begin = beginning(kept.window().0).map_err(|fault| {
             Undone::Problem(match fault {
                 Fault::Utf16 => Problem::Utf16,
-                _ => Problem::Empty,
+                Fault::Empty
+                | Fault::TooLong
+                | Fault::Cells { .. }
+                | Fault::Quote
+                | Fault::NotUtf8
+                | Fault::Nul
+                | Fault::NotJson => Problem::Empty,
             })
         })?;
         kept.pass(begin);

@@ -18,23 +18,36 @@ macro_rules! columns {
 /// Hashes of the largest question.
 const ASKED_MAX: usize = 64;
 
-const INTO: &str = "INSERT INTO contacts (client_id, id, body, external_index, created_ms, updated_ms, revision) VALUES ";
-const PHONES_INTO: &str =
-    "INSERT INTO contact_phones (client_id, number_index, contact_id) VALUES ";
-const MEMBERS_INTO: &str =
-    "INSERT INTO contact_list_members (client_id, list_id, contact_id) VALUES ";
+macro_rules! contacts {
+    () => {
+        "INTO contacts (client_id, id, body, external_index, created_ms, updated_ms, revision) VALUES "
+    };
+}
+
+macro_rules! phones {
+    () => {
+        "INTO contact_phones (client_id, number_index, contact_id) VALUES "
+    };
+}
+
+macro_rules! members {
+    () => {
+        "INTO contact_list_members (client_id, list_id, contact_id) VALUES "
+    };
+}
+
 const ONCE: &str = " ON CONFLICT DO NOTHING";
 
 statements! {
-    ADD_64 = rows!(INTO, 7, 64, "");
-    ADD_8 = rows!(INTO, 7, 8, "");
-    ADD = rows!(INTO, 7, 1, "");
-    PHONES_64 = rows!(PHONES_INTO, 3, 64, "");
-    PHONES_8 = rows!(PHONES_INTO, 3, 8, "");
-    PHONE = rows!(PHONES_INTO, 3, 1, "");
-    MEMBERS_64 = rows!(MEMBERS_INTO, 3, 64, ONCE);
-    MEMBERS_8 = rows!(MEMBERS_INTO, 3, 8, ONCE);
-    MEMBER = rows!(MEMBERS_INTO, 3, 1, ONCE);
+    ADD_64 = rows!(concat!("INSERT ", contacts!()), 7, 64, "");
+    ADD_8 = rows!(concat!("INSERT ", contacts!()), 7, 8, "");
+    ADD = rows!(concat!("INSERT ", contacts!()), 7, 1, "");
+    PHONES_64 = rows!(concat!("INSERT ", phones!()), 3, 64, "");
+    PHONES_8 = rows!(concat!("INSERT ", phones!()), 3, 8, "");
+    PHONE = rows!(concat!("INSERT ", phones!()), 3, 1, "");
+    MEMBERS_64 = rows!(concat!("INSERT ", members!()), 3, 64, ONCE);
+    MEMBERS_8 = rows!(concat!("INSERT ", members!()), 3, 8, ONCE);
+    MEMBER = rows!(concat!("INSERT ", members!()), 3, 1, ONCE);
     OF_NUMBERS = rows!("SELECT number_index, contact_id FROM contact_phones WHERE number_index IN ", 64, 1,
         " AND client_id = $65");
     OF_EXTERNALS = rows!("SELECT external_index, id FROM contacts WHERE external_index IN ", 64, 1, " AND client_id = $65");

@@ -15,7 +15,12 @@ macro_rules! columns {
     };
 }
 
-const ERRORS_INTO: &str = "INSERT INTO import_errors (client_id, import_id, line, place, cell, field, code, detail) VALUES ";
+macro_rules! errors {
+    () => {
+        "INTO import_errors (client_id, import_id, line, place, cell, field, code, detail) VALUES "
+    };
+}
+
 /// A row that is read again makes the same errors.
 const ONCE: &str = " ON CONFLICT DO NOTHING";
 
@@ -38,8 +43,8 @@ statements! {
             updated = updated + $8, skipped = skipped + $9, failed = failed + $10, tries = 0
         WHERE client_id = $1 AND id = $2 AND position = $3 AND state = 'running'";
     END = "UPDATE imports SET state = $3, problem = $4, ended_ms = $5 WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL";
-    ERRORS_32 = rows!(ERRORS_INTO, 8, 32, ONCE);
-    ERROR = rows!(ERRORS_INTO, 8, 1, ONCE);
+    ERRORS_32 = rows!(concat!("INSERT ", errors!()), 8, 32, ONCE);
+    ERROR = rows!(concat!("INSERT ", errors!()), 8, 1, ONCE);
     ERRORS = "SELECT line, place, cell, field, code, detail FROM import_errors
         WHERE client_id = $1 AND import_id = $2 AND (line, place) > ($3, $4) ORDER BY line, place LIMIT $5";
 }

@@ -161,6 +161,8 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
     const OF_THE_SYSTEM: &[&str] = &[
         "after.DUE",
         "idempotency.PURGE",
+        "imports.NEXT",
+        "imports.OPEN",
         "knowledge.DUE",
         "knowledge.RELEASE",
         "attempts.NAMED",
