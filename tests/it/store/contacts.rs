@@ -55,7 +55,7 @@ async fn a_number_is_one_contacts_of_a_client(bench: Bench) {
     let third = contacts.of_numbers(&bench.ours, &[hash(3)]).await.unwrap();
     assert_eq!(third, [], "nothing of a contact that was not added");
     let foreign = contacts
-        .add(&bench.theirs, &contact(&[7]), &[list.clone()])
+        .add(&bench.theirs, &contact(&[7]), std::slice::from_ref(&list))
         .await;
     assert!(matches!(foreign, Err(StoreError::Reference)), "{foreign:?}");
     let mut external = contacts
