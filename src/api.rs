@@ -10,9 +10,11 @@ mod calls;
 mod carriers;
 mod client;
 mod consents;
+mod contacts;
 mod docs;
 mod envelope;
 mod events;
+mod imports;
 mod knowledge;
 mod listen;
 mod media_urls;
@@ -38,16 +40,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::middleware::from_fn;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -109,12 +110,23 @@ pub fn router(app: &Arc<App>) -> Router {
             ServiceBuilder::new()
                 .layer(from_fn(envelope::seal))
                 .layer(CatchPanicLayer::custom(envelope::panicked))
-                .layer(TimeoutLayer::with_status_code(
-                    StatusCode::REQUEST_TIMEOUT,
-                    REQUEST_PATIENCE,
-                )),
+                .layer(from_fn(within_patience)),
         )
         .with_state(Arc::clone(app))
+}
+
+/// Lets a request take so long until its answer begins; one that brings a file, longer.
+async fn within_patience(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let brings_file = request.method() == Method::POST
+        && route.is_some_and(|route| route.as_str() == imports::PATH);
+    let patience = if brings_file {
+        imports::INTAKE_PATIENCE
+    } else {
+        REQUEST_PATIENCE
+    };
+    let answered = tokio::time::timeout(patience, next.run(request)).await;
+    answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 /// The API, each route with the scope that it wants.
@@ -188,6 +200,26 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ConsentsRead, routes!(consents::check))
         .add(Scope::ConsentsWrite, routes!(consents::create))
         .add(Scope::ConsentsWrite, routes!(consents::withdraw))
+        .add(Scope::ContactsRead, routes!(contacts::list))
+        .add(Scope::ContactsRead, routes!(contacts::get))
+        .add(Scope::ContactsRead, routes!(contacts::timeline::get))
+        .add(Scope::ContactsRead, routes!(contacts::contactable::get))
+        .add(Scope::ContactsRead, routes!(contacts::lists::list))
+        .add(Scope::ContactsRead, routes!(contacts::lists::get))
+        .add(Scope::ContactsExport, routes!(contacts::export::get))
+        .add(Scope::ContactsRead, routes!(imports::list))
+        .add(Scope::ContactsRead, routes!(imports::get))
+        .add(Scope::ContactsRead, routes!(imports::errors))
+        .add(Scope::ContactsWrite, routes!(imports::create))
+        .add(Scope::ContactsWrite, routes!(imports::cancel))
+        .add(Scope::ContactsWrite, routes!(contacts::create))
+        .add(Scope::ContactsWrite, routes!(contacts::change))
+        .add(Scope::ContactsWrite, routes!(contacts::remove))
+        .add(Scope::ContactsWrite, routes!(contacts::lists::create))
+        .add(Scope::ContactsWrite, routes!(contacts::lists::change))
+        .add(Scope::ContactsWrite, routes!(contacts::lists::remove))
+        .add(Scope::ContactsWrite, routes!(contacts::lists::put_on))
+        .add(Scope::ContactsWrite, routes!(contacts::lists::take_off))
         .add(Scope::SuppressionsRead, routes!(suppressions::list))
         .add(Scope::SuppressionsRead, routes!(suppressions::get))
         .add(Scope::SuppressionsRead, routes!(suppressions::check))

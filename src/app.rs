@@ -26,6 +26,7 @@ use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
 use crate::ids::ClientId;
+use crate::imports::Imports;
 use crate::knowledge::Knowledge;
 use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
@@ -81,6 +82,8 @@ pub struct App {
     pub deliveries: Deliveries,
     /// What agents may look things up in.
     pub knowledge: Arc<Knowledge>,
+    /// Files of contacts that are read in.
+    pub imports: Arc<Imports>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -142,6 +145,7 @@ impl App {
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
+            imports: Arc::new(Imports::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),

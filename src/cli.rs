@@ -7,6 +7,7 @@
 )]
 
 mod carrier;
+mod contacts;
 mod demo;
 mod log;
 mod setup;
@@ -75,6 +76,9 @@ enum What {
     /// The carriers' accounts
     #[command(subcommand)]
     Carrier(carrier::CarrierWhat),
+    /// The contacts: whom a client may want to call
+    #[command(subcommand)]
+    Contacts(contacts::ContactsWhat),
     /// Print a signed media URL, good for one call
     StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
@@ -213,6 +217,7 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
+        What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };
@@ -344,6 +349,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "listening");
         hear_again(&config, &app)?;
         let reading = read_documents(&config, &app)?;
+        let importing = app.imports.start();
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
         let transfers = transfer::recovery::at_start(&app).await;
@@ -363,6 +369,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         preparing.abort();
         watching.abort();
         reading.abort();
+        importing.abort();
         if let Some(telling) = telling {
             telling.abort();
         }

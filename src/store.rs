@@ -17,12 +17,14 @@ pub mod calls;
 pub mod carriers;
 pub mod clients;
 pub mod consents;
+pub mod contacts;
 pub mod deliveries;
 pub mod dialling;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
 pub mod idempotency;
+pub mod imports;
 pub mod keys;
 pub mod knowledge;
 mod migrate;
@@ -32,6 +34,7 @@ pub mod outbox;
 pub mod page;
 pub mod providers;
 pub mod rows;
+mod several;
 mod sql;
 pub mod suppressions;
 pub mod system;
@@ -280,6 +283,24 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Whom clients may want to call.
+    #[must_use]
+    pub fn contacts(&self) -> contacts::Contacts<'_> {
+        contacts::Contacts(self)
+    }
+
+    /// Lists of contacts.
+    #[must_use]
+    pub fn contact_lists(&self) -> contacts::lists::ContactLists<'_> {
+        contacts::lists::ContactLists(self)
+    }
+
+    /// Files of contacts that are read in.
+    #[must_use]
+    pub fn imports(&self) -> imports::Imports<'_> {
+        imports::Imports(self)
+    }
+
     /// Documents that agents may look things up in.
     #[must_use]
     pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
@@ -412,7 +433,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 32] = [
+    let files: [(&str, &[(&str, &'static str)]); 35] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -428,12 +449,15 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),
         ("consents", consents::STATEMENTS),
+        ("contacts", contacts::STATEMENTS),
+        ("contacts::lists", contacts::lists::STATEMENTS),
         ("deliveries", deliveries::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
+        ("imports", imports::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),

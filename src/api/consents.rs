@@ -190,7 +190,7 @@ enum ConsentKind {
 /// One entry of the ledger; the number itself is not told.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Consent {
-    #[schema(example = "con_01JD0000000000000000000000")]
+    #[schema(example = "cns_01JD0000000000000000000000")]
     id: String,
     /// Given, or taken back.
     kind: ConsentKind,
@@ -431,7 +431,7 @@ pub(super) async fn create(
             .await?;
         made(&app, &keys, &caller, &new_id.id).await
     };
-    once.settle_new("con", work).await
+    once.settle_new("cns", work).await
 }
 
 /// Note that somebody took back what they had agreed to
@@ -479,7 +479,7 @@ pub(super) async fn withdraw(
         }
         made(&app, &keys, &caller, &new_id.id).await
     };
-    once.settle_new("con", work).await
+    once.settle_new("cns", work).await
 }
 
 /// List entries of the ledger, the newest first
@@ -580,5 +580,5 @@ pub(super) async fn check(
 /// The id of the consent that was told with a call or a callback: one for each, however often it is asked for.
 pub(super) fn id_with(id: &str) -> String {
     let (_, rest) = id.split_once('_').unwrap_or(("", id));
-    format!("con_{rest}")
+    format!("cns_{rest}")
 }

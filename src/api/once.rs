@@ -186,6 +186,27 @@ impl Once {
         Ok((once, bytes, headers))
     }
 
+    /// Of a request whose body is taken in apart from it; [`Once::with_body`] says what it was.
+    pub(super) fn of(request: &Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let extensions = request.extensions();
+        let caller = extensions.get::<Caller>().cloned();
+        let route = extensions.get::<MatchedPath>();
+        Ok(Self {
+            app: Arc::clone(app),
+            caller: caller.ok_or_else(|| Problem::new(Code::Unauthenticated))?,
+            key: key(request.headers())?,
+            route: route.map_or("", MatchedPath::as_str).to_owned(),
+            request_hash: [0; 32],
+        })
+    }
+
+    /// The same, of a body with this SHA-256, asked for so.
+    pub(super) fn with_body(mut self, asked: &str, body: &[u8]) -> Self {
+        let hash = Sha256::new().chain_update(asked).chain_update([0]);
+        self.request_hash = hash.chain_update(body).finalize().into();
+        self
+    }
+
     /// Does it, unless it was done. Once begun it is brought to its end, whether or not the client still waits.
     pub(super) async fn settle(
         self,

@@ -61,6 +61,9 @@ scopes! {
     WebhooksRead = "webhooks:read", "Read webhook endpoints and what they were told, without secrets.";
     WebhooksWrite = "webhooks:write", "Add, change, test and remove webhook endpoints, and have events told again.";
     EventsRead = "events:read", "Read and follow events.";
+    ContactsRead = "contacts:read", "Read contacts, their lists, what happened with them, and whether they may be called.";
+    ContactsWrite = "contacts:write", "Add, change, import and remove contacts and lists.";
+    ContactsExport = "contacts:export", "Have all contacts as a file.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
     AnalyticsRead = "analytics:read", "Count calls.";

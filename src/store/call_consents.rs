@@ -52,7 +52,7 @@ words! {
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallConsent {
-    /// `con_…`.
+    /// `cns_…`.
     pub id: String,
     /// Whose it is, as the vault knows them.
     pub subject_id: String,
@@ -77,7 +77,7 @@ pub struct CallConsent {
 /// A withdrawal of what an entry says.
 #[derive(Clone, Debug)]
 pub struct NewWithdrawal {
-    /// `con_…`.
+    /// `cns_…`.
     pub id: String,
     /// What is taken back.
     pub purposes: Vec<String>,

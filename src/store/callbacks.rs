@@ -40,6 +40,8 @@ statements! {
     LIST = concat!("SELECT ", columns!(), " FROM callbacks
         WHERE client_id = $1 AND (created_ms, id) < ($2, $3) AND (state = $5 OR $5 IS NULL) AND (agent_id = $6 OR $6 IS NULL)
         ORDER BY created_ms DESC, id DESC LIMIT $4");
+    OF_NUMBER = concat!("SELECT ", columns!(), " FROM callbacks WHERE client_id = $1 AND number_index = $2
+        ORDER BY created_ms DESC, id DESC LIMIT $3");
     DIAL = "UPDATE callbacks SET state = 'dialling', reason = NULL, attempt_id = $3, call_id = $4
         WHERE client_id = $1 AND id = $2 AND state = 'scheduled'";
     LATER = "UPDATE callbacks SET due_ms = $3, reason = $4 WHERE client_id = $1 AND id = $2 AND state = 'scheduled'";
@@ -244,6 +246,19 @@ impl Callbacks<'_> {
         Ok(Scheduled::Yes {
             replaced: replaced > 0,
         })
+    }
+
+    /// Callbacks of a number, by its keyed hash, the newest first, at most `limit`.
+    pub async fn of_number(
+        &self,
+        client: &ClientId,
+        number_index: &[u8; 32],
+        limit: u32,
+    ) -> Result<Vec<Callback>, StoreError> {
+        let read = |row| read(row).map(|(_, callback)| callback);
+        self.0
+            .all(OF_NUMBER, args![client, number_index, limit], read)
+            .await
     }
 
     /// One callback.

@@ -297,6 +297,49 @@ impl KeyStore {
         .map_err(|cause| self.failed(cause))
     }
 
+    /// Keeps wrapped keys of subjects who have none, all or none of them; one transaction, so that a thousand cost what one
+    /// does. Of a subject that has a key the one that is there stays. How many had none.
+    pub async fn add_subjects(
+        &self,
+        client: &ClientId,
+        sealed: &[(&str, Vec<u8>)],
+        unix_ms: i64,
+    ) -> Result<u64, KeyStoreError> {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let rows: Vec<(&str, String)> = sealed.iter().map(|(id, key)| (*id, hex(key))).collect();
+        let rows = serde_json::to_string(&rows).unwrap_or_default();
+        sqlx::query(
+            "INSERT INTO subject_keys (client_id, subject_id, sealed, made_ms) \
+             SELECT $1, value ->> 0, unhex(value ->> 1), $3 FROM json_each($2) WHERE true \
+             ON CONFLICT (client_id, subject_id) DO NOTHING",
+        )
+        .bind(client.as_str())
+        .bind(rows)
+        .bind(unix_ms)
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(|cause| self.failed(cause))
+    }
+
+    /// The wrapped keys of those subjects who have one.
+    pub async fn subjects(
+        &self,
+        client: &ClientId,
+        subjects: &[&str],
+    ) -> Result<Vec<(String, Vec<u8>)>, KeyStoreError> {
+        let ids = serde_json::to_string(subjects).unwrap_or_default();
+        sqlx::query_as(
+            "SELECT subject_id, sealed FROM subject_keys \
+             WHERE client_id = $1 AND subject_id IN (SELECT value FROM json_each($2))",
+        )
+        .bind(client.as_str())
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|cause| self.failed(cause))
+    }
+
     /// A subject's wrapped key.
     pub async fn subject(
         &self,

@@ -39,6 +39,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0013_callbacks",
     "0014_frequency",
     "0015_callbacks_again",
+    "0016_contacts",
+    "0017_imports",
     "0018_events",
     "0020_call_consents",
 ];

@@ -8,6 +8,7 @@ use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::deliveries::{self, Tried};
+use super::imports::{self, Import};
 use super::knowledge::{self, Due};
 use super::numbers::{self, Number};
 use super::outbox::{self, EndpointOf, Published};
@@ -215,6 +216,16 @@ impl System<'_> {
         embedder: &str,
     ) -> Result<Option<Due>, StoreError> {
         knowledge::due(self.0, now_ms, embedder).await
+    }
+
+    /// The import that waits longest or was begun and has not ended.
+    pub async fn next_import(&self) -> Result<Option<Import>, StoreError> {
+        imports::next(self.0).await
+    }
+
+    /// Ids of the imports that have not ended.
+    pub async fn open_imports(&self) -> Result<Vec<String>, StoreError> {
+        imports::open(self.0).await
     }
 
     /// Has every document be due that a server before may have begun. How many.

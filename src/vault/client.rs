@@ -1,5 +1,6 @@
 //! Keys of one client, and of the people it speaks with.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ const WRAPS_SUBJECT: &str = "subject key";
 const WRAPS_CALL: &str = "call key";
 const FIELD: &str = "field";
 const PHONE: &str = "subject phone";
+const CONTACT: &str = "subject contact";
 const SUBJECT_PREFIX: &str = "sub_";
 const SUBJECT_DIGITS: usize = 52;
 
@@ -128,6 +130,67 @@ impl ClientKeys {
             }
         };
         self.find(id, true).await
+    }
+
+    /// The id of the subject that a contact is. It is none of its numbers', whose calls have keys of their own: so a contact
+    /// can be forgotten without its calls, and a number can change.
+    pub fn contact_id(&self, contact: &str) -> SubjectId {
+        SubjectId::from_bytes(&self.index(CONTACT, contact))
+    }
+
+    /// The keys of these subjects, made at first sight, in their order; on disk when this returns. For many at once: they are
+    /// not kept in memory.
+    pub async fn new_subjects(&self, ids: Vec<SubjectId>) -> Result<Vec<SubjectKeys>, VaultError> {
+        let secrets: Vec<Secret> = ids.iter().map(|_| Secret::random()).collect();
+        let wrapped = ids.iter().zip(&secrets).map(|(id, secret)| {
+            let aad = self.bound(id.as_str());
+            let sealed = self.secrets.wrap.seal(WRAPS_SUBJECT, &aad, secret.bytes());
+            (id.as_str(), sealed)
+        });
+        let wrapped: Vec<(&str, Vec<u8>)> = wrapped.collect();
+        let now = clock::unix_ms();
+        let store = &self.vault.0.store;
+        let added = store.add_subjects(&self.client, &wrapped, now).await?;
+        if added < ids.len() as u64 {
+            // What an attempt before made is sealed with already.
+            let there = self.subjects_by_ids(&ids).await?.into_iter();
+            return there
+                .map(|keys| keys.ok_or(VaultError::Forgotten))
+                .collect();
+        }
+        let made = ids.iter().zip(&secrets).map(|(id, secret)| SubjectKeys {
+            client: self.client.clone(),
+            id: id.clone(),
+            secrets: Arc::new(SubjectSecrets::new(secret)),
+        });
+        Ok(made.collect())
+    }
+
+    /// The keys of these subjects, in their order; none of whoever was forgotten. For many at once: they are not kept in
+    /// memory, so whoever is forgotten from now on is so for what asks again.
+    pub async fn subjects_by_ids(
+        &self,
+        ids: &[SubjectId],
+    ) -> Result<Vec<Option<SubjectKeys>>, VaultError> {
+        let names: Vec<&str> = ids.iter().map(SubjectId::as_str).collect();
+        let found = self.vault.0.store.subjects(&self.client, &names).await?;
+        let found: HashMap<String, Vec<u8>> = found.into_iter().collect();
+        let open = |id: &SubjectId| {
+            let Some(sealed) = found.get(id.as_str()) else {
+                return Ok(None);
+            };
+            let aad = self.bound(id.as_str());
+            let secret = self.secrets.wrap.open_secret(WRAPS_SUBJECT, &aad, sealed);
+            let secret = secret.map_err(|Unopened| VaultError::KeyDamaged {
+                of: id.as_str().to_owned(),
+            })?;
+            Ok(Some(SubjectKeys {
+                client: self.client.clone(),
+                id: id.clone(),
+                secrets: Arc::new(SubjectSecrets::new(&secret)),
+            }))
+        };
+        ids.iter().map(open).collect()
     }
 
     /// The keys of a subject that a stored call names.

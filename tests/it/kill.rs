@@ -5,6 +5,7 @@
 
 mod after;
 mod caller;
+mod contacts;
 mod server;
 
 use std::time::Duration;

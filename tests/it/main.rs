@@ -17,6 +17,7 @@ mod cli;
 mod cli_folder;
 mod commands_recall;
 mod complaints;
+mod contacts;
 mod desk;
 mod dial;
 mod doorway;

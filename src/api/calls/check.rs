@@ -127,6 +127,21 @@ fn reason(reason: &Reason) -> CallReason {
     }
 }
 
+/// A verdict as an answer.
+pub(in crate::api) fn answer(verdict: &Verdict) -> CallAnswer {
+    let (kind, retry_at) = match verdict {
+        Verdict::Allow(_) => (CallVerdict::Allow, None),
+        Verdict::Defer(deferred) => (CallVerdict::Defer, Some(deferred.until_unix_ms)),
+        Verdict::Deny(_) => (CallVerdict::Deny, None),
+    };
+    CallAnswer {
+        verdict: kind,
+        retry_at: retry_at.map(When::of),
+        reasons: verdict.reasons().iter().map(reason).collect(),
+        trace: verdict.trace().clone(),
+    }
+}
+
 /// Whereabouts that are places and zones.
 pub(in crate::api) struct Known {
     pub(in crate::api) places: Vec<Place>,
@@ -311,17 +326,7 @@ pub(in crate::api) async fn check(
     let work = async move {
         let keys = caller.keys(&app.desk).await?;
         let verdict = ask(&app, &keys, &body.to, (&known, grounds), at_ms).await?;
-        let (kind, retry_at) = match &verdict {
-            Verdict::Allow(_) => (CallVerdict::Allow, None),
-            Verdict::Defer(deferred) => (CallVerdict::Defer, Some(deferred.until_unix_ms)),
-            Verdict::Deny(_) => (CallVerdict::Deny, None),
-        };
-        let answer = CallAnswer {
-            verdict: kind,
-            retry_at: retry_at.map(When::of),
-            reasons: verdict.reasons().iter().map(reason).collect(),
-            trace: verdict.trace().clone(),
-        };
+        let answer = answer(&verdict);
         let made = Made::new("", String::new(), &answer)?;
         Ok(made.nowhere().status(StatusCode::OK))
     };

@@ -4,22 +4,11 @@
 use super::{Body, Row};
 use crate::store::StoreError;
 use crate::store::calls::word;
+use crate::store::several::rows;
 use crate::store::sql::{Arg, Tx, args, statements};
 
 /// Rows of the largest statement.
 const ROWS_MAX: usize = 16;
-
-/// An `INSERT` of several rows: what stands before their values, how many columns and rows, and what stands behind.
-macro_rules! rows {
-    ($before:expr, $columns:expr, $rows:expr, $behind:expr) => {{
-        const BYTES: usize = text::<0>($before, $columns, $rows, $behind).1;
-        const TEXT: &[u8] = &text::<BYTES>($before, $columns, $rows, $behind).0;
-        match std::str::from_utf8(TEXT) {
-            Ok(text) => text,
-            Err(_) => panic!("a piece of it was not UTF-8"),
-        }
-    }};
-}
 
 const TURNS_INTO: &str =
     "INSERT INTO turns (client_id, call_id, seq, speaker, from_ms, to_ms, body, latency) VALUES ";
@@ -110,58 +99,6 @@ fn values(row: &Row, out: &mut Vec<Arg>) {
         | Body::Second { .. }
         | Body::Forget
         | Body::Ended { .. } => {}
-    }
-}
-
-/// Text of an `INSERT`, as much of it as `BYTES` hold, and how many it has.
-const fn text<const BYTES: usize>(
-    before: &str,
-    columns: usize,
-    rows: usize,
-    behind: &str,
-) -> ([u8; BYTES], usize) {
-    let mut text = Text {
-        bytes: [0; BYTES],
-        len: 0,
-    };
-    text.add(before.as_bytes());
-    let mut value = 0;
-    while value < columns * rows {
-        text.add(match (value % columns, value) {
-            (0, 0) => b"($",
-            (0, _) => b"), ($",
-            _ => b", $",
-        });
-        text.number(value + 1);
-        value += 1;
-    }
-    text.add(b")");
-    text.add(behind.as_bytes());
-    (text.bytes, text.len)
-}
-
-struct Text<const BYTES: usize> {
-    bytes: [u8; BYTES],
-    len: usize,
-}
-
-impl<const BYTES: usize> Text<BYTES> {
-    const fn add(&mut self, piece: &[u8]) {
-        let mut at = 0;
-        while at < piece.len() {
-            if self.len < BYTES {
-                self.bytes[self.len] = piece[at];
-            }
-            self.len += 1;
-            at += 1;
-        }
-    }
-
-    const fn number(&mut self, number: usize) {
-        if number >= 10 {
-            self.number(number / 10);
-        }
-        self.add(&[b'0' + (number % 10) as u8]);
     }
 }
 

@@ -85,7 +85,27 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     while system.publish(0, 100).await.unwrap().events > 0 {}
     let told = format!("/v1/webhook-endpoints/{hook}/deliveries");
     let told = id(&api.get(who, &told).await.fine()["data"][0]);
+    let contact = json!({ "phones": [{ "number": api.new_number() }] });
+    let contact = made("/v1/contacts", contact).await;
+    let list = made("/v1/contact-lists", json!({ "name": "Ours" })).await;
+    let members = format!("/v1/contact-lists/{list}/contacts");
+    api.post(who, &members, &json!({ "contacts": [contact] }))
+        .await
+        .fine();
+    let rows = api.upload(
+        who,
+        ("POST", "/v1/imports"),
+        Some("text/csv"),
+        "phone\n+15550100123\n",
+    );
+    let import = rows.await.made();
     BTreeMap::from([
+        ("/v1/contacts", vec![("id", contact.clone())]),
+        (
+            "/v1/contact-lists",
+            vec![("id", list), ("contact", contact)],
+        ),
+        ("/v1/imports", vec![("id", id(&import))]),
         (
             "/v1/webhook-endpoints",
             vec![("id", hook), ("delivery_id", told)],
@@ -157,6 +177,9 @@ fn body(operation: &Operation, document: &Value) -> Value {
             json!({ "name": "Elm" })
         }
         "ToolChange" => json!({ "secret_headers": {} }),
+        "ContactDetails" => json!({}),
+        "NewContactList" => json!({ "name": "Elm" }),
+        "NewMembers" => json!({ "contacts": [trunkline::ids::new_id("con")] }),
         "NumberChange" => json!({ "agent_id": null }),
         "Publish" => json!({}),
         "Withdrawal" => json!({ "source": "call" }),
@@ -240,17 +263,21 @@ fn missing(path: &str) -> String {
         "tools" => "tool",
         "carrier-accounts" => "carr",
         "numbers" => "num",
-        "consents" => "con",
+        "consents" => "cns",
         "suppressions" => "sup",
         "calls" => "call",
         "callbacks" => "cb",
         "knowledge" => "doc",
         "webhook-endpoints" => "we",
+        "contacts" => "con",
+        "contact-lists" => "list",
+        "imports" => "imp",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
         .replace("{version}", "1")
         .replace("{delivery_id}", &trunkline::ids::new_id("dlv"))
+        .replace("{contact}", &trunkline::ids::new_id("con"))
 }
 
 /// A problem without what is its own.
@@ -441,5 +468,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 18);
+    assert_eq!(tried, 20);
 }

@@ -80,6 +80,12 @@ impl Place {
         raw.close().await.unwrap();
     }
 
+    /// What is printed when a file of contacts is sent to the running server.
+    pub(super) fn import(&self, rows: &str) -> String {
+        std::fs::write(self.folder.path().join("more.csv"), rows).unwrap();
+        self.say(&["contacts", "import", "more.csv", "--key", &self.secret])
+    }
+
     /// What a command prints that succeeds.
     pub(super) fn say(&self, arguments: &[&str]) -> String {
         let said = self.command().args(arguments).output().unwrap();
@@ -202,6 +208,17 @@ impl<'a> Server<'a> {
         let (status, bytes) = (answer.status(), answer.bytes().await.unwrap());
         assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&bytes));
         bytes.to_vec()
+    }
+
+    /// Sends a file: what was made of it.
+    pub(super) async fn send_file(&self, path: &str, media_type: &str, bytes: String) -> Value {
+        let url = format!("http://{}{path}", self.place.address);
+        let request = self.http.post(url).bearer_auth(&self.place.secret);
+        let request = request.header("content-type", media_type).body(bytes);
+        let answer = request.timeout(START).send().await.unwrap();
+        let (status, bytes) = (answer.status(), answer.bytes().await.unwrap());
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&bytes));
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     pub(super) async fn json(&self, path: &str) -> Value {

@@ -13,7 +13,7 @@ super::on_both!(
 
 fn entry(form: Option<ConsentForm>, recorded_ms: i64) -> CallConsent {
     CallConsent {
-        id: new_id("con"),
+        id: new_id("cns"),
         subject_id: "sub_1".into(),
         form,
         purposes: vec!["marketing".into(), "service".into()],
@@ -88,7 +88,7 @@ async fn an_entry_is_added_once_and_is_its_clients_alone(bench: Bench) {
 
 fn withdrawal(recorded_ms: i64) -> NewWithdrawal {
     NewWithdrawal {
-        id: new_id("con"),
+        id: new_id("cns"),
         purposes: vec!["service".into()],
         source: "call".into(),
         at_ms: NOW,

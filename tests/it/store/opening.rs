@@ -42,6 +42,12 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "knowledge_parts",
         "knowledge_sources",
         "knowledge_documents",
+        "import_errors",
+        "imports",
+        "contact_list_members",
+        "contact_lists",
+        "contact_phones",
+        "contacts",
     ] {
         raw.script(&format!("DROP TABLE {table}")).await.unwrap();
     }

@@ -18,7 +18,7 @@ pub enum Form {
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// `con_…`.
+    /// `cns_…`.
     pub id: String,
     /// When it was said, ms since 1970.
     pub at_ms: i64,

@@ -1,0 +1,201 @@
+//! `contacts import`: a file of contacts, sent to a running server, and what came of it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command talks to its user"
+)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+use tokio_util::io::ReaderStream;
+
+use crate::config::Config;
+use crate::egress;
+
+/// How often the server is asked how far it is.
+const BETWEEN: Duration = Duration::from_millis(500);
+/// Lines of errors that are shown.
+const ERRORS_SHOWN: usize = 20;
+
+#[derive(Subcommand)]
+pub(super) enum ContactsWhat {
+    /// Send a file of contacts to a running server, and wait until it is read
+    Import(ImportArgs),
+}
+
+#[derive(Args)]
+pub(super) struct ImportArgs {
+    /// The file: CSV, or lines of JSON if its name ends in .jsonl or .ndjson
+    file: PathBuf,
+    /// The list that its contacts are put on, as `list_…`
+    #[arg(long, value_name = "ID")]
+    list: Option<String>,
+    /// Only say what would come of it
+    #[arg(long)]
+    dry_run: bool,
+    /// What becomes of contacts that are there already
+    #[arg(long, value_enum, default_value_t = Duplicate::Skip)]
+    on_duplicate: Duplicate,
+    /// What a column holds whose name does not say it, as `Handy=phone_number.mobile`; may be there several times
+    #[arg(long, value_name = "COLUMN=WHAT")]
+    map: Vec<String>,
+    /// The server, as https://voice.example.com; the one of the configuration's `listen` if left out
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// An API key with `contacts:read` and `contacts:write`
+    #[arg(
+        long,
+        env = "TRUNKLINE_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    key: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Duplicate {
+    /// They stay as they are
+    Skip,
+    /// They take over what the file says
+    Update,
+}
+
+/// A server, and a key to it.
+struct Server {
+    base: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+pub(super) async fn contacts(config: &Config, what: ContactsWhat) -> anyhow::Result<()> {
+    let ContactsWhat::Import(args) = what;
+    let server = Server {
+        base: args
+            .server
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.listen))
+            .trim_end_matches('/')
+            .to_owned(),
+        key: args.key.clone(),
+        http: egress::client()?,
+    };
+    let sent = server.send(&args).await?;
+    let id = sent["id"].as_str().context("the server named no import")?;
+    let done = server.until_read(id).await?;
+    let count = |name: &str| done[name].as_u64().unwrap_or(0);
+    println!(
+        "{id} {}: {} rows, {} added, {} updated, {} skipped, {} failed",
+        done["state"].as_str().unwrap_or_default(),
+        count("rows"),
+        count("added"),
+        count("updated"),
+        count("skipped"),
+        count("failed")
+    );
+    if count("failed") > 0 {
+        let path = format!("/v1/imports/{id}/errors.csv");
+        let errors = server.answer(server.get(&path)).await?.text().await?;
+        for line in errors.lines().take(ERRORS_SHOWN + 1) {
+            eprintln!("{line}");
+        }
+        if errors.lines().count() > ERRORS_SHOWN + 1 {
+            eprintln!("… all of them: GET {}{path}", server.base);
+        }
+    }
+    match done["problem"]["detail"].as_str() {
+        Some(problem) => bail!("{problem}"),
+        None => Ok(()),
+    }
+}
+
+fn media_type(file: &Path) -> &'static str {
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("jsonl" | "ndjson") => "application/x-ndjson",
+        _ => "text/csv",
+    }
+}
+
+/// The query of the request.
+fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut mapping = serde_json::Map::new();
+    for pair in &args.map {
+        let (column, holds) = pair
+            .rsplit_once('=')
+            .ok_or_else(|| anyhow!("--map {pair}: expected COLUMN=WHAT"))?;
+        mapping.insert(column.to_owned(), holds.into());
+    }
+    let duplicate = match args.on_duplicate {
+        Duplicate::Skip => "skip",
+        Duplicate::Update => "update",
+    };
+    let mut query = vec![
+        ("dry_run", args.dry_run.to_string()),
+        ("on_duplicate", duplicate.to_owned()),
+        ("mapping", Value::Object(mapping).to_string()),
+    ];
+    query.extend(args.list.clone().map(|list| ("list", list)));
+    Ok(query)
+}
+
+impl Server {
+    fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path}", self.base))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        let answer = request.bearer_auth(&self.key).send().await;
+        let answer =
+            answer.with_context(|| format!("{}: the server does not answer", self.base))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let problem: Value = answer.json().await.unwrap_or_default();
+        let words = problem["errors"][0]["detail"].as_str();
+        let words = words
+            .or(problem["detail"].as_str())
+            .or(problem["title"].as_str());
+        bail!("the server answers {status}: {}", words.unwrap_or_default())
+    }
+
+    async fn send(&self, args: &ImportArgs) -> anyhow::Result<Value> {
+        let file = tokio::fs::File::open(&args.file).await;
+        let file = file.with_context(|| format!("{} cannot be read", args.file.display()))?;
+        let length = file.metadata().await?.len();
+        let mut url = reqwest::Url::parse(&format!("{}/v1/imports", self.base))?;
+        url.query_pairs_mut().extend_pairs(query(args)?);
+        eprintln!("sending {length} bytes …");
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", media_type(&args.file))
+            .header("content-length", length)
+            .body(reqwest::Body::wrap_stream(ReaderStream::new(file)));
+        Ok(self.answer(request).await?.json().await?)
+    }
+
+    /// Waits until the import has ended, and says how far it is.
+    async fn until_read(&self, id: &str) -> anyhow::Result<Value> {
+        let path = format!("/v1/imports/{id}");
+        let mut told = 0;
+        loop {
+            let now: Value = self.answer(self.get(&path)).await?.json().await?;
+            if now["ended_at"].is_string() {
+                return Ok(now);
+            }
+            let share = |name: &str| now[name].as_u64().unwrap_or(0);
+            let percent = share("bytes_read") * 100 / share("bytes").max(1);
+            if percent > told {
+                eprintln!("{percent} %, {} rows", share("rows"));
+                told = percent;
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+    }
+}
