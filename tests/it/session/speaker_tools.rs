@@ -305,21 +305,25 @@ async fn a_tool_that_is_never_called_to_the_end_is_given_up() {
 /// A long row of answers, each with something to do: the caller hears the first ones whole, though the last are made by then.
 #[tokio::test(start_paused = true)]
 async fn what_a_reply_said_first_is_heard_however_often_it_goes_on() {
-    const SAID: [&str; 6] = [
+    const SAID: [&str; 8] = [
         "I am going to look at Monday first, since that is the day after tomorrow.",
         "Now I am going to look at Tuesday, which is often the busiest day of all.",
         "Now I am going to look at Wednesday, when we close at noon as a rule here.",
         "Now I am going to look at Thursday, when we are open until eight at night.",
         "Now I am going to look at Friday, when we have two more chairs than before.",
         "Now I am going to look at Saturday, when there is a market on the square.",
+        "Now I am going to look at Sunday, when only the practice in town is open.",
+        "And I am going to look at the holidays, of which there are two this month.",
     ];
-    const DAYS: [&str; 6] = [
+    const DAYS: [&str; 8] = [
         r#"{"day":"Monday"}"#,
         r#"{"day":"Tuesday"}"#,
         r#"{"day":"Wednesday"}"#,
         r#"{"day":"Thursday"}"#,
         r#"{"day":"Friday"}"#,
         r#"{"day":"Saturday"}"#,
+        r#"{"day":"Sunday"}"#,
+        r#"{"day":"holiday"}"#,
     ];
     let rounds = SAID.iter().zip(DAYS);
     let rounds = rounds.map(|(said, day)| Reply::Uses(said, "book", day));
@@ -331,7 +335,7 @@ async fn what_a_reply_said_first_is_heard_however_often_it_goes_on() {
     let held = hold("speaking-clerk", &house, &says).await;
     let said = format!("{} {BOOKED} {GOODBYE}", SAID.join(" ")).to_uppercase();
     assert!(held.heard.ends_with(&said), "{}", held.heard);
-    assert_eq!(server.requests().len(), 6);
+    assert_eq!(server.requests().len(), 8);
 }
 
 /// The model can do nothing then, and the operator is told so, once.

@@ -245,3 +245,35 @@ impl State {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(state: &mut State, goes_on: Option<u64>) -> u64 {
+        state.ask(String::new(), Vec::new(), goes_on)
+    }
+
+    #[test]
+    fn what_goes_on_is_kept_whole_and_the_oldest_row_goes_first() {
+        let mut state = State::new();
+        let first = ask(&mut state, None);
+        let mut last = first;
+        for _ in 0..9 {
+            last = ask(&mut state, Some(last));
+        }
+        assert!(state.making(first).is_some(), "it may still be said");
+        let others: Vec<u64> = (1..ROWS_MAX).map(|_| ask(&mut state, None)).collect();
+        assert!(state.making(first).is_some() && state.making(others[0]).is_some());
+        ask(&mut state, None);
+        assert!(state.making(first).is_none() && state.making(last).is_none());
+        assert!(state.making(others[0]).is_some());
+        // Nor does a row grow without end.
+        let mut last = others[0];
+        for _ in 0..3 * ROW_MAX {
+            last = ask(&mut state, Some(last));
+        }
+        assert!(state.making(others[0]).is_none());
+        assert!(state.answers.len() <= ROWS_MAX * ROW_MAX);
+    }
+}
