@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
+use tokio::task::JoinSet;
 use trunkline_core::callback::Moment;
 use trunkline_core::policy::{Verdict, Zone};
 use trunkline_core::token::Direction;
@@ -60,7 +59,8 @@ impl Instead {
 /// Clients whose callbacks are being dialled: each has a lane of its own, so that none waits for another's carrier.
 #[derive(Default)]
 struct Lanes {
-    running: FuturesUnordered<BoxFuture<'static, ClientId>>,
+    /// Tasks: what one of them holds of the database is given back, whatever the runner waits for.
+    running: JoinSet<ClientId>,
     clients: HashSet<ClientId>,
     /// The client that came last, or nothing.
     last: String,
@@ -101,22 +101,24 @@ impl Lanes {
             tokio::time::sleep(pause).await;
             client
         };
-        self.running.push(lane.boxed());
+        self.running.spawn(lane);
     }
 
     /// Returns when a lane is done; never if there is none.
     async fn next(&mut self) {
-        match self.running.next().await {
-            Some(client) => drop(self.clients.remove(&client)),
+        match self.running.join_next().await {
+            Some(Ok(client)) => drop(self.clients.remove(&client)),
+            // It panicked, which is told elsewhere: whose it was is found out once all are done.
+            Some(Err(_)) if self.running.is_empty() => self.clients.clear(),
+            Some(Err(_)) => {}
             None => std::future::pending().await,
         }
     }
 
     /// Brings what was begun to an end.
     async fn finish(&mut self) {
-        while let Some(client) = self.running.next().await {
-            self.clients.remove(&client);
-        }
+        while self.running.join_next().await.is_some() {}
+        self.clients.clear();
     }
 }
 

@@ -344,9 +344,11 @@ async fn what_is_too_old_once_nobody_is_in_between_is_not_begun(bench: Bench) {
 async fn old_attempts_are_found_some_at_a_time(bench: Bench) {
     let (store, ours, theirs) = (&bench.store, &bench.ours, &bench.theirs);
     let (attempts, system) = (store.attempts(), store.system());
-    let mut ids = Vec::new();
-    for (n, client) in [(0, ours), (1, theirs), (2, ours), (3, ours)] {
+    let mut ids: Vec<String> = (0..4).map(|_| new_id("att")).collect();
+    ids.sort();
+    for ((id, n), client) in ids.iter().zip(0..).zip([ours, theirs, ours, ours]) {
         let new = NewAttempt {
+            id: id.clone(),
             asked_ms: NOW + n,
             ..attempt()
         };
@@ -354,7 +356,6 @@ async fn old_attempts_are_found_some_at_a_time(bench: Bench) {
             .begin(client, &call(), &new, || true)
             .await
             .unwrap();
-        ids.push(new.id);
     }
     let found = async |after: &str, by_ms, limit| {
         let open = system.open_attempts_since(after, by_ms, limit).await;
