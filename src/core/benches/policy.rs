@@ -31,6 +31,7 @@ fn decide(bencher: Bencher<'_, '_>, (to, at_unix_ms): (&str, i64)) {
     let caps = [(3, 86_400_000_i64), (7, 7 * 86_400_000), (1, 7_200_000)];
     let caps = caps.map(|(calls_max, within_ms)| Cap {
         rule: "client".to_owned(),
+        spares_asked: true,
         calls_max,
         within_ms,
     });
@@ -59,6 +60,8 @@ fn decide(bencher: Bencher<'_, '_>, (to, at_unix_ms): (&str, i64)) {
         suppressed: false,
         caps: &caps,
         began_unix_ms: &began,
+        asked_unix_ms: None,
+        engaged: false,
         permission: PermissionPack::shipped(),
         about: About {
             ledger: &ledger,

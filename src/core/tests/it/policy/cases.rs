@@ -119,6 +119,7 @@ fn learn(known: &mut Known, zone: &str, word: &str) {
         "agreed" => return known.agree(),
         "business" => return known.kind = Kind::Business,
         "suppressed" => return known.suppressed = true,
+        "engaged" => return known.engaged = true,
         "suspended" => return standing.suspended = true,
         "not-agreed" => return standing.not_agreed = true,
         "restricted" => return standing.restricted = true,
@@ -131,6 +132,7 @@ fn learn(known: &mut Known, zone: &str, word: &str) {
             ] {
                 known.caps.push(Cap {
                     rule: "default".to_owned(),
+                    spares_asked: false,
                     calls_max,
                     within_ms,
                 });
@@ -166,6 +168,7 @@ fn learn(known: &mut Known, zone: &str, word: &str) {
             let (calls, within) = value.split_once('/').unwrap();
             known.caps.push(Cap {
                 rule: "client".to_owned(),
+                spares_asked: false,
                 calls_max: calls.parse().unwrap(),
                 within_ms: hours(within),
             });

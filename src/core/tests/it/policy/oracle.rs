@@ -157,6 +157,7 @@ fn forbidden(known: &Known) -> Vec<String> {
     note(standing.restricted, "restricted");
     note(standing.spent_until_ms.is_some(), "spent");
     note(known.suppressed, "suppressed");
+    note(known.engaged, "engaged");
     let is_line = |line| known.lines.iter().any(|one| Some(*one) == line);
     note(!known.lines.is_empty() && !is_line(standing.line), "line");
     note(

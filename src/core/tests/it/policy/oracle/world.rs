@@ -169,6 +169,7 @@ pub(super) fn known(seed: u64) -> Known {
     for _ in 0..dice.below(4) - 1 {
         known.caps.push(Cap {
             rule: "client".to_owned(),
+            spares_asked: false,
             calls_max: 1 + u32::try_from(dice.below(3)).unwrap(),
             within_ms: dice.of(&[2 * HOUR, DAY, 7 * DAY]),
         });
@@ -189,6 +190,7 @@ pub(super) fn known(seed: u64) -> Known {
 /// What is seldom so.
 fn rest(known: &mut Known, dice: &mut Dice) {
     known.suppressed = dice.one_in(30);
+    known.engaged = dice.one_in(30);
     if dice.one_in(30) {
         known.destinations = vec![Destination::parse("+1212").unwrap()];
     }
