@@ -231,6 +231,11 @@ async fn what_is_known_of_a_contact_is_heeded_and_told() {
     let mut contact = json!({ "phones": phones });
     contact["time_zone"] = there["time_zone"].clone();
     let contact = id(&api.post(&who, "/v1/contacts", &contact).await.made());
+    let agreed = json!({
+        "number": "+12125550123", "purposes": ["marketing"], "form": "written", "source": "paper",
+        "obtained_at": "2026-01-01T00:00:00Z",
+    });
+    api.post(&who, "/v1/consents", &agreed).await.made();
     let ask = async |at: &str| {
         let path = format!("/v1/contacts/{contact}/contactability?at={at}");
         api.get(&who, &path).await.fine()

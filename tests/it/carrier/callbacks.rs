@@ -327,7 +327,7 @@ async fn whoever_was_called_is_called_back_and_a_note_wants_their_consent() {
         let mut agent = clerk();
         agent["recording"] = json!({ "record": true, "mode": "affirmative", "places": ["US-NY"] });
         let agent = unhurried(town.api.post(&town.who, "/v1/agents", &agent)).await;
-        let call = json!({ "to": "+12125550137", "from": NUMBER, "agent_id": id(&agent.made()) });
+        let call = json!({ "to": "+12125550137", "from": NUMBER, "agent_id": id(&agent.made()), "consent": { "form": "written", "source": "web_form" } });
         unhurried(town.api.post(&town.who, "/v1/calls", &call))
             .await
             .made();
@@ -365,6 +365,7 @@ async fn whoever_was_said_to_be_elsewhere_is_called_back_by_the_hours_of_there()
     let agent = unhurried(town.api.post(&town.who, "/v1/agents", &clerk())).await;
     let call = json!({
         "to": "+12125550137", "from": NUMBER, "agent_id": id(&agent.made()), "contact": { "places": ["US-CA"] },
+        "consent": { "form": "written", "source": "web_form" },
     });
     unhurried(town.api.post(&town.who, "/v1/calls", &call))
         .await

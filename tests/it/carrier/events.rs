@@ -31,7 +31,7 @@ async fn who_opts_out_in_a_call_is_told_of_signed_and_is_called_no_more() {
         (town, receiver, secret, foreign)
     })
     .await;
-    let call = json!({ "to": CALLED, "from": NUMBER, "agent_id": town.agent_id });
+    let call = json!({ "to": CALLED, "from": NUMBER, "agent_id": town.agent_id, "consent": { "form": "written", "source": "web_form" } });
     // What the carrier says comes twice, and is told once.
     town.carrier.delivery(Delivery::Twice);
     let made = unhurried(town.api.post(&town.who, "/v1/calls", &call)).await;

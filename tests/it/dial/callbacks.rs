@@ -12,14 +12,15 @@ use trunkline::ids::new_id;
 use trunkline::store::suppressions::NewSuppression;
 use trunkline_core::phone::PhoneNumber;
 
-use super::rig::{FROM, Mood, Office, wall};
+use super::rig::{FROM, Mood, Office, agreed, wall};
 use crate::api::rig::{Answer, id};
 
 pub(super) const TO: &str = "+12125550100";
 pub(super) const AT: &str = "2026-11-24T15:30";
 
 pub(super) fn wanted(office: &Office, to: &str, at: &str) -> Value {
-    json!({ "to": to, "agent_id": office.agent_id, "at": at, "variables": { "day": "Monday" } })
+    json!({ "to": to, "agent_id": office.agent_id, "at": at, "variables": { "day": "Monday" },
+        "consent": agreed(), "legal_basis": "contract" })
 }
 
 pub(super) async fn ask(office: &Office, body: &Value) -> Answer {

@@ -25,13 +25,19 @@ async fn place(office: &Office, change: Value) -> Answer {
     office.api.post(&office.who, "/v1/calls", &call).await
 }
 
+/// Nobody answered the last call.
+async fn hung_up(office: &Office) {
+    let (carrier_call_id, place) = office.carrier.placed().pop().unwrap();
+    office.told(&place, &carrier_call_id, "no-answer").await;
+}
+
 #[tokio::test]
 async fn nobody_is_called_without_a_ground() {
     let office = Office::open().await;
     let refused = place(&office, json!({})).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
-        (409, "call_not_allowed")
+        (403, "call_not_allowed")
     );
     assert_eq!(
         faults(&refused),
@@ -51,8 +57,10 @@ async fn nobody_is_called_without_a_ground() {
     assert_eq!(office.carrier.asked(), 0);
     let service = json!({ "purpose": "service", "consent": express });
     place(&office, service.clone()).await.made();
+    hung_up(&office).await;
     // It stays on the ledger for such calls, and is none for others.
     place(&office, json!({ "purpose": "service" })).await.made();
+    hung_up(&office).await;
     assert_eq!(
         faults(&place(&office, json!({})).await)[0].1,
         "consent_not_written"
@@ -84,6 +92,7 @@ async fn what_was_taken_back_holds_for_the_next_decision_and_can_be_told_later()
     let office = Office::open().await;
     let (noon, hour) = (moment(NOON), 3_600_000);
     place(&office, json!({ "consent": agreed() })).await.made();
+    hung_up(&office).await;
     let list = office.api.get(&office.who, "/v1/consents").await.fine();
     let given = list["data"][0].clone();
     assert_eq!(

@@ -253,6 +253,7 @@ async fn one_clients_callbacks_do_not_hold_up_anothers() {
     let (theirs, agent_id) = office.neighbour("+12125550177").await;
     let new = json!({
         "to": TO, "agent_id": agent_id, "at": "2026-11-24T15:31", "variables": { "day": "Monday" },
+        "consent": super::rig::agreed(),
     });
     office.api.post(&theirs, "/v1/callbacks", &new).await.made();
     office.carrier.hang_for(FROM);
