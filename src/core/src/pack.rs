@@ -99,6 +99,48 @@ pub(crate) fn stamp(text: &str, schema: &str, as_of: &str) -> Result<Stamp, Pack
     })
 }
 
+/// How a pack stands to the one that it replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It is as young as the other, or younger: rows of high confidence replace the other's. Where there is no other, every row
+    /// stands as it is.
+    Replaces,
+    /// It is older: all it can do is to tighten.
+    Tightens,
+}
+
+impl Trust {
+    /// That of a pack of one day over one of another.
+    pub(crate) fn of(as_of: &str, base_as_of: Option<&str>) -> Self {
+        if base_as_of.is_some_and(|base| as_of < base) {
+            Self::Tightens
+        } else {
+            Self::Replaces
+        }
+    }
+
+    /// What a row's confidence is worth.
+    pub(crate) fn worth(self, confidence: Confidence) -> Confidence {
+        match self {
+            Self::Replaces => confidence,
+            Self::Tightens => confidence.min(Confidence::Low),
+        }
+    }
+}
+
+impl Stamp {
+    /// That of a pack that was read over another, whose rows hold where its own do not: the day of the other is named too.
+    pub(crate) fn over(self, base_as_of: Option<&str>) -> Self {
+        match base_as_of {
+            None => self,
+            Some(day) => Self {
+                id: format!("{}~{day}", self.id),
+                ..self
+            },
+        }
+    }
+}
+
 /// The rows of a table by their places, each made of its index, its place and itself.
 pub(crate) fn by_place<R, T>(
     table: &'static str,

@@ -71,6 +71,24 @@ pub struct Rule {
     pub telemarketing_notice_required: bool,
 }
 
+impl Rule {
+    /// Makes it as strict as another, too.
+    fn tighten(&mut self, other: &Basis<'_>) {
+        self.mode = self.mode.max(other.mode);
+        self.recommended = self.recommended.filter(|mode| *mode > self.mode);
+        let Some(rule) = other.rule else { return };
+        self.legal_minimum = self.legal_minimum.max(rule.legal_minimum);
+        self.must_record_announcement |= rule.must_record_announcement;
+        self.telemarketing_notice_required |= rule.telemarketing_notice_required;
+        if let Some(mode) = rule.recommended.filter(|mode| *mode > self.mode)
+            && self.recommended.is_none_or(|own| own < mode)
+        {
+            self.recommended = Some(mode);
+            self.why_recommended.clone_from(&rule.why_recommended);
+        }
+    }
+}
+
 /// Whose consent a law asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,7 +138,14 @@ impl RulePack {
 
     /// Reads and checks a pack's JSON.
     pub fn parse(text: &str) -> Result<Self, PackError> {
-        read::pack(text)
+        read::pack(text, None)
+    }
+
+    /// Reads a pack that is to stand in place of another. A row of high confidence replaces the other's row, if the pack is not
+    /// older; any other row holds together with it. Rows that it does not have stay, and so does whatever is stricter of what is
+    /// said where nothing is known.
+    pub fn replacing(text: &str, base: &Self) -> Result<Self, PackError> {
+        read::pack(text, Some(base))
     }
 
     /// Schema and day, as `callserver/recording-consent/1+2026-11-22`.

@@ -1,6 +1,7 @@
 //! Why a text is not a pack of rules.
 
 use super::{PACK_BYTES_MAX, RULES_MAX};
+use crate::geo::Place;
 
 /// What is wrong with a pack, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,16 @@ pub enum PackError {
     AsOf {
         /// What is there.
         found: String,
+    },
+    /// A register that another pack has is of another place there.
+    #[error("{at}: the register {id:?} is of {place} in the pack that this one replaces")]
+    Moved {
+        /// Which field, of which row.
+        at: String,
+        /// The register.
+        id: String,
+        /// Where it is.
+        place: Place,
     },
     /// A word that is none of those allowed there.
     #[error("{at}: {found:?} is none of {allowed}")]

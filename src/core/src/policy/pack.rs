@@ -84,6 +84,17 @@ pub struct Frequency {
     pub gap_ms: i64,
 }
 
+impl Frequency {
+    /// The stricter of both, each number by itself.
+    fn tightened(self, other: Self) -> Self {
+        Self {
+            calls_24h_max: self.calls_24h_max.min(other.calls_24h_max),
+            calls_7d_max: self.calls_7d_max.min(other.calls_7d_max),
+            gap_ms: self.gap_ms.max(other.gap_ms),
+        }
+    }
+}
+
 /// What holds on holidays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnHolidays {
@@ -103,10 +114,17 @@ impl HoursPack {
 
     /// Reads and checks a pack's JSON.
     pub fn parse(text: &str) -> Result<Self, PackError> {
-        read::pack(text)
+        read::pack(text, None)
     }
 
-    /// Schema and day, as `callserver/calling-hours/1+2026-11-22`.
+    /// Reads a pack that is to stand in place of another. A row of high confidence replaces the other's row, if the pack is not
+    /// older; any other row holds together with it. Rows that it does not have stay, and so does whatever is stricter of what is
+    /// said where nothing is known.
+    pub fn replacing(text: &str, base: &Self) -> Result<Self, PackError> {
+        read::pack(text, Some(base))
+    }
+
+    /// Schema and day, as `callserver/calling-hours/1+2026-11-22`; that of the pack below it behind a `~`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -193,8 +211,16 @@ impl Rule {
             (Open, rest) | (rest, Open) => rest.clone(),
             (Only(one), Only(two)) => Only(super::week::both(one, two)),
         };
-        self.also_in.extend_from_slice(&other.also_in);
-        self.caps.extend_from_slice(&other.caps);
+        for zone in &other.also_in {
+            if !self.also_in.contains(zone) {
+                self.also_in.push(*zone);
+            }
+        }
+        for cap in &other.caps {
+            if !self.caps.contains(cap) {
+                self.caps.push(cap.clone());
+            }
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Reading a pack's JSON and checking that it can be relied on to be strict.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{AfterRefusal, Class, PackError, Rule, RulePack, SCHEMA};
 use crate::consent::Mode;
 use crate::geo::Place;
-use crate::pack::{self, EEA_ROW, FALLBACK, word};
+use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, Trust, word};
 
 /// Where the rows are.
 const TABLE: &str = "jurisdictions";
@@ -80,9 +82,12 @@ struct Row {
     must_record_announcement: bool,
 }
 
-pub(super) fn pack(text: &str) -> Result<RulePack, PackError> {
+/// Reads a pack, over another if there is one.
+pub(super) fn pack(text: &str, base: Option<&RulePack>) -> Result<RulePack, PackError> {
     let file: File = pack::file(text, SCHEMA)?;
-    let stamp = pack::stamp(text, &file.schema, &file.as_of)?;
+    let base_as_of = base.map(RulePack::as_of);
+    let stamp = pack::stamp(text, &file.schema, &file.as_of)?.over(base_as_of);
+    let trust = Trust::of(&file.as_of, base_as_of);
     if file.modes_in_order_of_strictness.join(", ") != ORDER {
         return Err(PackError::Order { expected: ORDER });
     }
@@ -96,7 +101,10 @@ pub(super) fn pack(text: &str) -> Result<RulePack, PackError> {
         &file.unknown_country_default,
         Mode::Affirmative,
     )?;
-    let rules = pack::by_place(TABLE, file.jurisdictions, |row| &row.code, rule)?;
+    let mut rules = pack::by_place(TABLE, file.jurisdictions, |row| &row.code, rule)?;
+    if let Some(base) = base {
+        lay_over(&mut rules, base, trust);
+    }
     let row = |code| {
         Place::parse(code)
             .ok()
@@ -108,12 +116,19 @@ pub(super) fn pack(text: &str) -> Result<RulePack, PackError> {
             code: FALLBACK,
         });
     };
-    let unknown_country = unknown_country.max(fallback.mode);
+    let mut unknown_country = unknown_country.max(fallback.mode);
+    let mut unknown_us = unknown_us;
+    let mut floor = mode("platform_floor", &file.platform_floor)?;
+    if let Some(base) = base {
+        unknown_country = unknown_country.max(base.unknown_country);
+        unknown_us = unknown_us.max(base.unknown_us);
+        floor = floor.max(base.floor);
+    }
     Ok(RulePack {
         id: stamp.id,
         sha256: stamp.sha256,
         as_of: file.as_of,
-        floor: mode("platform_floor", &file.platform_floor)?,
+        floor,
         unknown_us,
         unknown_country,
         on_refusal: word(
@@ -125,6 +140,19 @@ pub(super) fn pack(text: &str) -> Result<RulePack, PackError> {
         eea: row(EEA_ROW),
         rules,
     })
+}
+
+/// What a pack makes of the rows of another.
+fn lay_over(rules: &mut BTreeMap<Place, Rule>, base: &RulePack, trust: Trust) {
+    for (place, rule) in rules.iter_mut() {
+        rule.confidence = trust.worth(rule.confidence);
+        if rule.confidence != Confidence::High {
+            rule.tighten(&base.basis(Some(*place)));
+        }
+    }
+    for (place, rule) in &base.rules {
+        rules.entry(*place).or_insert_with(|| rule.clone());
+    }
 }
 
 fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {

@@ -252,3 +252,64 @@ fn a_pack_has_a_bound_on_its_rows() {
         Err(PackError::TooMany { .. } | PackError::TooLong { .. })
     ));
 }
+
+mod replaced {
+    //! A pack in place of the shipped one.
+
+    use super::*;
+
+    fn over(change: impl FnOnce(&mut Value)) -> RulePack {
+        let mut pack = shipped();
+        change(&mut pack);
+        RulePack::replacing(&pack.to_string(), RulePack::shipped()).unwrap()
+    }
+
+    fn lax(pack: &mut Value, confidence: &str) {
+        for row in pack["jurisdictions"].as_array_mut().unwrap() {
+            row["legal_minimum_mode"] = json!("none");
+            row["engine_mode"] = json!("announce");
+            row["confidence"] = json!(confidence);
+            for gone in ["recommended_mode", "why_recommended"] {
+                row.as_object_mut().unwrap().remove(gone);
+            }
+        }
+        pack["unknown_us_default"] = json!("announce_continue");
+    }
+
+    #[test]
+    fn what_is_not_sure_or_old_relaxes_nothing() {
+        let shipped = RulePack::shipped();
+        let old = over(|pack| {
+            lax(pack, "high");
+            pack["as_of"] = json!("2020-01-01");
+        });
+        for pack in [over(|pack| lax(pack, "medium")), old] {
+            for place in shipped.rules.keys() {
+                let (now, was) = (pack.rule(place).unwrap(), shipped.rule(place).unwrap());
+                assert!(now.mode >= was.mode, "{place}");
+                assert!(now.legal_minimum >= was.legal_minimum, "{place}");
+                assert!(now.confidence != Confidence::High);
+            }
+            for unknown in [None, Some(place("JP")), Some(place("US"))] {
+                assert!(pack.basis(unknown).mode >= shipped.basis(unknown).mode);
+            }
+        }
+    }
+
+    #[test]
+    fn a_sure_row_replaces_and_what_is_left_out_stays() {
+        let pack = over(|pack| {
+            lax(pack, "high");
+            pack["as_of"] = json!("2027-01-01");
+            let rows = pack["jurisdictions"].as_array_mut().unwrap();
+            rows.retain(|row| row["code"] != "US-CA");
+        });
+        let shipped = RulePack::shipped();
+        assert_eq!(pack.rule(&place("US-CA")), shipped.rule(&place("US-CA")));
+        assert_eq!(pack.rule(&place("DE")).unwrap().mode, Mode::Announce);
+        assert_eq!(
+            pack.id(),
+            "callserver/recording-consent/1+2027-01-01~2026-11-22"
+        );
+    }
+}

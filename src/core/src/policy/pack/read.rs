@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::{Frequency, HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOWN};
 use crate::geo::Place;
-use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, shortened, word};
+use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, Trust, shortened, word};
 use crate::policy::Zone;
 use crate::policy::caps::{CAP_MS_MAX, Cap};
 use crate::policy::week::{DAY_MINUTES, Span, Week};
@@ -131,10 +131,16 @@ struct Days {
     sun: Hours,
 }
 
-pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
+/// Reads a pack, over another if there is one.
+pub(super) fn pack(text: &str, base: Option<&HoursPack>) -> Result<HoursPack, PackError> {
     let file: File = pack::file(text, SCHEMA)?;
-    let stamp = pack::stamp(text, &file.schema, &file.as_of)?;
+    let base_as_of = base.map(HoursPack::as_of);
+    let stamp = pack::stamp(text, &file.schema, &file.as_of)?.over(base_as_of);
+    let trust = Trust::of(&file.as_of, base_as_of);
     let mut rules = pack::by_place(TABLE, file.rules, |row| &row.code, rule)?;
+    if let Some(base) = base {
+        lay_over(&mut rules, base, trust);
+    }
     let row = |code| {
         Place::parse(code)
             .ok()
@@ -149,8 +155,12 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         }
         rule
     });
-    let unknown_us = unknown_us(file.unknown_us_default, &federal, &rules)?;
-    let frequency = frequency(&file.frequency_default)?;
+    let mut unknown_us = unknown_us(file.unknown_us_default, &federal, &rules)?;
+    let mut frequency = frequency(&file.frequency_default)?;
+    if let Some(base) = base {
+        unknown_us.tighten(&base.unknown_us);
+        frequency = frequency.tightened(base.frequency);
+    }
     let countries = rules.clone();
     for (place, rule) in &mut rules {
         if let Some(national) = countries.get(&place.country()).filter(|_| place.is_part()) {
@@ -167,6 +177,20 @@ pub(super) fn pack(text: &str) -> Result<HoursPack, PackError> {
         fallback,
         frequency,
     })
+}
+
+/// What a pack makes of the rows of another.
+fn lay_over(rules: &mut BTreeMap<Place, Rule>, base: &HoursPack, trust: Trust) {
+    for (place, rule) in rules.iter_mut() {
+        rule.confidence = trust.worth(rule.confidence);
+        if rule.confidence != Confidence::High {
+            let below = base.rule(place);
+            rule.tighten(below.unwrap_or_else(|| base.basis(Some(*place))));
+        }
+    }
+    for (place, rule) in &base.rules {
+        rules.entry(*place).or_insert_with(|| rule.clone());
+    }
 }
 
 /// It may be any state: the caps of all of them hold.

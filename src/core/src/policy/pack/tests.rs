@@ -251,3 +251,131 @@ fn a_part_is_called_no_more_often_than_its_country() {
         .collect();
     assert_eq!(rules, [("US-FL", 3), ("US", 2)]);
 }
+
+mod replaced {
+    //! A pack in place of the shipped one.
+
+    use super::*;
+
+    fn over(change: impl FnOnce(&mut Value)) -> HoursPack {
+        let mut pack = shipped();
+        change(&mut pack);
+        HoursPack::replacing(&pack.to_string(), HoursPack::shipped()).unwrap()
+    }
+
+    fn row<'a>(pack: &'a mut Value, code: &str) -> &'a mut Value {
+        let rows = pack["rules"].as_array_mut().unwrap();
+        rows.iter_mut().find(|row| row["code"] == code).unwrap()
+    }
+
+    fn open_always(row: &mut Value) {
+        for day in ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] {
+            row["windows"][day] = json!([["00:00", "24:00"]]);
+        }
+        row["holidays"] = json!("open");
+        row["frequency_caps"] = json!([]);
+        for gone in [
+            "artificial_voice_windows",
+            "artificial_voice_holidays",
+            "eves_of_holidays",
+            "fixed_timezone",
+        ] {
+            row.as_object_mut().unwrap().remove(gone);
+        }
+    }
+
+    #[test]
+    fn the_same_pack_over_itself_is_the_same() {
+        let (shipped, pack) = (HoursPack::shipped(), over(|_| {}));
+        assert_eq!(
+            pack.id(),
+            "callserver/calling-hours/1+2026-11-22~2026-11-22"
+        );
+        for (place, rule) in shipped.rules() {
+            assert_eq!(pack.rule(place), Some(rule));
+        }
+        assert_eq!(pack.basis(None), shipped.basis(None));
+        let us = Some(place("US"));
+        assert_eq!(pack.basis(us).week, shipped.basis(us).week);
+        assert_eq!(pack.basis(us).caps, shipped.basis(us).caps);
+    }
+
+    /// Everything is open at all hours, in rows that are not sure or in a pack that is old: nothing becomes laxer anywhere.
+    #[test]
+    fn what_is_not_sure_or_old_relaxes_nothing() {
+        let lax = |pack: &mut Value, confidence: Option<&str>| {
+            for row in pack["rules"].as_array_mut().unwrap() {
+                open_always(row);
+                if let Some(confidence) = confidence {
+                    row["confidence"] = json!(confidence);
+                }
+            }
+            let windows = pack["rules"][0]["windows"].clone();
+            pack["unknown_us_default"]["windows"] = windows;
+            pack["unknown_us_default"]["holidays"] = json!("open");
+            pack["frequency_default"]["max_attempts_per_24h"] = json!(99);
+            pack["frequency_default"]["min_gap"] = json!("PT1H");
+        };
+        let shipped = HoursPack::shipped();
+        let old = over(|pack| {
+            lax(pack, Some("high"));
+            pack["as_of"] = json!("2026-11-21");
+        });
+        for pack in [
+            over(|pack| lax(pack, Some("medium"))),
+            over(|pack| lax(pack, Some("low"))),
+            old,
+        ] {
+            let mut places: Vec<Option<Place>> = shipped.rules().map(|(p, _)| Some(*p)).collect();
+            places.extend([None, Some(place("JP")), Some(place("FI"))]);
+            for place in places {
+                let (now, was) = (pack.basis(place), shipped.basis(place));
+                assert_eq!(now.week, was.week, "{place:?}");
+                assert_eq!(now.on_holidays, was.on_holidays, "{place:?}");
+                assert_eq!(now.eves_as_saturday, was.eves_as_saturday);
+                assert!(was.caps.iter().all(|cap| now.caps.contains(cap)));
+                assert!(was.also_in.iter().all(|zone| now.also_in.contains(zone)));
+            }
+            assert_eq!(pack.frequency(), shipped.frequency());
+        }
+    }
+
+    #[test]
+    fn a_sure_row_of_a_young_pack_replaces_and_still_obeys_its_nation() {
+        let pack = over(|pack| {
+            pack["as_of"] = json!("2027-01-01");
+            let florida = row(pack, "US-FL");
+            open_always(florida);
+            florida["confidence"] = json!("high");
+        });
+        let (florida, nation) = (pack.rule(&place("US-FL")), pack.rule(&place("US")));
+        assert_eq!(shown(florida.unwrap(), 0), "08:00-21:00");
+        assert_eq!(shown(nation.unwrap(), 0), "08:00-21:00");
+        let shipped = HoursPack::shipped().rule(&place("US-FL"));
+        assert_eq!(shown(shipped.unwrap(), 0), "08:00-20:00");
+    }
+
+    #[test]
+    fn a_row_that_is_left_out_stays() {
+        let pack = over(|pack| {
+            pack["as_of"] = json!("2027-01-01");
+            let rows = pack["rules"].as_array_mut().unwrap();
+            rows.retain(|row| ["US", "ZZ"].contains(&row["code"].as_str().unwrap()));
+        });
+        let shipped = HoursPack::shipped();
+        for code in ["US-FL", "FR", "IT"] {
+            assert_eq!(pack.rule(&place(code)), shipped.rule(&place(code)));
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_sure_tightens() {
+        let pack = over(|pack| {
+            let florida = row(pack, "US-FL");
+            florida["confidence"] = json!("low");
+            florida["windows"]["mon"] = json!([["10:00", "22:00"]]);
+        });
+        let florida = pack.rule(&place("US-FL")).unwrap();
+        assert_eq!(shown(florida, 0), "10:00-20:00");
+    }
+}

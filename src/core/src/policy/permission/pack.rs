@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Form;
 use crate::consent::verdict::PackName;
 use crate::geo::Place;
-use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, PackError, is_of_eea, shortened, word};
+use crate::pack::{
+    self, Confidence, EEA_ROW, FALLBACK, PackError, Trust, is_of_eea, shortened, word,
+};
 use crate::policy::caps::Cap;
 use crate::policy::pack::cap;
 use crate::policy::{Kind, Purpose, Purposes};
@@ -91,6 +93,7 @@ pub struct Registry {
 #[derive(Clone, Debug)]
 pub struct PermissionPack {
     name: PackName,
+    as_of: String,
     needs: BTreeMap<Place, Needs>,
     fallback: Needs,
     registries: Vec<Registry>,
@@ -170,9 +173,24 @@ impl PermissionPack {
 
     /// Reads and checks a pack's JSON.
     pub fn parse(text: &str) -> Result<Self, PackError> {
+        Self::read(text, None)
+    }
+
+    /// Reads a pack that is to stand in place of another. A row of high confidence replaces the other's row, if the pack is not
+    /// older; any other row holds together with it. Rows and registers that it does not have stay, and so does every cap.
+    pub fn replacing(text: &str, base: &Self) -> Result<Self, PackError> {
+        Self::read(text, Some(base))
+    }
+
+    fn read(text: &str, base: Option<&Self>) -> Result<Self, PackError> {
         let file: File = pack::file(text, SCHEMA)?;
-        let stamp = pack::stamp(text, &file.schema, &file.as_of)?;
-        let rows = pack::by_place(NEEDS, file.needs, |row| &row.code, need_row)?;
+        let base_as_of = base.map(|base| base.as_of.as_str());
+        let stamp = pack::stamp(text, &file.schema, &file.as_of)?.over(base_as_of);
+        let trust = Trust::of(&file.as_of, base_as_of);
+        let mut rows = pack::by_place(NEEDS, file.needs, |row| &row.code, need_row)?;
+        if let Some(base) = base {
+            lay_over(&mut rows, base, trust);
+        }
         let fallback = Place::parse(FALLBACK).ok().and_then(|zz| rows.get(&zz));
         let missing = PackError::Missing {
             table: NEEDS,
@@ -190,14 +208,21 @@ impl PermissionPack {
             (*place, needs)
         });
         let needs = needs.collect();
-        let registries = registries(file.registries)?;
+        let registries = registries(file.registries, base, trust)?;
         let caps = file.caps.iter().enumerate().map(|(index, row)| {
             let at = format!("caps[{index}]");
             let place = place(&format!("{at}.code"), &row.code)?;
             let cap = cap(&at, &row.code, row.max_calls, &row.period)?;
             Ok((place, row.purpose, cap))
         });
+        let mut caps: Vec<(Place, Purpose, Cap)> = caps.collect::<Result<_, _>>()?;
+        for below in base.iter().flat_map(|base| &base.caps) {
+            if !caps.contains(below) {
+                caps.push(below.clone());
+            }
+        }
         Ok(Self {
+            as_of: file.as_of,
             name: PackName {
                 id: stamp.id,
                 sha256: stamp.sha256,
@@ -205,8 +230,13 @@ impl PermissionPack {
             needs,
             fallback,
             registries,
-            caps: caps.collect::<Result<_, _>>()?,
+            caps,
         })
+    }
+
+    /// The day for which it was compiled, `YYYY-MM-DD`.
+    pub fn as_of(&self) -> &str {
+        &self.as_of
     }
 
     /// What it is known by.
@@ -233,6 +263,15 @@ impl PermissionPack {
         });
         let (rule, needs) = found.unwrap_or((FALLBACK.to_owned(), &self.fallback));
         (rule, needs.of(purpose))
+    }
+
+    fn all_needs(&self, place: Place) -> Needs {
+        Needs(Purpose::ALL.map(|purpose| self.need(Some(place), purpose).1))
+    }
+
+    /// The register of this name.
+    pub fn registry(&self, id: &str) -> Option<&Registry> {
+        self.registries.iter().find(|registry| registry.id == id)
     }
 
     /// The registers that a call for a purpose to somebody of this kind is to be looked up in, each once.
@@ -289,6 +328,12 @@ impl Needs {
 }
 
 impl Registry {
+    fn tighten(&mut self, other: &Self) {
+        self.age_ms_max = self.age_ms_max.min(other.age_ms_max);
+        self.purposes = self.purposes.iter().chain(other.purposes.iter()).collect();
+        self.covers_businesses |= other.covers_businesses;
+    }
+
     /// Whether a consent that holds goes before it.
     pub(super) fn is_lifted_by(&self, form: Option<Form>) -> bool {
         match (self.lifted_by, form) {
@@ -311,7 +356,25 @@ fn need_row(index: usize, place: Place, row: NeedRow) -> Result<(Needs, Confiden
     Ok((needs, confidence))
 }
 
-fn registries(rows: Vec<RegistryRow>) -> Result<Vec<Registry>, PackError> {
+/// What a pack makes of the rows of another.
+fn lay_over(rows: &mut BTreeMap<Place, (Needs, Confidence)>, base: &PermissionPack, trust: Trust) {
+    for (place, (needs, confidence)) in rows.iter_mut() {
+        *confidence = trust.worth(*confidence);
+        if *confidence != Confidence::High {
+            needs.tighten(base.all_needs(*place));
+        }
+    }
+    for (place, needs) in &base.needs {
+        // What it says holds together with its defaults already.
+        rows.entry(*place).or_insert((*needs, Confidence::High));
+    }
+}
+
+fn registries(
+    rows: Vec<RegistryRow>,
+    base: Option<&PermissionPack>,
+    trust: Trust,
+) -> Result<Vec<Registry>, PackError> {
     const TABLE: &str = "registries";
     if rows.len() > REGISTRIES_MAX {
         return Err(PackError::TooMany {
@@ -341,7 +404,7 @@ fn registries(rows: Vec<RegistryRow>) -> Result<Vec<Registry>, PackError> {
                 second: index,
             });
         }
-        let confidence = pack::confidence(&at("confidence"), &row.confidence)?;
+        let confidence = trust.worth(pack::confidence(&at("confidence"), &row.confidence)?);
         let is_sure = confidence == Confidence::High;
         let lifted_by = word(
             &at("lifted_by"),
@@ -350,8 +413,17 @@ fn registries(rows: Vec<RegistryRow>) -> Result<Vec<Registry>, PackError> {
             "none, express, written",
         )?;
         let everybody = word(&at("covers"), &row.covers, &COVERS, "consumers, everybody")?;
-        found.push(Registry {
-            place: place(&at("code"), &row.code)?,
+        let below = base.and_then(|base| base.registry(&row.id));
+        let place = place(&at("code"), &row.code)?;
+        if let Some(below) = below.filter(|below| below.place != place) {
+            return Err(PackError::Moved {
+                at: at("code"),
+                id: row.id,
+                place: below.place,
+            });
+        }
+        let mut registry = Registry {
+            place,
             id: row.id,
             name: row.name,
             age_ms_max: cap(&at("max_age"), "", 1, &row.max_age)?.within_ms,
@@ -364,7 +436,16 @@ fn registries(rows: Vec<RegistryRow>) -> Result<Vec<Registry>, PackError> {
             },
             citations: row.citations,
             confidence,
-        });
+        };
+        if let Some(below) = below.filter(|_| !is_sure) {
+            registry.tighten(below);
+        }
+        found.push(registry);
+    }
+    for below in base.iter().flat_map(|base| &base.registries) {
+        if !found.iter().any(|registry| registry.id == below.id) {
+            found.push(below.clone());
+        }
     }
     Ok(found)
 }
@@ -376,3 +457,6 @@ fn place(at: &str, code: &str) -> Result<Place, PackError> {
         why,
     })
 }
+
+#[cfg(test)]
+mod tests;
