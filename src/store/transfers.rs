@@ -110,6 +110,7 @@ impl Transfers<'_> {
     pub async fn begin(&self, client: &ClientId, new: &NewTransfer) -> Result<bool, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
         let (own, platform) = (&new.suppression, &new.platform_suppression);
+        suppressions::alone(&mut tx, own, platform).await?;
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(false);
         }

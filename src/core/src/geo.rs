@@ -76,6 +76,12 @@ pub fn of(number: &PhoneNumber) -> Numbered {
     }
 }
 
+/// Whether the place's country is one that the table knows: of any other nothing can be told but the strictest.
+pub fn is_known(place: Place) -> bool {
+    let table: &'static table::Table = &TABLE;
+    table.zones.contains_key(&place) || table.zones.contains_key(&place.country())
+}
+
 /// The names of IANA time zones that a place has; of a part that the table does not tell apart, its country's; of a place
 /// that nobody knows, all there are. Never empty.
 pub fn zones_of(place: Place) -> &'static [&'static str] {

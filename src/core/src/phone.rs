@@ -11,6 +11,12 @@ use std::fmt;
 #[serde(try_from = "String", into = "String")]
 pub struct PhoneNumber(String);
 
+/// Country codes of which some number begins with a single 0.
+const BEGIN_WITH_0: [&str; 21] = [
+    "39", "225", "226", "227", "229", "241", "242", "247", "250", "267", "268", "378", "501",
+    "676", "679", "687", "800", "853", "881", "888", "992",
+];
+
 /// Why a text is not a telephone number. The text itself is never part of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneNumberError {
@@ -32,8 +38,11 @@ pub enum PhoneNumberError {
 }
 
 impl PhoneNumber {
-    /// Reads a number in E.164 form. Nothing is stripped or guessed: spaces, dashes and missing country codes are the
-    /// business of whoever accepts free text.
+    /// Reads a number in E.164 form. Spaces, dashes and missing country codes are the business of whoever accepts free text.
+    ///
+    /// A number has one spelling, so that what is known of it is found by it: the 0 that is dialled within a country goes, where
+    /// no number of that country begins with one (`+44 0 79…`), and so does the 1 that Mexican mobiles had until 2019
+    /// (`+52 1 55…`). Telephone networks bear both. The countries are those of libphonenumber 9.0.43.
     pub fn parse(text: &str) -> Result<Self, PhoneNumberError> {
         let digits = text.strip_prefix('+').ok_or(PhoneNumberError::NoPlus)?;
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -42,17 +51,46 @@ impl PhoneNumber {
         if digits.starts_with('0') {
             return Err(PhoneNumberError::LeadingZero);
         }
-        if !(8..=15).contains(&digits.len()) {
-            return Err(PhoneNumberError::Length {
-                digits: digits.len(),
-            });
+        let (country, rest) = digits.split_at(country_code_digits(digits));
+        let own = own_digits(country, rest);
+        let length = country.len() + own.len();
+        if !(8..=15).contains(&length) {
+            return Err(PhoneNumberError::Length { digits: length });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(format!("+{country}{own}")))
     }
 
     /// The number as `+` and digits. Personal data: not for logs.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// How many digits of these the country code has, if they are as many.
+fn country_code_digits(digits: &str) -> usize {
+    let length = match digits.as_bytes() {
+        [b'1' | b'7', ..] => 1,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
+        _ => 3,
+    };
+    length.min(digits.len())
+}
+
+/// The digits after a country code without what is no part of the number.
+fn own_digits<'a>(country: &str, rest: &'a str) -> &'a str {
+    if country == "52" && rest.len() == 11 {
+        return rest.strip_prefix('1').unwrap_or(rest);
+    }
+    match rest.strip_prefix('0') {
+        // Two of them begin a number that is free to call.
+        Some(own) if !own.starts_with('0') && !BEGIN_WITH_0.contains(&country) => own,
+        Some(_) | None => rest,
     }
 }
 
@@ -111,6 +149,30 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(PhoneNumber::parse(text).map(|_| ()), *want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        for (text, number) in [
+            ("+4407911123456", "+447911123456"),
+            ("+447911123456", "+447911123456"),
+            ("+490301234567", "+49301234567"),
+            ("+819012345678", "+819012345678"),
+            ("+8109012345678", "+819012345678"),
+            ("+8100777123456", "+8100777123456"),
+            ("+390612345678", "+390612345678"),
+            ("+2250712345678", "+2250712345678"),
+            ("+2290112345678", "+2290112345678"),
+            ("+5215512345678", "+525512345678"),
+            ("+525512345678", "+525512345678"),
+            ("+5511987654321", "+5511987654321"),
+            ("+102125550100", "+12125550100"),
+            ("+3530861234567", "+353861234567"),
+        ] {
+            assert_eq!(PhoneNumber::parse(text).unwrap().as_str(), number, "{text}");
+        }
+        let short = PhoneNumber::parse("+44012345");
+        assert_eq!(short, Err(PhoneNumberError::Length { digits: 7 }));
     }
 
     #[test]

@@ -181,14 +181,14 @@ impl Verdict {
 /// Decides, and lists every reason that it finds.
 pub fn may_call(request: &Request<'_>) -> Verdict {
     let mut trace = Trace::new(request);
-    let refused = refused::refused(request.to);
+    let number = PhoneNumber::parse(request.to).ok();
+    let refused = refused::refused(number.as_ref().map_or(request.to, PhoneNumber::as_str));
     let refused = refused
         .into_iter()
         .map(|(code, rule)| Reason::plain(code, Some(rule)));
     let mut reasons: Vec<Reason> = request.standing.reasons().collect();
     let standing = reasons.len();
     reasons.extend(refused);
-    let number = PhoneNumber::parse(request.to).ok();
     if number.is_none() && reasons.len() == standing {
         reasons.push(Reason::plain(Code::InvalidNumber, None));
     }
@@ -241,8 +241,18 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
         None
     } else {
         let open = next_moment(&candidates, &closures, at, from);
-        if open.is_none() {
-            reasons.push(Reason::plain(Code::NoCallingTime, None));
+        match open {
+            None => reasons.push(Reason::plain(Code::NoCallingTime, None)),
+            Some(then) => {
+                // What is wanting then already is no reason to wait. A register is asked again.
+                let (lacking, _) =
+                    permission::grounds(request.permission, &request.about, &places, then);
+                let new = |reason: &Reason| {
+                    reason.code != Code::RegistryStale && !reasons.contains(reason)
+                };
+                let lacking: Vec<Reason> = lacking.into_iter().filter(new).collect();
+                reasons.extend(lacking);
+            }
         }
         open
     };
