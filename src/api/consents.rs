@@ -23,7 +23,9 @@ use super::when::{self, When};
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::dial::grounds;
-use crate::store::call_consents::{CallConsent as Row, ConsentForm as Stored, NewWithdrawal};
+use crate::store::call_consents::{
+    CallConsent as Row, ConsentForm as Stored, NewWithdrawal as NewEntry,
+};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys, VaultError};
 
 const EVIDENCE: &str = "call_consents.evidence";
@@ -150,7 +152,7 @@ pub(super) struct NewConsent {
     purposes: Vec<Purpose>,
     /// In which form. The law of some places wants it in writing.
     form: ConsentForm,
-    /// When it was given; now if absent.
+    /// When it was given; now if absent, which is refused of somebody who took back what they had agreed to.
     #[schema(format = DateTime, example = "2026-03-01T09:30:00Z")]
     obtained_at: Option<String>,
     /// When it ends; never if absent.
@@ -167,7 +169,28 @@ pub(super) struct NewConsent {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Withdrawal {
-    /// What is taken back; all of it if absent.
+    /// Which calls they want no more; all of them if absent.
+    #[schema(min_items = 1, max_items = 4)]
+    purposes: Option<Vec<Purpose>>,
+    /// When it was said; now if absent. It counts from the consent on that it takes back, at the earliest.
+    #[schema(format = DateTime, example = "2026-11-24T09:30:00Z")]
+    withdrawn_at: Option<String>,
+    /// Where it was said.
+    source: ConsentSource,
+    /// What was said, and to whom. Kept sealed.
+    #[schema(max_length = 8000)]
+    evidence: Option<String>,
+}
+
+/// A withdrawal by somebody of whom no consent need be known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewWithdrawal {
+    /// Whose, in E.164 form.
+    #[schema(example = "+15550100123")]
+    number: String,
+    /// Which calls they want no more; all of them if absent.
+    #[schema(min_items = 1, max_items = 4)]
     purposes: Option<Vec<Purpose>>,
     /// When it was said; now if absent.
     #[schema(format = DateTime, example = "2026-11-24T09:30:00Z")]
@@ -234,7 +257,7 @@ pub(super) struct ConsentQuestion {
     number: String,
     /// For which calls.
     purpose: Purpose,
-    /// At which moment; now if absent.
+    /// At which moment; at `known_at` if absent, else now.
     #[schema(format = DateTime, example = "2026-11-24T09:30:00Z")]
     at: Option<String>,
     /// From what the ledger held at that moment; now if absent.
@@ -266,19 +289,20 @@ pub(super) struct ConsentAnswer {
     consent: Option<Consent>,
 }
 
+const ALL: [Purpose; 4] = [
+    Purpose::Marketing,
+    Purpose::Survey,
+    Purpose::Service,
+    Purpose::Collections,
+];
+
 fn word<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
 
 fn names(purposes: &[Purpose]) -> Vec<String> {
-    let all = [
-        Purpose::Marketing,
-        Purpose::Survey,
-        Purpose::Service,
-        Purpose::Collections,
-    ];
-    let named = all.iter().filter(|one| purposes.contains(one));
+    let named = ALL.iter().filter(|one| purposes.contains(one));
     named.map(word).collect()
 }
 
@@ -293,7 +317,28 @@ fn past(pointer: &str, text: Option<&String>, now_ms: i64) -> Result<i64, Proble
         let detail = "it lies in the future: a consent is noted once it is given";
         return Err(Problem::invalid(pointer, "in_the_future", detail));
     }
-    Ok(at_ms)
+    // Their clock is a little ahead of ours: what they say holds from now on.
+    Ok(at_ms.min(now_ms))
+}
+
+/// The purposes of a withdrawal: every one that is not left out on purpose.
+fn taken_back(purposes: Option<&[Purpose]>) -> Result<Vec<String>, Problem> {
+    match purposes {
+        None => Ok(names(&ALL)),
+        Some([]) => {
+            let detail = "name at least one purpose, or leave the field out for all";
+            Err(Problem::invalid("/purposes", "missing", detail))
+        }
+        Some(purposes) => Ok(names(purposes)),
+    }
+}
+
+/// What is on a ledger that bears on a consent that is told.
+struct Before {
+    /// Something of it was taken back, and not given again since.
+    is_withdrawn: bool,
+    /// The very same is there, and holds.
+    is_known: bool,
 }
 
 impl Given {
@@ -320,13 +365,21 @@ impl Given {
         }
         let subject = keys.subject(Some(person)).await;
         let subject = subject.map_err(|error| Problem::internal(&error))?;
+        let before = self.before(app, &subject, keys, person, (purposes, expires_ms));
+        let before = before.await?;
+        if before.is_withdrawn && self.obtained_at.is_none() {
+            let detail =
+                "they took back what they had agreed to for such calls: say when they agreed anew";
+            return Err(Problem::invalid(obtained, "missing", detail));
+        }
+        // What comes with every call of a client's is one consent.
+        if before.is_known && call_id.is_some() {
+            return Ok(());
+        }
         let row = Row {
             id: id.to_owned(),
             subject_id: subject.id().as_str().to_owned(),
-            form: Some(match self.form {
-                ConsentForm::Express => Stored::Express,
-                ConsentForm::Written => Stored::Written,
-            }),
+            form: Some(self.form.into()),
             purposes: names(purposes),
             source: word(&self.source),
             at_ms,
@@ -341,14 +394,75 @@ impl Given {
         if added.map_err(stored)? {
             Ok(())
         } else {
-            Err(too_many())
+            let of = if at.is_empty() { "/number" } else { at };
+            Err(too_many(of))
+        }
+    }
+
+    /// What the ledger says of such calls to this person.
+    async fn before(
+        &self,
+        app: &App,
+        subject: &SubjectKeys,
+        keys: &ClientKeys,
+        person: &PhoneNumber,
+        (purposes, expires_ms): (&[Purpose], Option<i64>),
+    ) -> Result<Before, Problem> {
+        let hash = desk::consent_index(keys, person);
+        let consents = app.desk.store.call_consents();
+        let rows = consents.ledger(keys.id(), &hash, i64::MAX).await;
+        let rows = rows.map_err(stored)?;
+        let ledger: Vec<_> = rows.iter().map(grounds::entry).collect();
+        let now_ms = app.dialer().now_ms();
+        let stands = |purpose: &Purpose| consent(&ledger, (*purpose).into(), now_ms, None);
+        let form: Stored = self.form.into();
+        let obtained_ms = self.obtained_at.as_deref().and_then(when::parse);
+        let is_same = |row: &Row| {
+            let own = names(purposes);
+            let evidence = row.evidence.as_ref().map(|sealed| {
+                let place = Place::new(EVIDENCE, &row.id);
+                desk::open_for(subject, place, sealed).unwrap_or_default()
+            });
+            row.form == Some(form)
+                && own.iter().all(|name| row.purposes.contains(name))
+                && row.source == word(&self.source)
+                && row.expires_ms == expires_ms
+                && obtained_ms.is_none_or(|at_ms| row.at_ms == at_ms)
+                && evidence == self.evidence
+        };
+        let holds = purposes.iter().all(
+            |purpose| matches!(stands(purpose), Known::Given(_, held) if held >= self.form.into()),
+        );
+        Ok(Before {
+            is_withdrawn: purposes
+                .iter()
+                .any(|purpose| matches!(stands(purpose), Known::Withdrawn(_))),
+            is_known: holds && rows.iter().rev().any(is_same),
+        })
+    }
+}
+
+impl From<ConsentForm> for Form {
+    fn from(form: ConsentForm) -> Self {
+        match form {
+            ConsentForm::Express => Self::Express,
+            ConsentForm::Written => Self::Written,
         }
     }
 }
 
-fn too_many() -> Problem {
+impl From<ConsentForm> for Stored {
+    fn from(form: ConsentForm) -> Self {
+        match form {
+            ConsentForm::Express => Self::Express,
+            ConsentForm::Written => Self::Written,
+        }
+    }
+}
+
+fn too_many(pointer: &str) -> Problem {
     let detail = "the ledger of this number is full";
-    Problem::invalid("/number", "too_many", detail)
+    Problem::invalid(pointer, "too_many", detail)
 }
 
 fn sealed(subject: &SubjectKeys, id: &str, evidence: Option<&str>) -> Option<crate::store::Sealed> {
@@ -453,6 +567,7 @@ pub(super) async fn withdraw(
     if let Some(evidence) = &new.evidence {
         text("/evidence", evidence, EVIDENCE_CHARS_MAX)?;
     }
+    let purposes = taken_back(new.purposes.as_deref())?;
     let work = async move |new_id: NewId| {
         let keys = caller.keys(&app.desk).await?;
         let of = find(&app.desk, &caller, &id).await?;
@@ -464,18 +579,65 @@ pub(super) async fn withdraw(
             Err(VaultError::Forgotten) => None,
             Err(error) => return Err(Problem::internal(&error)),
         };
-        let row = NewWithdrawal {
+        let row = NewEntry {
             id: new_id.id.clone(),
-            purposes: new.purposes.as_deref().map_or(of.purposes, names),
+            purposes,
             source: word(&new.source),
-            at_ms,
+            // Whatever was said when: it is this consent that is taken back.
+            at_ms: at_ms.max(of.at_ms),
             recorded_ms: now_ms,
             evidence,
         };
         let consents = app.desk.store.call_consents();
         let added = consents.withdraw(&caller.client, &id, &row).await;
         if !added.map_err(stored)? {
-            return Err(too_many());
+            return Err(too_many("/number"));
+        }
+        made(&app, &keys, &caller, &new_id.id).await
+    };
+    once.settle_new("cns", work).await
+}
+
+/// Note that somebody wants no more of such calls, whatever they had agreed to
+///
+/// Also where no consent of theirs is known. It ends all that was given until now, and the next decision heeds it.
+#[utoipa::path(
+    post, path = "/v1/consents/withdraw", tag = "consents", request_body = NewWithdrawal,
+    responses((status = 201, body = Consent)),
+)]
+pub(super) async fn withdraw_all(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Posted { body: new, once }: Posted<NewWithdrawal>,
+) -> Result<Response, Problem> {
+    let person = number("/number", &new.number)?;
+    let now_ms = app.dialer().now_ms();
+    let at_ms = past("/withdrawn_at", new.withdrawn_at.as_ref(), now_ms)?;
+    if let Some(evidence) = &new.evidence {
+        text("/evidence", evidence, EVIDENCE_CHARS_MAX)?;
+    }
+    let purposes = taken_back(new.purposes.as_deref())?;
+    let work = async move |new_id: NewId| {
+        let keys = caller.keys(&app.desk).await?;
+        let subject = keys.subject(Some(&person)).await;
+        let subject = subject.map_err(|error| Problem::internal(&error))?;
+        let row = Row {
+            id: new_id.id.clone(),
+            subject_id: subject.id().as_str().to_owned(),
+            form: None,
+            purposes,
+            source: word(&new.source),
+            at_ms,
+            expires_ms: None,
+            recorded_ms: now_ms,
+            call_id: None,
+            evidence: sealed(&subject, &new_id.id, new.evidence.as_deref()),
+        };
+        let hash = desk::consent_index(&keys, &person);
+        let consents = app.desk.store.call_consents();
+        let added = consents.add(&caller.client, &hash, &row).await;
+        if !added.map_err(stored)? {
+            return Err(too_many("/number"));
         }
         made(&app, &keys, &caller, &new_id.id).await
     };
@@ -548,10 +710,14 @@ pub(super) async fn check(
     let known_ms = moment("/known_at", body.known_at.as_ref())?;
     let work = async move {
         let keys = caller.keys(&app.desk).await?;
-        let known_ms = known_ms.unwrap_or(i64::MAX);
-        let ledger = grounds::ledger(&app.desk, &keys, &person, known_ms).await;
-        let ledger = ledger.map_err(stored)?;
-        let at_ms = at_ms.unwrap_or_else(|| app.dialer().now_ms());
+        let ledger = grounds::ledger(&app.desk, &keys, &person, known_ms.unwrap_or(i64::MAX)).await;
+        let mut ledger = ledger.map_err(stored)?;
+        let now_ms = app.dialer().now_ms();
+        let at_ms = at_ms.or(known_ms).unwrap_or(now_ms);
+        // Of a moment that is past it is asked what held then. A decision of now heeds every withdrawal.
+        if at_ms < now_ms {
+            ledger.retain(|entry| entry.at_ms <= at_ms);
+        }
         let found = consent(&ledger, body.purpose.into(), at_ms, None);
         let state = match found {
             Known::Given(_, Form::Express) => ConsentState::Express,

@@ -131,7 +131,149 @@ async fn what_was_taken_back_holds_for_the_next_decision_and_can_be_told_later()
     assert_eq!(then["data"].as_array().unwrap().len(), 1);
     // A new one counts again.
     office.set_time(noon + 2 * hour);
-    place(&office, json!({ "consent": agreed() })).await.made();
+    // What comes with every call is no new consent.
+    let again = place(&office, json!({ "consent": agreed() })).await;
+    assert_eq!(
+        again.fault(),
+        ("/consent/obtained_at".to_owned(), "missing".to_owned())
+    );
+    let mut anew = agreed();
+    anew["obtained_at"] = json!("2026-11-24T12:30:00-05:00");
+    let old = place(&office, json!({ "consent": anew })).await;
+    assert_eq!(faults(&old)[0].1, "consent_withdrawn");
+    anew["obtained_at"] = json!("2026-11-24T13:30:00-05:00");
+    place(&office, json!({ "consent": anew })).await.made();
+}
+
+#[tokio::test]
+async fn what_comes_with_every_call_is_one_consent() {
+    let office = Office::open().await;
+    let given = json!({ "form": "written", "source": "web_form", "evidence": "Form 12" });
+    for _ in 0..3 {
+        place(&office, json!({ "consent": given })).await.made();
+        hung_up(&office).await;
+    }
+    let count = async || {
+        let list = office.api.get(&office.who, "/v1/consents").await.fine();
+        list["data"].as_array().unwrap().len()
+    };
+    assert_eq!(count().await, 1);
+    // One that says more is another.
+    for more in [
+        json!({ "form": "written", "source": "web_form", "evidence": "Form 13" }),
+        json!({ "form": "written", "source": "paper", "evidence": "Form 12" }),
+    ] {
+        place(&office, json!({ "consent": more })).await.made();
+        hung_up(&office).await;
+    }
+    assert_eq!(count().await, 3);
+    // For other calls it is another, too.
+    let service = json!({ "consent": given, "purpose": "service" });
+    place(&office, service).await.made();
+    assert_eq!(count().await, 4);
+}
+
+#[tokio::test]
+async fn a_consent_by_a_clock_that_is_ahead_counts_at_once() {
+    let office = Office::open().await;
+    let mut ahead = agreed();
+    ahead["obtained_at"] = json!("2026-11-24T12:00:03-05:00");
+    place(&office, json!({ "consent": ahead })).await.made();
+}
+
+/// Consent to these calls, and its id.
+async fn consent_to(office: &Office, purposes: Value) -> String {
+    let body = json!({
+        "number": NEW_YORK, "purposes": purposes, "form": "written", "source": "paper",
+    });
+    let made = office.api.post(&office.who, "/v1/consents", &body).await;
+    id(&made.made())
+}
+
+async fn state(office: &Office, question: Value) -> Value {
+    let mut body = json!({ "number": NEW_YORK, "purpose": "service" });
+    for (name, value) in question.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let answer = office.api.post(&office.who, "/v1/consents/check", &body);
+    answer.await.fine()["state"].clone()
+}
+
+#[tokio::test]
+async fn a_withdrawal_ends_what_it_is_about_whenever_it_is_said_to_have_been() {
+    let office = Office::open().await;
+    let given = consent_to(&office, json!(["marketing"])).await;
+    consent_to(&office, json!(["service"])).await;
+    let path = format!("/v1/consents/{given}/withdraw");
+    let none = json!({ "source": "message", "purposes": [] });
+    let refused = office.api.post(&office.who, &path, &none).await;
+    assert_eq!(
+        refused.fault(),
+        ("/purposes".to_owned(), "missing".to_owned())
+    );
+    assert_eq!(state(&office, json!({})).await, "written");
+    // Said yesterday, of a consent that came to the server today; and of every call, as nothing else was said.
+    let words = json!({ "source": "message", "withdrawn_at": "2026-11-23T09:00:00-05:00" });
+    office.api.post(&office.who, &path, &words).await.made();
+    for purpose in ["marketing", "service"] {
+        let of = json!({ "purpose": purpose });
+        assert_eq!(state(&office, of).await, "withdrawn", "{purpose}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_never_agreed_can_withdraw() {
+    let office = Office::open().await;
+    let words = json!({ "number": NEW_YORK, "source": "message", "evidence": "No more, please." });
+    let path = "/v1/consents/withdraw";
+    let made = office.api.post(&office.who, path, &words).await.made();
+    assert_eq!(
+        (&made["kind"], &made["evidence"]),
+        (&json!("withdrawn"), &words["evidence"])
+    );
+    assert_eq!(
+        made["purposes"],
+        json!(["marketing", "survey", "service", "collections"])
+    );
+    assert_eq!(state(&office, json!({})).await, "withdrawn");
+    // It is theirs alone.
+    let other = office.api.client().await;
+    let list = office.api.get(&other, "/v1/consents").await.fine();
+    assert_eq!(list["data"], json!([]));
+}
+
+#[tokio::test]
+async fn what_held_at_a_moment_is_told_by_what_was_said_until_then() {
+    let office = Office::open().await;
+    let (noon, hour) = (moment(NOON), 3_600_000);
+    let body = json!({
+        "number": NEW_YORK, "purposes": ["service"], "form": "written", "source": "paper",
+        "expires_at": "2026-11-24T15:00:00-05:00",
+    });
+    let given = office.api.post(&office.who, "/v1/consents", &body).await;
+    office.set_time(noon + 2 * hour);
+    let path = format!("/v1/consents/{}/withdraw", id(&given.made()));
+    let words = json!({ "source": "call" });
+    office.api.post(&office.who, &path, &words).await.made();
+    office.set_time(noon + 4 * hour);
+    assert_eq!(state(&office, json!({})).await, "withdrawn");
+    let at_one = "2026-11-24T13:00:00-05:00";
+    for question in [
+        json!({ "at": at_one }),
+        json!({ "known_at": at_one }),
+        json!({ "at": at_one, "known_at": at_one }),
+    ] {
+        assert_eq!(
+            state(&office, question.clone()).await,
+            "written",
+            "{question}"
+        );
+    }
+    assert_eq!(state(&office, json!({ "at": NOON })).await, "written");
+    let before = json!({ "at": "2026-11-24T11:59:00-05:00" });
+    assert_eq!(state(&office, before).await, "missing");
+    let after = json!({ "known_at": "2026-11-24T14:00:00-05:00" });
+    assert_eq!(state(&office, after).await, "withdrawn");
 }
 
 #[tokio::test]
