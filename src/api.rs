@@ -11,6 +11,7 @@ mod carriers;
 mod client;
 mod consents;
 mod contacts;
+mod decisions;
 mod docs;
 mod envelope;
 mod events;
@@ -28,6 +29,7 @@ mod providers;
 mod rate;
 mod refuse;
 mod revision;
+mod rules;
 mod scope;
 mod span;
 mod suppressions;
@@ -200,6 +202,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ConsentsRead, routes!(consents::check))
         .add(Scope::ConsentsWrite, routes!(consents::create))
         .add(Scope::ConsentsWrite, routes!(consents::withdraw))
+        .add(Scope::ConsentsWrite, routes!(consents::withdraw_all))
         .add(Scope::ContactsRead, routes!(contacts::list))
         .add(Scope::ContactsRead, routes!(contacts::get))
         .add(Scope::ContactsRead, routes!(contacts::timeline::get))
@@ -244,6 +247,11 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::WebhooksWrite, routes!(hooks::replay))
         .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
         .add(Scope::EventsRead, routes!(events::list))
+        .add(Scope::PolicyRead, routes!(rules::list))
+        .add(Scope::PolicyRead, routes!(rules::get))
+        .add(Scope::CallsRead, routes!(decisions::list))
+        .add(Scope::CallsRead, routes!(decisions::get))
+        .add(Scope::CallsRead, routes!(decisions::of_call))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

@@ -141,7 +141,7 @@ impl App {
         Arc::new(Self {
             ears: parts.ears,
             voice: parts.voice,
-            reception: Reception::new(parts.agents.clone(), parts.place),
+            reception: Reception::new(parts.agents.clone(), parts.place, parts.desk.rules.clone()),
             agents: parts.agents,
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),

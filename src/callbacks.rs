@@ -23,9 +23,11 @@ use crate::agent::{Agent, NotForThisCall};
 use crate::app::App;
 use crate::desk;
 use crate::dial::grounds::Grounds;
+use crate::dial::refusals::NotNoted;
 use crate::dial::{self, NoAccount, Promise, Question};
 use crate::store::StoreError;
 use crate::store::callbacks::{NewCallback, Scheduled};
+use crate::store::decisions::DecisionAbout;
 use crate::vault::{ClientKeys, VaultError};
 pub use plan::{Plan, PlanError, note};
 pub use tool::{Asker, tool};
@@ -139,6 +141,16 @@ pub enum NotScheduled {
     Unwritable(#[from] serde_json::Error),
 }
 
+impl From<NotNoted> for NotScheduled {
+    fn from(error: NotNoted) -> Self {
+        match error {
+            NotNoted::Store(error) => Self::from(error),
+            NotNoted::Vault(error) => Self::from(error),
+            NotNoted::Unwritable(error) => Self::from(error),
+        }
+    }
+}
+
 /// Schedules a callback, in place of any other of that number: it is on the disk when this returns.
 ///
 /// # Errors
@@ -166,7 +178,15 @@ pub async fn schedule(app: &App, keys: &ClientKeys, wish: &Wish) -> Result<Agree
     };
     let may_call = || app.dialer().may_call(desk, keys, &question);
     let verdict = may_call().await?;
+    let refused = async |verdict: &Verdict| {
+        let about = (DecisionAbout::Callback, wish.id.as_str());
+        let dialer = app.dialer();
+        dialer
+            .note_refusal(desk, keys, wish.to.as_str(), verdict, about)
+            .await
+    };
     if !matches!(verdict, Verdict::Allow(_)) {
+        refused(&verdict).await?;
         return Err(NotScheduled::Refused(Box::new(verdict), moment.zone));
     }
     let note = wish.note.as_deref().and_then(one_line);
@@ -207,6 +227,7 @@ pub async fn schedule(app: &App, keys: &ClientKeys, wish: &Wish) -> Result<Agree
     let Some(replaced) = replaced else {
         // Since it was asked about.
         let verdict = may_call().await?;
+        refused(&verdict).await?;
         return Err(NotScheduled::Refused(Box::new(verdict), moment.zone));
     };
     app.callbacks.changed.notify_one();

@@ -9,7 +9,9 @@
 mod carrier;
 mod contacts;
 mod demo;
+mod explain;
 mod log;
+mod rules;
 mod setup;
 mod simulate;
 mod stream_url;
@@ -37,6 +39,7 @@ use crate::journal::JournalSettings;
 use crate::knowledge::{Embedder, KnowledgeSettings};
 use crate::models::{Check, ModelSet, ModelsDir, Progress};
 use crate::providers::Providers;
+use crate::rules::Looks;
 use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
@@ -79,6 +82,14 @@ enum What {
     /// The contacts: whom a client may want to call
     #[command(subcommand)]
     Contacts(contacts::ContactsWhat),
+    /// Say whether a number may be called, and why: by a running server, of which nothing is dialled
+    Explain(explain::ExplainArgs),
+    /// The packs of rules by which calls are placed and recorded
+    #[command(subcommand)]
+    Rules(rules::RulesWhat),
+    /// Places in which nobody is called for a time, as an authority has declared
+    #[command(subcommand)]
+    Closures(rules::ClosuresWhat),
     /// Print a signed media URL, good for one call
     StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
@@ -218,6 +229,9 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
         What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
+        What::Explain(args) => runtime()?.block_on(explain::explain(&config, args)),
+        What::Rules(what) => rules::rules(&config, what),
+        What::Closures(what) => runtime()?.block_on(rules::closures(&config, what)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };
@@ -338,6 +352,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         let agents = Agents::load(config.agents.as_deref())?;
         let listener = listen(config.listen).await?;
         let desk = open_desk(&config).await?;
+        let seen = take_rules(&config, &desk).await?;
         let speech = load_speech(&config, config.speech.better_ears)?;
         let reusable = args.allow_reusable_tokens;
         let app = build(&config, desk, agents, &speech, reusable)?;
@@ -365,10 +380,12 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
             let (app, speech) = (Arc::clone(&app), speech.clone());
             async move { admission::watch(&app.admission, || Some(speech.waited_ms())).await }
         });
+        let ruling = keep_rules(&config, &app, seen);
         let served = api::serve(Arc::clone(&app), listener, stopped()).await;
         preparing.abort();
         watching.abort();
         reading.abort();
+        ruling.abort();
         importing.abort();
         if let Some(telling) = telling {
             telling.abort();
@@ -437,6 +454,31 @@ fn hear_again(config: &Config, app: &App) -> anyhow::Result<()> {
     let (second_pass, _) = SecondPass::start(Arc::clone(&app.desk), ears, cores.saturating_sub(1));
     app.second_pass.get_or_init(|| second_pass);
     Ok(())
+}
+
+/// Takes the operator's packs of rules, if there are any.
+async fn take_rules(config: &Config, desk: &Desk) -> anyhow::Result<Looks> {
+    let Some(folder) = &config.rules.folder else {
+        return Ok(Looks::default());
+    };
+    let seen = desk.rules.take(&desk.store, folder).await?;
+    crate::rules::tell(&desk.rules.now());
+    Ok(seen)
+}
+
+/// Has packs of rules read again when they change, and decisions forgotten that are old.
+fn keep_rules(config: &Config, app: &Arc<App>, seen: Looks) -> tokio::task::JoinHandle<()> {
+    let (app, settings) = (Arc::clone(app), config.rules.clone());
+    tokio::spawn(async move {
+        let forgetting = crate::rules::forget(&app, settings.decision_days_kept);
+        match settings.folder {
+            None => forgetting.await,
+            Some(folder) => {
+                let (rules, store) = (app.desk.rules.clone(), app.desk.store.clone());
+                tokio::join!(crate::rules::watch(rules, store, folder, seen), forgetting);
+            }
+        }
+    })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

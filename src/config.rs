@@ -8,6 +8,7 @@ mod limits;
 mod llm;
 mod prices;
 mod realtime;
+mod rules;
 mod simulate;
 mod stages;
 mod tools;
@@ -39,6 +40,7 @@ pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
 pub use prices::{PricesConfig, RateConfig};
 pub use realtime::{REALTIME_KEY_VARIABLE, RealtimeConfig};
+pub use rules::RulesConfig;
 pub use simulate::{SIMULATE_KEY_VARIABLE, SimulateConfig};
 pub use tools::ToolConfig;
 pub use traces::{TRACES_HEADERS_VARIABLE, TracesConfig};
@@ -97,6 +99,8 @@ pub struct Config {
     pub callbacks: CallbacksConfig,
     /// How long events are kept, and where clients may be told of them.
     pub events: EventsConfig,
+    /// The operator's packs of rules.
+    pub rules: RulesConfig,
     /// How much the server may have to do before it turns new calls away.
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
@@ -197,6 +201,7 @@ impl Default for Config {
             carriers: CarriersConfig::default(),
             callbacks: CallbacksConfig::default(),
             events: EventsConfig::default(),
+            rules: RulesConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
@@ -367,6 +372,7 @@ impl Config {
         self.carriers.check()?;
         self.callbacks.check()?;
         self.events.check()?;
+        self.rules.check()?;
         self.limits.check()?;
         self.traces.check()?;
         self.prices.prices()?;

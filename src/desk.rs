@@ -16,6 +16,7 @@ use crate::data_folder::DataFolder;
 use crate::ids::ClientId;
 use crate::journal::Journals;
 use crate::live::LiveCalls;
+use crate::rules::Rules;
 use crate::store::rows::Rows;
 use crate::store::{Sealed, SealedNumber, Store, StoreError};
 use crate::vault::{ClientKeys, SubjectKeys, Unopened, Vault, VaultError};
@@ -32,6 +33,8 @@ pub struct Desk {
     pub rows: Rows,
     /// The calls that are live.
     pub live: LiveCalls,
+    /// The packs of rules by which calls are placed and recorded.
+    pub rules: Rules,
     unnamed: Mutex<Unnamed>,
     folder: DataFolder,
 }

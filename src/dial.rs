@@ -11,6 +11,7 @@ mod leg;
 mod own;
 mod plan;
 pub mod reconcile;
+pub mod refusals;
 pub mod settle;
 pub mod sweep;
 pub mod webhook;

@@ -135,6 +135,11 @@ async fn render(
     ([(CONTENT_TYPE, text)], body)
 }
 
+/// Whether packs of rules are in the operator's folder that cannot be taken.
+pub fn rules_refused(are_refused: bool) {
+    gauge!("trunkline_rules_refused").set(f64::from(u8::from(are_refused)));
+}
+
 /// A call began.
 pub fn call_began(direction: Direction) {
     let direction = match direction {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trunkline_core::call::Settings;
+use trunkline_core::consent::Mode;
 use trunkline_core::consent::verdict::{Facts, Party, Policy, Verdict, verdict};
-use trunkline_core::consent::{Mode, RulePack};
 use trunkline_core::geo;
 use trunkline_core::geo::Place;
 use trunkline_core::journal::Began;
@@ -21,6 +21,7 @@ use crate::carrier::account::TWILIO;
 use crate::desk::{self, Desk, Side, Unnamed};
 use crate::dial::{Plan, PlanError};
 use crate::ids::ClientId;
+use crate::rules::Rules;
 use crate::session::Keep;
 use crate::store::StoreError;
 use crate::store::agents::SealedVersion;
@@ -103,7 +104,7 @@ pub struct Arrival {
 /// Receives calls.
 pub struct Reception {
     agents: Agents,
-    rules: &'static RulePack,
+    rules: Rules,
     /// Where the server stands.
     server: Option<Place>,
     compiled: Mutex<BTreeMap<(String, u32), Arc<Agent>>>,
@@ -111,10 +112,10 @@ pub struct Reception {
 
 impl Reception {
     /// One that knows the operator's agents.
-    pub fn new(agents: Agents, server: Option<Place>) -> Self {
+    pub fn new(agents: Agents, server: Option<Place>, rules: Rules) -> Self {
         Self {
             agents,
-            rules: RulePack::shipped(),
+            rules,
             server,
             compiled: Mutex::default(),
         }
@@ -407,7 +408,7 @@ impl Reception {
     fn rule(&self, agent: &Agent, person: Option<&PhoneNumber>, may_record: bool) -> Verdict {
         let mut facts = self.facts(agent, person);
         facts.policy.record &= may_record;
-        verdict(self.rules, &facts)
+        verdict(&self.rules.now().consent, &facts)
     }
 
     fn facts(&self, agent: &Agent, person: Option<&PhoneNumber>) -> Facts {

@@ -18,6 +18,7 @@ pub mod carriers;
 pub mod clients;
 pub mod consents;
 pub mod contacts;
+pub mod decisions;
 pub mod deliveries;
 pub mod dialling;
 pub mod drafts;
@@ -34,6 +35,7 @@ pub mod outbox;
 pub mod page;
 pub mod providers;
 pub mod rows;
+pub mod rules;
 mod several;
 mod sql;
 pub mod suppressions;
@@ -313,6 +315,18 @@ impl Store {
         transfers::Transfers(self)
     }
 
+    /// Calls that were not allowed.
+    #[must_use]
+    pub fn decisions(&self) -> decisions::Decisions<'_> {
+        decisions::Decisions(self)
+    }
+
+    /// Packs of rules that were decided by, and places that are closed.
+    #[must_use]
+    pub fn rules(&self) -> rules::Rules<'_> {
+        rules::Rules(self)
+    }
+
     /// Calls that carriers were asked for.
     #[must_use]
     pub fn attempts(&self) -> attempts::Attempts<'_> {
@@ -433,7 +447,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 35] = [
+    let files: [(&str, &[(&str, &'static str)]); 37] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -451,6 +465,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("consents", consents::STATEMENTS),
         ("contacts", contacts::STATEMENTS),
         ("contacts::lists", contacts::lists::STATEMENTS),
+        ("decisions", decisions::STATEMENTS),
         ("deliveries", deliveries::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
         ("drafts", drafts::STATEMENTS),
@@ -463,6 +478,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("tools", tools::STATEMENTS),
+        ("rules", rules::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
         ("suppressions", suppressions::STATEMENTS),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use trunkline_core::policy::{Destination, DestinationError, HoursPack};
+use trunkline_core::policy::{Destination, DestinationError};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
@@ -99,7 +99,7 @@ async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem>
     let found = app.desk.store.dialling().find(&caller.client).await;
     let found = found.map_err(stored)?;
     let frequency = found.frequency;
-    let frequency = frequency.unwrap_or_else(|| frequency::default_of(HoursPack::shipped()));
+    let frequency = frequency.unwrap_or_else(|| frequency::default_of(&app.desk.rules.now().hours));
     let shown = DiallingPolicy {
         destinations: found.destinations,
         frequency: Frequency::of(frequency),

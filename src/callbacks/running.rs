@@ -21,6 +21,7 @@ use crate::ids::ClientId;
 use crate::reception::{Turned, Which};
 use crate::store::StoreError;
 use crate::store::callbacks::{Callback, CallbackState};
+use crate::store::decisions::DecisionAbout;
 use crate::vault::{ClientKeys, VaultError};
 
 /// Callbacks of one client's that are dialled at once.
@@ -262,7 +263,13 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         grounds: plan.grounds,
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
-    let allowed = match verdict.map_err(|_| again("store"))? {
+    let verdict = verdict.map_err(|_| again("store"))?;
+    let about = (DecisionAbout::Callback, callback.id.as_str());
+    let noted = app
+        .dialer()
+        .note_refusal(&app.desk, &keys, plan.to.as_str(), &verdict, about);
+    noted.await.map_err(|_| again("store"))?;
+    let allowed = match verdict {
         Verdict::Allow(allowed) => allowed,
         Verdict::Defer(deferred) => {
             return Err(Instead::Later {

@@ -66,7 +66,7 @@ enum Duplicate {
 }
 
 /// A server, and a key to it.
-struct Server {
+pub(super) struct Server {
     base: String,
     key: String,
     http: reqwest::Client,
@@ -74,16 +74,7 @@ struct Server {
 
 pub(super) async fn contacts(config: &Config, what: ContactsWhat) -> anyhow::Result<()> {
     let ContactsWhat::Import(args) = what;
-    let server = Server {
-        base: args
-            .server
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", config.listen))
-            .trim_end_matches('/')
-            .to_owned(),
-        key: args.key.clone(),
-        http: egress::client()?,
-    };
+    let server = Server::at(config, args.server.as_deref(), &args.key)?;
     let sent = server.send(&args).await?;
     let id = sent["id"].as_str().context("the server named no import")?;
     let done = server.until_read(id).await?;
@@ -144,11 +135,29 @@ fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
 }
 
 impl Server {
+    /// The one at `url`, or that of the configuration.
+    pub(super) fn at(config: &Config, url: Option<&str>, key: &str) -> anyhow::Result<Self> {
+        let base = url.map_or_else(|| format!("http://{}", config.listen), str::to_owned);
+        Ok(Self {
+            base: base.trim_end_matches('/').to_owned(),
+            key: key.to_owned(),
+            http: egress::client()?,
+        })
+    }
+
+    pub(super) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}{path}", self.base))
+    }
+
     fn get(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(format!("{}{path}", self.base))
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+    /// What the server answers, if it does what it was asked for.
+    pub(super) async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<reqwest::Response> {
         let answer = request.bearer_auth(&self.key).send().await;
         let answer =
             answer.with_context(|| format!("{}: the server does not answer", self.base))?;

@@ -12,6 +12,7 @@ use crate::data_folder::{DataFolder, DataFolderError};
 use crate::ids::ClientId;
 use crate::journal::{JournalError, JournalSettings, Journals, Kept, Recovery};
 use crate::live::LiveCalls;
+use crate::rules::Rules;
 use crate::store::rows::Rows;
 use crate::store::{PAGE_ROWS_MAX, Store, StoreConfig, StoreError};
 use crate::vault::{Vault, VaultError};
@@ -63,12 +64,15 @@ impl Desk {
         note_kept(&store, &recovery.kept).await?;
         unended::end_lost(&store, &vault, &journals).await?;
         let unnamed = Unnamed::of(&store).await?;
+        let rules = Rules::default();
+        rules.keep(&store).await?;
         let desk = Self {
             store,
             vault,
             journals,
             rows,
             live: LiveCalls::default(),
+            rules,
             unnamed: Mutex::new(unnamed),
             folder,
         };

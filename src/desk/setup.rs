@@ -94,6 +94,11 @@ impl Books {
         Ok(Self { vault, store })
     }
 
+    /// The rows.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Adds a client.
     pub async fn add_client(&self, name: &str) -> Result<ClientId, SetupError> {
         check_name(name)?;

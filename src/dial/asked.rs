@@ -3,9 +3,7 @@
 use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
-use trunkline_core::policy::{
-    self, About, Destination, HoursPack, PermissionPack, Request, Standing, Verdict, Zone,
-};
+use trunkline_core::policy::{self, About, Closure, Destination, Request, Standing, Verdict, Zone};
 
 use super::grounds::{self, Grounds};
 use super::{Dialer, LIVE_MS_MAX, frequency};
@@ -62,10 +60,13 @@ impl Dialer {
             Ok(number) => self.known(desk, keys, &number, question).await?,
             Err(_) => Known::default(),
         };
-        let pack = HoursPack::shipped();
+        let packs = desk.rules.now();
+        let at_unix_ms = question.at_ms.unwrap_or_else(|| self.now_ms());
+        let closures = closures(desk, at_unix_ms).await?;
+        let pack = &packs.hours;
         Ok(policy::may_call(&Request {
             pack,
-            at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
+            at_unix_ms,
             to: question.to,
             places: question.places,
             zones: question.zones,
@@ -75,7 +76,7 @@ impl Dialer {
             began_unix_ms: &known.began,
             asked_unix_ms: known.asked_ms,
             engaged: known.engaged,
-            permission: PermissionPack::shipped(),
+            permission: &packs.permission,
             about: About {
                 purpose: question.grounds.purpose,
                 kind: question.grounds.kind,
@@ -86,7 +87,7 @@ impl Dialer {
             },
             standing: Standing::default(),
             windows: &[],
-            closures: &[],
+            closures: &closures,
         }))
     }
 
@@ -114,7 +115,7 @@ impl Dialer {
             }
             Some(_) => false,
         };
-        let mut ledger = grounds::ledger(desk, keys, number, now_ms).await?;
+        let mut ledger = grounds::ledger(desk, keys, number, i64::MAX).await?;
         ledger.extend(question.grounds.wish());
         Ok(Known {
             ledger,
@@ -124,6 +125,22 @@ impl Dialer {
             engaged,
         })
     }
+}
+
+/// Places that are closed at a moment, or will be.
+async fn closures(desk: &Desk, at_ms: i64) -> Result<Vec<Closure>, StoreError> {
+    let rows = desk.store.rules().closures(at_ms).await?;
+    let read = rows.into_iter().map(|row| {
+        let what = "the place of a closure";
+        let place = Place::parse(&row.place).map_err(|_| StoreError::Unreadable { what })?;
+        Ok(Closure {
+            id: row.id,
+            place,
+            from_ms: row.from_ms,
+            until_ms: row.until_ms,
+        })
+    });
+    read.collect()
 }
 
 /// Whether the number asked the client, or everybody, not to be called.

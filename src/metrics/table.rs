@@ -102,6 +102,7 @@ pub const METRICS: &[Metric] = &[
     metric("trunkline_callbacks_total", Sort::Counter, &["end"], "Callbacks that ended: done, cancelled, failed, expired"),
     metric("trunkline_events_total", Sort::Counter, &[], "Events that clients can be told of"),
     metric("trunkline_event_deliveries_total", Sort::Counter, &["outcome"], "Events told to clients' endpoints, by what came of the try: delivered, failed (it is tried again), dead"),
+    metric("trunkline_rules_refused", Sort::Gauge, &[], "1 while packs of rules in the operator's folder are wrong, and those before them hold"),
     metric("trunkline_event_endpoints_waiting", Sort::Gauge, &[], "Clients' endpoints that an event waits for"),
     metric("trunkline_trace_spans_total", Sort::Counter, &["outcome"], "Spans, by what became of them: sent, or dropped and why"),
 ];
@@ -124,6 +125,7 @@ pub(super) fn describe() {
 pub(super) fn begin_at_zero() {
     gauge!("trunkline_calls_live").set(0.0);
     gauge!("trunkline_event_endpoints_waiting").set(0.0);
+    gauge!("trunkline_rules_refused").set(0.0);
     for name in [
         "trunkline_events_total",
         "trunkline_interruptions_total",

@@ -37,6 +37,8 @@ statements! {
     BEHIND = "SELECT client_id, id, created_ms FROM calls WHERE rows_done = 0 AND id > $1 ORDER BY id LIMIT $2";
     BY_CARRIER = "SELECT client_id, id FROM calls WHERE carrier = $1 AND carrier_call_id = $2";
     SPEND = "INSERT INTO spent_tokens (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
+    FORGET_DECISIONS = "DELETE FROM decisions WHERE (client_id, id) IN
+        (SELECT client_id, id FROM decisions WHERE made_ms < $1 ORDER BY made_ms LIMIT $2)";
     SPENT_PURGE = "DELETE FROM spent_tokens WHERE expires_ms < $1";
 }
 
@@ -55,6 +57,12 @@ pub struct BehindCall {
 pub struct System<'a>(pub(super) &'a Store);
 
 impl System<'_> {
+    /// Forgets decisions from before a moment, at most so many. How many they were.
+    pub async fn forget_decisions(&self, before_ms: i64, most: u32) -> Result<u64, StoreError> {
+        let args = args![before_ms, i64::from(most)];
+        self.0.run(FORGET_DECISIONS, args).await
+    }
+
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.0.one(READY, Vec::new()).await.map(|_| ())

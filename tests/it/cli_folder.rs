@@ -501,3 +501,63 @@ async fn a_damaged_journal_holds_up_neither_the_server_nor_other_calls() {
     assert_eq!((row.recorded_ms, row.has_recording), (2_000, true));
     again.close().await;
 }
+
+#[test]
+fn packs_of_rules_are_written_out_checked_and_refused_before_anything_starts() {
+    let place = Place::ready();
+    let shipped = place.works(&["rules", "show"]);
+    assert_eq!(shipped.matches("  ships\n").count(), 3, "{shipped}");
+    let written = place.works(&["rules", "export", "rules"]);
+    assert_eq!(written.lines().count(), 3, "{written}");
+    let again = place.works(&["rules", "export", "rules"]);
+    assert_eq!(again.matches("stays").count(), 3, "{again}");
+    let checked = place.works(&["rules", "check", "rules"]);
+    assert_eq!(checked.matches("  operator's\n").count(), 3, "{checked}");
+    let file = place.path("rules/calling_hours.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"08:00\"", "\"8:00\"")).unwrap();
+    let names = ["calling_hours.json", "8:00", "hours as"];
+    place.refuses(&["rules", "check", "rules"], &names);
+    let configuration = format!("{CONFIGURATION}[rules]\nfolder = \"rules\"\n");
+    fs::write(place.path("trunkline.toml"), configuration).unwrap();
+    place.refuses(&["serve"], &names);
+    fs::write(&file, text).unwrap();
+    place.serves();
+    fs::remove_dir_all(place.path("rules")).unwrap();
+    place.refuses(&["serve"], &["no such folder", "rules.folder"]);
+}
+
+#[test]
+fn a_place_is_closed_and_opened_again_by_a_command() {
+    let place = Place::ready();
+    let add = |place: &Place, code: &str, until: &str| {
+        place.run(&[
+            "closures",
+            "add",
+            code,
+            "--until",
+            until,
+            "--reason",
+            "Proclamation 12 JE 2026",
+        ])
+    };
+    let soon = (chrono::Utc::now() + chrono::Duration::days(3)).to_rfc3339();
+    let said = add(&place, "US-LA", &soon);
+    assert_eq!(said.status, 0, "{}", said.err);
+    let id = said.out.split_whitespace().next().unwrap().to_owned();
+    let listed = place.works(&["closures", "list"]);
+    assert!(listed.contains(&id) && listed.contains("US-LA") && listed.contains("12 JE"));
+    place.works(&["closures", "end", &id]);
+    assert_eq!(place.works(&["closures", "list"]), "");
+    place.refuses(&["closures", "end", &id], &[&id, "closures list"]);
+    for (code, until, wrong) in [
+        ("Louisiana", soon.as_str(), "US-LA"),
+        ("US-LA", "2020-01-01T00:00:00Z", "over before it begins"),
+        ("US-LA", "2092-01-01T00:00:00Z", "a year at most"),
+    ] {
+        let said = add(&place, code, until);
+        assert_eq!(said.status, 1, "{}", said.out);
+        assert!(said.err.contains(wrong), "{}", said.err);
+    }
+    assert_eq!(add(&place, "US-LA", "tomorrow").status, 2);
+}

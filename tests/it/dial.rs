@@ -7,6 +7,7 @@ mod lost;
 mod often;
 mod placing;
 mod rig;
+mod rules;
 mod verdicts;
 mod versions;
 mod waiting;

@@ -14,6 +14,7 @@ mod knowledge;
 mod opening;
 mod outbox;
 mod rows;
+mod rules;
 mod setup;
 mod sources;
 mod speed;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use trunkline_core::geo::Place;
+use trunkline_core::geo::{self, Place};
 use trunkline_core::policy::{Code as Why, Kind, Reason, Trace, Verdict, Zone};
 use utoipa::ToSchema;
 
@@ -19,6 +19,8 @@ use crate::api::when::{self, When};
 use crate::app::App;
 use crate::dial::Question;
 use crate::dial::grounds::Grounds;
+use crate::dial::refusals::NotNoted;
+use crate::store::decisions::DecisionAbout;
 use crate::vault::ClientKeys;
 
 /// Most places, and most time zones, of one person.
@@ -160,10 +162,19 @@ impl Known {
             }
         }
         let place = |(index, text): (usize, &String)| {
-            Place::parse(text).map_err(|error| {
-                let pointer = format!("/contact/places/{index}");
-                Problem::invalid(pointer, "invalid_place", error.to_string())
-            })
+            let pointer = format!("/contact/places/{index}");
+            match Place::parse(text) {
+                Ok(place) if geo::is_known(place) => Ok(place),
+                Ok(_) => {
+                    let detail = "there is no such country; Britain is GB, Greece is GR";
+                    Err(Problem::invalid(pointer, "invalid_place", detail))
+                }
+                Err(error) => Err(Problem::invalid(
+                    pointer,
+                    "invalid_place",
+                    error.to_string(),
+                )),
+            }
         };
         let zone = |(index, text): (usize, &String)| {
             Zone::parse(text).map_err(|error| {
@@ -221,6 +232,23 @@ pub(super) async fn ask(
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
+}
+
+/// Keeps why a call was not allowed.
+pub(in crate::api) async fn note_refusal(
+    app: &App,
+    keys: &ClientKeys,
+    to: &str,
+    verdict: &Verdict,
+    about: (DecisionAbout, &str),
+) -> Result<(), Problem> {
+    let noted = app
+        .dialer()
+        .note_refusal(&app.desk, keys, to, verdict, about);
+    noted.await.map_err(|error| match error {
+        NotNoted::Store(error) => stored(error),
+        error => Problem::internal(&error),
+    })
 }
 
 /// The field by which a reason might be mended.

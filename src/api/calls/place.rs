@@ -13,7 +13,7 @@ use trunkline_core::policy::{Code as Why, Verdict};
 use trunkline_core::token::Direction;
 use utoipa::ToSchema;
 
-use super::check::{Known, Whereabouts, ask, grounds, refused};
+use super::check::{Known, Whereabouts, ask, grounds, note_refusal, refused};
 use super::{METADATA_BYTES_MAX, find, show};
 use crate::admission::Door;
 use crate::agent::{Agent, NotForThisCall};
@@ -30,6 +30,7 @@ use crate::desk::{self, Desk};
 use crate::dial::{NotDialled, Order, carriers_detection};
 use crate::ids;
 use crate::reception::Which;
+use crate::store::decisions::DecisionAbout;
 use crate::store::numbers::Number;
 use crate::vault::ClientKeys;
 
@@ -311,6 +312,8 @@ pub(in crate::api) async fn create(
         note_consent(&app, &keys, &new, &id.id).await?;
         let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
         let Verdict::Allow(allowed) = verdict else {
+            let about = (DecisionAbout::Call, id.id.as_str());
+            note_refusal(&app, &keys, &new.to, &verdict, about).await?;
             return Err(refused(&verdict, app.dialer().now_ms()));
         };
         let of_agent = carriers_detection(&agent);

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::rig::{Api, Who, agent, id};
+use trunkline::dial::Question;
+use trunkline::dial::grounds::Grounds;
+use trunkline::store::decisions::DecisionAbout;
 
 /// One operation of the description.
 struct Operation {
@@ -145,13 +148,37 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         ),
         ("/v1/calls", vec![("id", super::kept::call(api, who).await)]),
         ("/v1/callbacks", vec![("id", callback)]),
+        ("/v1/decisions", vec![("id", refused(api, who).await)]),
     ])
+}
+
+/// A call that was not allowed: its decision.
+async fn refused(api: &Api, who: &Who) -> String {
+    let keys = api.app.desk.keys(&who.client).await.unwrap();
+    let question = Question {
+        to: "+15550100123",
+        places: &[],
+        zones: &[],
+        at_ms: None,
+        asked_call_id: None,
+        grounds: Grounds::default(),
+    };
+    let (dialer, desk) = (api.app.dialer(), &api.app.desk);
+    let verdict = dialer.may_call(desk, &keys, &question).await.unwrap();
+    let about = (DecisionAbout::Call, "call_1");
+    let noted = dialer.note_refusal(desk, &keys, question.to, &verdict, about);
+    noted.await.unwrap();
+    id(&api.get(who, "/v1/decisions").await.fine()["data"][0])
 }
 
 /// The path with its parameters filled in; none if it has none. A path that cannot be filled fails the test: whoever
 /// adds one adds what belongs there.
 fn filled(path: &str, belongings: &BTreeMap<&str, Vec<(&str, String)>>) -> Option<String> {
     let (collection, _) = path.split_once("/{")?;
+    if collection == "/v1/rules" {
+        // They are everybody's.
+        return None;
+    }
     let values = belongings
         .get(collection)
         .unwrap_or_else(|| panic!("{path}: no {collection} among the belongings"));
@@ -264,6 +291,7 @@ fn missing(path: &str) -> String {
         "carrier-accounts" => "carr",
         "numbers" => "num",
         "consents" => "cns",
+        "decisions" => "dec",
         "suppressions" => "sup",
         "calls" => "call",
         "callbacks" => "cb",

@@ -62,6 +62,15 @@ async fn every_row_of_an_import_is_taken_once_however_often_the_server_is_killed
         .collect();
     assert_eq!(ids.len() as u64, rows);
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len() as u64, rows);
+    let told = place.explain("+15550000000");
+    assert!(
+        told.starts_with("no (deny)\n  ") && told.contains("destination_not_allowed"),
+        "{told}"
+    );
+    assert!(
+        told.contains("packs of rules:\n  callserver/calling-hours/1+"),
+        "{told}"
+    );
     let said = place.import("phone\n+15550000000\n+15559990000\nnonsense\n");
     assert!(
         said.contains("completed: 3 rows, 1 added, 0 updated, 1 skipped, 1 failed"),

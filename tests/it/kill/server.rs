@@ -86,6 +86,11 @@ impl Place {
         self.say(&["contacts", "import", "more.csv", "--key", &self.secret])
     }
 
+    /// Whether a number may be called, in words.
+    pub(super) fn explain(&self, number: &str) -> String {
+        self.say(&["explain", number, "--key", &self.secret])
+    }
+
     /// What a command prints that succeeds.
     pub(super) fn say(&self, arguments: &[&str]) -> String {
         let said = self.command().args(arguments).output().unwrap();

@@ -24,6 +24,9 @@ async fn opening_again_changes_nothing(bench: Bench) {
 async fn several_open_a_new_database_at_once(bench: Bench) {
     let mut raw = bench.raw().await;
     for table in [
+        "rule_packs",
+        "closures",
+        "decisions",
         "webhook_deliveries",
         "webhook_endpoints",
         "outbox",

@@ -59,6 +59,7 @@ const AGGREGATES: &[&str] = &[
     "callbacks",
     "calls",
     "calls/life",
+    "decisions",
     "deliveries",
     "endpoints",
     "outbox",
@@ -122,6 +123,7 @@ fn every_function_of_an_aggregate_takes_the_client_first() {
         "store.rs",
         "store/system.rs",
         "store/rows.rs",
+        "store/rules.rs",
         "store/keys.rs",
     ];
     for (name, text) in sources.iter().filter(|(name, _)| is_of_the_store(name)) {
@@ -165,6 +167,12 @@ fn every_statement_of_an_aggregate_is_in_the_list_and_names_the_client() {
     const OF_THE_SYSTEM: &[&str] = &[
         "after.DUE",
         "idempotency.PURGE",
+        "rules.KEEP",
+        "rules.FIND",
+        "rules.COUNT",
+        "rules.CLOSE",
+        "rules.OPEN",
+        "rules.CLOSURES",
         "imports.NEXT",
         "imports.OPEN",
         "knowledge.DUE",

@@ -23,10 +23,8 @@ pub const SCHEMA: &str = "callserver/recording-consent/1";
     clippy::expect_used,
     reason = "the file is part of the program, and a test reads it"
 )]
-static SHIPPED: LazyLock<RulePack> = LazyLock::new(|| {
-    RulePack::parse(include_str!("../../rules/recording_consent.json"))
-        .expect("the shipped pack is whole")
-});
+static SHIPPED: LazyLock<RulePack> =
+    LazyLock::new(|| RulePack::parse(RulePack::SHIPPED_TEXT).expect("the shipped pack is whole"));
 
 /// A checked rule pack.
 #[derive(Clone, Debug)]
@@ -131,6 +129,9 @@ pub struct Basis<'a> {
 }
 
 impl RulePack {
+    /// The text of the pack that is part of the program.
+    pub const SHIPPED_TEXT: &str = include_str!("../../rules/recording_consent.json");
+
     /// The pack that is part of the program.
     pub fn shipped() -> &'static Self {
         &SHIPPED

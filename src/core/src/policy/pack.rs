@@ -27,10 +27,8 @@ pub const SCHEMA: &str = "callserver/calling-hours/1";
     clippy::expect_used,
     reason = "the file is part of the program, and a test reads it"
 )]
-static SHIPPED: LazyLock<HoursPack> = LazyLock::new(|| {
-    HoursPack::parse(include_str!("../../rules/calling_hours.json"))
-        .expect("the shipped pack is whole")
-});
+static SHIPPED: LazyLock<HoursPack> =
+    LazyLock::new(|| HoursPack::parse(HoursPack::SHIPPED_TEXT).expect("the shipped pack is whole"));
 
 /// A checked rule pack.
 #[derive(Clone, Debug)]
@@ -107,6 +105,9 @@ pub enum OnHolidays {
 }
 
 impl HoursPack {
+    /// The text of the pack that is part of the program.
+    pub const SHIPPED_TEXT: &str = include_str!("../../rules/calling_hours.json");
+
     /// The pack that is part of the program.
     pub fn shipped() -> &'static Self {
         &SHIPPED

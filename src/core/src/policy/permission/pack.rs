@@ -39,8 +39,7 @@ const COVERS: [(&str, bool); 2] = [("consumers", false), ("everybody", true)];
     reason = "the file is part of the program, and a test reads it"
 )]
 static SHIPPED: LazyLock<PermissionPack> = LazyLock::new(|| {
-    PermissionPack::parse(include_str!("../../../rules/call_permission.json"))
-        .expect("the shipped pack is whole")
+    PermissionPack::parse(PermissionPack::SHIPPED_TEXT).expect("the shipped pack is whole")
 });
 
 /// What a call for a purpose needs, from little to much.
@@ -166,6 +165,9 @@ struct CapRow {
 }
 
 impl PermissionPack {
+    /// The text of the pack that is part of the program.
+    pub const SHIPPED_TEXT: &str = include_str!("../../../rules/call_permission.json");
+
     /// The pack that is part of the program.
     pub fn shipped() -> &'static Self {
         &SHIPPED
