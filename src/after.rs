@@ -31,6 +31,7 @@ use crate::vault::{CallKey, ClientKeys, Unopened, VaultError};
 
 pub use asking::Known;
 use asking::Unknown;
+pub(crate) use words::label_index;
 pub use words::{label_of, set_disposition};
 
 /// Calls that are worked on at once.

@@ -201,8 +201,11 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ConsentsRead, routes!(consents::get))
         .add(Scope::ConsentsRead, routes!(consents::check))
         .add(Scope::ConsentsWrite, routes!(consents::create))
-        .add(Scope::ConsentsWrite, routes!(consents::withdraw))
-        .add(Scope::ConsentsWrite, routes!(consents::withdraw_all))
+        .add(Scope::ConsentsWrite, routes!(consents::withdrawing::of))
+        .add(
+            Scope::ConsentsWrite,
+            routes!(consents::withdrawing::by_number),
+        )
         .add(Scope::ContactsRead, routes!(contacts::list))
         .add(Scope::ContactsRead, routes!(contacts::get))
         .add(Scope::ContactsRead, routes!(contacts::timeline::get))

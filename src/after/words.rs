@@ -11,9 +11,14 @@ fn id(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The keyed hash by which rows name a label.
+pub(crate) fn label_index(keys: &ClientKeys, label: &str) -> [u8; 32] {
+    keys.index("disposition", label)
+}
+
 /// A label as rows hold it.
 pub(super) fn own_word(keys: &ClientKeys, label: &str) -> OwnWord {
-    let hash = keys.index("disposition", label);
+    let hash = label_index(keys, label);
     OwnWord {
         word: desk::seal(keys, Place::new("words.word", &id(&hash)), label),
         hash,

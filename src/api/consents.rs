@@ -1,6 +1,9 @@
 //! Who agreed to be called, for what, and who took it back. Entries are added and never changed: what was known at any moment
 //! can be told later.
 
+mod given;
+pub(super) mod withdrawing;
+
 use std::sync::Arc;
 
 use axum::Json as Answer;
@@ -14,7 +17,7 @@ use trunkline_core::policy::{LegalBasis as Basis, Purpose as Of};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::body::{Id, Params, number, text};
+use super::body::{Id, Params, number};
 use super::once::{Made, NewId, Posted};
 use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
@@ -23,9 +26,7 @@ use super::when::{self, When};
 use crate::app::App;
 use crate::desk::{self, Desk, Place};
 use crate::dial::grounds;
-use crate::store::call_consents::{
-    CallConsent as Row, ConsentForm as Stored, NewWithdrawal as NewEntry,
-};
+use crate::store::call_consents::{CallConsent as Row, ConsentForm as Stored};
 use crate::vault::{ClientKeys, SubjectId, SubjectKeys, VaultError};
 
 const EVIDENCE: &str = "call_consents.evidence";
@@ -165,43 +166,6 @@ pub(super) struct NewConsent {
     evidence: Option<String>,
 }
 
-/// A withdrawal. Whoever wants no calls at all is better suppressed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Withdrawal {
-    /// Which calls they want no more; all of them if absent.
-    #[schema(min_items = 1, max_items = 4)]
-    purposes: Option<Vec<Purpose>>,
-    /// When it was said; now if absent. It counts from the consent on that it takes back, at the earliest.
-    #[schema(format = DateTime, example = "2026-11-24T09:30:00Z")]
-    withdrawn_at: Option<String>,
-    /// Where it was said.
-    source: ConsentSource,
-    /// What was said, and to whom. Kept sealed.
-    #[schema(max_length = 8000)]
-    evidence: Option<String>,
-}
-
-/// A withdrawal by somebody of whom no consent need be known.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewWithdrawal {
-    /// Whose, in E.164 form.
-    #[schema(example = "+15550100123")]
-    number: String,
-    /// Which calls they want no more; all of them if absent.
-    #[schema(min_items = 1, max_items = 4)]
-    purposes: Option<Vec<Purpose>>,
-    /// When it was said; now if absent.
-    #[schema(format = DateTime, example = "2026-11-24T09:30:00Z")]
-    withdrawn_at: Option<String>,
-    /// Where it was said.
-    source: ConsentSource,
-    /// What was said, and to whom. Kept sealed.
-    #[schema(max_length = 8000)]
-    evidence: Option<String>,
-}
-
 /// Consent, or its withdrawal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -321,127 +285,6 @@ fn past(pointer: &str, text: Option<&String>, now_ms: i64) -> Result<i64, Proble
     Ok(at_ms.min(now_ms))
 }
 
-/// The purposes of a withdrawal: every one that is not left out on purpose.
-fn taken_back(purposes: Option<&[Purpose]>) -> Result<Vec<String>, Problem> {
-    match purposes {
-        None => Ok(names(&ALL)),
-        Some([]) => {
-            let detail = "name at least one purpose, or leave the field out for all";
-            Err(Problem::invalid("/purposes", "missing", detail))
-        }
-        Some(purposes) => Ok(names(purposes)),
-    }
-}
-
-/// What is on a ledger that bears on a consent that is told.
-struct Before {
-    /// Something of it was taken back, and not given again since.
-    is_withdrawn: bool,
-    /// The very same is there, and holds.
-    is_known: bool,
-}
-
-impl Given {
-    /// Puts it on the ledger, for calls of these purposes. The id makes it one, however often it is told.
-    pub(super) async fn note(
-        &self,
-        app: &App,
-        keys: &ClientKeys,
-        (at, person): (&str, &PhoneNumber),
-        (id, call_id): (&str, Option<&str>),
-        purposes: &[Purpose],
-    ) -> Result<(), Problem> {
-        let now_ms = app.dialer().now_ms();
-        let obtained = format!("{at}/obtained_at");
-        let at_ms = past(&obtained, self.obtained_at.as_ref(), now_ms)?;
-        let expires = format!("{at}/expires_at");
-        let expires_ms = moment(&expires, self.expires_at.as_ref())?;
-        if expires_ms.is_some_and(|expires_ms| expires_ms <= at_ms) {
-            let detail = "it ends before it was given";
-            return Err(Problem::invalid(expires, "out_of_order", detail));
-        }
-        if let Some(evidence) = &self.evidence {
-            text(&format!("{at}/evidence"), evidence, EVIDENCE_CHARS_MAX)?;
-        }
-        let subject = keys.subject(Some(person)).await;
-        let subject = subject.map_err(|error| Problem::internal(&error))?;
-        let before = self.before(app, &subject, keys, person, (purposes, expires_ms));
-        let before = before.await?;
-        if before.is_withdrawn && self.obtained_at.is_none() {
-            let detail =
-                "they took back what they had agreed to for such calls: say when they agreed anew";
-            return Err(Problem::invalid(obtained, "missing", detail));
-        }
-        // What comes with every call of a client's is one consent.
-        if before.is_known && call_id.is_some() {
-            return Ok(());
-        }
-        let row = Row {
-            id: id.to_owned(),
-            subject_id: subject.id().as_str().to_owned(),
-            form: Some(self.form.into()),
-            purposes: names(purposes),
-            source: word(&self.source),
-            at_ms,
-            expires_ms,
-            recorded_ms: now_ms,
-            call_id: call_id.map(str::to_owned),
-            evidence: sealed(&subject, id, self.evidence.as_deref()),
-        };
-        let hash = desk::consent_index(keys, person);
-        let consents = app.desk.store.call_consents();
-        let added = consents.add(keys.id(), &hash, &row).await;
-        if added.map_err(stored)? {
-            Ok(())
-        } else {
-            let of = if at.is_empty() { "/number" } else { at };
-            Err(too_many(of))
-        }
-    }
-
-    /// What the ledger says of such calls to this person.
-    async fn before(
-        &self,
-        app: &App,
-        subject: &SubjectKeys,
-        keys: &ClientKeys,
-        person: &PhoneNumber,
-        (purposes, expires_ms): (&[Purpose], Option<i64>),
-    ) -> Result<Before, Problem> {
-        let hash = desk::consent_index(keys, person);
-        let consents = app.desk.store.call_consents();
-        let rows = consents.ledger(keys.id(), &hash, i64::MAX).await;
-        let rows = rows.map_err(stored)?;
-        let ledger: Vec<_> = rows.iter().map(grounds::entry).collect();
-        let now_ms = app.dialer().now_ms();
-        let stands = |purpose: &Purpose| consent(&ledger, (*purpose).into(), now_ms, None);
-        let form: Stored = self.form.into();
-        let obtained_ms = self.obtained_at.as_deref().and_then(when::parse);
-        let is_same = |row: &Row| {
-            let own = names(purposes);
-            let evidence = row.evidence.as_ref().map(|sealed| {
-                let place = Place::new(EVIDENCE, &row.id);
-                desk::open_for(subject, place, sealed).unwrap_or_default()
-            });
-            row.form == Some(form)
-                && own.iter().all(|name| row.purposes.contains(name))
-                && row.source == word(&self.source)
-                && row.expires_ms == expires_ms
-                && obtained_ms.is_none_or(|at_ms| row.at_ms == at_ms)
-                && evidence == self.evidence
-        };
-        let holds = purposes.iter().all(
-            |purpose| matches!(stands(purpose), Known::Given(_, held) if held >= self.form.into()),
-        );
-        Ok(Before {
-            is_withdrawn: purposes
-                .iter()
-                .any(|purpose| matches!(stands(purpose), Known::Withdrawn(_))),
-            is_known: holds && rows.iter().rev().any(is_same),
-        })
-    }
-}
-
 impl From<ConsentForm> for Form {
     fn from(form: ConsentForm) -> Self {
         match form {
@@ -543,102 +386,6 @@ pub(super) async fn create(
         given
             .note(&app, &keys, at, (&new_id.id, None), &new.purposes)
             .await?;
-        made(&app, &keys, &caller, &new_id.id).await
-    };
-    once.settle_new("cns", work).await
-}
-
-/// Note that somebody took back what they had agreed to
-///
-/// It is an entry of its own, and the next decision heeds it. Entries from before it that are about the same calls do not count
-/// any more.
-#[utoipa::path(
-    post, path = "/v1/consents/{id}/withdraw", tag = "consents", params(("id" = String, Path)),
-    request_body = Withdrawal, responses((status = 201, body = Consent)),
-)]
-pub(super) async fn withdraw(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Id(id): Id,
-    Posted { body: new, once }: Posted<Withdrawal>,
-) -> Result<Response, Problem> {
-    let now_ms = app.dialer().now_ms();
-    let at_ms = past("/withdrawn_at", new.withdrawn_at.as_ref(), now_ms)?;
-    if let Some(evidence) = &new.evidence {
-        text("/evidence", evidence, EVIDENCE_CHARS_MAX)?;
-    }
-    let purposes = taken_back(new.purposes.as_deref())?;
-    let work = async move |new_id: NewId| {
-        let keys = caller.keys(&app.desk).await?;
-        let of = find(&app.desk, &caller, &id).await?;
-        let subject =
-            SubjectId::parse(&of.subject_id).ok_or_else(|| Problem::new(Code::Internal))?;
-        let evidence = match keys.subject_by_id(&subject).await {
-            Ok(subject) => sealed(&subject, &new_id.id, new.evidence.as_deref()),
-            // Whoever is erased can still take back; there is nobody to seal for.
-            Err(VaultError::Forgotten) => None,
-            Err(error) => return Err(Problem::internal(&error)),
-        };
-        let row = NewEntry {
-            id: new_id.id.clone(),
-            purposes,
-            source: word(&new.source),
-            // Whatever was said when: it is this consent that is taken back.
-            at_ms: at_ms.max(of.at_ms),
-            recorded_ms: now_ms,
-            evidence,
-        };
-        let consents = app.desk.store.call_consents();
-        let added = consents.withdraw(&caller.client, &id, &row).await;
-        if !added.map_err(stored)? {
-            return Err(too_many("/number"));
-        }
-        made(&app, &keys, &caller, &new_id.id).await
-    };
-    once.settle_new("cns", work).await
-}
-
-/// Note that somebody wants no more of such calls, whatever they had agreed to
-///
-/// Also where no consent of theirs is known. It ends all that was given until now, and the next decision heeds it.
-#[utoipa::path(
-    post, path = "/v1/consents/withdraw", tag = "consents", request_body = NewWithdrawal,
-    responses((status = 201, body = Consent)),
-)]
-pub(super) async fn withdraw_all(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Posted { body: new, once }: Posted<NewWithdrawal>,
-) -> Result<Response, Problem> {
-    let person = number("/number", &new.number)?;
-    let now_ms = app.dialer().now_ms();
-    let at_ms = past("/withdrawn_at", new.withdrawn_at.as_ref(), now_ms)?;
-    if let Some(evidence) = &new.evidence {
-        text("/evidence", evidence, EVIDENCE_CHARS_MAX)?;
-    }
-    let purposes = taken_back(new.purposes.as_deref())?;
-    let work = async move |new_id: NewId| {
-        let keys = caller.keys(&app.desk).await?;
-        let subject = keys.subject(Some(&person)).await;
-        let subject = subject.map_err(|error| Problem::internal(&error))?;
-        let row = Row {
-            id: new_id.id.clone(),
-            subject_id: subject.id().as_str().to_owned(),
-            form: None,
-            purposes,
-            source: word(&new.source),
-            at_ms,
-            expires_ms: None,
-            recorded_ms: now_ms,
-            call_id: None,
-            evidence: sealed(&subject, &new_id.id, new.evidence.as_deref()),
-        };
-        let hash = desk::consent_index(&keys, &person);
-        let consents = app.desk.store.call_consents();
-        let added = consents.add(&caller.client, &hash, &row).await;
-        if !added.map_err(stored)? {
-            return Err(too_many("/number"));
-        }
         made(&app, &keys, &caller, &new_id.id).await
     };
     once.settle_new("cns", work).await

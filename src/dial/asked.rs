@@ -3,10 +3,13 @@
 use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
-use trunkline_core::policy::{self, About, Closure, Destination, Request, Standing, Verdict, Zone};
+use trunkline_core::policy::{
+    self, About, Closure, Destination, History, Request, Standing, Verdict, Zone,
+};
 
 use super::grounds::{self, Grounds};
 use super::{Dialer, LIVE_MS_MAX, frequency};
+use crate::after;
 use crate::desk::{self, Desk};
 use crate::store::StoreError;
 use crate::vault::ClientKeys;
@@ -15,6 +18,9 @@ use crate::vault::ClientKeys;
 const COUNTED_MAX: u32 = 512;
 /// Calls longer ago count for nothing, ms: the longest cap of the rules and of clients.
 const COUNTED_MS: i64 = policy::CAP_MS_MAX;
+
+/// Dispositions that say that the person did not want what was offered.
+const DECLINING: [&str; 3] = ["not_interested", "declined", "refused"];
 
 /// Who may be called is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +44,8 @@ pub struct Question<'a> {
 struct Known {
     suppressed: bool,
     began: Vec<i64>,
+    talked: Vec<i64>,
+    declined: Vec<i64>,
     asked_ms: Option<i64>,
     engaged: bool,
     ledger: Vec<Entry>,
@@ -73,7 +81,11 @@ impl Dialer {
             destinations: &destinations,
             suppressed: known.suppressed,
             caps: &frequency::caps(allowed.frequency, pack),
-            began_unix_ms: &known.began,
+            history: History {
+                began: &known.began,
+                talked: &known.talked,
+                declined: &known.declined,
+            },
             asked_unix_ms: known.asked_ms,
             engaged: known.engaged,
             permission: &packs.permission,
@@ -102,6 +114,10 @@ impl Dialer {
         let index = desk::call_index(keys, number);
         let since_ms = now_ms - COUNTED_MS;
         let began = attempts.began(keys.id(), &index, since_ms, COUNTED_MAX);
+        let talked = attempts.talked(keys.id(), &index, since_ms, COUNTED_MAX);
+        let declining = DECLINING.map(|label| after::label_index(keys, label));
+        let counted = (since_ms, COUNTED_MAX);
+        let declined = attempts.declined(keys.id(), &index, counted, &declining);
         let asked = match question.asked_call_id {
             Some(call_id) => attempts.of_call(keys.id(), call_id).await?,
             None => None,
@@ -121,6 +137,8 @@ impl Dialer {
             ledger,
             suppressed: is_suppressed(desk, keys, number).await?,
             began: began.await?,
+            talked: talked.await?,
+            declined: declined.await?,
             asked_ms: asked.map(|attempt| attempt.asked_ms),
             engaged,
         })

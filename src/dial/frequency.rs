@@ -1,6 +1,6 @@
 //! How often a client calls one number.
 
-use trunkline_core::policy::{Cap, HoursPack};
+use trunkline_core::policy::{Cap, Counted, HoursPack};
 
 use crate::store::dialling::Frequency;
 
@@ -20,6 +20,7 @@ pub fn caps(own: Option<Frequency>, pack: &HoursPack) -> Vec<Cap> {
         rule: rule.to_owned(),
         calls_max: u32::try_from(calls_max).unwrap_or(1).max(1),
         within_ms,
+        counts: Counted::Calls,
         spares_asked: false,
     };
     let mut caps = vec![

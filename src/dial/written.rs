@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::Allowed;
+use trunkline_core::policy::{Allowed, Counted};
 use trunkline_core::token::Direction;
 
 use super::{ALLOWED_MS_MAX, Dialer, LENGTH_MAX, LIVE_MS_MAX, NotDialled, Order, Plan, webhook};
@@ -144,6 +144,7 @@ fn new_attempt(
 /// The windows of all caps that the decision knew, of equal ones the strictest alone.
 fn windows(allowed: &Allowed, asked_call_id: Option<&str>) -> Vec<Window> {
     let caps = allowed.trace().caps.iter().map(|check| &check.cap);
+    let caps = caps.filter(|cap| cap.counts == Counted::Calls);
     let mut windows: Vec<Window> = caps
         .map(|cap| Window {
             since_ms: allowed.at_unix_ms().saturating_sub(cap.within_ms),

@@ -22,6 +22,24 @@ statements! {
         WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed' ORDER BY asked_ms DESC LIMIT $4";
     SINCE = "SELECT COUNT(*) FROM attempts
         WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND state <> 'failed' AND call_id <> $4";
+    TALKED_TO = "SELECT ended_ms FROM calls
+        WHERE client_id = $1 AND to_index = $2 AND created_ms > $3 AND direction = 'outbound'
+            AND answered_ms IS NOT NULL AND ended_ms IS NOT NULL AND COALESCE(answered_by, 'human') IN ('human', 'unknown')
+        ORDER BY created_ms DESC LIMIT $4";
+    TALKED_FROM = "SELECT ended_ms FROM calls
+        WHERE client_id = $1 AND from_index = $2 AND created_ms > $3 AND direction = 'inbound'
+            AND answered_ms IS NOT NULL AND ended_ms IS NOT NULL
+        ORDER BY created_ms DESC LIMIT $4";
+    DECLINED_TO = "SELECT COALESCE(calls.ended_ms, calls.created_ms) FROM calls
+        JOIN dispositions ON dispositions.client_id = calls.client_id AND dispositions.call_id = calls.id
+        WHERE calls.client_id = $1 AND calls.to_index = $2 AND calls.created_ms > $3 AND calls.direction = 'outbound'
+            AND dispositions.label IN ($5, $6, $7)
+        ORDER BY calls.created_ms DESC LIMIT $4";
+    DECLINED_FROM = "SELECT COALESCE(calls.ended_ms, calls.created_ms) FROM calls
+        JOIN dispositions ON dispositions.client_id = calls.client_id AND dispositions.call_id = calls.id
+        WHERE calls.client_id = $1 AND calls.from_index = $2 AND calls.created_ms > $3 AND calls.direction = 'inbound'
+            AND dispositions.label IN ($5, $6, $7)
+        ORDER BY calls.created_ms DESC LIMIT $4";
     OPEN_TO = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND to_index = $2 AND asked_ms > $3 AND is_open = 1";
     LIVE_TO = "SELECT COUNT(*) FROM calls
         WHERE client_id = $1 AND to_index = $2 AND created_ms > $3 AND direction = 'outbound' AND status <> 'ended'";
@@ -238,6 +256,41 @@ impl Attempts<'_> {
     ) -> Result<Vec<i64>, StoreError> {
         let args = args![client, to_index, since_ms, limit];
         self.0.all(BEGAN, args, |mut row| row.int()).await
+    }
+
+    /// When conversations with a number ended that began since then, either way, `limit` at most of each. Whoever answered and
+    /// was no machine is taken to have talked. Times are ms since 1970.
+    pub async fn talked(
+        &self,
+        client: &ClientId,
+        index: &[u8; 32],
+        since_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut times = Vec::new();
+        for sql in [TALKED_TO, TALKED_FROM] {
+            let args = args![client, index, since_ms, limit];
+            times.extend(self.0.all(sql, args, |mut row| row.int()).await?);
+        }
+        Ok(times)
+    }
+
+    /// When calls with a number that began since then were over whose disposition is one of these labels, by their keyed hashes,
+    /// `limit` at most of each direction. Times are ms since 1970.
+    pub async fn declined(
+        &self,
+        client: &ClientId,
+        index: &[u8; 32],
+        (since_ms, limit): (i64, u32),
+        labels: &[[u8; 32]; 3],
+    ) -> Result<Vec<i64>, StoreError> {
+        let [one, two, three] = labels;
+        let mut times = Vec::new();
+        for sql in [DECLINED_TO, DECLINED_FROM] {
+            let args = args![client, index, since_ms, limit, one, two, three];
+            times.extend(self.0.all(sql, args, |mut row| row.int()).await?);
+        }
+        Ok(times)
     }
 
     /// Whether a call with the number that began after then, ms since 1970, goes on, either way, or may.

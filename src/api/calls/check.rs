@@ -247,7 +247,7 @@ pub(in crate::api) async fn note_refusal(
         .note_refusal(&app.desk, keys, to, verdict, about);
     noted.await.map_err(|error| match error {
         NotNoted::Store(error) => stored(error),
-        error => Problem::internal(&error),
+        error @ (NotNoted::Vault(_) | NotNoted::Unwritable(_)) => Problem::internal(&error),
     })
 }
 

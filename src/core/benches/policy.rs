@@ -7,8 +7,8 @@
 use divan::Bencher;
 use trunkline_core::policy::permission::{Entry, Form, What};
 use trunkline_core::policy::{
-    About, Cap, Destination, HoursPack, PermissionPack, Purpose, Request, Screening, Standing,
-    may_call,
+    About, Cap, Counted, Destination, History, HoursPack, PermissionPack, Purpose, Request,
+    Screening, Standing, may_call,
 };
 
 fn main() {
@@ -31,6 +31,7 @@ fn decide(bencher: Bencher<'_, '_>, (to, at_unix_ms): (&str, i64)) {
     let caps = [(3, 86_400_000_i64), (7, 7 * 86_400_000), (1, 7_200_000)];
     let caps = caps.map(|(calls_max, within_ms)| Cap {
         rule: "client".to_owned(),
+        counts: Counted::Calls,
         spares_asked: true,
         calls_max,
         within_ms,
@@ -59,7 +60,10 @@ fn decide(bencher: Bencher<'_, '_>, (to, at_unix_ms): (&str, i64)) {
         destinations: &destinations,
         suppressed: false,
         caps: &caps,
-        began_unix_ms: &began,
+        history: History {
+            began: &began,
+            ..History::default()
+        },
         asked_unix_ms: None,
         engaged: false,
         permission: PermissionPack::shipped(),

@@ -31,7 +31,7 @@ mod transfer;
 mod week;
 mod zone;
 
-pub use caps::{CAP_MS_MAX, Cap, CapCheck};
+pub use caps::{CAP_MS_MAX, Cap, CapCheck, Counted, History};
 pub use closure::Closure;
 pub use destination::{Destination, DestinationError};
 pub use pack::{Frequency, HoursPack, PackError};
@@ -82,9 +82,8 @@ pub struct Request<'a> {
     pub suppressed: bool,
     /// How often the client calls anybody at most; the caps of places hold beside them.
     pub caps: &'a [Cap],
-    /// When the client's calls to this number began, those of the longest cap's time at least, milliseconds since 1970-01-01
-    /// UTC, in any order.
-    pub began_unix_ms: &'a [i64],
+    /// What happened with this number, in the longest cap's time at least.
+    pub history: History<'a>,
     /// The rules of grounds.
     pub permission: &'a PermissionPack,
     /// What the call is for, and what makes it lawful.
@@ -96,7 +95,7 @@ pub struct Request<'a> {
     /// Places that are closed for a time, in any order.
     pub closures: &'a [Closure],
     /// When the call began in which the person asked to be called at this moment, milliseconds since 1970-01-01 UTC. One call
-    /// of `began_unix_ms` that began then is it.
+    /// of the history that began then is it.
     pub asked_unix_ms: Option<i64>,
     /// A call with the number goes on, or may: it rings, somebody talks, or nobody knows whether it was placed.
     pub engaged: bool,
@@ -221,7 +220,7 @@ pub fn may_call(request: &Request<'_>) -> Verdict {
         of_purpose,
         &candidates,
         at,
-        (request.began_unix_ms, request.asked_unix_ms),
+        (request.history, request.asked_unix_ms),
     );
     let used = trace
         .caps

@@ -1,10 +1,12 @@
 //! How often one number is called.
 
 use serde_json::{Value, json};
+use trunkline::after::set_disposition;
+use trunkline::store::after::SetBy;
 use trunkline::store::calls::CallEnd;
 
 use super::rig::{Mood, NOON, Office, moment};
-use crate::api::rig::Answer;
+use crate::api::rig::{Answer, id};
 
 const HOUR: i64 = 3_600_000;
 const NEW_YORK: &str = "+12125550100";
@@ -189,4 +191,43 @@ async fn a_number_does_not_ring_twice_at_once_however_often_it_may_be_called() {
     let ended = calls.ended(client, &calls_us, now_ms, &end);
     assert!(ended.await.unwrap());
     office.place(NEW_YORK).await.made();
+}
+
+/// Sixty days, by French law.
+#[tokio::test]
+async fn nobody_in_france_who_did_not_want_it_is_called_again_soon() {
+    let office = Office::open().await;
+    office.allow(json!(["+33"])).await.fine();
+    let paris = "+33123456789";
+    let ask = async || {
+        let about = json!({ "to": paris, "purpose": "service" });
+        office.check(about).await
+    };
+    assert_eq!(ask().await["verdict"], "allow");
+    let mut call = office.call(paris);
+    call["purpose"] = json!("service");
+    let placed = office.api.post(&office.who, "/v1/calls", &call).await;
+    let call_id = id(&placed.made());
+    let (carrier_call_id, place) = office.carrier.placed().pop().unwrap();
+    office.told(&place, &carrier_call_id, "completed").await;
+    assert_eq!(ask().await["verdict"], "allow");
+    let desk = &office.api.app.desk;
+    let keys = desk.keys(&office.who.client).await.unwrap();
+    let label = async |label| {
+        let set = set_disposition(desk, &keys, &call_id, label, SetBy::Person);
+        assert!(set.await.unwrap());
+    };
+    label("callback").await;
+    assert_eq!(ask().await["verdict"], "allow");
+    label("not_interested").await;
+    let refused = ask().await;
+    assert_eq!(refused["reasons"][0]["code"], "called_too_often");
+    assert_eq!(refused["reasons"][0]["rule"], "FR");
+    let again = refused["retry_at"].as_str().unwrap();
+    assert!(again > "2027-01-22", "{again}");
+    // By another client's knowledge it changes nothing.
+    let (other, _) = office.neighbour("+12125550177").await;
+    let question = json!({ "to": paris, "purpose": "service" });
+    let asked = office.api.post(&other, "/v1/calls/check", &question).await;
+    assert!(!asked.fine().to_string().contains("called_too_often"));
 }

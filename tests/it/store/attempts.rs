@@ -2,8 +2,9 @@
 
 use trunkline::ids::new_id;
 use trunkline::store::StoreError;
+use trunkline::store::after::{OwnWord, SetBy};
 use trunkline::store::attempts::{AttemptState, Begun, NewAttempt, Window};
-use trunkline::store::calls::{CallEnd, CallStatus, NewCall};
+use trunkline::store::calls::{CallEnd, CallStatus, CarrierEnd, NewCall};
 use trunkline::store::suppressions::NewSuppression;
 use trunkline_core::token::Direction;
 
@@ -18,6 +19,7 @@ super::on_both!(
     of_two_that_begin_at_once_one_does,
     what_is_too_old_once_nobody_is_in_between_is_not_begun,
     old_attempts_are_found_some_at_a_time,
+    conversations_and_refusals_are_found_by_the_number,
     what_a_client_allows_is_its_own
 );
 
@@ -394,4 +396,65 @@ async fn what_a_client_allows_is_its_own(bench: Bench) {
     assert!(matches!(stale, Err(StoreError::Stale { revision: 1 })));
     assert_eq!(dialling.set(ours, 1, &[], None, NOW + 1).await.unwrap(), 2);
     assert!(dialling.find(ours).await.unwrap().destinations.is_empty());
+}
+
+async fn conversations_and_refusals_are_found_by_the_number(bench: Bench) {
+    let calls = bench.store.calls();
+    let over = async |new: NewCall, answered_ms: Option<i64>, ended_ms: i64| {
+        calls.add(&bench.ours, &new).await.unwrap();
+        let end = CarrierEnd {
+            ended_ms,
+            outcome: "completed",
+            answered_ms,
+            duration_ms: answered_ms.map(|_| 5),
+        };
+        calls
+            .ended_at_carrier(&bench.ours, &new.id, &end)
+            .await
+            .unwrap();
+        new.id
+    };
+    let to_them = over(call(), Some(NOW + 1), NOW + 10).await;
+    over(call(), None, NOW + 20).await;
+    let inbound = NewCall {
+        direction: Direction::Inbound,
+        from: Some(number(2)),
+        to: Some(number(1)),
+        ..call()
+    };
+    let from_them = over(inbound, Some(NOW + 21), NOW + 30).await;
+    let attempts = bench.store.attempts();
+    let talked = async |client, n, since_ms| {
+        let hash = hash(n);
+        let times = attempts.talked(client, &hash, since_ms, 9).await;
+        let mut times = times.unwrap();
+        times.sort_unstable();
+        times
+    };
+    assert_eq!(talked(&bench.ours, 2, NOW - 1).await, [NOW + 10, NOW + 30]);
+    assert_eq!(talked(&bench.ours, 2, NOW).await, [0; 0]);
+    assert_eq!(talked(&bench.ours, 1, NOW - 1).await, [0; 0]);
+    assert_eq!(talked(&bench.theirs, 2, NOW - 1).await, [0; 0]);
+    for (call_id, label) in [(&to_them, 7), (&from_them, 8)] {
+        let word = OwnWord {
+            hash: hash(label),
+            word: sealed("a word"),
+        };
+        let after = bench.store.after();
+        let labelled = after.label(&bench.ours, call_id, &word, SetBy::Person, NOW);
+        assert!(labelled.await.unwrap());
+    }
+    let declined = async |client, labels: [u8; 3]| {
+        let labels = labels.map(hash);
+        let times = attempts
+            .declined(client, &hash(2), (NOW - 1, 9), &labels)
+            .await;
+        let mut times = times.unwrap();
+        times.sort_unstable();
+        times
+    };
+    assert_eq!(declined(&bench.ours, [7, 8, 9]).await, [NOW + 10, NOW + 30]);
+    assert_eq!(declined(&bench.ours, [1, 7, 9]).await, [NOW + 10]);
+    assert_eq!(declined(&bench.ours, [1, 3, 9]).await, [0; 0]);
+    assert_eq!(declined(&bench.theirs, [7, 8, 9]).await, [0; 0]);
 }

@@ -1,5 +1,7 @@
 //! How often somebody may be called.
 //!
+//! Some count conversations or refusals instead, after which nobody is called for a time.
+//!
 //! Every call that was asked for counts, answered or not, whatever it was about and whichever campaign it belonged to: the
 //! rows of the pack that count by subject or by caller are so kept to as well. A day is 24 hours, so there are never two
 //! calls where one is allowed on a day.
@@ -11,6 +13,41 @@ use super::hours::Candidate;
 /// Longest time over which calls are counted, ms: a year.
 pub const CAP_MS_MAX: i64 = 366 * 24 * 3_600_000;
 
+/// What a cap counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// Calls that were asked for.
+    #[default]
+    Calls,
+    /// Calls, either way, in which somebody talked.
+    Conversations,
+    /// Calls in which the person did not want what was offered.
+    Refusals,
+}
+
+/// When what happened with a number that caps count, milliseconds since 1970-01-01 UTC, each in any order and as far back as
+/// the longest cap.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct History<'a> {
+    /// The client's calls to it began.
+    pub began: &'a [i64],
+    /// Conversations with it ended.
+    pub talked: &'a [i64],
+    /// They said that they did not want what was offered.
+    pub declined: &'a [i64],
+}
+
+impl<'a> History<'a> {
+    const fn of(self, counted: Counted) -> &'a [i64] {
+        match counted {
+            Counted::Calls => self.began,
+            Counted::Conversations => self.talked,
+            Counted::Refusals => self.declined,
+        }
+    }
+}
+
 /// So many calls within so long, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cap {
@@ -20,6 +57,9 @@ pub struct Cap {
     pub calls_max: u32,
     /// Within so long, ms; at most [`CAP_MS_MAX`].
     pub within_ms: i64,
+    /// What counts.
+    #[serde(default, skip_serializing_if = "Counted::are_calls")]
+    pub counts: Counted,
     /// A courtesy of the client's that is not kept to the very call in which somebody asked to be called then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_asked: bool,
@@ -31,11 +71,18 @@ pub struct CapCheck {
     /// Which.
     #[serde(flatten)]
     pub cap: Cap,
-    /// Calls that count at the moment that was asked about.
+    /// What counts of it at the moment that was asked about.
     pub calls: u32,
     /// Before then no call may begin, ms since 1970; `None` if one may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_unix_ms: Option<i64>,
+}
+
+impl Counted {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn are_calls(&self) -> bool {
+        *self == Self::Calls
+    }
 }
 
 impl Cap {
@@ -68,10 +115,19 @@ pub(super) fn checks<'a>(
     of_purpose: impl Iterator<Item = &'a Cap>,
     candidates: &'a [Candidate<'_>],
     at_unix_ms: i64,
-    (began, asked): (&[i64], Option<i64>),
+    (history, asked): (History<'_>, Option<i64>),
 ) -> Vec<CapCheck> {
-    let mut began = began.to_vec();
-    began.sort_unstable();
+    let sorted = |times: &[i64]| {
+        let mut times = times.to_vec();
+        times.sort_unstable();
+        times
+    };
+    let [began, talked, declined] = [history.began, history.talked, history.declined].map(sorted);
+    let history = History {
+        began: &began,
+        talked: &talked,
+        declined: &declined,
+    };
     let mut caps: Vec<&Cap> = Vec::new();
     let of_places = candidates.iter().flat_map(|candidate| &candidate.rule.caps);
     for cap in own.iter().chain(of_places).chain(of_purpose) {
@@ -79,7 +135,9 @@ pub(super) fn checks<'a>(
             caps.push(cap);
         }
     }
-    let checks = caps.iter().map(|cap| cap.check(at_unix_ms, &began, asked));
+    let checks = caps
+        .iter()
+        .map(|cap| cap.check(at_unix_ms, history.of(cap.counts), asked));
     checks.collect()
 }
 
@@ -93,6 +151,7 @@ mod tests {
             rule: "default".to_owned(),
             calls_max,
             within_ms: 100,
+            counts: Counted::Calls,
             spares_asked: false,
         };
         for (calls_max, at, began, calls, until) in [
@@ -133,6 +192,7 @@ mod tests {
                 rule: "default".to_owned(),
                 calls_max: 1,
                 within_ms: 100,
+                counts: Counted::Calls,
                 spares_asked,
             };
             let found = cap.check(1_000, began, asked);

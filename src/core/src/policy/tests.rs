@@ -63,7 +63,7 @@ fn request(to: &str, at_unix_ms: i64) -> Request<'_> {
         destinations: &EVERYWHERE,
         suppressed: false,
         caps: &[],
-        began_unix_ms: &[],
+        history: History::default(),
         permission: PermissionPack::shipped(),
         about: agreed(),
         standing: Standing::default(),

@@ -9,7 +9,7 @@ use super::{Frequency, HoursPack, OnHolidays, PackError, Rule, SCHEMA, US_UNKNOW
 use crate::geo::Place;
 use crate::pack::{self, Confidence, EEA_ROW, FALLBACK, Trust, shortened, word};
 use crate::policy::Zone;
-use crate::policy::caps::{CAP_MS_MAX, Cap};
+use crate::policy::caps::{CAP_MS_MAX, Cap, Counted};
 use crate::policy::week::{DAY_MINUTES, Span, Week};
 
 /// Where the rows are.
@@ -90,7 +90,7 @@ struct FrequencyRow {
     _note: IgnoredAny,
 }
 
-/// So many calls within a period, or none for a time after a refusal, which is an opt-out here and lasts.
+/// So many calls within a period, or none for a time after a refusal.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum CapRow {
@@ -103,8 +103,7 @@ enum CapRow {
         _condition: Option<IgnoredAny>,
     },
     After {
-        #[serde(rename = "cooldown")]
-        _cooldown: IgnoredAny,
+        cooldown: String,
         #[serde(rename = "after")]
         _after: Refusal,
     },
@@ -257,16 +256,17 @@ fn rule(index: usize, place: Place, row: Row) -> Result<Rule, PackError> {
         })
     });
     let caps = row.frequency_caps.iter().enumerate();
-    let caps = caps.filter_map(|(index, row)| match row {
-        CapRow::Calls {
-            max_calls, period, ..
-        } => Some(cap(
-            &at(&format!("frequency_caps[{index}]")),
-            &place.to_string(),
-            *max_calls,
-            period,
-        )),
-        CapRow::After { .. } => None,
+    let caps = caps.map(|(index, row)| {
+        let (at, rule) = (at(&format!("frequency_caps[{index}]")), place.to_string());
+        match row {
+            CapRow::Calls {
+                max_calls, period, ..
+            } => cap(&at, &rule, *max_calls, period),
+            CapRow::After { cooldown, .. } => Ok(Cap {
+                counts: Counted::Refusals,
+                ..cap(&at, &rule, 1, cooldown)?
+            }),
+        }
     });
     let caps = caps.collect::<Result<_, _>>()?;
     Ok(Rule {
@@ -342,6 +342,7 @@ pub(in crate::policy) fn cap(
         rule: rule.to_owned(),
         calls_max,
         within_ms,
+        counts: Counted::Calls,
         spares_asked: false,
     })
 }

@@ -12,7 +12,7 @@ use crate::geo::Place;
 use crate::pack::{
     self, Confidence, EEA_ROW, FALLBACK, PackError, Trust, is_of_eea, shortened, word,
 };
-use crate::policy::caps::Cap;
+use crate::policy::caps::{Cap, Counted};
 use crate::policy::pack::cap;
 use crate::policy::{Kind, Purpose, Purposes};
 
@@ -155,6 +155,9 @@ struct CapRow {
     purpose: Purpose,
     max_calls: u32,
     period: String,
+    // What it counts; calls if absent.
+    #[serde(default)]
+    counts: Counted,
     // A cap only tightens, however sure it is.
     #[serde(rename = "confidence")]
     _confidence: IgnoredAny,
@@ -214,7 +217,10 @@ impl PermissionPack {
         let caps = file.caps.iter().enumerate().map(|(index, row)| {
             let at = format!("caps[{index}]");
             let place = place(&format!("{at}.code"), &row.code)?;
-            let cap = cap(&at, &row.code, row.max_calls, &row.period)?;
+            let cap = Cap {
+                counts: row.counts,
+                ..cap(&at, &row.code, row.max_calls, &row.period)?
+            };
             Ok((place, row.purpose, cap))
         });
         let mut caps: Vec<(Place, Purpose, Cap)> = caps.collect::<Result<_, _>>()?;

@@ -11,6 +11,7 @@ fn default() -> Vec<Cap> {
         rule: "default".to_owned(),
         calls_max,
         within_ms,
+        counts: Counted::Calls,
         spares_asked: false,
     };
     vec![
@@ -67,7 +68,10 @@ fn nobodys_telephone_rings_twice_at_once() {
     // The later of two reasons counts.
     let often = Request {
         caps: &default(),
-        began_unix_ms: &[now],
+        history: History {
+            began: &[now],
+            ..History::default()
+        },
         ..engaged(now)
     };
     let codes = vec!["called_too_often", "call_in_progress"];

@@ -150,6 +150,7 @@ fn caps() -> impl Strategy<Value = Vec<Cap>> {
         rule: "client".to_owned(),
         calls_max,
         within_ms: hours * 3_600_000,
+        counts: Counted::Calls,
         spares_asked: false,
     });
     prop::collection::vec(cap, 0..3)
@@ -177,9 +178,10 @@ proptest! {
         to in numbers(), at in TIMES, own in caps(), ago in prop::collection::vec(0_i64..240, 0..8), places in places(),
     ) {
         let began: Vec<i64> = ago.iter().map(|hours| at - hours * 3_600_000).collect();
-        let asked = Request { caps: &own, began_unix_ms: &began, places: &places, ..request(&to, at) };
+        let asked = Request { caps: &own, history: History { began: &began, ..History::default() }, places: &places, ..request(&to, at) };
         let verdict = may_call(&asked);
-        let held: Vec<Cap> = verdict.trace().caps.iter().map(|check| check.cap.clone()).collect();
+        let held: Vec<Cap> = verdict.trace().caps.iter().map(|check| check.cap.clone())
+            .filter(|cap| cap.counts == Counted::Calls).collect();
         prop_assert!(own.iter().all(|cap| held.contains(cap)));
         let is_within = is_one_more_within(&held, &began, at);
         prop_assert_eq!(is_within, verdict.reasons().iter().all(|r| r.code != Code::CalledTooOften));
@@ -191,7 +193,7 @@ proptest! {
         }
         // More calls never allow more.
         if let Some(at_last) = first(&verdict) {
-            let fewer = Request { began_unix_ms: began.get(1..).unwrap_or_default(), ..asked };
+            let fewer = Request { history: History { began: began.get(1..).unwrap_or_default(), ..History::default() }, ..asked };
             prop_assert!(first(&may_call(&fewer)).is_some_and(|at_first| at_first <= at_last));
         }
     }

@@ -6,8 +6,8 @@ use trunkline_core::geo::Place;
 use trunkline_core::policy::pack::Rule;
 use trunkline_core::policy::permission::{Entry, Form, What};
 use trunkline_core::policy::{
-    Cap, Closure, Destination, HoursPack, Kind, Predial, Purpose, Purposes, Screening, Span,
-    Verdict, Week, Zone, may_call,
+    Cap, Closure, Counted, Destination, HoursPack, Kind, Predial, Purpose, Purposes, Screening,
+    Span, Verdict, Week, Zone, may_call,
 };
 
 use super::known::Known;
@@ -132,6 +132,7 @@ fn learn(known: &mut Known, zone: &str, word: &str) {
             ] {
                 known.caps.push(Cap {
                     rule: "default".to_owned(),
+                    counts: Counted::Calls,
                     spares_asked: false,
                     calls_max,
                     within_ms,
@@ -168,16 +169,20 @@ fn learn(known: &mut Known, zone: &str, word: &str) {
             let (calls, within) = value.split_once('/').unwrap();
             known.caps.push(Cap {
                 rule: "client".to_owned(),
+                counts: Counted::Calls,
                 spares_asked: false,
                 calls_max: calls.parse().unwrap(),
                 within_ms: hours(within),
             });
         }
-        "called" => {
-            let ago = value.split(',').map(hours);
-            known
-                .began_ms
-                .extend(ago.map(|ago_ms| known.at_ms + ago_ms));
+        "called" | "talked" | "declined" => {
+            let ago = value.split(',').map(|text| known.at_ms + hours(text));
+            let times: Vec<i64> = ago.collect();
+            match name {
+                "called" => known.began_ms.extend(times),
+                "talked" => known.talked_ms.extend(times),
+                _ => known.declined_ms.extend(times),
+            }
         }
         "window" => known.windows.push(window(value)),
         "closed" => {

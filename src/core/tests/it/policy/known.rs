@@ -4,8 +4,8 @@ use trunkline_core::geo::Place;
 use trunkline_core::policy::pack::Rule;
 use trunkline_core::policy::permission::{Entry, Form, What};
 use trunkline_core::policy::{
-    About, Cap, Closure, Destination, HoursPack, Kind, LegalBasis, Line, PermissionPack, Purpose,
-    Request, Screening, Standing, Zone,
+    About, Cap, Closure, Destination, History, HoursPack, Kind, LegalBasis, Line, PermissionPack,
+    Purpose, Request, Screening, Standing, Zone,
 };
 
 /// Everything a [`Request`] borrows.
@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) suppressed: bool,
     pub(super) caps: Vec<Cap>,
     pub(super) began_ms: Vec<i64>,
+    pub(super) talked_ms: Vec<i64>,
+    pub(super) declined_ms: Vec<i64>,
     pub(super) engaged: bool,
     pub(super) purpose: Purpose,
     pub(super) kind: Kind,
@@ -45,6 +47,8 @@ impl Known {
             suppressed: false,
             caps: Vec::new(),
             began_ms: Vec::new(),
+            talked_ms: Vec::new(),
+            declined_ms: Vec::new(),
             engaged: false,
             purpose: Purpose::Marketing,
             kind: Kind::Consumer,
@@ -88,7 +92,11 @@ impl Known {
             destinations: &self.destinations,
             suppressed: self.suppressed,
             caps: &self.caps,
-            began_unix_ms: &self.began_ms,
+            history: History {
+                began: &self.began_ms,
+                talked: &self.talked_ms,
+                declined: &self.declined_ms,
+            },
             asked_unix_ms: None,
             engaged: self.engaged,
             permission: PermissionPack::shipped(),

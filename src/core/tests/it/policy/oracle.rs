@@ -226,11 +226,12 @@ fn forbidden(known: &Known) -> Vec<String> {
     }
     for cap in caps(known, &places) {
         let since = known.at_ms - cap.1;
-        let calls = known
-            .began_ms
-            .iter()
-            .filter(|began| **began > since)
-            .count();
+        let of = match cap.2 {
+            "calls" => &known.began_ms,
+            "conversations" => &known.talked_ms,
+            _ => &known.declined_ms,
+        };
+        let calls = of.iter().filter(|began| **began > since).count();
         note(calls as u64 >= cap.0, "cap");
     }
     let need = places
@@ -255,8 +256,8 @@ fn forbidden(known: &Known) -> Vec<String> {
     found
 }
 
-/// How many calls in how many ms, of everybody who has a say.
-fn caps(known: &Known, places: &[Option<Place>]) -> Vec<(u64, i64)> {
+/// How many of what in how many ms, of everybody who has a say.
+fn caps(known: &Known, places: &[Option<Place>]) -> Vec<(u64, i64, &'static str)> {
     let period = |text: &str| match text.strip_prefix("PT") {
         Some(hours) => hours.trim_end_matches('H').parse::<i64>().unwrap() * 3_600_000,
         None => text[1..].trim_end_matches('D').parse::<i64>().unwrap() * 86_400_000,
@@ -264,11 +265,15 @@ fn caps(known: &Known, places: &[Option<Place>]) -> Vec<(u64, i64)> {
     let own = known
         .caps
         .iter()
-        .map(|cap| (u64::from(cap.calls_max), cap.within_ms));
-    let mut caps: Vec<(u64, i64)> = own.collect();
-    let mut add = |row: &Value| {
-        if let Some(calls) = row["max_calls"].as_u64() {
-            caps.push((calls, period(row["period"].as_str().unwrap())));
+        .map(|cap| (u64::from(cap.calls_max), cap.within_ms, "calls"));
+    let mut caps: Vec<(u64, i64, &'static str)> = own.collect();
+    let mut add = |row: &'static Value| {
+        if row["after"] == "refusal" {
+            caps.push((1, period(row["cooldown"].as_str().unwrap()), "refusals"));
+        } else {
+            let what = row["counts"].as_str().unwrap_or("calls");
+            let calls = row["max_calls"].as_u64().unwrap();
+            caps.push((calls, period(row["period"].as_str().unwrap()), what));
         }
     };
     for place in places {

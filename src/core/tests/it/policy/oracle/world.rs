@@ -3,8 +3,8 @@
 use trunkline_core::geo::Place;
 use trunkline_core::policy::permission::{Entry, Form, What};
 use trunkline_core::policy::{
-    Cap, Closure, Destination, Kind, LegalBasis, Line, PermissionPack, Predial, Purpose, Screening,
-    Zone,
+    Cap, Closure, Counted, Destination, Kind, LegalBasis, Line, PermissionPack, Predial, Purpose,
+    Screening, Zone,
 };
 
 use super::Known;
@@ -165,10 +165,17 @@ pub(super) fn known(seed: u64) -> Known {
     }
     for _ in 0..dice.below(10) - 4 {
         known.began_ms.push(at_ms - dice.below(40 * 24) * HOUR / 4);
+        if dice.below(4) == 0 {
+            known.talked_ms.push(at_ms - dice.below(30 * 24) * HOUR / 2);
+        }
+        if dice.below(6) == 0 {
+            known.declined_ms.push(at_ms - dice.below(80 * 24) * HOUR);
+        }
     }
     for _ in 0..dice.below(4) - 1 {
         known.caps.push(Cap {
             rule: "client".to_owned(),
+            counts: Counted::Calls,
             spares_asked: false,
             calls_max: 1 + u32::try_from(dice.below(3)).unwrap(),
             within_ms: dice.of(&[2 * HOUR, DAY, 7 * DAY]),
