@@ -27,6 +27,7 @@ mod problem;
 mod providers;
 mod rate;
 mod refuse;
+mod registries;
 mod revision;
 mod scope;
 mod span;
@@ -90,6 +91,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long live calls may take to end when the server does: their last words, and a little.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where files are sent to.
+const FILES: [&str; 2] = [imports::PATH, registries::files::PATH];
+
 /// The routes.
 pub fn router(app: &Arc<App>) -> Router {
     let (v1, document) = v1(app).split_for_parts();
@@ -119,7 +123,7 @@ pub fn router(app: &Arc<App>) -> Router {
 async fn within_patience(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let brings_file = request.method() == Method::POST
-        && route.is_some_and(|route| route.as_str() == imports::PATH);
+        && route.is_some_and(|route| FILES.contains(&route.as_str()));
     let patience = if brings_file {
         imports::INTAKE_PATIENCE
     } else {
@@ -244,6 +248,12 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::WebhooksWrite, routes!(hooks::replay))
         .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
         .add(Scope::EventsRead, routes!(events::list))
+        .add(Scope::RegistriesRead, routes!(registries::list))
+        .add(Scope::RegistriesRead, routes!(registries::files::list))
+        .add(Scope::RegistriesRead, routes!(registries::files::get))
+        .add(Scope::RegistriesWrite, routes!(registries::files::create))
+        .add(Scope::RegistriesWrite, routes!(registries::files::cancel))
+        .add(Scope::RegistriesWrite, routes!(registries::files::remove))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

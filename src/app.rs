@@ -32,6 +32,7 @@ use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
+use crate::registries::Registries;
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
 use crate::simulate::StandIns;
@@ -84,6 +85,8 @@ pub struct App {
     pub knowledge: Arc<Knowledge>,
     /// Files of contacts that are read in.
     pub imports: Arc<Imports>,
+    /// Registers of people who do not want to be called.
+    pub registries: Arc<Registries>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -146,6 +149,7 @@ impl App {
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
             imports: Arc::new(Imports::new(Arc::clone(&parts.desk))),
+            registries: Arc::new(Registries::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),

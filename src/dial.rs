@@ -9,6 +9,7 @@ pub mod frequency;
 pub mod grounds;
 mod leg;
 mod own;
+mod person;
 mod plan;
 pub mod reconcile;
 pub mod settle;

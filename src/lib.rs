@@ -34,6 +34,7 @@ pub mod place;
 pub mod provider;
 pub mod providers;
 pub mod reception;
+pub mod registries;
 pub mod schema;
 pub mod second_pass;
 pub mod session;

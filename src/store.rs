@@ -33,6 +33,7 @@ mod open;
 pub mod outbox;
 pub mod page;
 pub mod providers;
+pub mod registries;
 pub mod rows;
 mod several;
 mod sql;
@@ -301,6 +302,12 @@ impl Store {
         imports::Imports(self)
     }
 
+    /// Registers of people who do not want to be called.
+    #[must_use]
+    pub fn registries(&self) -> registries::Registries<'_> {
+        registries::Registries(self)
+    }
+
     /// Documents that agents may look things up in.
     #[must_use]
     pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
@@ -433,7 +440,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 35] = [
+    let files: [(&str, &[(&str, &'static str)]); 36] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -462,6 +469,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("registries", registries::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),

@@ -253,7 +253,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     })
 }
 
-fn not_taken(error: IntakeError) -> Problem {
+pub(super) fn not_taken(error: IntakeError) -> Problem {
     match error {
         IntakeError::TooLong => {
             let detail = format!("a file has at most {FILE_BYTES_MAX} bytes");
@@ -264,7 +264,7 @@ fn not_taken(error: IntakeError) -> Problem {
 }
 
 /// Takes the file in as it comes, and its SHA-256.
-async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32], Problem> {
+pub(super) async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32], Problem> {
     let mut body = body.into_data_stream();
     let mut hash = Sha256::new();
     loop {

@@ -4,12 +4,15 @@ use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
 use trunkline_core::policy::{
-    self, About, Destination, HoursPack, PermissionPack, Request, Standing, Verdict, Zone,
+    self, About, Destination, HoursPack, PermissionPack, Request, Screening, Standing, Verdict,
+    Zone,
 };
 
 use super::grounds::{self, Grounds};
+use super::person::{self, Person};
 use super::{Dialer, LIVE_MS_MAX, frequency};
 use crate::desk::{self, Desk};
+use crate::registries;
 use crate::store::StoreError;
 use crate::vault::ClientKeys;
 
@@ -43,6 +46,8 @@ struct Known {
     asked_ms: Option<i64>,
     engaged: bool,
     ledger: Vec<Entry>,
+    screenings: Vec<Screening>,
+    person: Person,
 }
 
 impl Dialer {
@@ -67,8 +72,8 @@ impl Dialer {
             pack,
             at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
             to: question.to,
-            places: question.places,
-            zones: question.zones,
+            places: &person::with(question.places, known.person.place),
+            zones: &person::with(question.zones, known.person.zone),
             destinations: &destinations,
             suppressed: known.suppressed,
             caps: &frequency::caps(allowed.frequency, pack),
@@ -78,14 +83,17 @@ impl Dialer {
             permission: PermissionPack::shipped(),
             about: About {
                 purpose: question.grounds.purpose,
-                kind: question.grounds.kind,
+                kind: known.person.kind(question.grounds.kind),
                 basis: question.grounds.basis,
                 ledger: &known.ledger,
-                screenings: &[],
+                screenings: &known.screenings,
                 reassigned_ms: None,
             },
-            standing: Standing::default(),
-            windows: &[],
+            standing: Standing {
+                restricted: known.person.restricted,
+                ..Standing::default()
+            },
+            windows: known.person.window.as_slice(),
             closures: &[],
         }))
     }
@@ -122,6 +130,8 @@ impl Dialer {
             began: began.await?,
             asked_ms: asked.map(|attempt| attempt.asked_ms),
             engaged,
+            screenings: registries::screenings(desk, keys, number).await?,
+            person: Person::of(desk, keys, number).await?,
         })
     }
 }

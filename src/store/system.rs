@@ -14,6 +14,7 @@ use super::numbers::{self, Number};
 use super::outbox::{self, EndpointOf, Published};
 use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
+use super::registries::{self, RegistryFile};
 use super::sql::{args, statements};
 use super::suppressions::{self, NewSuppression, Suppression};
 use super::transfers::{self, Transfer};
@@ -226,6 +227,21 @@ impl System<'_> {
     /// Ids of the imports that have not ended.
     pub async fn open_imports(&self) -> Result<Vec<String>, StoreError> {
         imports::open(self.0).await
+    }
+
+    /// The file of a register that waits longest or was begun and has not ended.
+    pub async fn next_registry_file(&self) -> Result<Option<RegistryFile>, StoreError> {
+        registries::next(self.0).await
+    }
+
+    /// Ids of the files of registers that have not ended.
+    pub async fn open_registry_files(&self) -> Result<Vec<String>, StoreError> {
+        registries::open(self.0).await
+    }
+
+    /// A file of a register that does not count and has numbers left, and whose it is.
+    pub async fn unswept_registry_file(&self) -> Result<Option<(ClientId, String)>, StoreError> {
+        registries::unswept(self.0).await
     }
 
     /// Has every document be due that a server before may have begun. How many.

@@ -6,6 +6,8 @@ mod grounds;
 mod lost;
 mod often;
 mod placing;
+mod preferences;
+mod registers;
 mod rig;
 mod verdicts;
 mod versions;

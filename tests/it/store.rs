@@ -13,6 +13,7 @@ mod kept;
 mod knowledge;
 mod opening;
 mod outbox;
+mod registries;
 mod rows;
 mod setup;
 mod sources;

@@ -4,6 +4,7 @@
 //! and so can only forbid calls, never allow one: see [`crate::policy`].
 
 mod columns;
+mod hours;
 mod json;
 mod value;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use columns::{COLUMNS_MAX, Column, ColumnError, Columns, safe_cell};
+pub use hours::{CALLING_HOURS, HoursError, calling_hours};
 pub use json::of_json;
 pub use value::{Schema, SchemaError, Type, Value};
 
@@ -403,6 +405,10 @@ fn preferences(
         );
         faults.push(Fault::new("/preferences", "invalid", detail));
         return BTreeMap::new();
+    }
+    if let Some(Err(error)) = given.get(CALLING_HOURS).map(|text| calling_hours(text)) {
+        let pointer = format!("/preferences/{CALLING_HOURS}");
+        faults.push(Fault::new(pointer, "invalid_hours", error.to_string()));
     }
     given
 }

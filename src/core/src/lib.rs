@@ -61,6 +61,7 @@ pub mod phone;
 pub mod policy;
 pub mod record;
 pub mod redact;
+pub mod register;
 pub mod rehearsal;
 pub mod secret;
 pub mod sheet;

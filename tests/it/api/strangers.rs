@@ -99,7 +99,16 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         "phone\n+15550100123\n",
     );
     let import = rows.await.made();
+    let registry = "/v1/registry-files?registry=gb-tps&as_of=2026-01-01";
+    let registry = api.upload(
+        who,
+        ("POST", registry),
+        Some("text/plain"),
+        "+442079460018\n",
+    );
+    let registry = registry.await.made();
     BTreeMap::from([
+        ("/v1/registry-files", vec![("id", id(&registry))]),
         ("/v1/contacts", vec![("id", contact.clone())]),
         (
             "/v1/contact-lists",
@@ -272,6 +281,7 @@ fn missing(path: &str) -> String {
         "contacts" => "con",
         "contact-lists" => "list",
         "imports" => "imp",
+        "registry-files" => "reg",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
