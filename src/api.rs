@@ -14,6 +14,7 @@ mod contacts;
 mod docs;
 mod envelope;
 mod events;
+mod hooks;
 mod imports;
 mod knowledge;
 mod listen;
@@ -71,7 +72,7 @@ use crate::telephony;
 use crate::webhooks;
 use auth::Door;
 use table::Table;
-use webhook_endpoints::deliveries as hooks;
+use webhook_endpoints::deliveries as told;
 
 /// What strangers and keys may take of the server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -239,14 +240,14 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::KnowledgeWrite, routes!(knowledge::remove))
         .add(Scope::WebhooksRead, routes!(webhook_endpoints::list))
         .add(Scope::WebhooksRead, routes!(webhook_endpoints::get))
-        .add(Scope::WebhooksRead, routes!(hooks::list))
+        .add(Scope::WebhooksRead, routes!(told::list))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::create))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::change))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::remove))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::rotate))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::test))
-        .add(Scope::WebhooksWrite, routes!(hooks::replay))
-        .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
+        .add(Scope::WebhooksWrite, routes!(told::replay))
+        .add(Scope::WebhooksWrite, routes!(told::replay_since))
         .add(Scope::EventsRead, routes!(events::list))
         .add(Scope::RegistriesRead, routes!(registries::list))
         .add(Scope::RegistriesRead, routes!(registries::files::list))
@@ -254,6 +255,12 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::RegistriesWrite, routes!(registries::files::create))
         .add(Scope::RegistriesWrite, routes!(registries::files::cancel))
         .add(Scope::RegistriesWrite, routes!(registries::files::remove))
+        .add(Scope::PolicyRead, routes!(hooks::screening))
+        .add(Scope::PolicyRead, routes!(hooks::predial))
+        .add(Scope::PolicyWrite, routes!(hooks::set_screening))
+        .add(Scope::PolicyWrite, routes!(hooks::set_predial))
+        .add(Scope::PolicyWrite, routes!(hooks::remove_screening))
+        .add(Scope::PolicyWrite, routes!(hooks::remove_predial))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

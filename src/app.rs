@@ -25,6 +25,7 @@ use crate::deliveries::Deliveries;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
+use crate::hooks::Hooks;
 use crate::ids::ClientId;
 use crate::imports::Imports;
 use crate::knowledge::Knowledge;
@@ -234,11 +235,15 @@ impl App {
 
     /// Who places calls.
     pub fn dialer(&self) -> &Dialer {
-        self.dialer.get_or_init(|| {
+        let dialer = self.dialer.get_or_init(|| {
             let carriers = self.carriers.get();
             let base_url = carriers.and_then(|carriers| carriers.twilio_base_url.clone());
             Dialer::by_rest(self.egress.clone(), base_url)
-        })
+        });
+        let whose = || self.deliveries.settings().whose();
+        let hooks = || Hooks::new(self.egress.clone(), whose());
+        dialer.hooks.get_or_init(hooks);
+        dialer
     }
 
     /// The address at which a carrier opens the call of these claims; none on a server without a signing key.

@@ -20,6 +20,7 @@ pub mod demo;
 pub mod desk;
 pub mod dial;
 pub mod egress;
+pub mod hooks;
 pub mod ids;
 pub mod imports;
 pub mod journal;

@@ -18,20 +18,31 @@ pub use numbers::screenings;
 use crate::desk::{Desk, Place};
 use crate::imports::file::Files;
 use crate::imports::{Intake, IntakeError};
+use crate::store::registries::FileKind;
 use crate::vault::ClientKeys;
 
-/// Most rows of a file.
-pub const ROWS_MAX: u64 = 50_000_000;
+/// Most rows of a full file.
+const ROWS_MAX: u64 = 50_000_000;
+/// Most rows of a file that changes another.
+const CHANGES_ROWS_MAX: u64 = 5_000_000;
 /// Files of a client's that were not read to their end.
 pub const OPEN_MAX: u32 = 20;
 /// Most beginnings of numbers that a file covers.
 pub const COVERS_MAX: usize = 1_000;
 /// Most files that change a full one; then another full one is due.
-pub const CHANGES_MAX: usize = 100;
+pub const CHANGES_MAX: usize = 64;
 /// Files that are taken in at once, all clients together.
 const INTAKES_MAX: usize = 4;
 /// The folder in the data folder.
 const FOLDER: &str = "registries";
+
+/// Most rows of a file.
+fn rows_max(kind: FileKind) -> u64 {
+    match kind {
+        FileKind::Full => ROWS_MAX,
+        FileKind::Additions | FileKind::Removals => CHANGES_ROWS_MAX,
+    }
+}
 
 /// How a file is read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -103,7 +114,7 @@ impl Problem {
         (
             Self::TooManyRows,
             "too_many_rows",
-            "a file has at most 50000000 rows",
+            "a full file has at most 50000000 rows, and one that changes it 5000000",
         ),
         (
             Self::NoBase,

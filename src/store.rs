@@ -23,6 +23,7 @@ pub mod dialling;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
+pub mod hooks;
 pub mod idempotency;
 pub mod imports;
 pub mod keys;
@@ -356,6 +357,12 @@ impl Store {
         dialling::Dialling(self)
     }
 
+    /// Systems of clients' own that are asked before a call.
+    #[must_use]
+    pub fn hooks(&self) -> hooks::Hooks<'_> {
+        hooks::Hooks(self)
+    }
+
     /// Requests that may be repeated.
     #[must_use]
     pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
@@ -440,7 +447,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 36] = [
+    let files: [(&str, &[(&str, &'static str)]); 37] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -463,6 +470,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
+        ("hooks", hooks::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),

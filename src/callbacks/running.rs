@@ -261,7 +261,7 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         asked_call_id: callback.asked_call_id.as_deref(),
         grounds: plan.grounds,
     };
-    let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
+    let verdict = app.dialer().may_dial(&app.desk, &keys, &question).await;
     let allowed = match verdict.map_err(|_| again("store"))? {
         Verdict::Allow(allowed) => allowed,
         Verdict::Defer(deferred) => {

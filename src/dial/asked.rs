@@ -4,11 +4,12 @@ use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
 use trunkline_core::policy::{
-    self, About, Destination, HoursPack, PermissionPack, Request, Screening, Standing, Verdict,
-    Zone,
+    self, About, Destination, HoursPack, Line, PermissionPack, Request, Screening, Standing,
+    Verdict, Zone,
 };
 
 use super::grounds::{self, Grounds};
+use super::hooked::Learnt;
 use super::person::{self, Person};
 use super::{Dialer, LIVE_MS_MAX, frequency};
 use crate::desk::{self, Desk};
@@ -58,15 +59,66 @@ impl Dialer {
         keys: &ClientKeys,
         question: &Question<'_>,
     ) -> Result<Verdict, StoreError> {
+        let (verdict, _) = self.judged(desk, keys, question).await?;
+        Ok(verdict)
+    }
+
+    /// The last word before a call: if nothing else forbids it, the client's own system is asked too.
+    pub async fn may_dial(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+    ) -> Result<Verdict, StoreError> {
+        let (verdict, mut learnt) = self.judged(desk, keys, question).await?;
+        let Verdict::Allow(allowed) = &verdict else {
+            return Ok(verdict);
+        };
+        let Some(predial) = self.predial(desk, keys, question, allowed).await? else {
+            return Ok(verdict);
+        };
+        learnt.predial = predial;
+        // It took its time: everything is looked at again.
+        self.decided(desk, keys, question, &learnt).await
+    }
+
+    async fn judged(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+    ) -> Result<(Verdict, Learnt), StoreError> {
+        let before = Learnt::before(desk, keys, question.to).await?;
+        let verdict = self.decided(desk, keys, question, &before).await?;
+        let learnt = self.screened(desk, keys, question, (&verdict, &before));
+        match learnt.await? {
+            None => Ok((verdict, before)),
+            Some(learnt) => {
+                let verdict = self.decided(desk, keys, question, &learnt).await?;
+                Ok((verdict, learnt))
+            }
+        }
+    }
+
+    async fn decided(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+        learnt: &Learnt,
+    ) -> Result<Verdict, StoreError> {
         let allowed = desk.store.dialling().find(keys.id()).await?;
         let destinations = allowed.destinations.iter();
         let destinations: Vec<Destination> = destinations
             .filter_map(|text| Destination::parse(text).ok())
             .collect();
-        let known = match PhoneNumber::parse(question.to) {
+        let lines = allowed.lines.iter();
+        let lines: Vec<Line> = lines.filter_map(|name| Line::parse(name)).collect();
+        let mut known = match PhoneNumber::parse(question.to) {
             Ok(number) => self.known(desk, keys, &number, question).await?,
             Err(_) => Known::default(),
         };
+        known.screenings.extend_from_slice(&learnt.screenings);
         let pack = HoursPack::shipped();
         Ok(policy::may_call(&Request {
             pack,
@@ -87,10 +139,13 @@ impl Dialer {
                 basis: question.grounds.basis,
                 ledger: &known.ledger,
                 screenings: &known.screenings,
-                reassigned_ms: None,
+                reassigned_ms: learnt.reassigned_ms,
             },
             standing: Standing {
                 restricted: known.person.restricted,
+                line: learnt.line,
+                lines: &lines,
+                predial: learnt.predial,
                 ..Standing::default()
             },
             windows: known.person.window.as_slice(),

@@ -18,6 +18,8 @@ const OWN: &str = "contact";
 /// What is known of a person.
 #[derive(Default)]
 pub(super) struct Person {
+    /// The contact, if there is one: `con_…`.
+    pub(super) contact_id: Option<String>,
     /// Where they are said to live.
     pub(super) place: Option<Place>,
     /// By whose clocks.
@@ -26,7 +28,7 @@ pub(super) struct Person {
     is_consumer: bool,
     /// When they want to be called.
     pub(super) window: Option<Rule>,
-    /// They may not be worked with: they are erased, or nobody can read what is known.
+    /// They may not be worked with: the client says so, they are erased, or nobody can read what is known.
     pub(super) restricted: bool,
 }
 
@@ -47,9 +49,10 @@ impl Person {
             return Ok(Self::default());
         };
         match open_all(keys, vec![row]).await {
-            Ok(opened) => Ok(opened
-                .first()
-                .map_or_else(Self::forgotten, |(_, contact, _)| Self::known(contact))),
+            Ok(opened) => Ok(match opened.first() {
+                Some((_, contact, _)) => Self::known(id, contact),
+                None => Self::forgotten(),
+            }),
             Err(NotOpened::Store(error)) => Err(error),
             Err(error @ (NotOpened::Vault(_) | NotOpened::Unreadable)) => {
                 tracing::error!(contact = id, %error, "a contact cannot be read, so nobody calls them");
@@ -65,9 +68,10 @@ impl Person {
         }
     }
 
-    fn known(contact: &Contact) -> Self {
+    fn known(id: String, contact: &Contact) -> Self {
         let hours = contact.preferences.get(CALLING_HOURS);
         Self {
+            contact_id: Some(id),
             place: contact.place,
             zone: contact.zone(),
             is_consumer: contact.kind == Sort::Consumer,
@@ -76,7 +80,7 @@ impl Person {
                 let week = calling_hours(text).unwrap_or_default();
                 Rule::window(OWN, week, false)
             }),
-            restricted: false,
+            restricted: contact.restricted,
         }
     }
 

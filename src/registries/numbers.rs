@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use trunkline_core::geo;
 use trunkline_core::phone::PhoneNumber;
-use trunkline_core::policy::{Destination, Screening};
+use trunkline_core::policy::{Destination, PermissionPack, Screening};
 
 use crate::desk::Desk;
 use crate::store::registries::{FileKind, RegistryFile};
@@ -90,6 +91,9 @@ async fn look(
     }
     let mut found = Vec::new();
     for (registry, files) in by_registry {
+        if !is_of(&registry, number) {
+            continue;
+        }
         let Some(checked_ms) = checked_ms(&files, number) else {
             continue;
         };
@@ -115,6 +119,18 @@ async fn look(
         });
     }
     Ok(Some(found))
+}
+
+/// Whether a register is that of a number's country: one code may be several countries'. A number of no one country is in
+/// none.
+fn is_of(registry: &str, number: &PhoneNumber) -> bool {
+    let known = PermissionPack::shipped().all_registries();
+    let registry = known.iter().find(|known| known.id == registry);
+    let country = geo::of(number).country;
+    registry.is_some_and(|registry| {
+        let own = registry.place.country().to_string();
+        country.is_some_and(|country| country == own)
+    })
 }
 
 /// Of when the files of a register are, if they cover a number. Who brings in removals alone knows nothing of who is new.

@@ -10,7 +10,7 @@ use trunkline_core::register::{Layout, NoColumn, Numbering};
 use trunkline_core::sheet::{Fault, Form, Piece, Sheet, beginning, delimiter};
 
 use super::numbers::{Hash, RUN_NUMBERS, blocks, buckets, hash};
-use super::{Problem, ROWS_MAX, Registries, Settings, settings_place};
+use super::{Problem, Registries, Settings, rows_max, settings_place};
 use crate::clock;
 use crate::desk;
 use crate::imports::file::Kept;
@@ -169,7 +169,7 @@ impl Registries {
             if is_end {
                 break;
             }
-            if reading.file.rows_read >= ROWS_MAX {
+            if reading.file.rows_read >= rows_max(reading.file.kind) {
                 return Err(Undone::Problem(Problem::TooManyRows));
             }
         }
@@ -293,7 +293,7 @@ async fn first_row(
 impl Reading {
     /// Reads rows for one transaction, and whether those were the last.
     async fn run(&mut self) -> Result<(Step, bool), Undone> {
-        let left = ROWS_MAX.saturating_sub(self.file.rows_read);
+        let left = rows_max(self.file.kind).saturating_sub(self.file.rows_read);
         let mut step = Step {
             from: self.file.position,
             run: self.file.runs,

@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0018_events",
     "0020_call_consents",
     "0021_registries",
+    "0022_hooks",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -8,6 +8,7 @@ use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::deliveries::{self, Tried};
+use super::hooks;
 use super::imports::{self, Import};
 use super::knowledge::{self, Due};
 use super::numbers::{self, Number};
@@ -23,6 +24,10 @@ use crate::ids::ClientId;
 
 /// Most defaults of the operator's that are read.
 const DEFAULTS_MAX: i64 = 1_000;
+/// What screening said of a number is kept so long, ms.
+const SCREENED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// So much of it is forgotten at once.
+const PURGED_MAX: u32 = 10_000;
 /// How long a spent token is remembered after it has expired, ms: the clock may be set back.
 const SPENT_KEPT_MS: i64 = 24 * 3_600_000;
 
@@ -320,6 +325,7 @@ impl System<'_> {
             .0
             .run(SPENT_PURGE, args![now_ms - SPENT_KEPT_MS])
             .await?;
-        Ok(keys + spent)
+        let screened = hooks::purge(self.0, now_ms - SCREENED_KEPT_MS, PURGED_MAX).await?;
+        Ok(keys + spent + screened)
     }
 }

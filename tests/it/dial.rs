@@ -3,6 +3,7 @@
 mod callbacks;
 mod full;
 mod grounds;
+mod hooks;
 mod lost;
 mod often;
 mod placing;

@@ -9,6 +9,7 @@ mod calls;
 mod clients;
 mod contacts;
 mod entries;
+mod hooks;
 mod kept;
 mod knowledge;
 mod opening;

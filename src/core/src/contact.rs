@@ -86,6 +86,8 @@ pub struct Details {
     pub lawful_basis: Option<String>,
     /// What they like, by name.
     pub preferences: BTreeMap<String, String>,
+    /// They may be kept and not worked with.
+    pub restricted: bool,
 }
 
 /// A contact that is right. Everything in it is personal: `Debug` shows nothing of it.
@@ -124,6 +126,9 @@ pub struct Contact {
     /// What they like.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub preferences: BTreeMap<String, String>,
+    /// They may be kept and not worked with (GDPR art. 18): nobody calls them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
 }
 
 impl fmt::Debug for Contact {
@@ -205,6 +210,7 @@ impl Contact {
             source,
             lawful_basis,
             preferences,
+            restricted: details.restricted,
         })
     }
 
@@ -243,6 +249,7 @@ impl Contact {
             source: self.source,
             lawful_basis: self.lawful_basis.as_ref().map(written),
             preferences: self.preferences,
+            restricted: self.restricted,
         }
     }
 }

@@ -63,6 +63,7 @@ pub mod record;
 pub mod redact;
 pub mod register;
 pub mod rehearsal;
+pub mod screening;
 pub mod secret;
 pub mod sheet;
 pub mod time;

@@ -189,6 +189,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "ContactDetails" => json!({}),
         "NewContactList" => json!({ "name": "Elm" }),
         "NewMembers" => json!({ "contacts": [trunkline::ids::new_id("con")] }),
+        "NewHook" => json!({ "url": "https://crm.example.com/asked" }),
         "NumberChange" => json!({ "agent_id": null }),
         "Publish" => json!({}),
         "Withdrawal" => json!({ "source": "call" }),
@@ -478,5 +479,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 20);
+    assert_eq!(tried, 22);
 }

@@ -128,6 +128,32 @@ async fn a_contacts_own_clock_and_place_hold_beside_the_numbers() {
 }
 
 #[tokio::test]
+async fn nobody_calls_whom_the_client_may_not_work_with() {
+    let office = Office::open().await;
+    let contact = known(NEW_YORK, json!({ "restricted": true }));
+    let made = add(&office, &office.who, contact).await;
+    assert_eq!(made["restricted"], true);
+    let refused = place(&office, NEW_YORK).await;
+    assert_eq!(refused.fault().1, "contact_restricted");
+    let path = format!("/v1/contacts/{}", id(&made));
+    let contactable = format!("{path}/contactability");
+    let told = office.api.get(&office.who, &contactable).await.fine();
+    assert_eq!(told["phones"][0]["verdict"], "deny", "{told}");
+    // Another client's contact with that number is another matter.
+    let (other, _) = office.neighbour("+12125550177").await;
+    let question = json!({ "to": NEW_YORK });
+    let asked = office.api.post(&other, "/v1/calls/check", &question).await;
+    assert!(
+        !asked.fine()["reasons"]
+            .to_string()
+            .contains("contact_restricted")
+    );
+    let free = json!({ "restricted": false });
+    office.api.patch(&office.who, &path, &free).await.fine();
+    place(&office, NEW_YORK).await.made();
+}
+
+#[tokio::test]
 async fn who_was_forgotten_is_not_called() {
     let office = Office::open().await;
     let made = add(&office, &office.who, known(NEW_YORK, json!({}))).await;

@@ -1,8 +1,10 @@
 //! Registers of people who do not want to be called, brought in by file: by HTTP.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use trunkline::store::registries::FileState;
 
 use super::rig::{NOON, Office, moment};
 use crate::api::rig::{Answer, Who, id};
@@ -205,7 +207,7 @@ async fn what_is_not_read_to_its_end_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_begins_anew_reads_what_waits() {
+async fn a_server_that_begins_anew_goes_on_in_the_middle_of_a_file() {
     let office = office().await;
     let mut file = String::from("msisdn;since\n");
     for n in 0..140_000 {
@@ -214,6 +216,21 @@ async fn a_server_that_begins_anew_reads_what_waits() {
     file.push_str("442079460018;2026");
     let query = "registry=gb-tps&as_of=2026-11-20";
     let sent = send(&office, &office.who, query, file).await.made();
+    // It ends in the middle of the file.
+    let registries = Arc::clone(&office.api.app.registries);
+    let reading = tokio::spawn(async move { registries.catch_up().await });
+    let (store, sent_id) = (&office.api.app.desk.store, id(&sent));
+    let half = loop {
+        let found = store.registries().find(&office.who.client, &sent_id).await;
+        let found = found.unwrap().unwrap();
+        if found.numbers > 0 {
+            break found;
+        }
+    };
+    reading.abort();
+    assert!(reading.await.is_err_and(|error| error.is_cancelled()));
+    assert_eq!((half.state, half.counts), (FileState::Running, false));
+    assert!(half.numbers < 140_001, "{half:?}");
     let office = office.again().await;
     assert_eq!(against(&office, LONDON).await, ["registry_not_checked"]);
     let done = read(&office, &office.who, &sent).await;
@@ -253,6 +270,12 @@ async fn a_number_outside_of_what_a_file_covers_is_not_checked() {
     )
     .await;
     assert_eq!(found("+13055550100").await, "clear");
+    // A Canadian number is in none of it, wherever its owner lives.
+    let abroad = json!({ "to": TORONTO, "contact": { "places": ["US-NY"] } });
+    let told = office.ask(abroad).await;
+    let checks = told["trace"]["grounds"]["registries"].as_array().unwrap();
+    let found_in: Vec<&Value> = checks.iter().map(|check| &check["found"]).collect();
+    assert_eq!(found_in, ["not_checked", "not_checked"], "{told}");
     // Consent in writing goes before this register.
     assert_eq!(against(&office, "+12125550101").await, [""; 0]);
 }

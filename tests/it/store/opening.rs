@@ -42,6 +42,8 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "knowledge_parts",
         "knowledge_sources",
         "knowledge_documents",
+        "hooks",
+        "screened",
         "registry_numbers",
         "registry_files",
         "import_errors",

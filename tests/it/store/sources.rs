@@ -70,6 +70,7 @@ const AGGREGATES: &[&str] = &[
     "dialling",
     "drafts",
     "events",
+    "hooks",
     "idempotency",
     "imports",
     "knowledge",
