@@ -180,7 +180,7 @@ pub(super) fn show(row: &Row, contact: Known) -> Contact {
         source: details.source,
         lawful_basis: details.lawful_basis,
         preferences: details.preferences,
-        restricted: details.restricted,
+        restricted: details.restricted.is_some(),
         created_at: When::of(row.created_ms),
         updated_at: When::of(row.updated_ms),
     }
@@ -211,7 +211,10 @@ impl ContactDetails {
             source: self.source.or(known.source),
             lawful_basis: self.lawful_basis.or(known.lawful_basis),
             preferences: self.preferences.unwrap_or(known.preferences),
-            restricted: self.restricted.unwrap_or(known.restricted),
+            restricted: self
+                .restricted
+                .map(|yes| yes.to_string())
+                .or(known.restricted),
         }
     }
 }

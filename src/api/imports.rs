@@ -138,7 +138,7 @@ pub(super) struct ImportParams {
     #[param(default = "skip")]
     on_duplicate: Option<String>,
     /// A JSON object: names of columns, and `phone_number`, `phone_number.LABEL`, `external_id`, `time_zone`, `postal_code`,
-    /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `preferences.NAME`, `variables.NAME` or `ignore`.
+    /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `restricted`, `preferences.NAME`, `variables.NAME` or `ignore`.
     /// What it does not name is told by its name; everything else is a variable.
     #[param(example = "{\"Handy\":\"phone_number.mobile\"}")]
     mapping: Option<String>,
@@ -239,7 +239,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let mapping = mapping.unwrap_or_default();
     if !mapping.values().all(|word| Column::parse(word).is_some()) {
         let detail = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
-                      language, kind, source, lawful_basis, preferences.NAME, variables.NAME or ignore";
+                      language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
         return Err(wrong_param("mapping", "unknown_value", detail));
     }
     Ok(Wanted {

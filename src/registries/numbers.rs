@@ -37,7 +37,7 @@ pub(super) fn hash(keys: &ClientKeys, registry: &str, number: &PhoneNumber) -> H
 }
 
 fn bucket(hash: &Hash) -> u32 {
-    u32::from(u16::from_be_bytes([hash[0], hash[1]])) * BUCKETS >> 16
+    (u32::from(u16::from_be_bytes([hash[0], hash[1]])) * BUCKETS) >> 16
 }
 
 /// Hashes by bucket, each block sorted and without doubles.

@@ -86,8 +86,8 @@ pub struct Details {
     pub lawful_basis: Option<String>,
     /// What they like, by name.
     pub preferences: BTreeMap<String, String>,
-    /// They may be kept and not worked with.
-    pub restricted: bool,
+    /// `true` if they may be kept and not worked with, or `false`.
+    pub restricted: Option<String>,
 }
 
 /// A contact that is right. Everything in it is personal: `Debug` shows nothing of it.
@@ -195,6 +195,7 @@ impl Contact {
         let basis = details.lawful_basis.as_deref();
         let lawful_basis = word("/lawful_basis", basis, &mut faults);
         let preferences = preferences(details.preferences, &mut faults);
+        let restricted = yes("/restricted", details.restricted.as_deref(), &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -210,7 +211,7 @@ impl Contact {
             source,
             lawful_basis,
             preferences,
-            restricted: details.restricted,
+            restricted,
         })
     }
 
@@ -249,7 +250,7 @@ impl Contact {
             source: self.source,
             lawful_basis: self.lawful_basis.as_ref().map(written),
             preferences: self.preferences,
-            restricted: self.restricted,
+            restricted: self.restricted.then(|| true.to_string()),
         }
     }
 }
@@ -392,6 +393,24 @@ fn word<T: for<'a> Deserialize<'a>>(
         faults.push(Fault::new(pointer, "unknown_value", detail));
     }
     read
+}
+
+/// Whether it is so; whoever says nothing says no.
+fn yes(pointer: &str, given: Option<&str>, faults: &mut Vec<Fault>) -> bool {
+    match given
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "true" | "yes" | "1" => true,
+        "" | "false" | "no" | "0" => false,
+        _ => {
+            let detail = "expected true or false";
+            faults.push(Fault::new(pointer, "unknown_value", detail));
+            false
+        }
+    }
 }
 
 fn preferences(
