@@ -172,4 +172,29 @@ mod tests {
         assert_eq!(bucket(&[0xff; HASH_BYTES]), BUCKETS - 1);
         assert_eq!(buckets().last(), Some(BUCKETS - SWEPT_AT_ONCE..BUCKETS));
     }
+
+    #[test]
+    fn a_register_is_asked_about_the_numbers_of_its_country_mobiles_too() {
+        for (registry, own) in [
+            ("us-national", ["+12125550100", "+13055550100"]),
+            ("ca-dncl", ["+14165550123", "+16045550123"]),
+            ("gb-tps", ["+442079460018", "+447400123456"]),
+            ("it-rpo", ["+390612345678", "+393331234567"]),
+            ("be-dncm", ["+3221234567", "+32470123456"]),
+            ("ie-ndd", ["+35312345678", "+353851234567"]),
+            ("au-dncr", ["+61290123456", "+61412345678"]),
+            ("sg-dnc", ["+6561234567", "+6591234567"]),
+            ("tr-iys", ["+902121234567", "+905321234567"]),
+        ] {
+            for number in own {
+                let number = PhoneNumber::parse(number).unwrap();
+                let known = PermissionPack::shipped().all_registries().iter();
+                let found: Vec<&str> = known
+                    .map(|known| known.id.as_str())
+                    .filter(|id| is_of(id, &number))
+                    .collect();
+                assert_eq!(found, [registry], "{}", number.as_str());
+            }
+        }
+    }
 }

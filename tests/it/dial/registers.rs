@@ -138,12 +138,22 @@ async fn a_call_is_placed_by_a_register_and_none_to_whom_it_lists() {
     let refused = place().await;
     assert_eq!(refused.fault().1, "registry_listed");
     assert_eq!(office.carrier.asked(), 1);
+    bring(&office, "registry=gb-tps&as_of=2026-11-22", "").await;
     // Events without a number tell of what was loaded.
-    let events = office
-        .api
-        .get(&office.who, "/v1/events?types=registry_file.*")
-        .await;
-    assert!(!String::from_utf8_lossy(&events.bytes).contains("7946"));
+    let system = office.api.app.desk.store.system();
+    while system.publish(0, 100).await.unwrap().events > 0 {}
+    let path = "/v1/events?types=registry_file.*";
+    let events = office.api.get(&office.who, path).await.fine();
+    assert!(!events.to_string().contains("7946"), "{events}");
+    let events = events["data"].as_array().unwrap().iter();
+    let told: Vec<(&Value, &Value)> = events
+        .map(|event| (&event["type"], &event["data"]["registry"]))
+        .collect();
+    let loaded = (&json!("registry_file.completed"), &json!("gb-tps"));
+    assert_eq!(told[..2], [loaded, loaded]);
+    assert_eq!(told[2].0, "registry_file.failed");
+    let other = office.api.client().await;
+    assert_eq!(office.api.get(&other, path).await.fine()["data"], json!([]));
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn a_file_counts_once_it_was_read_and_is_its_clients_alone(bench: Bench) {
     assert_eq!(hashes(&bench.ours, &first.id, 7).await, None);
     let done = registries.complete(&bench.ours, &first, NOW + 1).await;
     assert_eq!(done.unwrap(), Completed::Yes);
-    assert_eq!(counting(&bench).await, [first.id.clone()]);
+    assert_eq!(counting(&bench).await, std::slice::from_ref(&first.id));
     let found_blocks = hashes(&bench.ours, &first.id, 7).await.unwrap();
     assert_eq!(found_blocks, [Sealed(b"hash".to_vec())]);
     assert_eq!(hashes(&bench.ours, &first.id, 9).await, Some(Vec::new()));
@@ -120,7 +120,7 @@ async fn a_file_counts_once_it_was_read_and_is_its_clients_alone(bench: Bench) {
     assert_eq!(theirs, []);
     // Another in its place, in one step.
     let second = load(&bench, FileKind::Full, NOW - 8, b"new").await;
-    assert_eq!(counting(&bench).await, [second.id.clone()]);
+    assert_eq!(counting(&bench).await, std::slice::from_ref(&second.id));
     assert_eq!(hashes(&bench.ours, &first.id, 7).await, None);
     let before = found(&bench, &bench.ours, &first.id).await.unwrap();
     assert_eq!(before.state, FileState::Completed);
