@@ -15,6 +15,7 @@ mod decisions;
 mod docs;
 mod envelope;
 mod events;
+mod hooks;
 mod imports;
 mod knowledge;
 mod listen;
@@ -28,6 +29,7 @@ mod problem;
 mod providers;
 mod rate;
 mod refuse;
+mod registries;
 mod revision;
 mod rules;
 mod scope;
@@ -72,7 +74,7 @@ use crate::telephony;
 use crate::webhooks;
 use auth::Door;
 use table::Table;
-use webhook_endpoints::deliveries as hooks;
+use webhook_endpoints::deliveries as told;
 
 /// What strangers and keys may take of the server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +93,9 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long live calls may take to end when the server does: their last words, and a little.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where files are sent to.
+const FILES: [&str; 2] = [imports::PATH, registries::files::PATH];
 
 /// The routes.
 pub fn router(app: &Arc<App>) -> Router {
@@ -121,7 +126,7 @@ pub fn router(app: &Arc<App>) -> Router {
 async fn within_patience(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let brings_file = request.method() == Method::POST
-        && route.is_some_and(|route| route.as_str() == imports::PATH);
+        && route.is_some_and(|route| FILES.contains(&route.as_str()));
     let patience = if brings_file {
         imports::INTAKE_PATIENCE
     } else {
@@ -241,20 +246,32 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::KnowledgeWrite, routes!(knowledge::remove))
         .add(Scope::WebhooksRead, routes!(webhook_endpoints::list))
         .add(Scope::WebhooksRead, routes!(webhook_endpoints::get))
-        .add(Scope::WebhooksRead, routes!(hooks::list))
+        .add(Scope::WebhooksRead, routes!(told::list))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::create))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::change))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::remove))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::rotate))
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::test))
-        .add(Scope::WebhooksWrite, routes!(hooks::replay))
-        .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
+        .add(Scope::WebhooksWrite, routes!(told::replay))
+        .add(Scope::WebhooksWrite, routes!(told::replay_since))
         .add(Scope::EventsRead, routes!(events::list))
         .add(Scope::PolicyRead, routes!(rules::list))
         .add(Scope::PolicyRead, routes!(rules::get))
         .add(Scope::CallsRead, routes!(decisions::list))
         .add(Scope::CallsRead, routes!(decisions::get))
         .add(Scope::CallsRead, routes!(decisions::of_call))
+        .add(Scope::RegistriesRead, routes!(registries::list))
+        .add(Scope::RegistriesRead, routes!(registries::files::list))
+        .add(Scope::RegistriesRead, routes!(registries::files::get))
+        .add(Scope::RegistriesWrite, routes!(registries::files::create))
+        .add(Scope::RegistriesWrite, routes!(registries::files::cancel))
+        .add(Scope::RegistriesWrite, routes!(registries::files::remove))
+        .add(Scope::PolicyRead, routes!(hooks::screening))
+        .add(Scope::PolicyRead, routes!(hooks::predial))
+        .add(Scope::PolicyWrite, routes!(hooks::set_screening))
+        .add(Scope::PolicyWrite, routes!(hooks::set_predial))
+        .add(Scope::PolicyWrite, routes!(hooks::remove_screening))
+        .add(Scope::PolicyWrite, routes!(hooks::remove_predial))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()

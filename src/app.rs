@@ -25,6 +25,7 @@ use crate::deliveries::Deliveries;
 use crate::desk::Desk;
 use crate::dial::Dialer;
 use crate::egress::Egress;
+use crate::hooks::Hooks;
 use crate::ids::ClientId;
 use crate::imports::Imports;
 use crate::knowledge::Knowledge;
@@ -32,6 +33,7 @@ use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
 use crate::providers::Providers;
 use crate::reception::{Arrival, Reception};
+use crate::registries::Registries;
 use crate::second_pass::SecondPass;
 use crate::session::{LiveNote, Matters, Means};
 use crate::simulate::StandIns;
@@ -84,6 +86,8 @@ pub struct App {
     pub knowledge: Arc<Knowledge>,
     /// Files of contacts that are read in.
     pub imports: Arc<Imports>,
+    /// Registers of people who do not want to be called.
+    pub registries: Arc<Registries>,
     /// Who places calls; the carriers' own interfaces while it is not set.
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
@@ -146,6 +150,7 @@ impl App {
             tickets: Tickets::new(parts.keys, parts.allow_reusable),
             knowledge: Arc::new(Knowledge::new(Arc::clone(&parts.desk))),
             imports: Arc::new(Imports::new(Arc::clone(&parts.desk))),
+            registries: Arc::new(Registries::new(Arc::clone(&parts.desk))),
             feed: broadcast::Sender::new(FEED_NOTES_MAX),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -230,11 +235,15 @@ impl App {
 
     /// Who places calls.
     pub fn dialer(&self) -> &Dialer {
-        self.dialer.get_or_init(|| {
+        let dialer = self.dialer.get_or_init(|| {
             let carriers = self.carriers.get();
             let base_url = carriers.and_then(|carriers| carriers.twilio_base_url.clone());
             Dialer::by_rest(self.egress.clone(), base_url)
-        })
+        });
+        let whose = || self.deliveries.settings().whose();
+        let hooks = || Hooks::new(self.egress.clone(), whose());
+        dialer.hooks.get_or_init(hooks);
+        dialer
     }
 
     /// The address at which a carrier opens the call of these claims; none on a server without a signing key.

@@ -365,6 +365,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         hear_again(&config, &app)?;
         let reading = read_documents(&config, &app)?;
         let importing = app.imports.start();
+        let listing = app.registries.start();
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
         let transfers = transfer::recovery::at_start(&app).await;
@@ -387,6 +388,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         reading.abort();
         ruling.abort();
         importing.abort();
+        listing.abort();
         if let Some(telling) = telling {
             telling.abort();
         }

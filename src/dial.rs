@@ -7,8 +7,10 @@
 mod asked;
 pub mod frequency;
 pub mod grounds;
+mod hooked;
 mod leg;
 mod own;
+mod person;
 mod plan;
 pub mod reconcile;
 pub mod refusals;
@@ -25,7 +27,7 @@ pub use plan::{Plan, PlanError, Promise};
 pub use sweep::Sweep;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -41,6 +43,7 @@ use crate::carrier::account::{Account, Unusable};
 use crate::carrier::{Carrier, CarrierError, MachineDetection};
 use crate::clock;
 use crate::egress::{Egress, EgressError, Whose};
+use crate::hooks::Hooks;
 use crate::ids::ClientId;
 use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState};
@@ -104,6 +107,9 @@ pub struct Dialer {
     waits: Vec<Duration>,
     /// Attempts that are being looked up.
     settling: TaskTracker,
+    /// The way to clients' systems that are asked before a call; while it is not there none is, and whose client has one is
+    /// not called.
+    pub(crate) hooks: OnceLock<Hooks>,
 }
 
 /// A call to be placed.
@@ -201,6 +207,7 @@ impl Dialer {
             now_ms: Box::new(now_ms),
             waits: reconcile::WAITS_S.map(Duration::from_secs).into(),
             settling: TaskTracker::new(),
+            hooks: OnceLock::new(),
         }
     }
 

@@ -3,20 +3,19 @@
 //! Some hundred rows are written in one transaction with the position behind them, so a server that was killed goes on
 //! exactly there, and every row is taken once. The file is read through a window: its length costs no memory.
 
-mod file;
+pub(crate) mod file;
 mod reading;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use file::Files;
 pub use file::{Intake, IntakeError};
 
-use crate::clock;
 use crate::desk::{Desk, Place};
 
 /// Longest file, in bytes.
@@ -155,8 +154,7 @@ pub struct Imports {
     /// Something waits to be read.
     wake: Notify,
     intakes: Arc<Semaphore>,
-    /// When this server began, ms since 1970.
-    began_ms: i64,
+    files: Files,
 }
 
 impl Imports {
@@ -164,10 +162,10 @@ impl Imports {
     #[must_use]
     pub fn new(desk: Arc<Desk>) -> Self {
         Self {
+            files: Files::new(desk.data().join(FOLDER), "imp"),
             desk,
             wake: Notify::new(),
             intakes: Arc::new(Semaphore::new(INTAKES_MAX)),
-            began_ms: clock::unix_ms(),
         }
     }
 
@@ -186,9 +184,5 @@ impl Imports {
     /// There is something to be read.
     pub fn added(&self) {
         self.wake.notify_one();
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.desk.data().join(FOLDER)
     }
 }

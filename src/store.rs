@@ -24,6 +24,7 @@ pub mod dialling;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
+pub mod hooks;
 pub mod idempotency;
 pub mod imports;
 pub mod keys;
@@ -34,6 +35,7 @@ mod open;
 pub mod outbox;
 pub mod page;
 pub mod providers;
+pub mod registries;
 pub mod rows;
 pub mod rules;
 mod several;
@@ -303,6 +305,12 @@ impl Store {
         imports::Imports(self)
     }
 
+    /// Registers of people who do not want to be called.
+    #[must_use]
+    pub fn registries(&self) -> registries::Registries<'_> {
+        registries::Registries(self)
+    }
+
     /// Documents that agents may look things up in.
     #[must_use]
     pub fn knowledge(&self) -> knowledge::Knowledge<'_> {
@@ -361,6 +369,12 @@ impl Store {
     #[must_use]
     pub fn dialling(&self) -> dialling::Dialling<'_> {
         dialling::Dialling(self)
+    }
+
+    /// Systems of clients' own that are asked before a call.
+    #[must_use]
+    pub fn hooks(&self) -> hooks::Hooks<'_> {
+        hooks::Hooks(self)
     }
 
     /// Requests that may be repeated.
@@ -447,7 +461,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 37] = [
+    let files: [(&str, &[(&str, &'static str)]); 39] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -471,12 +485,14 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
+        ("hooks", hooks::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("registries", registries::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rules", rules::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),

@@ -49,6 +49,17 @@ pub(super) enum Purpose {
     Collections,
 }
 
+impl From<Of> for Purpose {
+    fn from(purpose: Of) -> Self {
+        match purpose {
+            Of::Marketing => Self::Marketing,
+            Of::Survey => Self::Survey,
+            Of::Service => Self::Service,
+            Of::Collections => Self::Collections,
+        }
+    }
+}
+
 impl From<Purpose> for Of {
     fn from(purpose: Purpose) -> Self {
         match purpose {

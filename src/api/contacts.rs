@@ -90,8 +90,11 @@ pub(super) struct Contact {
     /// Why they may be kept: `consent`, `contract`, `legal_obligation`, `vital_interests`, `public_task` or
     /// `legitimate_interests`.
     lawful_basis: Option<String>,
-    /// What they like, as the client noted it.
+    /// What they like, as the client noted it. `calling_hours` says when they are called, as
+    /// `mon-fri 09:00-12:00; sat 10:00-11:00`, or `never`.
     preferences: BTreeMap<String, String>,
+    /// They may be kept and not worked with (GDPR art. 18): nobody calls them.
+    restricted: bool,
     created_at: When,
     updated_at: When,
 }
@@ -131,8 +134,10 @@ pub(super) struct ContactDetails {
     /// Why they may be kept, by article 6 (1) of the GDPR.
     #[schema(example = "consent")]
     lawful_basis: Option<String>,
-    /// What they like.
+    /// What they like. `calling_hours` says when they are called, as `mon-fri 09:00-12:00; sat 10:00-11:00`, or `never`.
     preferences: Option<BTreeMap<String, String>>,
+    /// True forbids every call to them, as the restriction of processing does (GDPR art. 18), until it is false again.
+    restricted: Option<bool>,
     /// Of a new contact: ids of the lists that it is put on.
     #[schema(max_items = 10)]
     lists: Option<Vec<String>>,
@@ -175,6 +180,7 @@ pub(super) fn show(row: &Row, contact: Known) -> Contact {
         source: details.source,
         lawful_basis: details.lawful_basis,
         preferences: details.preferences,
+        restricted: details.restricted.is_some(),
         created_at: When::of(row.created_ms),
         updated_at: When::of(row.updated_ms),
     }
@@ -205,6 +211,10 @@ impl ContactDetails {
             source: self.source.or(known.source),
             lawful_basis: self.lawful_basis.or(known.lawful_basis),
             preferences: self.preferences.unwrap_or(known.preferences),
+            restricted: self
+                .restricted
+                .map(|yes| yes.to_string())
+                .or(known.restricted),
         }
     }
 }

@@ -138,7 +138,7 @@ pub(super) struct ImportParams {
     #[param(default = "skip")]
     on_duplicate: Option<String>,
     /// A JSON object: names of columns, and `phone_number`, `phone_number.LABEL`, `external_id`, `time_zone`, `postal_code`,
-    /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `preferences.NAME`, `variables.NAME` or `ignore`.
+    /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `restricted`, `preferences.NAME`, `variables.NAME` or `ignore`.
     /// What it does not name is told by its name; everything else is a variable.
     #[param(example = "{\"Handy\":\"phone_number.mobile\"}")]
     mapping: Option<String>,
@@ -239,7 +239,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let mapping = mapping.unwrap_or_default();
     if !mapping.values().all(|word| Column::parse(word).is_some()) {
         let detail = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
-                      language, kind, source, lawful_basis, preferences.NAME, variables.NAME or ignore";
+                      language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
         return Err(wrong_param("mapping", "unknown_value", detail));
     }
     Ok(Wanted {
@@ -253,7 +253,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     })
 }
 
-fn not_taken(error: IntakeError) -> Problem {
+pub(super) fn not_taken(error: IntakeError) -> Problem {
     match error {
         IntakeError::TooLong => {
             let detail = format!("a file has at most {FILE_BYTES_MAX} bytes");
@@ -264,7 +264,7 @@ fn not_taken(error: IntakeError) -> Problem {
 }
 
 /// Takes the file in as it comes, and its SHA-256.
-async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32], Problem> {
+pub(super) async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32], Problem> {
     let mut body = body.into_data_stream();
     let mut hash = Sha256::new();
     loop {

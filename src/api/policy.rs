@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use trunkline_core::policy::{Destination, DestinationError};
+use trunkline_core::policy::{Destination, DestinationError, Line};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
@@ -71,6 +71,48 @@ impl Frequency {
     }
 }
 
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LineType {
+    /// Of a mobile network.
+    Mobile,
+    /// Fixed.
+    Landline,
+    /// Over the internet.
+    Voip,
+    /// The called side pays.
+    TollFree,
+    /// None of these.
+    Other,
+}
+
+impl LineType {
+    const ALL: [Self; 5] = [
+        Self::Mobile,
+        Self::Landline,
+        Self::Voip,
+        Self::TollFree,
+        Self::Other,
+    ];
+
+    fn name(self) -> &'static str {
+        Line::from(self).name()
+    }
+}
+
+impl From<LineType> for Line {
+    fn from(line: LineType) -> Self {
+        match line {
+            LineType::Mobile => Self::Mobile,
+            LineType::Landline => Self::Landline,
+            LineType::Voip => Self::Voip,
+            LineType::TollFree => Self::TollFree,
+            LineType::Other => Self::Other,
+        }
+    }
+}
+
 /// What the client allows of its dialling. The law's own limits hold beside it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DiallingPolicy {
@@ -79,6 +121,8 @@ pub(super) struct DiallingPolicy {
     destinations: Vec<String>,
     /// How often one number is called at most.
     frequency: Frequency,
+    /// The sorts of line that are called; all if empty.
+    lines: Vec<LineType>,
     /// Absent if nothing was ever allowed.
     updated_at: Option<When>,
 }
@@ -93,6 +137,11 @@ pub(super) struct NewDiallingPolicy {
     destinations: Vec<String>,
     /// How often one number is called at most; 3 within 24 hours, 7 within seven days and 2 hours between two if absent.
     frequency: Option<Frequency>,
+    /// The sorts of line that are called; all if empty. Which one a number is, the client's screening says; of whom nobody
+    /// knows it, nobody is called then.
+    #[serde(default)]
+    #[schema(max_items = 5, example = json!(["mobile"]))]
+    lines: Vec<LineType>,
 }
 
 async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem> {
@@ -103,6 +152,10 @@ async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem>
     let shown = DiallingPolicy {
         destinations: found.destinations,
         frequency: Frequency::of(frequency),
+        lines: LineType::ALL
+            .into_iter()
+            .filter(|line| found.lines.iter().any(|name| name == line.name()))
+            .collect(),
         updated_at: found.updated_ms.map(When::of),
     };
     Ok(At(found.revision, shown))
@@ -145,13 +198,21 @@ pub(super) async fn set(
         destinations.insert(read?);
     }
     let frequency = new.frequency.map(Frequency::read).transpose()?;
+    let lines: std::collections::BTreeSet<LineType> = new.lines.into_iter().collect();
+    let lines: Vec<&str> = lines.into_iter().map(LineType::name).collect();
     let At(current, _) = show(&app, &caller).await?;
     let revision = seen.check(current)?;
     let texts: Vec<&str> = destinations.iter().map(Destination::as_str).collect();
     let dialling = app.desk.store.dialling();
     let now_ms = clock::unix_ms();
     let set = dialling
-        .set(&caller.client, revision, &texts, frequency, now_ms)
+        .set(
+            &caller.client,
+            revision,
+            &texts,
+            (frequency, &lines),
+            now_ms,
+        )
         .await;
     set.map_err(stored)?;
     show(&app, &caller).await

@@ -69,6 +69,8 @@ scopes! {
     AnalyticsRead = "analytics:read", "Count calls.";
     KnowledgeRead = "knowledge:read", "Read the state of documents, and look things up in them.";
     KnowledgeWrite = "knowledge:write", "Add, replace and remove documents.";
+    RegistriesRead = "registries:read", "Read which do-not-call registers are loaded.";
+    RegistriesWrite = "registries:write", "Bring in and remove files of do-not-call registers.";
     PolicyRead = "policy:read", "Read what the client allows of its dialling.";
     PolicyWrite = "policy:write", "Change what the client allows of its dialling.";
 }

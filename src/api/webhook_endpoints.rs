@@ -123,7 +123,7 @@ fn wants(events: &[String]) -> Result<Vec<Wanted>, Problem> {
 }
 
 /// Refuses an address that may not be told anything.
-fn reachable(app: &App, url: &str) -> Result<(), Problem> {
+pub(super) fn reachable(app: &App, url: &str) -> Result<(), Problem> {
     let whose = app.deliveries.settings().whose();
     if whose == Whose::Client {
         public_url("/url", url)?;

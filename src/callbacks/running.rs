@@ -262,7 +262,7 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         asked_call_id: callback.asked_call_id.as_deref(),
         grounds: plan.grounds,
     };
-    let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
+    let verdict = app.dialer().may_dial(&app.desk, &keys, &question).await;
     let verdict = verdict.map_err(|_| again("store"))?;
     let about = (DecisionAbout::Callback, callback.id.as_str());
     let noted = app

@@ -4,13 +4,16 @@ use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
 use trunkline_core::policy::{
-    self, About, Closure, Destination, History, Request, Standing, Verdict, Zone,
+    self, About, Closure, Destination, History, Line, Request, Screening, Standing, Verdict, Zone,
 };
 
 use super::grounds::{self, Grounds};
+use super::hooked::Learnt;
+use super::person::{self, Person};
 use super::{Dialer, LIVE_MS_MAX, frequency};
 use crate::after;
 use crate::desk::{self, Desk};
+use crate::registries;
 use crate::store::StoreError;
 use crate::vault::ClientKeys;
 
@@ -49,6 +52,8 @@ struct Known {
     asked_ms: Option<i64>,
     engaged: bool,
     ledger: Vec<Entry>,
+    screenings: Vec<Screening>,
+    person: Person,
 }
 
 impl Dialer {
@@ -59,25 +64,77 @@ impl Dialer {
         keys: &ClientKeys,
         question: &Question<'_>,
     ) -> Result<Verdict, StoreError> {
+        let (verdict, _) = self.judged(desk, keys, question).await?;
+        Ok(verdict)
+    }
+
+    /// The last word before a call: if nothing else forbids it, the client's own system is asked too.
+    pub async fn may_dial(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+    ) -> Result<Verdict, StoreError> {
+        let (verdict, mut learnt) = self.judged(desk, keys, question).await?;
+        let Verdict::Allow(allowed) = &verdict else {
+            return Ok(verdict);
+        };
+        let Some(predial) = self.predial(desk, keys, question, allowed).await? else {
+            return Ok(verdict);
+        };
+        learnt.predial = predial;
+        // It took its time: everything is looked at again.
+        self.decided(desk, keys, question, &learnt).await
+    }
+
+    async fn judged(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+    ) -> Result<(Verdict, Learnt), StoreError> {
+        let before = Learnt::before(desk, keys, question.to).await?;
+        let verdict = self.decided(desk, keys, question, &before).await?;
+        let learnt = self.screened(desk, keys, question, (&verdict, &before));
+        match learnt.await? {
+            None => Ok((verdict, before)),
+            Some(learnt) => {
+                let verdict = self.decided(desk, keys, question, &learnt).await?;
+                Ok((verdict, learnt))
+            }
+        }
+    }
+
+    async fn decided(
+        &self,
+        desk: &Desk,
+        keys: &ClientKeys,
+        question: &Question<'_>,
+        learnt: &Learnt,
+    ) -> Result<Verdict, StoreError> {
+        // What is read now is no older than the moment that is asked about.
+        let at_unix_ms = question.at_ms.unwrap_or_else(|| self.now_ms());
         let allowed = desk.store.dialling().find(keys.id()).await?;
         let destinations = allowed.destinations.iter();
         let destinations: Vec<Destination> = destinations
             .filter_map(|text| Destination::parse(text).ok())
             .collect();
-        let known = match PhoneNumber::parse(question.to) {
+        let lines = allowed.lines.iter();
+        let lines: Vec<Line> = lines.filter_map(|name| Line::parse(name)).collect();
+        let mut known = match PhoneNumber::parse(question.to) {
             Ok(number) => self.known(desk, keys, &number, question).await?,
             Err(_) => Known::default(),
         };
+        known.screenings.extend_from_slice(&learnt.screenings);
         let packs = desk.rules.now();
-        let at_unix_ms = question.at_ms.unwrap_or_else(|| self.now_ms());
         let closures = closures(desk, at_unix_ms).await?;
         let pack = &packs.hours;
         Ok(policy::may_call(&Request {
             pack,
             at_unix_ms,
             to: question.to,
-            places: question.places,
-            zones: question.zones,
+            places: &person::with(question.places, known.person.place),
+            zones: &person::with(question.zones, known.person.zone),
             destinations: &destinations,
             suppressed: known.suppressed,
             caps: &frequency::caps(allowed.frequency, pack),
@@ -91,14 +148,20 @@ impl Dialer {
             permission: &packs.permission,
             about: About {
                 purpose: question.grounds.purpose,
-                kind: question.grounds.kind,
+                kind: known.person.kind(question.grounds.kind),
                 basis: question.grounds.basis,
                 ledger: &known.ledger,
-                screenings: &[],
-                reassigned_ms: None,
+                screenings: &known.screenings,
+                reassigned_ms: learnt.reassigned_ms,
             },
-            standing: Standing::default(),
-            windows: &[],
+            standing: Standing {
+                restricted: known.person.restricted,
+                line: learnt.line,
+                lines: &lines,
+                predial: learnt.predial,
+                ..Standing::default()
+            },
+            windows: known.person.window.as_slice(),
             closures: &closures,
         }))
     }
@@ -141,6 +204,8 @@ impl Dialer {
             declined: declined.await?,
             asked_ms: asked.map(|attempt| attempt.asked_ms),
             engaged,
+            screenings: registries::screenings(desk, keys, number).await?,
+            person: Person::of(desk, keys, number).await?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The file of an import, sealed under its client's key piece by piece, so that it can be read from anywhere in it.
+//! Files that clients bring in, sealed under their keys piece by piece, so that they can be read from anywhere in them.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,12 +8,13 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::{FILE_BYTES_MAX, Imports};
+use crate::clock;
 use crate::data_folder::{make_private, sync_folder};
 use crate::ids;
 use crate::vault::ClientKeys;
 
 /// Bytes of the file that are sealed together.
-pub(super) const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 /// What a seal adds.
 const SEAL_BYTES: usize = 29;
 /// With what a file begins: a name of its own, to which its pieces are sealed.
@@ -55,18 +56,33 @@ fn aad(id: &str, piece: u64) -> Vec<u8> {
     format!("import:{id}:{piece}").into_bytes()
 }
 
-impl Imports {
-    pub(super) fn path(&self, id: &str) -> PathBuf {
-        self.folder().join(id)
+/// The files of one sort that wait to be read: those of imports, those of registers.
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// What their ids begin with, three letters.
+    sort: &'static str,
+    /// When this server began, ms since 1970.
+    began_ms: i64,
+}
+
+impl Files {
+    /// Files in a folder, whose ids begin with these three letters.
+    pub(crate) fn new(folder: PathBuf, sort: &'static str) -> Self {
+        Self {
+            folder,
+            sort,
+            began_ms: clock::unix_ms(),
+        }
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
     }
 
     /// Begins to take in a file.
-    ///
-    /// # Errors
-    /// [`IntakeError::Disk`].
-    pub async fn take_in(&self, keys: &ClientKeys) -> Result<Intake, IntakeError> {
-        make_private(&self.folder())?;
-        let id = ids::new_id("imp");
+    pub(crate) async fn take_in(&self, keys: &ClientKeys) -> Result<Intake, IntakeError> {
+        make_private(&self.folder)?;
+        let id = ids::new_id(self.sort);
         let path = self.path(&id);
         let mut options = File::options();
         options.write(true).create(true).truncate(true);
@@ -86,18 +102,18 @@ impl Imports {
         })
     }
 
-    /// Removes the file of an import.
+    /// Removes a file.
     pub(crate) fn discard(&self, id: &str) {
         if let Err(error) = std::fs::remove_file(self.path(id))
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(import = id, %error, "the file of an import was not removed");
+            tracing::warn!(file = id, %error, "a file that was brought in was not removed");
         }
     }
 
-    /// Removes the files that no import waits for.
-    pub(super) fn tidy(&self, open: &[String]) {
-        let Ok(files) = std::fs::read_dir(self.folder()) else {
+    /// Removes the files that nothing waits for.
+    pub(crate) fn tidy(&self, open: &[String]) {
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
             return;
         };
         for file in files.flatten() {
@@ -110,10 +126,25 @@ impl Imports {
             let changed_ms = changed.map_or(0, |at| at.as_millis());
             // What comes in now has no row yet.
             let is_old = changed_ms < u128::try_from(self.began_ms).unwrap_or(0);
-            if is_old && ids::is_id("imp", &name) && !open.iter().any(|id| *id == *name) {
+            if is_old && ids::is_id(self.sort, &name) && !open.iter().any(|id| *id == *name) {
                 self.discard(&name);
             }
         }
+    }
+}
+
+impl Imports {
+    /// Begins to take in a file.
+    ///
+    /// # Errors
+    /// [`IntakeError::Disk`].
+    pub async fn take_in(&self, keys: &ClientKeys) -> Result<Intake, IntakeError> {
+        self.files.take_in(keys).await
+    }
+
+    /// Removes the file of an import.
+    pub(crate) fn discard(&self, id: &str) {
+        self.files.discard(id);
     }
 }
 
@@ -147,17 +178,17 @@ impl Intake {
         Ok(())
     }
 
-    /// The file is there as that of an import, and stays: how long it is.
+    /// The file is there under an id, and stays: how long it is.
     ///
     /// # Errors
     /// [`IntakeError::Disk`].
-    pub async fn finish(mut self, import: &str) -> Result<u64, IntakeError> {
+    pub async fn finish(mut self, id: &str) -> Result<u64, IntakeError> {
         if !self.piece.is_empty() {
             self.put().await?;
         }
         self.file.flush().await?;
         self.file.sync_all().await?;
-        let path = self.path.with_file_name(import);
+        let path = self.path.with_file_name(id);
         std::fs::rename(&self.path, &path)?;
         if let Some(folder) = path.parent() {
             sync_folder(folder)?;
@@ -167,8 +198,8 @@ impl Intake {
     }
 }
 
-/// A file of an import, read from anywhere in it.
-pub(super) struct Kept {
+/// A file that was brought in, read from anywhere in it.
+pub(crate) struct Kept {
     keys: ClientKeys,
     name: String,
     file: File,
@@ -182,13 +213,13 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Opens it at a position.
-    pub(super) async fn open(
-        imports: &Imports,
+    pub(crate) async fn open(
+        files: &Files,
         keys: &ClientKeys,
         (id, bytes): (&str, u64),
         position: u64,
     ) -> io::Result<Self> {
-        let mut file = File::open(imports.path(id)).await?;
+        let mut file = File::open(files.path(id)).await?;
         let mut name = [0; NAME_BYTES];
         file.read_exact(&mut name).await?;
         let mut kept = Self {
@@ -211,23 +242,23 @@ impl Kept {
     }
 
     /// What was read and not passed by, and whether nothing comes behind it.
-    pub(super) fn window(&self) -> (&[u8], bool) {
+    pub(crate) fn window(&self) -> (&[u8], bool) {
         let window = self.window.get(self.passed..).unwrap_or_default();
         (window, self.read_to >= self.bytes)
     }
 
     /// Passes bytes of the window by.
-    pub(super) fn pass(&mut self, bytes: usize) {
+    pub(crate) fn pass(&mut self, bytes: usize) {
         self.passed = (self.passed + bytes).min(self.window.len());
     }
 
     /// Where the window begins.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.read_to - (self.window.len() - self.passed) as u64
     }
 
     /// Reads one piece more into the window.
-    pub(super) async fn more(&mut self) -> io::Result<()> {
+    pub(crate) async fn more(&mut self) -> io::Result<()> {
         let piece = self.read_to / PIECE_BYTES as u64;
         let left = self.bytes - self.read_to;
         let length = usize::try_from(left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));

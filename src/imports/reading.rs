@@ -72,7 +72,7 @@ impl Imports {
     pub(super) async fn read_what_waits(&self) {
         loop {
             match self.desk.store.system().open_imports().await {
-                Ok(open) => break self.tidy(&open),
+                Ok(open) => break self.files.tidy(&open),
                 Err(error) => tracing::warn!(%error, "imports of the last run are not known yet"),
             }
             sleep(PAUSE).await;
@@ -165,7 +165,7 @@ impl Imports {
         let settings: Settings = serde_json::from_str(&opened.map_err(NotOpened::from)?)
             .map_err(|_| NotOpened::Unreadable)?;
         let whole = (import.id.as_str(), import.bytes);
-        let mut kept = Kept::open(self, &keys, whole, 0).await?;
+        let mut kept = Kept::open(&self.files, &keys, whole, 0).await?;
         let begin = beginning(kept.window().0).map_err(|fault| {
             Undone::Problem(match fault {
                 Fault::Utf16 => Problem::Utf16,
@@ -199,7 +199,7 @@ impl Imports {
             }
         };
         if import.position > 0 {
-            kept = Kept::open(self, &keys, whole, import.position).await?;
+            kept = Kept::open(&self.files, &keys, whole, import.position).await?;
             line = import.line;
         }
         Ok(Reading {

@@ -43,6 +43,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0017_imports",
     "0018_events",
     "0020_call_consents",
+    "0021_registries",
+    "0022_hooks",
     "0029_rules",
 ];
 

@@ -8,12 +8,14 @@ use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::deliveries::{self, Tried};
+use super::hooks;
 use super::imports::{self, Import};
 use super::knowledge::{self, Due};
 use super::numbers::{self, Number};
 use super::outbox::{self, EndpointOf, Published};
 use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
+use super::registries::{self, RegistryFile};
 use super::sql::{args, statements};
 use super::suppressions::{self, NewSuppression, Suppression};
 use super::transfers::{self, Transfer};
@@ -22,6 +24,10 @@ use crate::ids::ClientId;
 
 /// Most defaults of the operator's that are read.
 const DEFAULTS_MAX: i64 = 1_000;
+/// What screening said of a number is kept so long, ms.
+const SCREENED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+/// So much of it is forgotten at once.
+const PURGED_MAX: u32 = 10_000;
 /// How long a spent token is remembered after it has expired, ms: the clock may be set back.
 const SPENT_KEPT_MS: i64 = 24 * 3_600_000;
 
@@ -236,6 +242,21 @@ impl System<'_> {
         imports::open(self.0).await
     }
 
+    /// The file of a register that waits longest or was begun and has not ended.
+    pub async fn next_registry_file(&self) -> Result<Option<RegistryFile>, StoreError> {
+        registries::next(self.0).await
+    }
+
+    /// Ids of the files of registers that have not ended.
+    pub async fn open_registry_files(&self) -> Result<Vec<String>, StoreError> {
+        registries::open(self.0).await
+    }
+
+    /// A file of a register that does not count and has numbers left, and whose it is.
+    pub async fn unswept_registry_file(&self) -> Result<Option<(ClientId, String)>, StoreError> {
+        registries::unswept(self.0).await
+    }
+
     /// Has every document be due that a server before may have begun. How many.
     pub async fn release_documents(&self, now_ms: i64) -> Result<u64, StoreError> {
         knowledge::release(self.0, now_ms).await
@@ -312,6 +333,7 @@ impl System<'_> {
             .0
             .run(SPENT_PURGE, args![now_ms - SPENT_KEPT_MS])
             .await?;
-        Ok(keys + spent)
+        let screened = hooks::purge(self.0, now_ms - SCREENED_KEPT_MS, PURGED_MAX).await?;
+        Ok(keys + spent + screened)
     }
 }

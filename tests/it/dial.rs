@@ -3,9 +3,12 @@
 mod callbacks;
 mod full;
 mod grounds;
+mod hooks;
 mod lost;
 mod often;
 mod placing;
+mod preferences;
+mod registers;
 mod rig;
 mod rules;
 mod verdicts;

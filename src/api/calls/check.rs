@@ -214,22 +214,42 @@ pub(in crate::api) fn grounds(
     }
 }
 
-/// Asks the policy.
-pub(super) async fn ask(
-    app: &App,
-    keys: &ClientKeys,
-    to: &str,
-    (known, grounds): (&Known, Grounds),
+fn question<'a>(
+    to: &'a str,
+    (known, grounds): (&'a Known, Grounds),
     at_ms: Option<i64>,
-) -> Result<Verdict, Problem> {
-    let question = Question {
+) -> Question<'a> {
+    Question {
         to,
         places: &known.places,
         zones: &known.zones,
         at_ms,
         asked_call_id: None,
         grounds,
-    };
+    }
+}
+
+/// Asks the policy right before a call, and the client's own system if it has one.
+pub(super) async fn ask_last(
+    app: &App,
+    keys: &ClientKeys,
+    to: &str,
+    about: (&Known, Grounds),
+) -> Result<Verdict, Problem> {
+    let question = question(to, about, None);
+    let verdict = app.dialer().may_dial(&app.desk, keys, &question).await;
+    verdict.map_err(stored)
+}
+
+/// Asks the policy.
+pub(super) async fn ask(
+    app: &App,
+    keys: &ClientKeys,
+    to: &str,
+    about: (&Known, Grounds),
+    at_ms: Option<i64>,
+) -> Result<Verdict, Problem> {
+    let question = question(to, about, at_ms);
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
 }

@@ -13,7 +13,7 @@ use trunkline_core::policy::{Code as Why, Verdict};
 use trunkline_core::token::Direction;
 use utoipa::ToSchema;
 
-use super::check::{Known, Whereabouts, ask, grounds, note_refusal, refused};
+use super::check::{Known, Whereabouts, ask, ask_last, grounds, note_refusal, refused};
 use super::{METADATA_BYTES_MAX, find, show};
 use crate::admission::Door;
 use crate::agent::{Agent, NotForThisCall};
@@ -310,7 +310,7 @@ pub(in crate::api) async fn create(
         })?;
         let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
         note_consent(&app, &keys, &new, &id.id).await?;
-        let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
+        let verdict = ask_last(&app, &keys, &new.to, (&known, grounds)).await?;
         let Verdict::Allow(allowed) = verdict else {
             let about = (DecisionAbout::Call, id.id.as_str());
             note_refusal(&app, &keys, &new.to, &verdict, about).await?;

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
-use trunkline_core::contact::{Contact as Known, PHONES_MAX, Value, safe_cell};
+use trunkline_core::contact::{CALLING_HOURS, Contact as Known, PHONES_MAX, Value, safe_cell};
 use utoipa::IntoParams;
 
 use super::show;
@@ -25,7 +25,7 @@ use crate::vault::ClientKeys;
 /// Contacts that are read from the database at once.
 const AT_ONCE: u32 = 200;
 /// Columns of the table besides numbers and variables.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 11] = [
     "external_id",
     "time_zone",
     "postal_code",
@@ -35,6 +35,8 @@ const COLUMNS: [&str; 9] = [
     "kind",
     "source",
     "lawful_basis",
+    "restricted",
+    "preferences.calling_hours",
 ];
 /// Names of variables that a table may have columns for.
 const VARIABLES_MAX: usize = 10_000;
@@ -85,7 +87,7 @@ fn quoted(cell: &str) -> String {
 
 /// A row of the table.
 fn cells(contact: Known, variables: &BTreeSet<String>) -> String {
-    let details = contact.into_details();
+    let mut details = contact.into_details();
     let mut cells = Vec::with_capacity(PHONES_MAX + COLUMNS.len() + variables.len());
     for at in 0..PHONES_MAX {
         let number = details.phones.get(at).map(|(number, _)| number.as_str());
@@ -101,6 +103,8 @@ fn cells(contact: Known, variables: &BTreeSet<String>) -> String {
         details.kind,
         details.source,
         details.lawful_basis,
+        details.restricted,
+        details.preferences.remove(CALLING_HOURS),
     ];
     cells.extend(
         fixed

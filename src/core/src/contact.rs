@@ -4,6 +4,7 @@
 //! and so can only forbid calls, never allow one: see [`crate::policy`].
 
 mod columns;
+mod hours;
 mod json;
 mod value;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use columns::{COLUMNS_MAX, Column, ColumnError, Columns, safe_cell};
+pub use hours::{CALLING_HOURS, HoursError, calling_hours};
 pub use json::of_json;
 pub use value::{Schema, SchemaError, Type, Value};
 
@@ -84,6 +86,8 @@ pub struct Details {
     pub lawful_basis: Option<String>,
     /// What they like, by name.
     pub preferences: BTreeMap<String, String>,
+    /// `true` if they may be kept and not worked with, or `false`.
+    pub restricted: Option<String>,
 }
 
 /// A contact that is right. Everything in it is personal: `Debug` shows nothing of it.
@@ -122,6 +126,9 @@ pub struct Contact {
     /// What they like.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub preferences: BTreeMap<String, String>,
+    /// They may be kept and not worked with (GDPR art. 18): nobody calls them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
 }
 
 impl fmt::Debug for Contact {
@@ -188,6 +195,7 @@ impl Contact {
         let basis = details.lawful_basis.as_deref();
         let lawful_basis = word("/lawful_basis", basis, &mut faults);
         let preferences = preferences(details.preferences, &mut faults);
+        let restricted = yes("/restricted", details.restricted.as_deref(), &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -203,6 +211,7 @@ impl Contact {
             source,
             lawful_basis,
             preferences,
+            restricted,
         })
     }
 
@@ -241,6 +250,7 @@ impl Contact {
             source: self.source,
             lawful_basis: self.lawful_basis.as_ref().map(written),
             preferences: self.preferences,
+            restricted: self.restricted.then(|| true.to_string()),
         }
     }
 }
@@ -385,6 +395,24 @@ fn word<T: for<'a> Deserialize<'a>>(
     read
 }
 
+/// Whether it is so; whoever says nothing says no.
+fn yes(pointer: &str, given: Option<&str>, faults: &mut Vec<Fault>) -> bool {
+    match given
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "true" | "yes" | "1" => true,
+        "" | "false" | "no" | "0" => false,
+        _ => {
+            let detail = "expected true or false";
+            faults.push(Fault::new(pointer, "unknown_value", detail));
+            false
+        }
+    }
+}
+
 fn preferences(
     given: BTreeMap<String, String>,
     faults: &mut Vec<Fault>,
@@ -403,6 +431,10 @@ fn preferences(
         );
         faults.push(Fault::new("/preferences", "invalid", detail));
         return BTreeMap::new();
+    }
+    if let Some(Err(error)) = given.get(CALLING_HOURS).map(|text| calling_hours(text)) {
+        let pointer = format!("/preferences/{CALLING_HOURS}");
+        faults.push(Fault::new(pointer, "invalid_hours", error.to_string()));
     }
     given
 }

@@ -65,6 +65,10 @@ kinds! {
     CallbackDone = "callback.done",
     /// They could not be called back, or not in time.
     CallbackFailed = "callback.failed",
+    /// A file of a do-not-call register was read to its end, and calls are decided by it.
+    RegistryFileCompleted = "registry_file.completed",
+    /// A file of a do-not-call register cannot be used, and changes nothing.
+    RegistryFileFailed = "registry_file.failed",
     /// A webhook endpoint is told nothing more.
     WebhookEndpointDisabled = "webhook_endpoint.disabled",
     /// Somebody wants to see whether an endpoint works.

@@ -356,5 +356,7 @@ fn over(said: Details, mut known: Details) -> Details {
         source: said.source.or(known.source),
         lawful_basis: said.lawful_basis.or(known.lawful_basis),
         preferences: known.preferences,
+        // No file lifts what the client noted.
+        restricted: known.restricted.or(said.restricted),
     }
 }

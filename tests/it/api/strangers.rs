@@ -102,7 +102,16 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         "phone\n+15550100123\n",
     );
     let import = rows.await.made();
+    let registry = "/v1/registry-files?registry=gb-tps&as_of=2026-01-01";
+    let registry = api.upload(
+        who,
+        ("POST", registry),
+        Some("text/plain"),
+        "+442079460018\n",
+    );
+    let registry = registry.await.made();
     BTreeMap::from([
+        ("/v1/registry-files", vec![("id", id(&registry))]),
         ("/v1/contacts", vec![("id", contact.clone())]),
         (
             "/v1/contact-lists",
@@ -207,6 +216,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
         "ContactDetails" => json!({}),
         "NewContactList" => json!({ "name": "Elm" }),
         "NewMembers" => json!({ "contacts": [trunkline::ids::new_id("con")] }),
+        "NewHook" => json!({ "url": "https://crm.example.com/asked" }),
         "NumberChange" => json!({ "agent_id": null }),
         "Publish" => json!({}),
         "Withdrawal" => json!({ "source": "call" }),
@@ -300,6 +310,7 @@ fn missing(path: &str) -> String {
         "contacts" => "con",
         "contact-lists" => "list",
         "imports" => "imp",
+        "registry-files" => "reg",
         other => panic!("{other}"),
     };
     path.replace("{id}", &trunkline::ids::new_id(sort))
@@ -496,5 +507,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 20);
+    assert_eq!(tried, 22);
 }

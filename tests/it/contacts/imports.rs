@@ -247,6 +247,7 @@ async fn what_goes_out_comes_in_again() {
         "phones": [{ "number": "+15550100101", "label": "home" }, { "number": "+15550100102" }],
         "external_id": "=cmd|' /C calc'!A0", "country": "US", "region": "NY", "kind": "business",
         "variables": { "note": "-1+1, \"quoted\"\nand more", "at": "@x", "n": 12, "kind": "'=1" },
+        "restricted": true, "preferences": { "calling_hours": "mon-fri 09:00-12:00" },
     });
     let made = api.post(&ours, "/v1/contacts", &evil).await.made();
     let alike = |contact: &Value| {

@@ -382,20 +382,23 @@ async fn what_a_client_allows_is_its_own(bench: Bench) {
     assert_eq!(dialling.find(ours).await.unwrap().revision, 0);
     assert_eq!(
         dialling
-            .set(ours, 0, &["+1212", "+49"], None, NOW)
+            .set(ours, 0, &["+1212", "+49"], (None, &["mobile", "voip"]), NOW)
             .await
             .unwrap(),
         1
     );
     let found = dialling.find(ours).await.unwrap();
     assert_eq!(found.destinations, ["+1212", "+49"]);
+    assert_eq!(found.lines, ["mobile", "voip"]);
     assert_eq!(found.updated_ms, Some(NOW));
     assert!(dialling.find(theirs).await.unwrap().destinations.is_empty());
     // Of two that saw nothing yet, one is told that it was not alone.
-    let stale = dialling.set(ours, 0, &[], None, NOW).await;
+    let stale = dialling.set(ours, 0, &[], (None, &[]), NOW).await;
     assert!(matches!(stale, Err(StoreError::Stale { revision: 1 })));
-    assert_eq!(dialling.set(ours, 1, &[], None, NOW + 1).await.unwrap(), 2);
-    assert!(dialling.find(ours).await.unwrap().destinations.is_empty());
+    let set = dialling.set(ours, 1, &[], (None, &[]), NOW + 1).await;
+    assert_eq!(set.unwrap(), 2);
+    let found = dialling.find(ours).await.unwrap();
+    assert!(found.destinations.is_empty() && found.lines.is_empty());
 }
 
 async fn conversations_and_refusals_are_found_by_the_number(bench: Bench) {

@@ -31,6 +31,8 @@ pub enum Column {
     Source,
     /// Why it may be kept.
     LegalBasis,
+    /// Whether it may only be kept.
+    Restricted,
     /// A preference.
     Preference(String),
     /// A variable.
@@ -55,7 +57,7 @@ pub enum ColumnError {
     Twice(usize, usize),
     /// A word of the mapping that is none.
     #[error(
-        "a column is mapped to phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, language, kind, source, lawful_basis, preferences.NAME, variables.NAME or ignore"
+        "a column is mapped to phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore"
     )]
     Word,
     /// The mapping names a column that the file does not have.
@@ -88,6 +90,7 @@ impl Column {
                 "kind" => Self::Kind,
                 "source" => Self::Source,
                 "lawful_basis" => Self::LegalBasis,
+                "restricted" => Self::Restricted,
                 _ => return None,
             },
         })
@@ -225,6 +228,7 @@ impl Columns {
             Column::Kind => field == "kind",
             Column::Source => field == "source",
             Column::LegalBasis => field == "lawful_basis",
+            Column::Restricted => field == "restricted",
             Column::Preference(_) => field == "preferences",
             Column::Variable(name) => field == "variables" && name == rest,
             Column::Ignore => false,
@@ -253,6 +257,7 @@ impl Columns {
                 Column::Kind => details.kind = Some(text),
                 Column::Source => details.source = Some(text),
                 Column::LegalBasis => details.lawful_basis = Some(text),
+                Column::Restricted => details.restricted = Some(text),
                 Column::Preference(name) => {
                     details.preferences.insert(name.clone(), text);
                 }

@@ -38,6 +38,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         language: Some("klingonisch".into()),
         kind: Some("robot".into()),
         lawful_basis: Some("because".into()),
+        preferences: BTreeMap::from([(CALLING_HOURS.into(), "mornings".into())]),
+        restricted: Some("perhaps".into()),
         ..Details::default()
     };
     let want = [
@@ -47,6 +49,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         ("/language", "invalid_language"),
         ("/kind", "unknown_value"),
         ("/lawful_basis", "unknown_value"),
+        ("/preferences/calling_hours", "invalid_hours"),
+        ("/restricted", "unknown_value"),
     ];
     let want = want.map(|(pointer, code)| (pointer.to_owned(), code));
     assert_eq!(faults(wrong), want);

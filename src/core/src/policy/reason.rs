@@ -270,7 +270,7 @@ impl Code {
             Self::TooManyAbandoned => "too many answered calls of the last 30 days were abandoned",
             Self::PredialRefused => "the pre-dial webhook of this client said no",
             Self::PredialUnanswered => {
-                "the pre-dial webhook of this client did not answer in time, or not in a form that is understood"
+                "a system of this client's that is asked before a call did not answer in time, or not in a form that is understood"
             }
             Self::TimeUnknown => "the time of the decision is not one at which anything is called",
         }

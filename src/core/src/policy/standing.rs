@@ -26,6 +26,35 @@ pub enum Line {
     Other,
 }
 
+impl Line {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Mobile,
+        Self::Landline,
+        Self::Voip,
+        Self::TollFree,
+        Self::Other,
+    ];
+
+    /// Its name in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mobile => "mobile",
+            Self::Landline => "landline",
+            Self::Voip => "voip",
+            Self::TollFree => "toll_free",
+            Self::Other => "other",
+        }
+    }
+
+    /// The line of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|line| line.name() == text)
+    }
+}
+
 /// What the client's own system said right before the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
