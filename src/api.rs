@@ -119,7 +119,9 @@ pub fn router(app: &Arc<App>) -> Router {
 async fn within_patience(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let brings_file = request.method() == Method::POST
-        && route.is_some_and(|route| route.as_str() == imports::PATH);
+        && route.is_some_and(|route| {
+            [imports::PATH, suppressions::import::PATH].contains(&route.as_str())
+        });
     let patience = if brings_file {
         imports::INTAKE_PATIENCE
     } else {
@@ -223,6 +225,12 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::list))
         .add(Scope::SuppressionsRead, routes!(suppressions::get))
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
+        .add(Scope::SuppressionsRead, routes!(suppressions::many::check))
+        .add(Scope::SuppressionsRead, routes!(suppressions::export::get))
+        .add(
+            Scope::SuppressionsWrite,
+            routes!(suppressions::import::create),
+        )
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
         .add(Scope::AnalyticsRead, routes!(analytics::get))

@@ -13,6 +13,7 @@ mod log;
 mod setup;
 mod simulate;
 mod stream_url;
+mod suppress;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,6 +80,10 @@ enum What {
     /// The contacts: whom a client may want to call
     #[command(subcommand)]
     Contacts(contacts::ContactsWhat),
+    /// Forbid every client to call numbers
+    Suppress(suppress::SuppressArgs),
+    /// Take that back
+    Unsuppress(suppress::UnsuppressArgs),
     /// Print a signed media URL, good for one call
     StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
@@ -218,6 +223,8 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
         What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
+        What::Suppress(args) => runtime()?.block_on(suppress::suppress(&config, args)),
+        What::Unsuppress(args) => runtime()?.block_on(suppress::unsuppress(&config, args)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };

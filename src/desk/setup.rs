@@ -1,5 +1,7 @@
 //! A new house: the key file, the database, the first client and its first key.
 
+mod everybody;
+
 use std::path::Path;
 
 use super::{Place, seal};

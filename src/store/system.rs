@@ -282,6 +282,16 @@ impl System<'_> {
         suppressions::add_platform(self.0, new).await
     }
 
+    /// The same of several numbers, all or none. How many are new.
+    pub async fn suppress_all(&self, all: &[NewSuppression]) -> Result<u64, StoreError> {
+        suppressions::add_all_platform(self.0, all).await
+    }
+
+    /// What is in force of the platform about these numbers, by its keyed hashes of them.
+    pub async fn suppressed(&self, hashes: &[[u8; 32]]) -> Result<Vec<Suppression>, StoreError> {
+        suppressions::held_platform(self.0, hashes).await
+    }
+
     /// Lifts a suppression of the platform. Whether it was in force.
     pub async fn unsuppress(
         &self,
