@@ -4,6 +4,7 @@ mod agents;
 mod analytics;
 mod api_keys;
 mod auth;
+mod blocked_callers;
 mod body;
 mod callbacks;
 mod calls;
@@ -178,6 +179,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::NumbersWrite, routes!(numbers::create))
         .add(Scope::NumbersWrite, routes!(numbers::change))
         .add(Scope::NumbersWrite, routes!(numbers::remove))
+        .add(Scope::NumbersRead, routes!(blocked_callers::list))
+        .add(Scope::NumbersRead, routes!(blocked_callers::get))
+        .add(Scope::NumbersWrite, routes!(blocked_callers::create))
+        .add(Scope::NumbersWrite, routes!(blocked_callers::remove))
         .add(Scope::CallsRead, routes!(callbacks::list))
         .add(Scope::CallsRead, routes!(callbacks::get))
         .add(Scope::CallsPlace, routes!(callbacks::create))

@@ -332,6 +332,7 @@ fn build(
     app.deliveries
         .settings
         .get_or_init(|| config.events.settings());
+    app.floods.limits.get_or_init(|| config.inbound.limits());
     app.admission.limit(config.limits.limits());
     Ok(app)
 }

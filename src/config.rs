@@ -3,6 +3,7 @@
 mod callbacks;
 mod carriers;
 mod events;
+mod inbound;
 mod knowledge;
 mod limits;
 mod llm;
@@ -34,6 +35,7 @@ use crate::think::ChatSettings;
 pub use callbacks::CallbacksConfig;
 pub use carriers::CarriersConfig;
 pub use events::EventsConfig;
+pub use inbound::InboundConfig;
 pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
@@ -97,6 +99,8 @@ pub struct Config {
     pub callbacks: CallbacksConfig,
     /// How long events are kept, and where clients may be told of them.
     pub events: EventsConfig,
+    /// How often one number may call in.
+    pub inbound: InboundConfig,
     /// How much the server may have to do before it turns new calls away.
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
@@ -197,6 +201,7 @@ impl Default for Config {
             carriers: CarriersConfig::default(),
             callbacks: CallbacksConfig::default(),
             events: EventsConfig::default(),
+            inbound: InboundConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
@@ -367,6 +372,7 @@ impl Config {
         self.carriers.check()?;
         self.callbacks.check()?;
         self.events.check()?;
+        self.inbound.check()?;
         self.limits.check()?;
         self.traces.check()?;
         self.prices.prices()?;

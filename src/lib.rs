@@ -22,6 +22,7 @@ pub mod dial;
 pub mod egress;
 pub mod ids;
 pub mod imports;
+pub mod inbound;
 pub mod journal;
 pub mod knowledge;
 pub mod line;

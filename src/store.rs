@@ -11,6 +11,7 @@ pub mod agents;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
+pub mod blocked_callers;
 pub mod call_consents;
 pub mod callbacks;
 pub mod calls;
@@ -283,6 +284,12 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Whom clients do not want to hear.
+    #[must_use]
+    pub fn blocked_callers(&self) -> blocked_callers::BlockedCallers<'_> {
+        blocked_callers::BlockedCallers(self)
+    }
+
     /// Whom clients may want to call.
     #[must_use]
     pub fn contacts(&self) -> contacts::Contacts<'_> {
@@ -441,6 +448,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("attempts", attempts::STATEMENTS),
         ("transfers", transfers::STATEMENTS),
         ("callbacks", callbacks::STATEMENTS),
+        ("blocked_callers", blocked_callers::STATEMENTS),
         ("call_consents", call_consents::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),

@@ -19,6 +19,7 @@ use crate::admission::{Door, Full, RETRY_AFTER_S};
 use crate::app::App;
 use crate::carrier::account::TWILIO;
 use crate::clock;
+use crate::inbound::callers;
 use crate::line::Line;
 use crate::reception::Turned;
 use crate::session::{Means, Session};
@@ -76,8 +77,8 @@ pub async fn media(
         return refuse(&refused);
     }
     let awaited = app.awaited.take(&call_id);
-    let (carrier_call_id, variables) = awaited
-        .map(|call| (call.carrier_call_id, call.variables))
+    let (carrier_call_id, variables, contact_id) = awaited
+        .map(|call| (call.carrier_call_id, call.variables, call.contact_id))
         .unwrap_or_default();
     let received = app
         .reception
@@ -96,6 +97,9 @@ pub async fn media(
             return turn_away(&turned);
         }
     };
+    if let (Some(keys), Some(contact_id)) = (&arrival.keys, &contact_id) {
+        callers::note(&app.desk, keys, &call_id, contact_id).await;
+    }
     let ledger = arrival.ledger.clone();
     let hears_again = arrival.agent.recogniser.second_pass && arrival.keep.is_some();
     let (keys, agent) = (arrival.keys.as_ref(), &arrival.agent);

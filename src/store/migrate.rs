@@ -43,6 +43,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0017_imports",
     "0018_events",
     "0020_call_consents",
+    "0023_numbers_that_answer",
+    "0024_callers",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

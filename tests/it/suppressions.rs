@@ -107,7 +107,7 @@ async fn an_opt_out_outlives_the_contact() {
     // Nor does it go with whoever comes again, or with the person's own key.
     let again = json!({ "phones": [{ "number": number }] });
     let again = id(&api.post(&ours, "/v1/contacts", &again).await.made());
-    let path = format!("/v1/contacts/{again}/contactable");
+    let path = format!("/v1/contacts/{again}/contactability");
     let contactable = api.get(&ours, &path).await.fine();
     assert!(
         contactable.to_string().contains("suppressed"),
