@@ -388,7 +388,8 @@ async fn a_list_of_numbers_is_taken_as_a_whole_and_once(bench: Bench) {
     let held = system.suppressed(&[hash(101), hash(1)]).await.unwrap();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].scope, Scope::Platform);
-    let found = suppressions.check(&bench.theirs, &hash(9), &hash(101), None);
+    let (own, platform) = (hash(9), hash(101));
+    let found = suppressions.check(&bench.theirs, &own, &platform, None);
     assert_eq!(found.await.unwrap().unwrap().scope, Scope::Platform);
 }
 
