@@ -10,6 +10,7 @@ use crate::carrier::account::{ACCOUNTS_MAX, Account, Unusable};
 use crate::clock;
 use crate::data_folder;
 use crate::ids::{self, ClientId};
+use crate::inbound::Answering;
 use crate::store::api_keys::{ApiKey, NewApiKey};
 use crate::store::clients::Client;
 use crate::store::numbers::Number;
@@ -155,14 +156,20 @@ impl Books {
             .collect::<Result<_, _>>()?)
     }
 
-    /// A client's numbers, newest first, each with what it is.
-    pub async fn numbers(&self, client: &ClientId) -> Result<Vec<(Number, String)>, SetupError> {
+    /// A client's numbers, newest first, each with what it is, and whether whoever calls it is heard.
+    pub async fn numbers(
+        &self,
+        client: &ClientId,
+    ) -> Result<Vec<(Number, String, bool)>, SetupError> {
         let keys = self.vault.client(client).await?;
         let page = self.store.numbers().list(client, None, LISTED_MAX).await?;
         let opened = page.data.into_iter().map(|row| {
             let place = Place::new("numbers.number", &row.id);
             let number = super::open(&keys, place, &row.number.sealed)?;
-            Ok((row, number))
+            let answering = Answering::open(&keys, &row.id, row.answering.as_ref());
+            let is_line = answering.is_ok_and(|answering| answering.opt_out_line);
+            let is_heard = row.agent_id.is_some() || is_line;
+            Ok((row, number, is_heard))
         });
         opened.collect()
     }

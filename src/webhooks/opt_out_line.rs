@@ -35,7 +35,10 @@ pub(super) async fn take(
     answering: &Answering,
 ) -> String {
     match &call.from {
-        Some(caller) => opt_out(app, account, answering.language(), caller).await,
+        Some(caller) => {
+            let caller = std::slice::from_ref(caller);
+            opt_out(app, account, answering.language(), caller).await
+        }
         None => ask(app, account, answering.language(), 1),
     }
 }
@@ -67,21 +70,33 @@ pub(super) async fn keyed(State(app): State<Arc<App>>, visit: Visit) -> Response
     let tried = visit.query.first(TRY).and_then(|tried| tried.parse().ok());
     let tried: u32 = tried.unwrap_or(TRIES_MAX);
     let keys = visit.form.first("Digits").unwrap_or_default();
-    xml(match number(keys) {
-        Some(number) => opt_out(&app, account, language, &number).await,
-        None if tried < TRIES_MAX => ask(&app, account, language, tried + 1),
-        None => {
+    let numbers = numbers(keys, to);
+    xml(match numbers.is_empty() {
+        false => opt_out(&app, account, language, &numbers).await,
+        true if tried < TRIES_MAX => ask(&app, account, language, tried + 1),
+        true => {
             let texts = (&language.line().nothing, &language.transfer().locale);
             twiml::say_and_hang_up(texts.0, texts.1)
         }
     })
 }
 
-/// A number as people key it in: its country code first, perhaps with the zeros that are dialled before it from abroad.
-fn number(keys: &str) -> Option<PhoneNumber> {
+/// What people may mean who key in a number: its country code first, perhaps behind what is dialled before it from abroad; and
+/// in North America, where a number of ten digits may be one of another country or one of theirs, both.
+fn numbers(keys: &str, line: &PhoneNumber) -> Vec<PhoneNumber> {
     let keys = keys.trim().trim_start_matches('*');
-    let digits = keys.strip_prefix("00").unwrap_or(keys);
-    PhoneNumber::parse(&format!("+{digits}")).ok()
+    let is_american = line.as_str().starts_with("+1");
+    let abroad = keys
+        .strip_prefix("011")
+        .filter(|_| is_american)
+        .or_else(|| keys.strip_prefix("00"));
+    let is_short =
+        is_american && keys.len() == 10 && keys.starts_with(|c| ('2'..='9').contains(&c));
+    let own = is_short.then(|| format!("+1{keys}"));
+    let read = [Some(format!("+{}", abroad.unwrap_or(keys))), own];
+    let read = read.into_iter().flatten();
+    read.filter_map(|text| PhoneNumber::parse(&text).ok())
+        .collect()
 }
 
 /// Asks for the number: again, if what was keyed in is none.
@@ -96,20 +111,27 @@ fn ask(app: &App, account: &Account, language: Language, tried: u32) -> String {
     })
 }
 
-/// Suppresses a number, and only then says so.
-async fn opt_out(app: &App, account: &Account, language: Language, number: &PhoneNumber) -> String {
-    let new = NewSuppression {
-        id: new_id("sup"),
-        campaign_id: None,
-        hash: desk::suppression_index(&account.keys, number),
-        reason: Reason::OptOut.as_str().to_owned(),
-        source: SOURCE.to_owned(),
-        call_id: None,
-        created_ms: clock::unix_ms(),
-    };
+/// Suppresses what may be meant, and only then says so.
+async fn opt_out(
+    app: &App,
+    account: &Account,
+    language: Language,
+    numbers: &[PhoneNumber],
+) -> String {
     let done = async {
-        let suppressions = app.desk.store.suppressions();
-        suppressions.add(&account.client, &new).await?;
+        for number in numbers {
+            let new = NewSuppression {
+                id: new_id("sup"),
+                campaign_id: None,
+                hash: desk::suppression_index(&account.keys, number),
+                reason: Reason::OptOut.as_str().to_owned(),
+                source: SOURCE.to_owned(),
+                call_id: None,
+                created_ms: clock::unix_ms(),
+            };
+            let suppressions = app.desk.store.suppressions();
+            suppressions.add(&account.client, &new).await?;
+        }
         business(&app.desk, &account.keys).await
     };
     match done.await {
@@ -128,19 +150,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_a_number_with_its_country_code() {
-        for (keys, expected) in [
-            ("15550100123", Some("+15550100123")),
-            ("0015550100123", Some("+15550100123")),
-            ("*15550100123", Some("+15550100123")),
-            ("4915550100123", Some("+4915550100123")),
-            ("05550100123", None),
-            ("911", None),
-            ("1555*0100123", None),
-            ("", None),
+    fn keys_are_a_number_with_its_country_code_or_one_of_the_lines_own() {
+        let (american, german) = ("+15005550006", "+4930555012");
+        for (line, keys, expected) in [
+            (american, "15550100123", &["+15550100123"][..]),
+            (american, "01115550100123", &["+15550100123"]),
+            (american, "011493055501234", &["+493055501234"]),
+            (american, "4155550177", &["+4155550177", "+14155550177"]),
+            (american, "1155550177", &["+1155550177"]),
+            (german, "4155550177", &["+4155550177"]),
+            (german, "0015550100123", &["+15550100123"]),
+            (german, "*493055501234", &["+493055501234"]),
+            (german, "03055501234", &[]),
+            (german, "911", &[]),
+            (american, "1555*0100123", &[]),
+            (american, "", &[]),
         ] {
-            let expected = expected.map(|text| PhoneNumber::parse(text).unwrap());
-            assert_eq!(number(keys), expected, "{keys}");
+            let line = PhoneNumber::parse(line).unwrap();
+            let found = numbers(keys, &line);
+            let found: Vec<&str> = found.iter().map(PhoneNumber::as_str).collect();
+            assert_eq!(found, expected, "{keys}");
         }
     }
 }

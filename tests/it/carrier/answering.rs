@@ -32,10 +32,10 @@ async fn suppression(town: &Town, who: &Who, number: &str) -> Value {
 }
 
 fn said(rung: Rung) -> String {
-    match rung {
-        Rung::Said(words) => words,
-        other => panic!("{other:?}"),
-    }
+    let Rung::Said(words) = rung else {
+        panic!("{rung:?}");
+    };
+    words
 }
 
 fn is_busy(rung: &Rung) -> bool {
@@ -88,13 +88,15 @@ async fn who_withholds_their_number_keys_it_in() {
         .await
         .fine();
     let ring = || town.carrier.ring("anonymous", BARE_NUMBER);
-    let asked = |rung: Rung| match rung {
-        Rung::Asked { sid, words, action } => (sid, words, action),
-        other => panic!("{other:?}"),
+    let asked = |rung: Rung| {
+        let Rung::Asked { sid, words, action } = rung else {
+            panic!("{rung:?}");
+        };
+        (sid, words, action)
     };
     let (sid, words, action) = asked(ring().await);
     assert!(words.starts_with("Your number is not shown."), "{words}");
-    let again = town.carrier.press(&sid, &action, "4155550177").await;
+    let again = town.carrier.press(&sid, &action, "05550177").await;
     let (sid, words, action) = asked(again);
     assert!(words.starts_with("That is not a whole number."), "{words}");
     let keyed = OTHER_CALLER.trim_start_matches('+');
@@ -105,6 +107,13 @@ async fn who_withholds_their_number_keys_it_in() {
     );
     let row = suppression(&town, &town.who, OTHER_CALLER).await;
     assert_eq!(row["source"], "opt_out_line");
+    // Ten digits are one of North America's, or one of elsewhere.
+    let (sid, _, action) = asked(ring().await);
+    said(town.carrier.press(&sid, &action, "4155550166").await);
+    for number in ["+14155550166", "+4155550166"] {
+        let row = suppression(&town, &town.who, number).await;
+        assert_eq!(row["source"], "opt_out_line", "{number}");
+    }
     // There is an end to trying.
     let (mut sid, _, mut action) = asked(ring().await);
     for _ in 0..2 {
