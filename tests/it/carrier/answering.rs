@@ -6,11 +6,14 @@ use std::time::Duration;
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 use trunkline::carrier_double::rest::Rung;
+use trunkline::carrier_double::{CallSetup, Carrier};
 use trunkline::inbound::FloodLimits;
+use trunkline_core::token::{Claims, sign};
 
 use super::inbound::{client_server, listen};
 use super::rig::{BARE_NUMBER, Counts, NUMBER, STRANGER, Town, greeter};
 use crate::api::rig::{Answer, Who, id};
+use crate::session::rig::{claims, heard, key};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const OTHER_CALLER: &str = "+14155550177";
@@ -378,6 +381,29 @@ async fn a_contact_that_calls_is_known_to_the_agent_and_stands_with_the_call() {
     let path = format!("/v1/calls/{}", id(call));
     let shown = town.api.get(&town.who, &path).await.fine();
     assert_eq!(shown["contact_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_contact_that_calls_by_a_media_url_alone_is_known_too() {
+    let town = Town::found().await;
+    let theirs = town.api.client().await;
+    contact(&town, &theirs, json!({ "who": "Mallory" })).await;
+    let ours = contact(&town, &town.who, json!({ "who": "Wilhelmina" })).await;
+    let claims = Claims {
+        client: Some(town.who.client.as_str().to_owned()),
+        from: STRANGER.parse().ok(),
+        to: NUMBER.parse().ok(),
+        ..claims(&town.agent_id)
+    };
+    let local = town.local.replacen("http", "ws", 1);
+    let url = format!("{local}/media/twilio/{}", sign(&claims, &key()));
+    let mut line = Carrier::connect(&url, CallSetup::new(1)).await.unwrap();
+    line.wait_until_over().await;
+    let record = line.finish().await.unwrap();
+    let words = heard(&record);
+    assert!(words.contains("Good day Wilhelmina."), "{words}");
+    let row = town.rows().await.remove(0);
+    assert_eq!(row.contact_id, Some(ours));
 }
 
 #[tokio::test]
