@@ -134,13 +134,17 @@ pub(super) struct RemovalParams {
     reason: String,
 }
 
+fn reach(scope: Reach) -> SuppressionScope {
+    match scope {
+        Reach::Campaign => SuppressionScope::Campaign,
+        Reach::Client => SuppressionScope::Client,
+        Reach::Platform => SuppressionScope::Platform,
+    }
+}
+
 fn show(row: Row) -> Suppression {
     Suppression {
-        scope: match row.scope {
-            Reach::Campaign => SuppressionScope::Campaign,
-            Reach::Client => SuppressionScope::Client,
-            Reach::Platform => SuppressionScope::Platform,
-        },
+        scope: reach(row.scope),
         id: row.id,
         campaign_id: row.campaign_id,
         reason: row.reason,

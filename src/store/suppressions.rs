@@ -17,7 +17,7 @@ const OPT_OUT: &str = "opt_out";
 /// What stands for the platform where a client's id stands otherwise.
 const PLATFORM: &str = "";
 /// Numbers that one statement asks about.
-const ASKED_MAX: usize = 128;
+const ASKED_MAX: usize = 256;
 
 macro_rules! columns {
     () => {
@@ -40,8 +40,8 @@ statements! {
     CHECK = concat!("SELECT ", columns!(), " FROM suppressions
         WHERE client_id = $1 AND hash = $2 AND removed_ms IS NULL AND (campaign_id = '' OR campaign_id = $3)
         ORDER BY created_ms DESC, id DESC LIMIT 1");
-    HELD = rows!(concat!("SELECT ", columns!(), " FROM suppressions WHERE hash IN "), 128, 1,
-        " AND removed_ms IS NULL AND client_id = $129");
+    HELD = rows!("SELECT id, scope, campaign_id, hash, reason FROM suppressions WHERE hash IN ", 256, 1,
+        " AND removed_ms IS NULL AND client_id = $257");
     LIFTED = "SELECT COUNT(*) FROM suppressions
         WHERE client_id = $1 AND hash = $2 AND campaign_id = '' AND removed_ms >= $3";
     REMOVE = "UPDATE suppressions SET removed_ms = $3, removed_reason = $4
@@ -103,6 +103,21 @@ pub struct Suppression {
     pub removed_reason: Option<String>,
 }
 
+/// As much of a suppression in force as is asked about many numbers at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// `sup_…`.
+    pub id: String,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// The campaign, where it reaches no further.
+    pub campaign_id: Option<String>,
+    /// The keyed hash of the number.
+    pub hash: [u8; 32],
+    /// Why, in stable snake_case.
+    pub reason: String,
+}
+
 /// A number that must not be called from now on.
 #[derive(Clone, Debug)]
 pub struct NewSuppression {
@@ -144,6 +159,16 @@ fn read(mut row: Columns) -> Result<Suppression, StoreError> {
         created_ms: row.int()?,
         removed_ms: row.int_opt()?,
         removed_reason: row.text_opt()?,
+    })
+}
+
+fn read_held(mut row: Columns) -> Result<Held, StoreError> {
+    Ok(Held {
+        id: row.text()?,
+        scope: row.word("a scope", Scope::parse)?,
+        campaign_id: Some(row.text()?).filter(|id| !id.is_empty()),
+        hash: row.hash()?,
+        reason: row.text()?,
     })
 }
 
@@ -223,7 +248,7 @@ impl Suppressions<'_> {
         &self,
         client: &ClientId,
         hashes: &[[u8; 32]],
-    ) -> Result<Vec<Suppression>, StoreError> {
+    ) -> Result<Vec<Held>, StoreError> {
         held(self.0, client.as_str(), hashes).await
     }
 
@@ -280,11 +305,7 @@ pub(super) async fn forbids(
     Ok(platform.is_some() || own.is_some())
 }
 
-async fn held(
-    store: &Store,
-    owner: &str,
-    hashes: &[[u8; 32]],
-) -> Result<Vec<Suppression>, StoreError> {
+async fn held(store: &Store, owner: &str, hashes: &[[u8; 32]]) -> Result<Vec<Held>, StoreError> {
     let mut found = Vec::new();
     for asked in hashes.chunks(ASKED_MAX) {
         // What is too few is filled up with the first.
@@ -296,7 +317,7 @@ async fn held(
             .map(Arg::from)
             .collect();
         args.push(owner.into());
-        found.extend(store.all(HELD, args, read).await?);
+        found.extend(store.all(HELD, args, read_held).await?);
     }
     Ok(found)
 }
@@ -304,7 +325,7 @@ async fn held(
 pub(super) async fn held_platform(
     store: &Store,
     hashes: &[[u8; 32]],
-) -> Result<Vec<Suppression>, StoreError> {
+) -> Result<Vec<Held>, StoreError> {
     held(store, PLATFORM, hashes).await
 }
 

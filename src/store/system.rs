@@ -15,7 +15,7 @@ use super::outbox::{self, EndpointOf, Published};
 use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
 use super::sql::{args, statements};
-use super::suppressions::{self, NewSuppression, Suppression};
+use super::suppressions::{self, Held, NewSuppression, Suppression};
 use super::transfers::{self, Transfer};
 use super::{Cursor, Page, Store, StoreError, idempotency};
 use crate::ids::ClientId;
@@ -288,7 +288,7 @@ impl System<'_> {
     }
 
     /// What is in force of the platform about these numbers, by its keyed hashes of them.
-    pub async fn suppressed(&self, hashes: &[[u8; 32]]) -> Result<Vec<Suppression>, StoreError> {
+    pub async fn suppressed(&self, hashes: &[[u8; 32]]) -> Result<Vec<Held>, StoreError> {
         suppressions::held_platform(self.0, hashes).await
     }
 

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use trunkline_core::contact::number;
 use utoipa::ToSchema;
 
-use super::{SuppressionScope, campaign, show};
+use super::{SuppressionScope, campaign, reach};
 use crate::api::auth::Caller;
 use crate::api::once::{Made, Posted};
 use crate::api::problem::Problem;
 use crate::api::refuse::stored;
 use crate::app::App;
 use crate::desk;
-use crate::store::suppressions::Suppression as Row;
+use crate::store::suppressions::Held as Row;
 
 /// Most numbers of a request.
 const NUMBERS_MAX: usize = 10_000;
@@ -131,12 +131,11 @@ pub(in crate::api) async fn check(
         let everywhere = by_hash(everywhere.map_err(stored)?, None);
         let found = asked.numbers.iter().filter_map(|(index, own, platform)| {
             let row = everywhere.get(platform).or_else(|| held.get(own))?;
-            let shown = show(row.clone());
             Some(SuppressedNumber {
                 index: *index,
-                suppression_id: shown.id,
-                scope: shown.scope,
-                reason: shown.reason,
+                suppression_id: row.id.clone(),
+                scope: reach(row.scope),
+                reason: row.reason.clone(),
             })
         });
         let answer = SuppressionAnswers {

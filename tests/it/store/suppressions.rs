@@ -365,16 +365,18 @@ async fn a_list_of_numbers_is_taken_as_a_whole_and_once(bench: Bench) {
     let hashes = [1, 2, 3, 4, 5].map(hash);
     let mut held = suppressions.held(&bench.ours, &hashes).await.unwrap();
     held.sort_by_key(|row| row.hash);
-    let held: Vec<([u8; 32], Scope, &str)> = held
+    let held: Vec<([u8; 32], Scope, Option<&str>)> = held
         .iter()
-        .map(|row| (row.hash, row.scope, row.source.as_str()))
+        .map(|row| (row.hash, row.scope, row.campaign_id.as_deref()))
         .collect();
     let expected = [
-        (hash(1), Scope::Client, "call"),
-        (hash(2), Scope::Campaign, "import"),
-        (hash(3), Scope::Client, "import"),
+        (hash(1), Scope::Client, None),
+        (hash(2), Scope::Campaign, Some("spring")),
+        (hash(3), Scope::Client, None),
     ];
     assert_eq!(held, expected);
+    let stays = suppressions.find(&bench.ours, &first.id).await.unwrap();
+    assert_eq!(stays.unwrap().source, "call");
     assert_eq!(suppressions.held(&bench.theirs, &hashes).await.unwrap(), []);
     // More than one statement asks about.
     let many: Vec<[u8; 32]> = (0..=255).cycle().take(300).map(hash).collect();
