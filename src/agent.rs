@@ -228,6 +228,16 @@ impl Agent {
             .collect()
     }
 
+    /// Of what is known of a caller, the variables that this agent declares, with values that it can take.
+    pub fn takes(&self, known: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut declared = self.declared(known);
+        declared.retain(|name, value| {
+            let spec = self.variables.get(name);
+            spec.is_some_and(|spec| spec.kind.accepts(value).is_ok())
+        });
+        declared
+    }
+
     /// Every sentence that any call may need at once, so that the voice can make it ahead.
     pub fn sentences(&self) -> Vec<Arc<str>> {
         let mut all: BTreeSet<Arc<str>> = BTreeSet::new();

@@ -4,6 +4,7 @@ mod agents;
 mod analytics;
 mod api_keys;
 mod auth;
+mod blocked_callers;
 mod body;
 mod callbacks;
 mod calls;
@@ -95,7 +96,11 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where files are sent to.
-const FILES: [&str; 2] = [imports::PATH, registries::files::PATH];
+const FILES: [&str; 3] = [
+    imports::PATH,
+    registries::files::PATH,
+    suppressions::import::PATH,
+];
 
 /// The routes.
 pub fn router(app: &Arc<App>) -> Router {
@@ -183,6 +188,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::NumbersWrite, routes!(numbers::create))
         .add(Scope::NumbersWrite, routes!(numbers::change))
         .add(Scope::NumbersWrite, routes!(numbers::remove))
+        .add(Scope::NumbersRead, routes!(blocked_callers::list))
+        .add(Scope::NumbersRead, routes!(blocked_callers::get))
+        .add(Scope::NumbersWrite, routes!(blocked_callers::create))
+        .add(Scope::NumbersWrite, routes!(blocked_callers::remove))
         .add(Scope::CallsRead, routes!(callbacks::list))
         .add(Scope::CallsRead, routes!(callbacks::get))
         .add(Scope::CallsPlace, routes!(callbacks::create))
@@ -234,6 +243,12 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::SuppressionsRead, routes!(suppressions::list))
         .add(Scope::SuppressionsRead, routes!(suppressions::get))
         .add(Scope::SuppressionsRead, routes!(suppressions::check))
+        .add(Scope::SuppressionsRead, routes!(suppressions::many::check))
+        .add(Scope::SuppressionsRead, routes!(suppressions::export::get))
+        .add(
+            Scope::SuppressionsWrite,
+            routes!(suppressions::import::create),
+        )
         .add(Scope::SuppressionsWrite, routes!(suppressions::create))
         .add(Scope::SuppressionsWrite, routes!(suppressions::remove))
         .add(Scope::AnalyticsRead, routes!(analytics::get))

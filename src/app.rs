@@ -28,6 +28,7 @@ use crate::egress::Egress;
 use crate::hooks::Hooks;
 use crate::ids::ClientId;
 use crate::imports::Imports;
+use crate::inbound::Floods;
 use crate::knowledge::Knowledge;
 use crate::metering::{self, Meter};
 use crate::provider::{Ears, OwnVoice, StageError, Voice};
@@ -92,6 +93,8 @@ pub struct App {
     pub dialer: OnceLock<Dialer>,
     /// Calls whose media socket is yet to come.
     pub awaited: Awaited,
+    /// Who calls in too often.
+    pub floods: Floods,
     /// What the operator has said of carriers; their own addresses and rules while it is not set.
     pub carriers: OnceLock<CarriersConfig>,
     /// The way out.
@@ -162,6 +165,7 @@ impl App {
             callbacks: Callbacks::default(),
             deliveries: Deliveries::default(),
             awaited: Awaited::default(),
+            floods: Floods::default(),
             carriers: OnceLock::new(),
             egress: parts.providers.egress().clone(),
             second_pass: OnceLock::new(),

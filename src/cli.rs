@@ -15,6 +15,7 @@ mod rules;
 mod setup;
 mod simulate;
 mod stream_url;
+mod suppress;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -90,6 +91,10 @@ enum What {
     /// Places in which nobody is called for a time, as an authority has declared
     #[command(subcommand)]
     Closures(rules::ClosuresWhat),
+    /// Forbid every client to call numbers
+    Suppress(suppress::SuppressArgs),
+    /// Take that back
+    Unsuppress(suppress::UnsuppressArgs),
     /// Print a signed media URL, good for one call
     StreamUrl(stream_url::StreamUrlArgs),
     /// The speech models
@@ -232,6 +237,8 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Explain(args) => runtime()?.block_on(explain::explain(&config, args)),
         What::Rules(what) => rules::rules(&config, what),
         What::Closures(what) => runtime()?.block_on(rules::closures(&config, what)),
+        What::Suppress(args) => runtime()?.block_on(suppress::suppress(&config, args)),
+        What::Unsuppress(args) => runtime()?.block_on(suppress::unsuppress(&config, args)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {
             let check = if verify { Check::Sum } else { Check::Stamp };
@@ -339,6 +346,7 @@ fn build(
     app.deliveries
         .settings
         .get_or_init(|| config.events.settings());
+    app.floods.limits.get_or_init(|| config.inbound.limits());
     app.admission.limit(config.limits.limits());
     Ok(app)
 }

@@ -3,6 +3,7 @@
 mod callbacks;
 mod carriers;
 mod events;
+mod inbound;
 mod knowledge;
 mod limits;
 mod llm;
@@ -35,6 +36,7 @@ use crate::think::ChatSettings;
 pub use callbacks::CallbacksConfig;
 pub use carriers::CarriersConfig;
 pub use events::EventsConfig;
+pub use inbound::InboundConfig;
 pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
 pub use limits::LimitsConfig;
 pub use llm::LlmConfig;
@@ -101,6 +103,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// The operator's packs of rules.
     pub rules: RulesConfig,
+    /// How often one number may call in.
+    pub inbound: InboundConfig,
     /// How much the server may have to do before it turns new calls away.
     pub limits: LimitsConfig,
     /// Where calls are told of as spans.
@@ -202,6 +206,7 @@ impl Default for Config {
             callbacks: CallbacksConfig::default(),
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
+            inbound: InboundConfig::default(),
             limits: LimitsConfig::default(),
             traces: TracesConfig::default(),
             prices: PricesConfig::default(),
@@ -373,6 +378,7 @@ impl Config {
         self.callbacks.check()?;
         self.events.check()?;
         self.rules.check()?;
+        self.inbound.check()?;
         self.limits.check()?;
         self.traces.check()?;
         self.prices.prices()?;

@@ -112,6 +112,11 @@ pub fn suppression_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
     keys.index("suppression", number.as_str())
 }
 
+/// The keyed hash of a number whose calls a client does not want.
+pub fn blocked_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
+    keys.index("blocked caller", number.as_str())
+}
+
 /// The keyed hash of a number under which it is known what was agreed to.
 pub fn consent_index(keys: &ClientKeys, number: &PhoneNumber) -> [u8; 32] {
     keys.index("call_consent", number.as_str())

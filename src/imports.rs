@@ -1,4 +1,5 @@
-//! Imports: files of contacts, kept sealed in the data folder, and read in the background one after the other.
+//! Imports: files of contacts and of numbers that are not to be called, kept sealed in the data folder, and read in the
+//! background one after the other.
 //!
 //! Some hundred rows are written in one transaction with the position behind them, so a server that was killed goes on
 //! exactly there, and every row is taken once. The file is read through a window: its length costs no memory.
@@ -61,6 +62,18 @@ pub struct Settings {
     pub on_duplicate: OnDuplicate,
     /// What columns hold, by their names, where these do not say it.
     pub mapping: BTreeMap<String, String>,
+    /// Its rows are numbers that are not to be called; contacts if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_outs: Option<OptOuts>,
+}
+
+/// What holds of the numbers of a file whose rows do not say it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OptOuts {
+    /// Why they are not to be called, in stable snake_case.
+    pub reason: String,
+    /// The campaign, where only that one is to call no more.
+    pub campaign_id: Option<String>,
 }
 
 /// Where an import's settings are sealed to.

@@ -23,6 +23,7 @@ pub mod egress;
 pub mod hooks;
 pub mod ids;
 pub mod imports;
+pub mod inbound;
 pub mod journal;
 pub mod knowledge;
 pub mod line;

@@ -136,6 +136,12 @@ impl LiveCalls {
             .is_some_and(|live| live.client == *client)
     }
 
+    /// How many of a client's are live.
+    pub fn of_client(&self, client: &ClientId) -> usize {
+        let calls = self.lock();
+        calls.values().filter(|live| live.client == *client).count()
+    }
+
     /// How many are live.
     pub fn count(&self) -> usize {
         self.lock().len()

@@ -11,6 +11,7 @@ pub mod agents;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
+pub mod blocked_callers;
 pub mod call_consents;
 pub mod callbacks;
 pub mod calls;
@@ -287,6 +288,12 @@ impl Store {
         suppressions::Suppressions(self)
     }
 
+    /// Whom clients do not want to hear.
+    #[must_use]
+    pub fn blocked_callers(&self) -> blocked_callers::BlockedCallers<'_> {
+        blocked_callers::BlockedCallers(self)
+    }
+
     /// Whom clients may want to call.
     #[must_use]
     pub fn contacts(&self) -> contacts::Contacts<'_> {
@@ -461,7 +468,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 39] = [
+    let files: [(&str, &[(&str, &'static str)]); 40] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
@@ -469,6 +476,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("attempts", attempts::STATEMENTS),
         ("transfers", transfers::STATEMENTS),
         ("callbacks", callbacks::STATEMENTS),
+        ("blocked_callers", blocked_callers::STATEMENTS),
         ("call_consents", call_consents::STATEMENTS),
         ("calls", calls::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),

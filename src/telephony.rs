@@ -12,13 +12,14 @@ use metrics::counter;
 use tracing::Instrument as _;
 use trunkline_core::call::EndReason;
 use trunkline_core::record;
-use trunkline_core::token::{Claims, TokenError};
+use trunkline_core::token::{Claims, Direction, TokenError};
 use trunkline_core::wire::twilio::MESSAGE_BYTES_MAX;
 
 use crate::admission::{Door, Full, RETRY_AFTER_S};
 use crate::app::App;
 use crate::carrier::account::TWILIO;
 use crate::clock;
+use crate::inbound::callers;
 use crate::line::Line;
 use crate::reception::Turned;
 use crate::session::{Means, Session};
@@ -76,8 +77,10 @@ pub async fn media(
         return refuse(&refused);
     }
     let awaited = app.awaited.take(&call_id);
-    let (carrier_call_id, variables) = awaited
-        .map(|call| (call.carrier_call_id, call.variables))
+    // Nobody has looked yet who it is that calls by a media URL alone.
+    let is_unasked = awaited.is_none() && claims.direction == Direction::Inbound;
+    let (carrier_call_id, mut variables, mut contact_id) = awaited
+        .map(|call| (call.carrier_call_id, call.variables, call.contact_id))
         .unwrap_or_default();
     let received = app
         .reception
@@ -96,6 +99,14 @@ pub async fn media(
             return turn_away(&turned);
         }
     };
+    if let Some(keys) = arrival.keys.as_ref().filter(|_| is_unasked) {
+        let known = callers::known(&app.desk, keys, claims.from.as_ref()).await;
+        variables = arrival.agent.takes(&known.variables);
+        contact_id = known.contact_id;
+    }
+    if let (Some(keys), Some(contact_id)) = (&arrival.keys, &contact_id) {
+        callers::note(&app.desk, keys, &call_id, contact_id).await;
+    }
     let ledger = arrival.ledger.clone();
     let hears_again = arrival.agent.recogniser.second_pass && arrival.keep.is_some();
     let (keys, agent) = (arrival.keys.as_ref(), &arrival.agent);

@@ -5,6 +5,8 @@ mod awaited;
 mod choosing;
 mod course;
 mod door;
+mod incoming;
+mod opt_out_line;
 mod voice;
 
 use std::sync::Arc;
@@ -23,6 +25,10 @@ pub(crate) use voice::{connect, to_socket, xml};
 pub(crate) const TWILIO_PATH: &str = "/webhooks/twilio";
 /// The parameter that names one of our calls, of which the carrier's id may not be known yet.
 const CALL: &str = "call";
+/// Asked once a caller has keyed in the number that is to be called no more.
+const OPT_OUT: &str = "opt-out";
+/// The parameter that says how often they were asked.
+const TRY: &str = "try";
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -30,6 +36,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(&at("voice"), post(voice::voice))
         .route(&at("after"), post(voice::after))
+        .route(&at(OPT_OUT), post(opt_out_line::keyed))
         .route(&at("status"), post(course::status))
         .route(&at("amd"), post(course::answered_by))
         .route(&at("stream"), post(course::stream))
@@ -79,6 +86,12 @@ impl Addresses {
     #[must_use]
     pub fn after(&self) -> String {
         self.of("after", None)
+    }
+
+    /// Where it sends the number that a caller keyed in to be called no more, asked for the how manieth time.
+    #[must_use]
+    pub fn opt_out(&self, tried: u32) -> String {
+        format!("{}/{OPT_OUT}?{TRY}={tried}", self.base)
     }
 
     /// Where it tells how a call goes.

@@ -175,6 +175,9 @@ pub(super) struct Call {
     /// The number that was called.
     #[schema(example = "+15550100199")]
     to: Option<String>,
+    /// Of a call that came in, the contact that has the number, as it was known then.
+    #[schema(example = "con_01JD0000000000000000000000")]
+    contact_id: Option<String>,
     /// What came of it, in stable snake_case.
     outcome: Option<String>,
     /// Which side ended it, in stable snake_case.
@@ -325,6 +328,7 @@ async fn show(desk: &Desk, keys: &ClientKeys, row: Row) -> Result<Call, Problem>
     Ok(Call {
         from: number(Side::From, &row.from),
         to: number(Side::To, &row.to),
+        contact_id: row.contact_id,
         live: desk.live.is_live(keys.id(), &row.id),
         agent_id: row.agent_id,
         agent_version: row.agent_version,

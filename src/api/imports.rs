@@ -1,4 +1,4 @@
-//! Imports: files of contacts.
+//! Imports: files of contacts, and of numbers that are not to be called.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +64,16 @@ pub(super) enum ImportOnDuplicate {
     Update,
 }
 
+/// What a file is of. Further words may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ImportKind {
+    /// People that the client may want to call.
+    Contacts,
+    /// Numbers that are not to be called.
+    Suppressions,
+}
+
 /// Where an import is. Further words may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -90,11 +100,12 @@ pub(super) struct ImportProblem {
     detail: &'static str,
 }
 
-/// A file of contacts that is read in.
+/// A file that is read in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Import {
     #[schema(example = "imp_01JD0000000000000000000000")]
     id: String,
+    kind: ImportKind,
     state: ImportState,
     /// Why it failed.
     problem: Option<ImportProblem>,
@@ -113,11 +124,11 @@ pub(super) struct Import {
     bytes_read: u64,
     /// Rows that were read.
     rows: u64,
-    /// Rows that made a contact.
+    /// Rows that made a contact, or a suppression.
     added: u64,
-    /// Rows that changed one.
+    /// Rows that changed a contact.
     updated: u64,
-    /// Rows whose contact was there and stayed as it was.
+    /// Rows whose contact or suppression was there and stayed as it was.
     skipped: u64,
     /// Rows that cannot be used: `errors.csv` says why.
     failed: u64,
@@ -157,6 +168,10 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
     });
     Ok(Import {
         id: row.id.clone(),
+        kind: match settings.opt_outs {
+            None => ImportKind::Contacts,
+            Some(_) => ImportKind::Suppressions,
+        },
         state: match row.state {
             Stored::Waiting => ImportState::Waiting,
             Stored::Running => ImportState::Running,
@@ -194,29 +209,34 @@ async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
 }
 
 /// What is asked for, besides the file.
-struct Wanted {
-    settings: Settings,
-    list_id: Option<String>,
-    is_dry: bool,
+pub(super) struct Wanted {
+    pub(super) settings: Settings,
+    pub(super) list_id: Option<String>,
+    pub(super) is_dry: bool,
 }
 
-fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
+/// How the body is written.
+pub(super) fn form(request: &Request) -> Result<Form, Problem> {
     let media_type = request.headers().get(header::CONTENT_TYPE);
     let media_type = media_type.and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or_default().split(';').next();
-    let form = match media_type
+    match media_type
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase()
         .as_str()
     {
-        "text/csv" | "application/csv" | "text/tab-separated-values" => Form::Csv,
-        "application/x-ndjson" | "application/jsonl" | "application/jsonlines" => Form::Jsonl,
+        "text/csv" | "application/csv" | "text/tab-separated-values" => Ok(Form::Csv),
+        "application/x-ndjson" | "application/jsonl" | "application/jsonlines" => Ok(Form::Jsonl),
         _ => {
             let detail = "expected text/csv or application/x-ndjson";
-            return Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
+            Err(Problem::new(Code::UnsupportedMediaType).detail(detail))
         }
-    };
+    }
+}
+
+fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
+    let form = form(request)?;
     let list_id = params.read("list", "expected a list's id", |text| {
         ids::is_id("list", text).then(|| text.to_owned())
     })?;
@@ -247,6 +267,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
             form,
             on_duplicate: on_duplicate.unwrap_or_default(),
             mapping,
+            opt_outs: None,
         },
         list_id,
         is_dry: is_dry.unwrap_or_default(),
@@ -298,6 +319,16 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = wanted(&request, params)?;
+    bring(app, caller, wanted, request).await
+}
+
+/// Takes a file in, to be read in the background.
+pub(super) async fn bring(
+    app: Arc<App>,
+    caller: Caller,
+    wanted: Wanted,
+    request: Request,
+) -> Result<Response, Problem> {
     let place = app.imports.intake().ok_or_else(|| {
         Problem::new(Code::Unavailable)
             .detail("too many files are being taken in")

@@ -20,8 +20,9 @@ use super::when::When;
 use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Desk, Place};
+use crate::inbound::{Answering, Fault, Hours, OutsideHours};
 use crate::store::SealedNumber;
-use crate::store::numbers::{NewNumber as NewRow, Number as Row};
+use crate::store::numbers::{Bound, NewNumber as NewRow, Number as Row};
 use crate::vault::ClientKeys;
 
 /// A telephone number.
@@ -38,6 +39,15 @@ pub(super) struct Number {
     /// The account with the carrier that it comes from.
     #[schema(example = "carr_01JD0000000000000000000000")]
     carrier_account_id: Option<String>,
+    /// Whoever calls it is called no more by the client, and hears so.
+    opt_out_line: bool,
+    /// The language of what the carrier's own voice says; English if absent.
+    #[schema(example = "en")]
+    language: Option<String>,
+    /// When it is answered; always if absent.
+    hours: Option<Hours>,
+    /// What becomes of other calls; they hear that the business is closed if absent.
+    outside_hours: Option<OutsideHours>,
     created_at: When,
     updated_at: When,
 }
@@ -53,6 +63,15 @@ pub(super) struct NewNumber {
     agent_id: Option<String>,
     /// The account with the carrier that it comes from.
     carrier_account_id: Option<String>,
+    /// Whether it is the line that people call to be called no more: such a number has no agent.
+    #[serde(default)]
+    opt_out_line: bool,
+    /// The language of what the carrier's own voice says, as `en` or `de`.
+    language: Option<String>,
+    /// When it is answered.
+    hours: Option<Hours>,
+    /// What becomes of other calls.
+    outside_hours: Option<OutsideHours>,
 }
 
 /// What to change; what is absent stays, and what is null is taken away.
@@ -67,16 +86,42 @@ pub(super) struct NumberChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     carrier_account_id: Option<Option<String>>,
+    /// Whether it is the line that people call to be called no more.
+    opt_out_line: Option<bool>,
+    /// The language of what the carrier's own voice says.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    language: Option<Option<String>>,
+    /// When it is answered.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Hours>)]
+    hours: Option<Option<Hours>>,
+    /// What becomes of other calls.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<OutsideHours>)]
+    outside_hours: Option<Option<OutsideHours>>,
 }
 
 /// A field that is there, were it null.
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)
 }
 
 fn show(keys: &ClientKeys, row: &Row) -> Result<Number, Problem> {
     let place = Place::new("numbers.number", &row.id);
+    let Answering {
+        opt_out_line,
+        language,
+        hours,
+        outside_hours,
+    } = answering(keys, row)?;
     Ok(Number {
+        opt_out_line,
+        language,
+        hours,
+        outside_hours,
         number: desk::open(keys, place, &row.number.sealed).map_err(unopened)?,
         id: row.id.clone(),
         agent_id: row.agent_id.clone(),
@@ -84,6 +129,16 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Number, Problem> {
         created_at: When::of(row.created_ms),
         updated_at: When::of(row.updated_ms),
     })
+}
+
+fn faulty(fault: Fault) -> Problem {
+    Problem::invalid(fault.pointer, fault.code, fault.detail)
+}
+
+/// How a number takes calls beside who answers them.
+fn answering(keys: &ClientKeys, row: &Row) -> Result<Answering, Problem> {
+    Answering::open(keys, &row.id, row.answering.as_ref())
+        .map_err(|error| Problem::internal(&error))
 }
 
 async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
@@ -97,9 +152,16 @@ async fn check(
     caller: &Caller,
     agent_id: Option<&str>,
     carrier_id: Option<&str>,
+    outside: Option<&OutsideHours>,
 ) -> Result<(), Problem> {
     let unknown = |pointer| Problem::invalid(pointer, "not_found", "there is no such thing");
-    if let Some(id) = agent_id {
+    let outside = outside.and_then(|outside| outside.agent_id.as_deref());
+    let agents = [
+        (agent_id, "/agent_id"),
+        (outside, "/outside_hours/agent_id"),
+    ];
+    for (id, pointer) in agents {
+        let Some(id) = id else { continue };
         let agent = desk
             .store
             .agents()
@@ -107,7 +169,7 @@ async fn check(
             .await
             .map_err(stored)?;
         if agent.is_none_or(|agent| agent.archived_ms.is_some()) {
-            return Err(unknown("/agent_id"));
+            return Err(unknown(pointer));
         }
     }
     if let Some(id) = carrier_id {
@@ -131,15 +193,31 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let phone = number("/number", &new.number)?;
     let (agent_id, carrier_id) = (new.agent_id, new.carrier_account_id);
+    let answering = Answering {
+        opt_out_line: new.opt_out_line,
+        language: new.language,
+        hours: new.hours,
+        outside_hours: new.outside_hours,
+    };
+    answering.check(agent_id.as_deref()).map_err(faulty)?;
     let work = async move |new: NewId| {
         let (desk, id) = (&app.desk, &new.id);
-        check(desk, &caller, agent_id.as_deref(), carrier_id.as_deref()).await?;
+        let outside = answering.outside_hours.as_ref();
+        check(
+            desk,
+            &caller,
+            agent_id.as_deref(),
+            carrier_id.as_deref(),
+            outside,
+        )
+        .await?;
         let keys = caller.keys(desk).await?;
         let row = NewRow {
             number: SealedNumber {
                 sealed: desk::seal(&keys, Place::new("numbers.number", id), phone.as_str()),
                 index: desk.own_number_index(&phone),
             },
+            answering: answering.seal(&keys, id),
             id: id.clone(),
             agent_id,
             carrier_id,
@@ -214,21 +292,34 @@ pub(super) async fn change(
         change.agent_id.clone().flatten(),
         change.carrier_account_id.clone().flatten(),
     );
-    check(desk, &caller, named.0.as_deref(), named.1.as_deref()).await?;
-    let agent_id = change.agent_id.unwrap_or(row.agent_id);
-    let carrier_id = change.carrier_account_id.unwrap_or(row.carrier_id);
+    let outside = change.outside_hours.as_ref().and_then(Option::as_ref);
+    check(
+        desk,
+        &caller,
+        named.0.as_deref(),
+        named.1.as_deref(),
+        outside,
+    )
+    .await?;
+    let keys = caller.keys(desk).await?;
+    let known = answering(&keys, &row)?;
+    let answering = Answering {
+        opt_out_line: change.opt_out_line.unwrap_or(known.opt_out_line),
+        language: change.language.unwrap_or(known.language),
+        hours: change.hours.unwrap_or(known.hours),
+        outside_hours: change.outside_hours.unwrap_or(known.outside_hours),
+    };
+    let bound = Bound {
+        agent_id: change.agent_id.unwrap_or(row.agent_id),
+        carrier_id: change.carrier_account_id.unwrap_or(row.carrier_id),
+        answering: answering.seal(&keys, &id),
+    };
+    let checked = answering.check(bound.agent_id.as_deref());
+    checked.map_err(faulty)?;
     let numbers = desk.store.numbers();
-    let bound = numbers.bind(
-        &caller.client,
-        &id,
-        revision,
-        agent_id.as_deref(),
-        carrier_id.as_deref(),
-        clock::unix_ms(),
-    );
+    let bound = numbers.bind(&caller.client, &id, revision, &bound, clock::unix_ms());
     bound.await.map_err(stored)?;
     let row = find(desk, &caller, &id).await?;
-    let keys = caller.keys(desk).await?;
     Ok(At(row.revision, show(&keys, &row)?))
 }
 

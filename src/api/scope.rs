@@ -49,8 +49,8 @@ scopes! {
     ToolsWrite = "tools:write", "Create, change and delete tools.";
     CarriersRead = "carrier-accounts:read", "Read carrier accounts, without their secrets.";
     CarriersWrite = "carrier-accounts:write", "Create, change and delete carrier accounts.";
-    NumbersRead = "numbers:read", "Read the client's own telephone numbers.";
-    NumbersWrite = "numbers:write", "Add, bind and remove telephone numbers.";
+    NumbersRead = "numbers:read", "Read the client's own telephone numbers and whose calls they do not take.";
+    NumbersWrite = "numbers:write", "Add, bind and remove telephone numbers, and block callers.";
     CallsRead = "calls:read", "Read calls and their events and consent, without what was said.";
     CallsControl = "calls:control", "Hang up, speak into and mute live calls; make media URLs.";
     CallsPlace = "calls:place", "Place calls, schedule and cancel callbacks, and ask whether a number may be called.";

@@ -1,5 +1,9 @@
 //! Who must not be called. Numbers come in and never go out: only their keyed hashes are kept.
 
+pub(super) mod export;
+pub(super) mod import;
+pub(super) mod many;
+
 use std::sync::Arc;
 
 use axum::Json as Answer;
@@ -7,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use trunkline_core::opt_outs::{CAMPAIGN_CHARS_MAX, is_campaign};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
@@ -70,6 +75,8 @@ pub(super) struct Suppression {
     #[schema(example = "sup_01JD0000000000000000000000")]
     id: String,
     scope: SuppressionScope,
+    /// The campaign, where it reaches no further.
+    campaign_id: Option<String>,
     /// Why, in stable snake_case.
     #[schema(example = "opt_out")]
     reason: String,
@@ -94,6 +101,8 @@ pub(super) struct NewSuppression {
     #[schema(example = "+15550100123")]
     number: String,
     reason: Reason,
+    /// The client's own id of a campaign: that one alone is to call no more, and others may.
+    campaign_id: Option<String>,
 }
 
 /// A number to be looked for.
@@ -103,6 +112,8 @@ pub(super) struct SuppressionQuestion {
     /// In E.164 form.
     #[schema(example = "+15550100123")]
     number: String,
+    /// The client's own id of the campaign that would call.
+    campaign_id: Option<String>,
 }
 
 /// Whether a number may be called.
@@ -123,14 +134,19 @@ pub(super) struct RemovalParams {
     reason: String,
 }
 
+fn reach(scope: Reach) -> SuppressionScope {
+    match scope {
+        Reach::Campaign => SuppressionScope::Campaign,
+        Reach::Client => SuppressionScope::Client,
+        Reach::Platform => SuppressionScope::Platform,
+    }
+}
+
 fn show(row: Row) -> Suppression {
     Suppression {
-        scope: match row.scope {
-            Reach::Campaign => SuppressionScope::Campaign,
-            Reach::Client => SuppressionScope::Client,
-            Reach::Platform => SuppressionScope::Platform,
-        },
+        scope: reach(row.scope),
         id: row.id,
+        campaign_id: row.campaign_id,
         reason: row.reason,
         source: row.source,
         call_id: row.call_id,
@@ -143,6 +159,15 @@ fn show(row: Row) -> Suppression {
 fn word<T: Serialize>(value: &T) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The id of a campaign, as a field of a body.
+fn campaign(given: Option<String>) -> Result<Option<String>, Problem> {
+    if given.as_deref().is_none_or(is_campaign) {
+        return Ok(given);
+    }
+    let detail = format!("expected 1 to {CAMPAIGN_CHARS_MAX} letters, digits, -, _ and .");
+    Err(Problem::invalid("/campaign_id", "invalid", detail))
 }
 
 async fn find(desk: &Desk, caller: &Caller, id: &str) -> Result<Row, Problem> {
@@ -163,12 +188,13 @@ pub(super) async fn create(
     Posted { body: new, once }: Posted<NewSuppression>,
 ) -> Result<Response, Problem> {
     let phone = number("/number", &new.number)?;
+    let campaign_id = campaign(new.campaign_id)?;
     let work = async move |new_id: NewId| {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
         let row = NewRow {
             id: new_id.id.clone(),
-            campaign_id: None,
+            campaign_id,
             hash: desk::suppression_index(&keys, &phone),
             reason: word(&new.reason),
             source: "api".into(),
@@ -203,6 +229,7 @@ pub(super) async fn check(
     Posted { body, once }: Posted<SuppressionQuestion>,
 ) -> Result<Response, Problem> {
     let phone = number("/number", &body.number)?;
+    let campaign_id = campaign(body.campaign_id)?;
     let work = async move {
         let desk = &app.desk;
         let keys = caller.keys(desk).await?;
@@ -210,7 +237,12 @@ pub(super) async fn check(
         let platform_hash = desk.platform_suppression_index(&phone);
         let suppressions = desk.store.suppressions();
         let found = suppressions
-            .check(&caller.client, &hash, &platform_hash, None)
+            .check(
+                &caller.client,
+                &hash,
+                &platform_hash,
+                campaign_id.as_deref(),
+            )
             .await
             .map_err(stored)?;
         let answer = SuppressionAnswer {
@@ -284,4 +316,18 @@ pub(super) async fn remove(
         .await;
     lifted.map_err(stored)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suppressions::Reason as Known;
+
+    #[test]
+    fn every_reason_has_the_same_word_in_the_api_and_in_lists() {
+        for reason in Known::ALL {
+            let read: Reason = serde_json::from_value(reason.as_str().into()).unwrap();
+            assert_eq!(word(&read), reason.as_str());
+        }
+    }
 }

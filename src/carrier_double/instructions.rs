@@ -49,6 +49,13 @@ pub enum Instructions {
     Reject(String),
     /// Say this and hang up.
     Say(String),
+    /// Say this and wait for keys.
+    Gather {
+        /// What is said.
+        ask: String,
+        /// Whom to tell the keys.
+        action: String,
+    },
     /// Hang up.
     HangUp,
 }
@@ -125,6 +132,14 @@ impl Instructions {
                 Ok(Self::Reject(reason.unwrap_or("rejected").to_owned()))
             }
             "Say" => Ok(Self::Say(first.text.clone())),
+            "Gather" => {
+                let say = verbs.next().filter(|tag| tag.name == "Say");
+                let say = say.ok_or(NotUnderstood("a <Gather> that asks nothing"))?;
+                Ok(Self::Gather {
+                    ask: say.text.clone(),
+                    action: of(first, "action").ok_or(NotUnderstood("a <Gather> of nobody"))?,
+                })
+            }
             "Hangup" | "/Response" => Ok(Self::HangUp),
             _ => Err(NotUnderstood("an unknown verb")),
         }
@@ -228,6 +243,17 @@ mod tests {
         assert_eq!(read(&dial), expected);
         let said = read(&twiml::say_and_hang_up("It's late.", "en-US"));
         assert_eq!(said, Instructions::Say("It's late.".into()));
+        let asked = read(&twiml::gather(&twiml::Gather {
+            ask: "Which?",
+            nothing: "None.",
+            language: "en-US",
+            action: "https://h/o?a=1&b=2",
+        }));
+        let expected = Instructions::Gather {
+            ask: "Which?".into(),
+            action: "https://h/o?a=1&b=2".into(),
+        };
+        assert_eq!(asked, expected);
     }
 
     #[test]

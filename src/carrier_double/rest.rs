@@ -166,6 +166,15 @@ pub enum Rung {
     Rejected(String),
     /// A sentence was said, and the call ended.
     Said(String),
+    /// Keys were asked for.
+    Asked {
+        /// The call, by the carrier's id.
+        sid: String,
+        /// What was said.
+        words: String,
+        /// Whom the keys are told to.
+        action: String,
+    },
     /// The call dropped: the server did not answer, or not with instructions; an application error to the caller.
     Dropped(String),
 }
@@ -374,6 +383,11 @@ impl CarrierAccount {
     /// A stranger calls one of the account's numbers.
     pub async fn ring(&self, from: &str, to: &str) -> Rung {
         course::ring(&self.books, from, to).await
+    }
+
+    /// A caller who was asked for keys presses these.
+    pub async fn press(&self, sid: &str, action: &str, keys: &str) -> Rung {
+        course::press(&self.books, sid, action, keys).await
     }
 
     /// Sends a webhook as the carrier does; its status, 0 if nobody answered.

@@ -48,12 +48,12 @@ pub(super) async fn carrier(config: &Config, what: CarrierWhat) -> anyhow::Resul
         println!("{}", account.id);
         let own = numbers
             .iter()
-            .filter(|(row, _)| row.carrier_id.as_ref().is_none_or(|id| *id == account.id));
+            .filter(|(row, ..)| row.carrier_id.as_ref().is_none_or(|id| *id == account.id));
         let known: Vec<Known> = own
-            .filter_map(|(row, number)| {
+            .filter_map(|(_, number, is_heard)| {
                 Some(Known {
                     number: PhoneNumber::parse(number).ok()?,
-                    has_agent: row.agent_id.is_some(),
+                    has_agent: *is_heard,
                 })
             })
             .collect();

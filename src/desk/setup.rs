@@ -1,5 +1,7 @@
 //! A new house: the key file, the database, the first client and its first key.
 
+mod everybody;
+
 use std::path::Path;
 
 use super::{Place, seal};
@@ -8,6 +10,7 @@ use crate::carrier::account::{ACCOUNTS_MAX, Account, Unusable};
 use crate::clock;
 use crate::data_folder;
 use crate::ids::{self, ClientId};
+use crate::inbound::Answering;
 use crate::store::api_keys::{ApiKey, NewApiKey};
 use crate::store::clients::Client;
 use crate::store::numbers::Number;
@@ -158,14 +161,20 @@ impl Books {
             .collect::<Result<_, _>>()?)
     }
 
-    /// A client's numbers, newest first, each with what it is.
-    pub async fn numbers(&self, client: &ClientId) -> Result<Vec<(Number, String)>, SetupError> {
+    /// A client's numbers, newest first, each with what it is, and whether whoever calls it is heard.
+    pub async fn numbers(
+        &self,
+        client: &ClientId,
+    ) -> Result<Vec<(Number, String, bool)>, SetupError> {
         let keys = self.vault.client(client).await?;
         let page = self.store.numbers().list(client, None, LISTED_MAX).await?;
         let opened = page.data.into_iter().map(|row| {
             let place = Place::new("numbers.number", &row.id);
             let number = super::open(&keys, place, &row.number.sealed)?;
-            Ok((row, number))
+            let answering = Answering::open(&keys, &row.id, row.answering.as_ref());
+            let is_line = answering.is_ok_and(|answering| answering.opt_out_line);
+            let is_heard = row.agent_id.is_some() || is_line;
+            Ok((row, number, is_heard))
         });
         opened.collect()
     }

@@ -151,6 +151,7 @@ async fn instructions(
         carrier_id: attempt.carrier_id.clone(),
         carrier_call_id: Some(asked.call_id),
         variables,
+        contact_id: None,
     };
     connect(app, &attempt.carrier_id, awaited).map_err(|why| later(&why))
 }

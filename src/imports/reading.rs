@@ -1,11 +1,13 @@
 //! What waits is read: one import at a time, the oldest first, and of it some hundred rows at a time.
 
 mod batch;
+mod opt_outs;
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use trunkline_core::contact::{ColumnError, Columns, Schema};
+use trunkline_core::opt_outs::Columns as NumberColumns;
 use trunkline_core::sheet::{Fault, Form as Written, Piece, Sheet, beginning, delimiter};
 
 use super::file::Kept;
@@ -55,12 +57,53 @@ impl From<VaultError> for Undone {
     }
 }
 
+/// What the columns of a table hold.
+enum Table {
+    Contacts(Columns),
+    OptOuts(NumberColumns),
+}
+
+impl Table {
+    /// By the first row, and whether that is one of the others already.
+    fn of(first: &[String], settings: &Settings) -> Result<(Self, bool), Undone> {
+        let read = match settings.opt_outs {
+            None => Columns::of(first, &settings.mapping).map(|of| (Self::Contacts(of), false)),
+            Some(_) => NumberColumns::of(first, &settings.mapping)
+                .map(|(of, is_row)| (Self::OptOuts(of), is_row)),
+        };
+        read.map_err(|error| {
+            Undone::Problem(match error {
+                ColumnError::NoPhone => Problem::NoPhone,
+                ColumnError::TooMany
+                | ColumnError::Twice(..)
+                | ColumnError::Word
+                | ColumnError::NoColumn => Problem::Columns,
+            })
+        })
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::Contacts(columns) => columns.count(),
+            Self::OptOuts(columns) => columns.count(),
+        }
+    }
+
+    /// Which column a fault is about, counted from 1.
+    fn of_fault(&self, pointer: &str) -> Option<usize> {
+        match self {
+            Self::Contacts(columns) => columns.of_fault(pointer),
+            Self::OptOuts(columns) => columns.of_fault(pointer),
+        }
+    }
+}
+
 /// An import that is being read.
 struct Reading {
     import: Import,
     keys: ClientKeys,
     settings: Settings,
-    columns: Option<Columns>,
+    columns: Option<Table>,
     sheet: Sheet,
     kept: Kept,
     line: u64,
@@ -185,16 +228,13 @@ impl Imports {
             Form::Csv => {
                 let form = Written::Csv(delimiter(kept.window().0));
                 let (names, lines) = header(&mut Sheet::new(form, 0), &mut kept).await?;
-                line += lines;
-                let columns = Columns::of(&names, &settings.mapping).map_err(|error| {
-                    Undone::Problem(match error {
-                        ColumnError::NoPhone => Problem::NoPhone,
-                        ColumnError::TooMany
-                        | ColumnError::Twice(..)
-                        | ColumnError::Word
-                        | ColumnError::NoColumn => Problem::Columns,
-                    })
-                })?;
+                let (columns, is_row) = Table::of(&names, &settings)?;
+                if is_row {
+                    kept = Kept::open(&self.files, &keys, whole, 0).await?;
+                    kept.pass(begin);
+                } else {
+                    line += lines;
+                }
                 (form, Some(columns))
             }
         };
@@ -203,7 +243,7 @@ impl Imports {
             line = import.line;
         }
         Ok(Reading {
-            sheet: Sheet::new(form, columns.as_ref().map_or(0, Columns::count)),
+            sheet: Sheet::new(form, columns.as_ref().map_or(0, Table::count)),
             import,
             keys,
             settings,
@@ -294,7 +334,7 @@ impl Reading {
                     let line = self.line + lines.0;
                     match &self.columns {
                         Some(columns) => batch.cells(line, columns, &self.sheet),
-                        None => batch.json(line, &self.settings.mapping, self.sheet.line()),
+                        None => batch.json(line, &self.settings, self.sheet.line()),
                     }
                     self.line += lines.1;
                 }

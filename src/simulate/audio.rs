@@ -73,6 +73,7 @@ pub(super) async fn hold(
         carrier_id: String::new(),
         carrier_call_id: None,
         variables: scenario.context.clone(),
+        contact_id: None,
     };
     app.awaited.add(awaited, COMES_WITHIN)?;
     let notes = app.feed.subscribe();

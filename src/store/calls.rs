@@ -25,7 +25,7 @@ macro_rules! columns {
         "id, agent_id, agent_version, direction, status, outcome, ended_by, ended_reason, created_ms, answered_ms, \
          ended_ms, duration_ms, from_number, from_index, to_number, to_index, subject_id, consent_mode, consent_state, \
          consent_method, rules, recorded_ms, has_recording, sealed_key, carrier, carrier_call_id, metadata, revision, \
-         answered_by, answered_by_evidence, answered_by_after_ms"
+         answered_by, answered_by_evidence, answered_by_after_ms, contact_id"
     };
 }
 use columns;
@@ -44,6 +44,7 @@ statements! {
     ANSWERED_BY = "UPDATE calls SET answered_by = $3, answered_by_evidence = $4, answered_by_after_ms = $5,
             revision = revision + 1
         WHERE client_id = $1 AND id = $2";
+    OF_CONTACT = "UPDATE calls SET contact_id = $3, revision = revision + 1 WHERE client_id = $1 AND id = $2";
     ATTEMPT_ANSWERED_BY = "UPDATE attempts SET answered_by = $3 WHERE client_id = $1 AND call_id = $2";
     REVISION = "SELECT revision FROM calls WHERE client_id = $1 AND id = $2";
 }
@@ -137,6 +138,8 @@ pub struct Call {
     pub answered_by_evidence: Option<String>,
     /// How long after the answer it was, ms.
     pub answered_by_after_ms: Option<u64>,
+    /// The contact that called, as it was known then.
+    pub contact_id: Option<String>,
 }
 
 /// A call to be added.
@@ -205,6 +208,7 @@ pub(super) fn read(mut row: Columns) -> Result<Call, StoreError> {
         answered_by: row.text_opt()?,
         answered_by_evidence: row.text_opt()?,
         answered_by_after_ms: row.int_opt()?.and_then(|ms| u64::try_from(ms).ok()),
+        contact_id: row.text_opt()?,
     })
 }
 
@@ -351,6 +355,17 @@ impl Calls<'_> {
         tx.run(ANSWERED_BY, args).await?;
         tx.run(ATTEMPT_ANSWERED_BY, args![client, id, by]).await?;
         tx.commit().await
+    }
+
+    /// It is known which contact called.
+    pub async fn of_contact(
+        &self,
+        client: &ClientId,
+        id: &str,
+        contact_id: &str,
+    ) -> Result<(), StoreError> {
+        let args = args![client, id, contact_id];
+        self.0.run(OF_CONTACT, args).await.map(|_| ())
     }
 
     /// Replaces the metadata of a call at `revision`. The new revision.

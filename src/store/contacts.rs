@@ -62,6 +62,7 @@ statements! {
     REVISION = "SELECT revision FROM contacts WHERE client_id = $1 AND id = $2";
     DROP_PHONES = "DELETE FROM contact_phones WHERE client_id = $1 AND contact_id = $2";
     REMOVE = "DELETE FROM contacts WHERE client_id = $1 AND id = $2";
+    NOBODYS_CALLS = "UPDATE calls SET contact_id = NULL, revision = revision + 1 WHERE client_id = $1 AND contact_id = $2";
 }
 
 /// Ids sort by time; this is above all of them.
@@ -225,7 +226,11 @@ impl Contacts<'_> {
 
     /// Removes it from everywhere. Whether it was there.
     pub async fn remove(&self, client: &ClientId, id: &str) -> Result<bool, StoreError> {
-        Ok(self.0.run(REMOVE, args![client, id]).await? > 0)
+        let mut tx = self.0.begin(Durability::Now).await?;
+        tx.run(NOBODYS_CALLS, args![client, id]).await?;
+        let removed = tx.run(REMOVE, args![client, id]).await? > 0;
+        tx.commit().await?;
+        Ok(removed)
     }
 }
 

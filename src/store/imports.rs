@@ -1,10 +1,11 @@
-//! Files of contacts that are read in. What was read, and how far, is written in one transaction: so a row is taken once,
+//! Files of contacts and of numbers not to be called that are read in. What was read, and how far, is written in one transaction: so a row is taken once,
 //! however often the server ends meanwhile.
 
 use super::contacts::{self, ContactRow};
 use super::page::rows_asked;
 use super::several::{self, rows};
 use super::sql::{Columns, args, statements, words};
+use super::suppressions::{self, NewSuppression};
 use super::{Cursor, Durability, Page, Sealed, Store, StoreError};
 use crate::ids::ClientId;
 
@@ -157,6 +158,8 @@ pub struct Step {
     pub changed: Vec<(i64, ContactRow)>,
     /// Who is on the list from now on.
     pub members: Vec<String>,
+    /// Numbers that are not to be called from now on: each counts as added, or as skipped if it was suppressed so already.
+    pub suppressions: Vec<NewSuppression>,
     /// Rows whose contacts are new.
     pub added: u64,
     /// Rows that change somebody.
@@ -271,6 +274,9 @@ impl Imports<'_> {
         list: Option<&str>,
         step: &Step,
     ) -> Result<bool, StoreError> {
+        // A crash of the machine takes position and rows back together.
+        let mut tx = self.0.begin(Durability::Soon).await?;
+        let listed = suppressions::add_all(&mut tx, client, &step.suppressions).await?;
         let moved = args![
             client,
             id,
@@ -278,13 +284,11 @@ impl Imports<'_> {
             step.to,
             step.line,
             step.rows,
-            step.added,
+            step.added + listed.added,
             step.updated,
-            step.skipped,
+            step.skipped + (step.suppressions.len() as u64 - listed.added),
             step.failed
         ];
-        // A crash of the machine takes position and rows back together.
-        let mut tx = self.0.begin(Durability::Soon).await?;
         if tx.run(STEP, moved).await? == 0 {
             return Ok(false);
         }
@@ -311,6 +315,7 @@ impl Imports<'_> {
         });
         several::write(&mut tx, &[(32, ERRORS_32), (1, ERROR)], errors.collect()).await?;
         tx.commit().await?;
+        listed.count();
         Ok(true)
     }
 

@@ -45,6 +45,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0020_call_consents",
     "0021_registries",
     "0022_hooks",
+    "0023_numbers_that_answer",
+    "0024_callers",
     "0029_rules",
 ];
 

@@ -2,23 +2,23 @@
 
 use super::page::rows_asked;
 use super::sql::{Columns, args, statements};
-use super::{Cursor, Page, SealedNumber, Store, StoreError};
+use super::{Cursor, Page, Sealed, SealedNumber, Store, StoreError};
 use crate::ids::ClientId;
 
 statements! {
     ADD = "INSERT INTO numbers
-        (client_id, id, number, number_index, agent_id, carrier_id, created_ms, updated_ms, revision)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1)";
-    FIND = "SELECT client_id, id, number, number_index, agent_id, carrier_id, created_ms, updated_ms, revision
+        (client_id, id, number, number_index, agent_id, carrier_id, answering, created_ms, updated_ms, revision)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1)";
+    FIND = "SELECT client_id, id, number, number_index, agent_id, carrier_id, answering, created_ms, updated_ms, revision
         FROM numbers WHERE client_id = $1 AND id = $2";
-    LIST = "SELECT client_id, id, number, number_index, agent_id, carrier_id, created_ms, updated_ms, revision
+    LIST = "SELECT client_id, id, number, number_index, agent_id, carrier_id, answering, created_ms, updated_ms, revision
         FROM numbers WHERE client_id = $1 AND (created_ms, id) < ($2, $3)
         ORDER BY created_ms DESC, id DESC LIMIT $4";
-    BIND = "UPDATE numbers SET agent_id = $4, carrier_id = $5, updated_ms = $6, revision = revision + 1
+    BIND = "UPDATE numbers SET agent_id = $4, carrier_id = $5, answering = $6, updated_ms = $7, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM numbers WHERE client_id = $1 AND id = $2";
     REMOVE = "DELETE FROM numbers WHERE client_id = $1 AND id = $2";
-    CALLED = "SELECT client_id, id, number, number_index, agent_id, carrier_id, created_ms, updated_ms, revision
+    CALLED = "SELECT client_id, id, number, number_index, agent_id, carrier_id, answering, created_ms, updated_ms, revision
         FROM numbers WHERE number_index = $1";
 }
 
@@ -35,6 +35,8 @@ pub struct Number {
     pub agent_id: Option<String>,
     /// The account with the carrier that it comes from.
     pub carrier_id: Option<String>,
+    /// How it takes calls beside that, sealed.
+    pub answering: Option<Sealed>,
     /// When it was added, ms since 1970.
     pub created_ms: i64,
     /// When it last changed, ms since 1970.
@@ -54,8 +56,21 @@ pub struct NewNumber {
     pub agent_id: Option<String>,
     /// The account with the carrier that it comes from.
     pub carrier_id: Option<String>,
+    /// How it takes calls beside that, sealed.
+    pub answering: Option<Sealed>,
     /// Now, ms since 1970.
     pub created_ms: i64,
+}
+
+/// Who answers a number and how, and where it comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Bound {
+    /// Who answers.
+    pub agent_id: Option<String>,
+    /// The account with the carrier that it comes from.
+    pub carrier_id: Option<String>,
+    /// How it takes calls beside that, sealed.
+    pub answering: Option<Sealed>,
 }
 
 fn read(mut row: Columns) -> Result<Number, StoreError> {
@@ -68,6 +83,7 @@ fn read(mut row: Columns) -> Result<Number, StoreError> {
         },
         agent_id: row.text_opt()?,
         carrier_id: row.text_opt()?,
+        answering: row.sealed_opt()?,
         created_ms: row.int()?,
         updated_ms: row.int()?,
         revision: row.int()?,
@@ -88,6 +104,7 @@ impl Numbers<'_> {
             &new.number.index,
             &new.agent_id,
             &new.carrier_id,
+            new.answering.as_ref(),
             new.created_ms,
         ];
         self.0.run(ADD, args).await.map(|_| ())
@@ -118,18 +135,25 @@ impl Numbers<'_> {
         }))
     }
 
-    /// Says who answers a number at `revision` and where it comes from. The new revision.
+    /// Says who answers a number at `revision` and how, and where it comes from. The new revision.
     /// [`StoreError::Reference`] if this client has no such agent or account.
     pub async fn bind(
         &self,
         client: &ClientId,
         id: &str,
         revision: i64,
-        agent_id: Option<&str>,
-        carrier_id: Option<&str>,
+        bound: &Bound,
         now_ms: i64,
     ) -> Result<i64, StoreError> {
-        let update = args![client, id, revision, agent_id, carrier_id, now_ms];
+        let Bound {
+            agent_id,
+            carrier_id,
+            answering,
+        } = bound;
+        let answering = answering.as_ref();
+        let update = args![
+            client, id, revision, agent_id, carrier_id, answering, now_ms
+        ];
         self.0
             .change("number", (BIND, update), (REVISION, args![client, id]))
             .await

@@ -7,7 +7,8 @@ use super::callbacks::{self, CallbackState};
 use super::calls;
 use super::outbox::{Told, data, tell};
 use super::page::rows_asked;
-use super::sql::{Columns, Tx, args, statements, words};
+use super::several::rows;
+use super::sql::{Arg, Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Store, StoreError};
 use crate::ids::ClientId;
 
@@ -15,6 +16,8 @@ use crate::ids::ClientId;
 const OPT_OUT: &str = "opt_out";
 /// What stands for the platform where a client's id stands otherwise.
 const PLATFORM: &str = "";
+/// Numbers that one statement asks about.
+const ASKED_MAX: usize = 256;
 
 macro_rules! columns {
     () => {
@@ -37,6 +40,8 @@ statements! {
     CHECK = concat!("SELECT ", columns!(), " FROM suppressions
         WHERE client_id = $1 AND hash = $2 AND removed_ms IS NULL AND (campaign_id = '' OR campaign_id = $3)
         ORDER BY created_ms DESC, id DESC LIMIT 1");
+    HELD = rows!("SELECT id, scope, campaign_id, hash, reason FROM suppressions WHERE hash IN ", 256, 1,
+        " AND removed_ms IS NULL AND client_id = $257");
     LIFTED = "SELECT COUNT(*) FROM suppressions
         WHERE client_id = $1 AND hash = $2 AND campaign_id = '' AND removed_ms >= $3";
     REMOVE = "UPDATE suppressions SET removed_ms = $3, removed_reason = $4
@@ -52,6 +57,24 @@ words! {
         Client = "client",
         /// Every client.
         Platform = "platform",
+    }
+}
+
+words! {
+    /// Why somebody is not to be called, where a client or the operator says so.
+    Reason {
+        /// They said so.
+        OptOut = "opt_out",
+        /// They objected by other means than a call.
+        Objection = "objection",
+        /// They are on a list of those who must not be called.
+        DoNotCall = "do_not_call",
+        /// It is somebody else's number.
+        WrongNumber = "wrong_number",
+        /// A complaint came in.
+        Complaint = "complaint",
+        /// Another reason.
+        Other = "other",
     }
 }
 
@@ -80,6 +103,21 @@ pub struct Suppression {
     pub removed_reason: Option<String>,
 }
 
+/// As much of a suppression in force as is asked about many numbers at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// `sup_…`.
+    pub id: String,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// The campaign, where it reaches no further.
+    pub campaign_id: Option<String>,
+    /// The keyed hash of the number.
+    pub hash: [u8; 32],
+    /// Why, in stable snake_case.
+    pub reason: String,
+}
+
 /// A number that must not be called from now on.
 #[derive(Clone, Debug)]
 pub struct NewSuppression {
@@ -99,6 +137,16 @@ pub struct NewSuppression {
     pub created_ms: i64,
 }
 
+impl NewSuppression {
+    /// How far it reaches, of a client's.
+    fn scope(&self) -> Scope {
+        match self.campaign_id {
+            Some(_) => Scope::Campaign,
+            None => Scope::Client,
+        }
+    }
+}
+
 fn read(mut row: Columns) -> Result<Suppression, StoreError> {
     Ok(Suppression {
         id: row.text()?,
@@ -114,6 +162,16 @@ fn read(mut row: Columns) -> Result<Suppression, StoreError> {
     })
 }
 
+fn read_held(mut row: Columns) -> Result<Held, StoreError> {
+    Ok(Held {
+        id: row.text()?,
+        scope: row.word("a scope", Scope::parse)?,
+        campaign_id: Some(row.text()?).filter(|id| !id.is_empty()),
+        hash: row.hash()?,
+        reason: row.text()?,
+    })
+}
+
 /// The table of suppressions.
 pub struct Suppressions<'a>(pub(super) &'a Store);
 
@@ -125,11 +183,7 @@ impl Suppressions<'_> {
         client: &ClientId,
         new: &NewSuppression,
     ) -> Result<(Suppression, bool), StoreError> {
-        let scope = match new.campaign_id {
-            Some(_) => Scope::Campaign,
-            None => Scope::Client,
-        };
-        add(self.0, client.as_str(), scope, new).await
+        add(self.0, client.as_str(), new.scope(), new).await
     }
 
     /// One suppression, also one that was lifted.
@@ -189,6 +243,15 @@ impl Suppressions<'_> {
         self.0.one(CHECK, args).await?.map(read).transpose()
     }
 
+    /// What is in force of the client's own about these numbers, by its keyed hashes of them, of whatever scope.
+    pub async fn held(
+        &self,
+        client: &ClientId,
+        hashes: &[[u8; 32]],
+    ) -> Result<Vec<Held>, StoreError> {
+        held(self.0, client.as_str(), hashes).await
+    }
+
     /// Whether a suppression of a number was lifted since then, ms since 1970.
     pub async fn was_lifted(
         &self,
@@ -242,6 +305,30 @@ pub(super) async fn forbids(
     Ok(platform.is_some() || own.is_some())
 }
 
+async fn held(store: &Store, owner: &str, hashes: &[[u8; 32]]) -> Result<Vec<Held>, StoreError> {
+    let mut found = Vec::new();
+    for asked in hashes.chunks(ASKED_MAX) {
+        // What is too few is filled up with the first.
+        let first = asked.first().into_iter().cycle();
+        let mut args: Vec<Arg> = asked
+            .iter()
+            .chain(first)
+            .take(ASKED_MAX)
+            .map(Arg::from)
+            .collect();
+        args.push(owner.into());
+        found.extend(store.all(HELD, args, read_held).await?);
+    }
+    Ok(found)
+}
+
+pub(super) async fn held_platform(
+    store: &Store,
+    hashes: &[[u8; 32]],
+) -> Result<Vec<Held>, StoreError> {
+    held(store, PLATFORM, hashes).await
+}
+
 pub(super) async fn add_platform(
     store: &Store,
     new: &NewSuppression,
@@ -261,6 +348,61 @@ pub(super) async fn remove_platform(
         > 0)
 }
 
+/// What came of several suppressions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AddedAll {
+    /// How many are new.
+    pub(super) added: u64,
+    /// Callbacks that end with them.
+    cancelled: u64,
+}
+
+impl AddedAll {
+    /// Counts what ended, once that is committed.
+    pub(super) fn count(self) {
+        callbacks::count(CallbackState::Cancelled, self.cancelled);
+    }
+}
+
+/// Makes suppressions of a client's hold, in a transaction that does more.
+pub(super) async fn add_all(
+    tx: &mut Tx,
+    client: &ClientId,
+    all: &[NewSuppression],
+) -> Result<AddedAll, StoreError> {
+    put_all(tx, client.as_str(), all, NewSuppression::scope).await
+}
+
+/// Makes suppressions of the platform hold, all or none. How many are new.
+pub(super) async fn add_all_platform(
+    store: &Store,
+    all: &[NewSuppression],
+) -> Result<u64, StoreError> {
+    let mut tx = store.begin(Durability::Now).await?;
+    let done = put_all(&mut tx, PLATFORM, all, |_| Scope::Platform).await?;
+    tx.commit().await?;
+    done.count();
+    Ok(done.added)
+}
+
+async fn put_all(
+    tx: &mut Tx,
+    owner: &str,
+    all: &[NewSuppression],
+    scope: fn(&NewSuppression) -> Scope,
+) -> Result<AddedAll, StoreError> {
+    let mut done = AddedAll::default();
+    // Whoever else wants several of them waits, and is not waited for.
+    let mut in_order: Vec<&NewSuppression> = all.iter().collect();
+    in_order.sort_by_key(|new| new.hash);
+    for new in in_order {
+        let put = put(tx, owner, scope(new), new).await?;
+        done.added += u64::from(put.is_new);
+        done.cancelled += put.cancelled;
+    }
+    Ok(done)
+}
+
 async fn add(
     store: &Store,
     owner: &str,
@@ -268,61 +410,77 @@ async fn add(
     new: &NewSuppression,
 ) -> Result<(Suppression, bool), StoreError> {
     let campaign = new.campaign_id.as_deref().unwrap_or_default();
+    let mut tx = store.begin(Durability::Now).await?;
+    let Put { is_new, cancelled } = put(&mut tx, owner, scope, new).await?;
+    let row = tx
+        .one(IN_FORCE, args![owner, scope, campaign, &new.hash])
+        .await?;
+    let suppression = row.map(read).transpose()?.ok_or(StoreError::Conflict)?;
+    tx.commit().await?;
+    callbacks::count(CallbackState::Cancelled, cancelled);
+    Ok((suppression, is_new))
+}
+
+/// What came of one suppression.
+struct Put {
+    is_new: bool,
+    cancelled: u64,
+}
+
+/// Makes a suppression hold unless one does, has the client be told, and ends what the number was promised.
+async fn put(
+    tx: &mut Tx,
+    owner: &str,
+    scope: Scope,
+    new: &NewSuppression,
+) -> Result<Put, StoreError> {
     let args = args![
         owner,
         &new.id,
         scope,
-        campaign,
+        new.campaign_id.as_deref().unwrap_or_default(),
         &new.hash,
         &new.reason,
         &new.source,
         &new.call_id,
         new.created_ms,
     ];
-    let mut tx = store.begin(Durability::Now).await?;
     // Whoever has asked whether there is one ends what it does before.
     tx.alone(&new.hash).await?;
-    let added = tx.run(ADD, args).await? > 0;
-    let row = tx
-        .one(IN_FORCE, args![owner, scope, campaign, &new.hash])
-        .await?;
-    let suppression = row.map(read).transpose()?.ok_or(StoreError::Conflict)?;
+    let is_new = tx.run(ADD, args).await? > 0;
     if scope != Scope::Platform {
-        told(&mut tx, owner, new, added.then_some(&suppression)).await?;
+        told(tx, owner, scope, new, is_new).await?;
     }
     let cancelled = match scope {
         // Another campaign, or the client itself, may still call.
         Scope::Campaign => 0,
-        Scope::Client => {
-            callbacks::opted_out(&mut tx, Some(owner), &new.hash, new.created_ms).await?
-        }
-        Scope::Platform => callbacks::opted_out(&mut tx, None, &new.hash, new.created_ms).await?,
+        Scope::Client => callbacks::opted_out(tx, Some(owner), &new.hash, new.created_ms).await?,
+        Scope::Platform => callbacks::opted_out(tx, None, &new.hash, new.created_ms).await?,
     };
-    tx.commit().await?;
-    callbacks::count(CallbackState::Cancelled, cancelled);
-    Ok((suppression, added))
+    Ok(Put { is_new, cancelled })
 }
 
 /// Has the client be told of a suppression that was made, and of an opt-out, also where the number was suppressed before.
 async fn told(
     tx: &mut Tx,
     client: &str,
+    scope: Scope,
     new: &NewSuppression,
-    made: Option<&Suppression>,
+    is_new: bool,
 ) -> Result<(), StoreError> {
     if let Some(call_id) = new.call_id.as_deref().filter(|_| new.reason == OPT_OUT) {
         calls::told(tx, client, call_id, EventKind::CallOptOut).await?;
     }
-    let Some(made) = made else {
+    if !is_new {
         return Ok(());
-    };
+    }
     let data = data! {
-        "scope": made.scope.as_str(),
-        "campaign_id": made.campaign_id.as_deref(),
-        "reason": made.reason.as_str(),
-        "source": made.source.as_str(),
-        "call_id": made.call_id.as_deref(),
+        "scope": scope.as_str(),
+        "campaign_id": new.campaign_id.as_deref(),
+        "reason": new.reason.as_str(),
+        "source": new.source.as_str(),
+        "call_id": new.call_id.as_deref(),
     };
-    let told = Told::once(EventKind::SuppressionCreated, &made.id, data);
+    let told = Told::once(EventKind::SuppressionCreated, &new.id, data);
     tell(tx, client, told).await
 }

@@ -17,7 +17,7 @@ use super::page::rows_asked;
 use super::providers::{self, NewProvider, Provider};
 use super::registries::{self, RegistryFile};
 use super::sql::{args, statements};
-use super::suppressions::{self, NewSuppression, Suppression};
+use super::suppressions::{self, Held, NewSuppression, Suppression};
 use super::transfers::{self, Transfer};
 use super::{Cursor, Page, Store, StoreError, idempotency};
 use crate::ids::ClientId;
@@ -309,6 +309,16 @@ impl System<'_> {
     /// Forbids every client to call a number. On the disk when this returns.
     pub async fn suppress(&self, new: &NewSuppression) -> Result<(Suppression, bool), StoreError> {
         suppressions::add_platform(self.0, new).await
+    }
+
+    /// The same of several numbers, all or none. How many are new.
+    pub async fn suppress_all(&self, all: &[NewSuppression]) -> Result<u64, StoreError> {
+        suppressions::add_all_platform(self.0, all).await
+    }
+
+    /// What is in force of the platform about these numbers, by its keyed hashes of them.
+    pub async fn suppressed(&self, hashes: &[[u8; 32]]) -> Result<Vec<Held>, StoreError> {
+        suppressions::held_platform(self.0, hashes).await
     }
 
     /// Lifts a suppression of the platform. Whether it was in force.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use trunkline_core::token::Claims;
 
 use crate::clock;
+use crate::ids::ClientId;
 
 /// Most calls that are awaited at once.
 pub const AWAITED_MAX: usize = 10_000;
@@ -24,6 +25,8 @@ pub struct AwaitedCall {
     pub carrier_call_id: Option<String>,
     /// Values of the agent's variables.
     pub variables: BTreeMap<String, String>,
+    /// The contact that calls, where one has the number.
+    pub contact_id: Option<String>,
 }
 
 impl fmt::Debug for AwaitedCall {
@@ -117,6 +120,15 @@ impl Awaited {
         table.remove(call_id)
     }
 
+    /// How many calls of a client's are awaited.
+    pub fn of_client(&self, client: &ClientId) -> usize {
+        let mut table = self.lock();
+        table.forget_late(clock::timer_now());
+        let calls = table.calls.values();
+        let whose = calls.map(|(_, call)| call.claims.client.as_deref());
+        whose.filter(|of| *of == Some(client.as_str())).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,6 +158,7 @@ mod tests {
             carrier_id: "carr_1".into(),
             carrier_call_id: carrier_call_id.map(str::to_owned),
             variables: BTreeMap::from([("name".into(), "Ann".into())]),
+            contact_id: None,
         }
     }
 

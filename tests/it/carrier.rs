@@ -3,6 +3,7 @@
 
 mod ahead;
 mod amd;
+mod answering;
 mod callbacks;
 mod check;
 mod cost;

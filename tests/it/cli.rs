@@ -413,3 +413,37 @@ fn a_long_opening_is_advised_against() {
         said.out
     );
 }
+
+#[test]
+fn an_operator_forbids_numbers_to_everybody() {
+    let list = "+15550100101\n\n5550100102\n +1 (555) 010-0103 \n";
+    let desk = Desk::with(&[("list.txt", list)]);
+    assert_eq!(desk.run("init").status, 0);
+    let said = desk.run("suppress +15550100101 --reason do_not_call");
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(said.out.contains("1 are new, 0 lines"), "{}", said.out);
+    let said = desk.run("suppress --file list.txt --reason opt_out");
+    assert_eq!(said.status, 1);
+    assert!(said.err.contains("line 3: "), "{}", said.err);
+    assert!(said.out.starts_with("2 numbers"), "{}", said.out);
+    assert!(said.out.contains("1 are new, 1 lines"), "{}", said.out);
+    assert!(!said.err.contains("5550100102"), "{}", said.err);
+    let said = desk.run("unsuppress +15550100103 --reason mistake");
+    assert_eq!(said.status, 0, "{}", said.err);
+    refuses(
+        &desk,
+        "unsuppress +15550100103 --reason mistake",
+        &["does not forbid this number"],
+    );
+    refuses(&desk, "suppress --reason other", &["--file"]);
+    refuses(
+        &desk,
+        "suppress --file nowhere --reason other",
+        &["nowhere"],
+    );
+    refuses(
+        &desk,
+        "suppress 911 --reason other",
+        &["one of the numbers"],
+    );
+}

@@ -6,6 +6,7 @@
 mod after;
 mod caller;
 mod contacts;
+mod opt_outs;
 mod server;
 
 use std::time::Duration;

@@ -33,5 +33,6 @@ mod simulate;
 mod speech;
 mod stack;
 mod store;
+mod suppressions;
 mod traces;
 mod vault;

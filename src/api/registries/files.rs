@@ -189,7 +189,7 @@ async fn show(desk: &Desk, caller: &Caller, row: &Row) -> Result<RegistryFile, P
 
 /// What is said of a file.
 struct Wanted {
-    registry: &'static Registry,
+    registry: Registry,
     kind: FileKind,
     as_of_ms: i64,
     covers: Vec<String>,
@@ -278,7 +278,7 @@ fn wanted(
     })?;
     params.finish()?;
     let covers = match kind {
-        FileKind::Full => covers(registry, given.as_deref())?,
+        FileKind::Full => covers(&registry, given.as_deref())?,
         FileKind::Additions | FileKind::Removals if given.is_some() => {
             let detail = "what a register covers is said with its full file";
             return Err(wrong_param("covers", "not_here", detail));

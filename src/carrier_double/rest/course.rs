@@ -286,7 +286,7 @@ fn carry_on(books: Arc<Books>, sid: String, told: Instructions) -> BoxFuture<'st
                 }
                 turn(&books, &sid, Status::Completed).await;
             }
-            Instructions::Reject(_) | Instructions::HangUp => {
+            Instructions::Reject(_) | Instructions::Gather { .. } | Instructions::HangUp => {
                 turn(&books, &sid, Status::Completed).await;
             }
         }
@@ -446,7 +446,20 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
         ..BookedCall::new(sid.clone(), from, to, books.now_ms())
     };
     books.lock().calls.insert(sid.clone(), call);
-    let told = match instructions(books, &number.voice_url, &sid).await {
+    let told = instructions(books, &number.voice_url, &sid).await;
+    taken(books, sid, told).await
+}
+
+/// A caller who was asked for keys presses these, and `#`.
+pub(super) async fn press(books: &Arc<Books>, sid: &str, action: &str, keys: &str) -> Rung {
+    let more = vec![("Digits", keys.to_owned()), ("FinishedOnKey", "#".into())];
+    let told = instructions_with(books, action, sid, more).await;
+    taken(books, sid.to_owned(), told).await
+}
+
+/// What becomes of a call that came in, by what the server says.
+async fn taken(books: &Arc<Books>, sid: String, told: Result<Instructions, String>) -> Rung {
+    let told = match told {
         Ok(told) => told,
         Err(why) => {
             turn(books, &sid, Status::Failed).await;
@@ -478,6 +491,11 @@ pub(super) async fn ring(books: &Arc<Books>, from: &str, to: &str) -> Rung {
         Instructions::Say(text) => {
             turn(books, &sid, Status::Completed).await;
             Rung::Said(text)
+        }
+        Instructions::Gather { ask, action } => {
+            turn(books, &sid, Status::InProgress).await;
+            let words = ask;
+            Rung::Asked { sid, words, action }
         }
         Instructions::HangUp => {
             turn(books, &sid, Status::Completed).await;

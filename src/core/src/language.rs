@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 pub(crate) use fold::{fold, is_mark};
 pub(crate) use lists::{lines, pairs, phrases, terms};
 use tables::Tables;
-pub use texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts, TransferTexts, fill};
+pub use texts::{AiWords, ConsentTexts, LineTexts, NoticeTexts, OpeningTexts, TransferTexts, fill};
 
 use crate::amd::Phrases;
 use crate::call::TurnWords;
@@ -122,6 +122,16 @@ impl Language {
     /// What is said about recording.
     pub fn consent(self) -> &'static ConsentTexts {
         &self.tables().consent
+    }
+
+    /// What a number says that nobody answers.
+    pub fn line(self) -> &'static LineTexts {
+        &self.tables().line
+    }
+
+    /// That this business, and nobody else, will not call again.
+    pub fn opted_out(self, business: &str) -> String {
+        fill(&self.notices().opt_out, &[("business", business)])
     }
 
     /// What is said to either side of a transfer.

@@ -56,6 +56,7 @@ pub mod journal;
 pub mod knowledge;
 pub mod language;
 mod numerals;
+pub mod opt_outs;
 mod pack;
 pub mod phone;
 pub mod policy;

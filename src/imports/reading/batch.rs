@@ -1,15 +1,17 @@
 //! The rows of one transaction: which are new, which are there already, and which cannot be used.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use trunkline_core::contact::{Columns, Contact, Details, Fault, Schema, of_json};
+use trunkline_core::contact::{Contact, Details, Fault, Schema, of_json};
+use trunkline_core::opt_outs;
 use trunkline_core::sheet::{Fault as RowFault, Sheet};
 
-use super::{Imports, Reading, Undone};
+use super::opt_outs::step as opt_outs_step;
+use super::{Imports, Reading, Table, Undone};
 use crate::clock;
 use crate::contacts::{NotOpened, external_index, number_index, open_all, seal};
 use crate::ids::new_id;
-use crate::imports::ERRORS_MAX;
+use crate::imports::{ERRORS_MAX, Settings};
 use crate::store::contacts::{Contact as Row, ContactRow};
 use crate::store::imports::{RowError, Step};
 use crate::vault::{ClientKeys, SubjectKeys};
@@ -26,6 +28,8 @@ pub(super) struct Batch {
     /// How many, also of those that cannot be used.
     pub(super) rows: u64,
     said: Vec<Said>,
+    /// Numbers that are not to be called, each with its line.
+    listed: Vec<(u64, opt_outs::Row)>,
     failed: u64,
     errors: Vec<RowError>,
 }
@@ -36,7 +40,7 @@ struct Said {
     details: Details,
 }
 
-fn error(line: u64, place: usize, cell: Option<usize>, fault: Fault) -> RowError {
+pub(super) fn error(line: u64, place: usize, cell: Option<usize>, fault: Fault) -> RowError {
     RowError {
         line,
         place: u32::try_from(place).unwrap_or(u32::MAX),
@@ -49,43 +53,76 @@ fn error(line: u64, place: usize, cell: Option<usize>, fault: Fault) -> RowError
 
 impl Batch {
     /// Takes a row of cells.
-    pub(super) fn cells(&mut self, line: u64, columns: &Columns, sheet: &Sheet) {
+    pub(super) fn cells(&mut self, line: u64, columns: &Table, sheet: &Sheet) {
         self.rows += 1;
-        self.said.push(Said {
-            line,
-            details: columns.details(sheet.cells()),
-        });
+        match columns {
+            Table::Contacts(columns) => self.said.push(Said {
+                line,
+                details: columns.details(sheet.cells()),
+            }),
+            Table::OptOuts(columns) => match columns.row(sheet.cells()) {
+                Ok(row) => self.listed.push((line, row)),
+                Err(fault) => self.fault(line, columns.of_fault(&fault.pointer), fault),
+            },
+        }
+    }
+
+    /// Notes what is wrong with a row that was counted.
+    fn fault(&mut self, line: u64, cell: Option<usize>, fault: Fault) {
+        self.failed += 1;
+        self.errors.push(error(line, 0, cell, fault));
     }
 
     /// Takes a line of JSON.
-    pub(super) fn json(&mut self, line: u64, mapping: &BTreeMap<String, String>, text: &str) {
+    pub(super) fn json(&mut self, line: u64, settings: &Settings, text: &str) {
         let Ok(object) = serde_json::from_str(text) else {
             return self.bad(line, RowFault::NotJson, None);
         };
         self.rows += 1;
-        match of_json(object, mapping) {
-            Ok(details) => self.said.push(Said { line, details }),
-            Err(fault) => {
-                self.failed += 1;
-                self.errors.push(error(line, 0, None, fault));
-            }
+        let read = match settings.opt_outs {
+            None => of_json(object, &settings.mapping)
+                .map(|details| self.said.push(Said { line, details })),
+            Some(_) => opt_outs::of_json(object, &settings.mapping)
+                .map(|row| self.listed.push((line, row))),
+        };
+        if let Err(fault) = read {
+            self.fault(line, None, fault);
         }
     }
 
     /// Takes a row that cannot be used.
     pub(super) fn bad(&mut self, line: u64, fault: RowFault, cell: Option<usize>) {
         self.rows += 1;
-        self.failed += 1;
         let fault = Fault {
             pointer: String::new(),
             code: fault.code(),
             detail: fault.to_string(),
         };
-        self.errors.push(error(line, 0, cell, fault));
+        self.fault(line, cell, fault);
     }
 
     /// What the rows come to, as the contacts are now; and, of a dry run, whom it has seen.
     pub(super) async fn step(
+        &self,
+        imports: &Imports,
+        reading: &Reading,
+        schemas: &[&Schema],
+    ) -> Result<(Step, Seen), Undone> {
+        let (mut step, seen) = match &reading.settings.opt_outs {
+            None => self.people(imports, reading, schemas).await?,
+            Some(of) => opt_outs_step(imports, reading, of, &self.listed).await?,
+        };
+        step.rows = self.rows;
+        step.failed += self.failed;
+        step.errors.extend(self.errors.iter().cloned());
+        let room = ERRORS_MAX.saturating_sub(reading.import.failed);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        step.errors.truncate(room);
+        Ok((step, seen))
+    }
+
+    /// What rows of contacts come to.
+    async fn people(
         &self,
         imports: &Imports,
         reading: &Reading,
@@ -109,14 +146,7 @@ impl Batch {
                 sorted.fail(said, faults);
             }
         }
-        let (mut step, seen) = sorted.finish().await?;
-        step.rows = self.rows;
-        step.failed += self.failed;
-        step.errors.extend(self.errors.iter().cloned());
-        let room = ERRORS_MAX.saturating_sub(reading.import.failed);
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        step.errors.truncate(room);
-        Ok((step, seen))
+        sorted.finish().await
     }
 }
 

@@ -76,6 +76,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
+    let blocked = json!({ "number": "+15550100123" });
     let callback = super::kept::callback(api, who).await;
     let documents = ("POST", "/v1/knowledge/documents?name=Hours");
     let document = api.upload(who, documents, None, "Open from nine.").await;
@@ -146,6 +147,10 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
         (
             "/v1/numbers",
             vec![("id", made("/v1/numbers", number).await)],
+        ),
+        (
+            "/v1/blocked-callers",
+            vec![("id", made("/v1/blocked-callers", blocked).await)],
         ),
         (
             "/v1/suppressions",
@@ -300,6 +305,7 @@ fn missing(path: &str) -> String {
         "tools" => "tool",
         "carrier-accounts" => "carr",
         "numbers" => "num",
+        "blocked-callers" => "blk",
         "consents" => "cns",
         "decisions" => "dec",
         "suppressions" => "sup",

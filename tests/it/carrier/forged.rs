@@ -36,6 +36,7 @@ async fn a_forged_webhook_leaves_nothing_but_a_count() {
     for what in [
         "voice",
         "after",
+        "opt-out",
         "status",
         "amd",
         "stream",

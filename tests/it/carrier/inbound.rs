@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SECRET: &str = "a secret of the client's";
 
 /// Takes the call and listens until the agent has hung up: what was heard.
-async fn listen(rung: Rung) -> String {
+pub(super) async fn listen(rung: Rung) -> String {
     let Rung::Line(mut line) = rung else {
         panic!("the call was not taken: {rung:?}");
     };
@@ -146,7 +146,9 @@ async fn a_call_whose_socket_does_not_open_hears_so() {
 }
 
 /// The client's own server: what it was told, and what it answers.
-async fn client_server(answer: fn() -> Response) -> (String, mpsc::Receiver<(HeaderMap, Bytes)>) {
+pub(super) async fn client_server(
+    answer: fn() -> Response,
+) -> (String, mpsc::Receiver<(HeaderMap, Bytes)>) {
     let (told, requests) = mpsc::channel(8);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/incoming", listener.local_addr().unwrap());

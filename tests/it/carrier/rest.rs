@@ -50,6 +50,7 @@ async fn a_call_is_placed_answered_held_and_found_again() {
         carrier_id: town.carrier_id.clone(),
         carrier_call_id: None,
         variables: BTreeMap::from([("who".into(), "Ben".into())]),
+        contact_id: None,
     };
     town.api.app.awaited.add(awaited, PATIENCE).unwrap();
     let placed = twilio.place(place(&town, &call_id)).await.unwrap();
@@ -135,6 +136,7 @@ async fn calls_end_ringing_and_answered() {
         carrier_id: town.carrier_id.clone(),
         carrier_call_id: None,
         variables: BTreeMap::new(),
+        contact_id: None,
     };
     town.api.app.awaited.add(awaited, PATIENCE).unwrap();
     let call = twilio.place(place(&town, &call_id)).await.unwrap();

@@ -6,11 +6,13 @@ use trunkline::store::contacts::ContactRow;
 use trunkline::store::imports::{ImportState, NewImport, RowError, Step};
 
 use super::bench::{Bench, NOW, hash, sealed};
+use super::calls::new_call;
 
 super::on_both!(
     a_number_is_one_contacts_of_a_client,
     many_are_written_and_found_at_once,
     a_step_is_written_once_and_whole,
+    a_call_is_a_contacts_until_the_contact_is_gone,
 );
 
 fn contact(numbers: &[u8]) -> ContactRow {
@@ -258,4 +260,33 @@ async fn a_step_is_written_once_and_whole(bench: Bench) {
     };
     assert!(!imports.step(&bench.ours, &id, None, &late).await.unwrap());
     assert!(bench.store.system().next_import().await.unwrap().is_none());
+}
+
+async fn a_call_is_a_contacts_until_the_contact_is_gone(bench: Bench) {
+    let (contacts, calls) = (bench.store.contacts(), bench.store.calls());
+    let (first, second) = (contact(&[1]), contact(&[2]));
+    for new in [&first, &second] {
+        contacts.add(&bench.ours, new, &[]).await.unwrap();
+    }
+    let mut ids = Vec::new();
+    for of in [&first, &second] {
+        let call = new_call(NOW);
+        calls.add(&bench.ours, &call).await.unwrap();
+        let foreign = calls.of_contact(&bench.theirs, &call.id, &of.id).await;
+        foreign.unwrap();
+        calls
+            .of_contact(&bench.ours, &call.id, &of.id)
+            .await
+            .unwrap();
+        ids.push(call.id);
+    }
+    let of_call = async |id: &str| {
+        let call = calls.find(&bench.ours, id).await.unwrap();
+        call.unwrap().contact_id
+    };
+    assert!(!contacts.remove(&bench.theirs, &first.id).await.unwrap());
+    assert_eq!(of_call(&ids[0]).await.as_ref(), Some(&first.id));
+    assert!(contacts.remove(&bench.ours, &first.id).await.unwrap());
+    assert_eq!(of_call(&ids[0]).await, None);
+    assert_eq!(of_call(&ids[1]).await, Some(second.id));
 }

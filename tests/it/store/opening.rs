@@ -35,6 +35,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "spent_tokens",
         "idempotency_keys",
         "suppressions",
+        "blocked_callers",
         "call_consents",
         "second_passes",
         "withdrawals",

@@ -4,7 +4,7 @@ use trunkline::ids::{ClientId, new_id};
 use trunkline::store::StoreError;
 use trunkline::store::agents::{Publication, SealedVersion};
 use trunkline::store::carriers::{CarrierChange, NewCarrierAccount};
-use trunkline::store::numbers::NewNumber;
+use trunkline::store::numbers::{Bound, NewNumber};
 use trunkline::store::providers::{NewProvider, ProviderChange, ProviderKind};
 use trunkline::store::tools::ToolChange;
 
@@ -364,12 +364,21 @@ async fn providers_are_a_clients_or_the_operators(bench: Bench) {
     assert!(system.remove_provider(&operators.id).await.unwrap());
 }
 
+fn bound(agent: Option<&str>) -> Bound {
+    Bound {
+        agent_id: agent.map(str::to_owned),
+        carrier_id: None,
+        answering: Some(sealed("from nine to five")),
+    }
+}
+
 fn new_number(n: u8, agent: Option<&str>) -> NewNumber {
     NewNumber {
         id: new_id("num"),
         number: number(n),
         agent_id: agent.map(str::to_owned),
         carrier_id: None,
+        answering: None,
         created_ms: NOW,
     }
 }
@@ -401,13 +410,13 @@ async fn a_number_belongs_to_one_client_and_to_its_own_agent(bench: Bench) {
         .await;
     assert!(matches!(foreign_agent, Err(StoreError::Reference)));
     let foreign_agent = numbers
-        .bind(&bench.ours, &new.id, 1, Some(&foreign), None, NOW)
+        .bind(&bench.ours, &new.id, 1, &bound(Some(&foreign)), NOW)
         .await;
     assert!(matches!(foreign_agent, Err(StoreError::Reference)));
 
     assert_eq!(
         numbers
-            .bind(&bench.ours, &new.id, 1, Some(&agent), None, NOW + 1)
+            .bind(&bench.ours, &new.id, 1, &bound(Some(&agent)), NOW + 1)
             .await
             .unwrap(),
         2
@@ -423,6 +432,7 @@ async fn a_number_belongs_to_one_client_and_to_its_own_agent(bench: Bench) {
         (called.client, called.agent_id, called.number),
         (bench.ours.clone(), Some(agent), number(1))
     );
+    assert_eq!(called.answering, Some(sealed("from nine to five")));
     assert_eq!(
         bench.store.system().number_called(&hash(9)).await.unwrap(),
         None
@@ -431,7 +441,7 @@ async fn a_number_belongs_to_one_client_and_to_its_own_agent(bench: Bench) {
     assert_eq!(numbers.find(&bench.theirs, &new.id).await.unwrap(), None);
     assert_eq!(numbers.list(&bench.theirs, None, 9).await.unwrap().data, []);
     let theirs = numbers
-        .bind(&bench.theirs, &new.id, 2, None, None, NOW)
+        .bind(&bench.theirs, &new.id, 2, &bound(None), NOW)
         .await;
     assert!(matches!(theirs, Err(StoreError::Missing { .. })));
     assert!(!numbers.remove(&bench.theirs, &new.id).await.unwrap());

@@ -55,6 +55,7 @@ const AGGREGATES: &[&str] = &[
     "analytics",
     "api_keys",
     "attempts",
+    "blocked_callers",
     "call_consents",
     "callbacks",
     "calls",

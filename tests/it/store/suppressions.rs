@@ -1,7 +1,9 @@
 //! Suppressions, repeated requests, spent tokens: what must hold at once.
 
 use trunkline::ids::new_id;
+use trunkline::store::blocked_callers::BlockedCaller;
 use trunkline::store::idempotency::{Answer, Attempt, Begun, KEPT_MS, LOST_AFTER_MS};
+use trunkline::store::imports::{NewImport, Step};
 use trunkline::store::suppressions::{NewSuppression, Scope};
 
 use super::bench::{Bench, NOW, hash, sealed};
@@ -10,6 +12,8 @@ super::on_both!(
     a_suppression_holds_once_add_returns,
     a_lifted_suppression_stays_readable_and_can_be_made_anew,
     scopes_reach_as_far_as_they_say,
+    a_list_of_numbers_is_taken_as_a_whole_and_once,
+    a_caller_is_blocked_once_and_by_one_client,
     exactly_one_of_many_is_told_to_do_it,
     a_repeated_request_is_told_what_came_of_it,
     a_lost_request_may_be_tried_again,
@@ -306,4 +310,117 @@ async fn a_token_is_spent_once(bench: Bench) {
             .await
             .unwrap()
     );
+}
+
+async fn a_list_of_numbers_is_taken_as_a_whole_and_once(bench: Bench) {
+    let (imports, suppressions) = (bench.store.imports(), bench.store.suppressions());
+    let import = NewImport {
+        id: new_id("imp"),
+        settings: sealed("a list"),
+        list_id: None,
+        is_dry: false,
+        bytes: 100,
+        now_ms: NOW,
+    };
+    assert!(imports.add(&bench.ours, &import, 5).await.unwrap());
+    imports.begin(&bench.ours, &import.id).await.unwrap();
+    let first = suppression(1, None);
+    suppressions.add(&bench.ours, &first).await.unwrap();
+    let of_list = |n, campaign| NewSuppression {
+        source: "import".into(),
+        call_id: None,
+        ..suppression(n, campaign)
+    };
+    let step = Step {
+        to: 50,
+        line: 5,
+        rows: 5,
+        failed: 1,
+        suppressions: vec![
+            of_list(3, None),
+            of_list(1, None),
+            of_list(2, Some("spring")),
+            of_list(3, None),
+        ],
+        ..Step::default()
+    };
+    let taken = imports.step(&bench.ours, &import.id, None, &step).await;
+    assert!(taken.unwrap());
+    // What was written is not written again by whoever comes back to the same place.
+    let again = imports.step(&bench.ours, &import.id, None, &step).await;
+    assert!(!again.unwrap());
+    let late = Step {
+        from: 10,
+        suppressions: vec![of_list(4, None)],
+        ..step.clone()
+    };
+    let late = imports.step(&bench.ours, &import.id, None, &late).await;
+    assert!(!late.unwrap(), "it is elsewhere");
+    let row = imports
+        .find(&bench.ours, &import.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((row.added, row.skipped, row.failed), (2, 2, 1));
+    let hashes = [1, 2, 3, 4, 5].map(hash);
+    let mut held = suppressions.held(&bench.ours, &hashes).await.unwrap();
+    held.sort_by_key(|row| row.hash);
+    let held: Vec<([u8; 32], Scope, Option<&str>)> = held
+        .iter()
+        .map(|row| (row.hash, row.scope, row.campaign_id.as_deref()))
+        .collect();
+    let expected = [
+        (hash(1), Scope::Client, None),
+        (hash(2), Scope::Campaign, Some("spring")),
+        (hash(3), Scope::Client, None),
+    ];
+    assert_eq!(held, expected);
+    let stays = suppressions.find(&bench.ours, &first.id).await.unwrap();
+    assert_eq!(stays.unwrap().source, "call");
+    assert_eq!(suppressions.held(&bench.theirs, &hashes).await.unwrap(), []);
+    // More than one statement asks about.
+    let many: Vec<[u8; 32]> = (0..=255).cycle().take(300).map(hash).collect();
+    let found = suppressions.held(&bench.ours, &many).await.unwrap();
+    assert!(found.iter().any(|row| row.hash == hash(1)));
+    assert_eq!(suppressions.held(&bench.ours, &[]).await.unwrap(), []);
+    // The platform's are a list of their own.
+    let system = bench.store.system();
+    let everywhere = [of_list(101, None), of_list(102, None), of_list(101, None)];
+    assert_eq!(system.suppress_all(&everywhere).await.unwrap(), 2);
+    let held = system.suppressed(&[hash(101), hash(1)]).await.unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].scope, Scope::Platform);
+    let (own, platform) = (hash(9), hash(101));
+    let found = suppressions.check(&bench.theirs, &own, &platform, None);
+    assert_eq!(found.await.unwrap().unwrap().scope, Scope::Platform);
+}
+
+async fn a_caller_is_blocked_once_and_by_one_client(bench: Bench) {
+    let blocked = bench.store.blocked_callers();
+    let caller = |n| BlockedCaller {
+        id: new_id("blk"),
+        hash: hash(n),
+        created_ms: NOW,
+    };
+    let first = caller(1);
+    let added = blocked.add(&bench.ours, &first).await.unwrap();
+    assert_eq!(added, (first.clone(), true));
+    let again = blocked.add(&bench.ours, &caller(1)).await.unwrap();
+    assert_eq!(again, (first.clone(), false));
+    blocked.add(&bench.theirs, &caller(2)).await.unwrap();
+    for (client, n, is_blocked) in [
+        (&bench.ours, 1, true),
+        (&bench.ours, 2, false),
+        (&bench.theirs, 1, false),
+        (&bench.theirs, 2, true),
+    ] {
+        let found = blocked.of_hash(client, &hash(n)).await.unwrap();
+        assert_eq!(found.is_some(), is_blocked, "{n}");
+    }
+    assert_eq!(blocked.find(&bench.theirs, &first.id).await.unwrap(), None);
+    assert!(!blocked.remove(&bench.theirs, &first.id).await.unwrap());
+    let page = blocked.list(&bench.ours, None, 9).await.unwrap();
+    assert_eq!(page.data, std::slice::from_ref(&first));
+    assert!(blocked.remove(&bench.ours, &first.id).await.unwrap());
+    assert_eq!(blocked.of_hash(&bench.ours, &hash(1)).await.unwrap(), None);
 }

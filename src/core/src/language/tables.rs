@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::texts::{AiWords, ConsentTexts, NoticeTexts, OpeningTexts, TransferTexts};
+use super::texts::{AiWords, ConsentTexts, LineTexts, NoticeTexts, OpeningTexts, TransferTexts};
 use crate::amd::Phrases;
 use crate::call::TurnWords;
 use crate::commands::{Grammar, GrammarFile};
@@ -16,6 +16,7 @@ pub(super) struct Tables {
     pub(super) notices: NoticeTexts,
     pub(super) consent: ConsentTexts,
     pub(super) transfer: TransferTexts,
+    pub(super) line: LineTexts,
     pub(super) ai: AiWords,
     pub(super) grammar: Grammar,
     pub(super) turns: TurnWords,
@@ -34,6 +35,7 @@ struct File {
     notices: NoticeTexts,
     consent: ConsentTexts,
     transfer: TransferTexts,
+    line: LineTexts,
     ai: AiWords,
     /// What callers say.
     callers: GrammarFile,
@@ -67,6 +69,7 @@ impl Tables {
             notices: file.notices,
             consent: file.consent,
             transfer: file.transfer,
+            line: file.line,
             ai: file.ai,
             grammar: Grammar::new(file.callers, folds)?,
             turns: file.turns,

@@ -449,3 +449,23 @@ proptest::proptest! {
         let _ = language.discloses_ai(&text);
     }
 }
+
+#[test]
+fn whoever_wants_no_more_calls_hears_from_whom_they_get_none() {
+    for language in Language::ALL {
+        let tag = language.tag();
+        let notices = Notices::of(*language, "Robin", "Oak Dental");
+        for said in [
+            language.opted_out("Oak Dental"),
+            notices.opt_out.to_string(),
+        ] {
+            assert!(said.contains("Oak Dental"), "{tag}: {said}");
+            assert!(!said.contains('{'), "{tag}: {said}");
+        }
+        let line = language.line();
+        assert!(line.closed.contains("{business}"), "{tag}");
+        for said in [&line.withheld, &line.unread, &line.nothing] {
+            assert!(!said.is_empty() && !said.contains('{'), "{tag}: {said}");
+        }
+    }
+}

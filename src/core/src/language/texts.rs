@@ -122,6 +122,20 @@ pub struct TransferTexts {
     pub nobody: String,
 }
 
+/// What a number says that nobody answers: by the carrier's own voice.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineTexts {
+    /// Outside its hours, with `{business}`.
+    pub closed: String,
+    /// To who wants to be called no more and withholds their number: to key it in.
+    pub withheld: String,
+    /// What was keyed in is no number; [`LineTexts::withheld`] follows.
+    pub unread: String,
+    /// Nothing was keyed in.
+    pub nothing: String,
+}
+
 /// Words that say that an AI speaks.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

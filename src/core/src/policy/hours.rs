@@ -98,7 +98,7 @@ impl Candidate<'_> {
     }
 }
 
-fn holds(span: Span, ms: i64) -> bool {
+pub(super) fn holds(span: Span, ms: i64) -> bool {
     (i64::from(span.from) * MINUTE_MS..i64::from(span.until) * MINUTE_MS).contains(&ms)
 }
 

@@ -201,20 +201,64 @@ const VOICES: [(&str, &str); 2] = [
 #[must_use]
 pub fn say_and_hang_up(text: &str, language: &str) -> String {
     let mut out = String::from(HEAD);
+    push_say(&mut out, text, language);
+    out.push_str("<Hangup/>");
+    out.push_str(TAIL);
+    out
+}
+
+/// A number that a caller is asked to key in.
+#[derive(Clone, Copy)]
+pub struct Gather<'a> {
+    /// What is asked, by the carrier's own voice.
+    pub ask: &'a str,
+    /// What is said if nothing is keyed in; the call ends then.
+    pub nothing: &'a str,
+    /// The language, as `en-US`.
+    pub language: &'a str,
+    /// Where Twilio sends the keys, as `Digits`; `#` ends them, and is not among them.
+    pub action: &'a str,
+}
+
+/// Seconds in which the next key must come.
+const KEY_PATIENCE_S: &str = "10";
+
+/// Asks for keys.
+#[must_use]
+pub fn gather(number: &Gather<'_>) -> String {
+    let mut out = String::from(HEAD);
+    out.push_str("<Gather");
+    for (name, value) in [
+        ("input", "dtmf"),
+        ("action", number.action),
+        ("method", "POST"),
+        ("timeout", KEY_PATIENCE_S),
+        ("finishOnKey", "#"),
+    ] {
+        push_attribute(&mut out, name, value);
+    }
+    out.push('>');
+    push_say(&mut out, number.ask, number.language);
+    out.push_str("</Gather>");
+    push_say(&mut out, number.nothing, number.language);
+    out.push_str("<Hangup/>");
+    out.push_str(TAIL);
+    out
+}
+
+fn push_say(out: &mut String, text: &str, language: &str) {
     out.push_str("<Say");
     if let Some((_, voice)) = VOICES.iter().find(|(of, _)| *of == language) {
-        push_attribute(&mut out, "voice", voice);
+        push_attribute(out, "voice", voice);
     }
     if USUAL.contains(&language) || VOICES.iter().any(|(of, _)| *of == language) {
-        push_attribute(&mut out, "language", language);
+        push_attribute(out, "language", language);
     }
     out.push('>');
     for c in text.chars().take(SAY_CHARS_MAX) {
-        push_escaped(&mut out, c);
+        push_escaped(out, c);
     }
-    out.push_str("</Say><Hangup/>");
-    out.push_str(TAIL);
-    out
+    out.push_str("</Say>");
 }
 
 /// Ends the call.
@@ -340,6 +384,29 @@ mod tests {
              <Number statusCallback=\"https://voice.example.com/status\" statusCallbackMethod=\"POST\" \
              statusCallbackEvent=\"answered completed\">+12125550137</Number></Dial></Response>\n"
         );
+    }
+
+    #[test]
+    fn keys_are_asked_for() {
+        let asked = gather(&Gather {
+            ask: "Your number, please & the pound key.",
+            nothing: "Nothing.",
+            language: "de-DE",
+            action: "https://voice.example.com/o?try=1&x=2",
+        });
+        assert_eq!(
+            asked,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Gather input=\"dtmf\" \
+             action=\"https://voice.example.com/o?try=1&amp;x=2\" method=\"POST\" timeout=\"10\" finishOnKey=\"#\">\
+             <Say language=\"de-DE\">Your number, please &amp; the pound key.</Say></Gather>\
+             <Say language=\"de-DE\">Nothing.</Say><Hangup/></Response>\n"
+        );
+        // Whole documents fit, with the longest sentences of any language twice.
+        for language in Language::ALL {
+            let (texts, locale) = (language.line(), &language.transfer().locale);
+            let ask = format!("{} {}", texts.unread, texts.withheld);
+            assert!(ask.chars().count() <= SAY_CHARS_MAX, "{locale}");
+        }
     }
 
     #[test]
