@@ -1,6 +1,7 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
 mod agents;
+mod agreements;
 mod analytics;
 mod api_keys;
 mod auth;
@@ -16,6 +17,7 @@ mod envelope;
 mod events;
 mod imports;
 mod knowledge;
+mod limits;
 mod listen;
 mod media_urls;
 mod numbers;
@@ -30,6 +32,7 @@ mod refuse;
 mod revision;
 mod scope;
 mod span;
+mod spend;
 mod suppressions;
 mod table;
 mod tools;
@@ -65,7 +68,7 @@ use crate::app::App;
 use crate::callbacks::running;
 use crate::deliveries;
 use crate::desk::care;
-use crate::dial::sweep;
+use crate::dial::{ending, sweep};
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -134,7 +137,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     let door = Arc::new(Door::new(Arc::clone(app), app.limits.rate));
     Table::new(door, OpenApiRouter::with_openapi(docs::frame()))
         .add(Scope::ClientRead, routes!(client::get))
+        .add(Scope::ClientRead, routes!(limits::get))
+        .add(Scope::ClientRead, routes!(agreements::list))
         .add(Scope::ClientWrite, routes!(client::change))
+        .add(Scope::ClientWrite, routes!(agreements::accept))
         .add(Scope::KeysRead, routes!(api_keys::list))
         .add(Scope::KeysRead, routes!(api_keys::get))
         .add(Scope::KeysWrite, routes!(api_keys::create))
@@ -269,6 +275,7 @@ pub async fn serve(
     let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
     let asking = tokio::spawn(sweep::keep(Arc::clone(&app)));
+    let ending = tokio::spawn(ending::keep(Arc::clone(&app)));
     let mut telling = tokio::spawn(deliveries::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
@@ -299,6 +306,7 @@ pub async fn serve(
         calling.abort();
     }
     asking.abort();
+    ending.abort();
     // Nor is a client's server that is being told cut off without need.
     if tokio::time::timeout(ANSWER_PATIENCE, &mut telling)
         .await

@@ -12,6 +12,7 @@ mod demo;
 mod log;
 mod setup;
 mod simulate;
+mod standing;
 mod stream_url;
 
 use std::net::SocketAddr;
@@ -68,7 +69,7 @@ enum What {
     /// Run the server
     Serve(ServeArgs),
     /// The clients: businesses whose calls these are
-    #[command(subcommand)]
+    #[command(subcommand, alias = "client")]
     Clients(setup::ClientsWhat),
     /// The keys to the API
     #[command(subcommand)]
@@ -326,6 +327,8 @@ fn build(
         .settings
         .get_or_init(|| config.events.settings());
     app.admission.limit(config.limits.limits());
+    let rules = config.clients.rules()?;
+    app.dialer().rules.get_or_init(|| rules);
     Ok(app)
 }
 

@@ -5,6 +5,7 @@
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
 mod asked;
+pub mod ending;
 pub mod frequency;
 pub mod grounds;
 mod leg;
@@ -12,6 +13,7 @@ mod own;
 mod plan;
 pub mod reconcile;
 pub mod settle;
+pub mod standing;
 pub mod sweep;
 pub mod webhook;
 mod written;
@@ -21,10 +23,11 @@ pub(crate) use leg::{Leg, TALK_MAX};
 pub use own::{NoAccount, account_of};
 pub(crate) use own::{RING_USUAL, carriers_detection};
 pub use plan::{Plan, PlanError, Promise};
+pub use standing::ClientRules;
 pub use sweep::Sweep;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -103,6 +106,8 @@ pub struct Dialer {
     waits: Vec<Duration>,
     /// Attempts that are being looked up.
     settling: TaskTracker,
+    /// What the operator lets every client do; the usual while it is not set.
+    pub rules: OnceLock<ClientRules>,
 }
 
 /// A call to be placed.
@@ -143,6 +148,15 @@ pub enum NotDialled {
     /// The number has been suppressed since.
     #[error("the number has been suppressed")]
     Suppressed,
+    /// The client or the agent has been stopped since.
+    #[error("the client or the agent was stopped; decide again")]
+    Suspended,
+    /// The consent was taken back since: ask again.
+    #[error("the consent was taken back; decide again")]
+    Withdrawn,
+    /// The client calls or spends as much as it may by now: ask again.
+    #[error("the client calls or spends as much as it may; decide again")]
+    Limited,
     /// The number has been called since: ask again.
     #[error("the number has just been called; decide again")]
     Called,
@@ -200,6 +214,7 @@ impl Dialer {
             now_ms: Box::new(now_ms),
             waits: reconcile::WAITS_S.map(Duration::from_secs).into(),
             settling: TaskTracker::new(),
+            rules: OnceLock::new(),
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod after;
 pub mod agents;
+pub mod agreements;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
@@ -27,6 +28,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod keys;
 pub mod knowledge;
+pub mod limits;
 mod migrate;
 pub mod numbers;
 mod open;
@@ -35,8 +37,11 @@ pub mod page;
 pub mod providers;
 pub mod rows;
 mod several;
+pub mod spending;
 mod sql;
+pub mod standing;
 pub mod suppressions;
+pub mod suspensions;
 pub mod system;
 pub mod tools;
 pub mod transfers;
@@ -349,6 +354,30 @@ impl Store {
         dialling::Dialling(self)
     }
 
+    /// Who was stopped from dialling.
+    #[must_use]
+    pub fn suspensions(&self) -> suspensions::Suspensions<'_> {
+        suspensions::Suspensions(self)
+    }
+
+    /// How much operators let single clients call.
+    #[must_use]
+    pub fn client_limits(&self) -> limits::ClientLimits<'_> {
+        limits::ClientLimits(self)
+    }
+
+    /// What clients spend, and let themselves spend.
+    #[must_use]
+    pub fn spending(&self) -> spending::Spending<'_> {
+        spending::Spending(self)
+    }
+
+    /// What clients agreed to.
+    #[must_use]
+    pub fn agreements(&self) -> agreements::Agreements<'_> {
+        agreements::Agreements(self)
+    }
+
     /// Requests that may be repeated.
     #[must_use]
     pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
@@ -433,9 +462,10 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 35] = [
+    let files: [(&str, &[(&str, &'static str)]); 40] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
+        ("agreements", agreements::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -443,6 +473,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("callbacks", callbacks::STATEMENTS),
         ("call_consents", call_consents::STATEMENTS),
         ("calls", calls::STATEMENTS),
+        ("calls::greeted", calls::greeted::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),
         ("calls::telling", calls::telling::STATEMENTS),
@@ -459,13 +490,16 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),
+        ("limits", limits::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
+        ("spending", spending::STATEMENTS),
         ("suppressions", suppressions::STATEMENTS),
+        ("suspensions", suspensions::STATEMENTS),
         ("system", system::STATEMENTS),
         ("turns", turns::STATEMENTS),
         ("usage", usage::STATEMENTS),

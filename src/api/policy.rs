@@ -12,6 +12,7 @@ use super::body::Json;
 use super::problem::Problem;
 use super::refuse::stored;
 use super::revision::{At, IfMatch};
+use super::spend::{self, Spend, SpendCaps};
 use super::when::When;
 use crate::app::App;
 use crate::clock;
@@ -79,6 +80,8 @@ pub(super) struct DiallingPolicy {
     destinations: Vec<String>,
     /// How often one number is called at most.
     frequency: Frequency,
+    /// What is spent on calls, and may be; null where the operator has set no prices.
+    spend: Option<Spend>,
     /// Absent if nothing was ever allowed.
     updated_at: Option<When>,
 }
@@ -93,6 +96,8 @@ pub(super) struct NewDiallingPolicy {
     destinations: Vec<String>,
     /// How often one number is called at most; 3 within 24 hours, 7 within seven days and 2 hours between two if absent.
     frequency: Option<Frequency>,
+    /// What may be spent on calls; any amount if absent.
+    spend: Option<SpendCaps>,
 }
 
 async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem> {
@@ -103,6 +108,7 @@ async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem>
     let shown = DiallingPolicy {
         destinations: found.destinations,
         frequency: Frequency::of(frequency),
+        spend: spend::show(app, caller).await?,
         updated_at: found.updated_ms.map(When::of),
     };
     Ok(At(found.revision, shown))
@@ -145,6 +151,7 @@ pub(super) async fn set(
         destinations.insert(read?);
     }
     let frequency = new.frequency.map(Frequency::read).transpose()?;
+    let caps = new.spend.map(|caps| caps.read(&app)).transpose()?;
     let At(current, _) = show(&app, &caller).await?;
     let revision = seen.check(current)?;
     let texts: Vec<&str> = destinations.iter().map(Destination::as_str).collect();
@@ -154,5 +161,8 @@ pub(super) async fn set(
         .set(&caller.client, revision, &texts, frequency, now_ms)
         .await;
     set.map_err(stored)?;
+    let spending = app.desk.store.spending();
+    let capped = spending.set_caps(&caller.client, caps.as_ref(), now_ms);
+    capped.await.map_err(stored)?;
     show(&app, &caller).await
 }

@@ -1,5 +1,7 @@
 //! A new house: the key file, the database, the first client and its first key.
 
+pub(crate) mod standing;
+
 use std::path::Path;
 
 use super::{Place, seal};
@@ -42,6 +44,9 @@ pub enum SetupError {
     /// A name that is none.
     #[error("a name has 1 to {NAME_CHARS_MAX} characters")]
     Name,
+    /// A reason that is none.
+    #[error("a reason has 1 to 500 characters")]
+    Reason,
     /// It cannot be told whose it is to be.
     #[error("{0}")]
     WhichClient(String),

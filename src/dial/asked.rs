@@ -4,7 +4,7 @@ use trunkline_core::geo::Place;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::policy::permission::Entry;
 use trunkline_core::policy::{
-    self, About, Destination, HoursPack, PermissionPack, Request, Standing, Verdict, Zone,
+    self, About, Destination, HoursPack, PermissionPack, Request, Verdict, Zone,
 };
 
 use super::grounds::{self, Grounds};
@@ -33,6 +33,8 @@ pub struct Question<'a> {
     pub asked_call_id: Option<&'a str>,
     /// What the call is for, and what the client says makes it lawful.
     pub grounds: Grounds,
+    /// The agent that would speak; whether it was stopped is not asked if absent.
+    pub agent_id: Option<&'a str>,
 }
 
 /// What is stored of a number.
@@ -63,6 +65,7 @@ impl Dialer {
             Err(_) => Known::default(),
         };
         let pack = HoursPack::shipped();
+        let standing = self.standing(desk, keys.id(), question).await?;
         Ok(policy::may_call(&Request {
             pack,
             at_unix_ms: question.at_ms.unwrap_or_else(|| self.now_ms()),
@@ -84,7 +87,7 @@ impl Dialer {
                 screenings: &[],
                 reassigned_ms: None,
             },
-            standing: Standing::default(),
+            standing,
             windows: &[],
             closures: &[],
         }))

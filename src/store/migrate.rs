@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0017_imports",
     "0018_events",
     "0020_call_consents",
+    "0025_standing",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -22,6 +22,7 @@ use crate::app::{App, new_call_id};
 use crate::carrier::account::Account;
 use crate::clock;
 use crate::reception::Which;
+use crate::store::StoreError;
 use crate::store::numbers::Number;
 
 /// How long the carrier may take to open the socket once it knows where.
@@ -164,6 +165,16 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
             return Verdict::Sorry("store");
         }
     };
+    // Of a client that was stopped, callers hear by the carrier's voice that they cannot be taken, rather than a dead line, which
+    // they would call again and again. No agent speaks for it, and its own server is not asked.
+    match is_stopped(app, account, None).await {
+        Ok(false) => {}
+        Ok(true) => return Verdict::Sorry("suspended"),
+        Err(error) => {
+            tracing::error!(%error, "whether a client was stopped cannot be looked up");
+            return Verdict::Sorry("store");
+        }
+    }
     let call_id = new_call_id();
     let chosen = match choosing::ask(app, account, call, &call_id, &number).await {
         Choice::Busy => return Verdict::Reject(Reject::Busy),
@@ -219,6 +230,16 @@ async fn incoming(app: &App, account: &Account, call: &VoiceRequest) -> Verdict 
     }))
 }
 
+/// Whether the client was stopped, or this agent of its.
+async fn is_stopped(
+    app: &App,
+    account: &Account,
+    agent_id: Option<&str>,
+) -> Result<bool, StoreError> {
+    let suspensions = app.desk.store.suspensions();
+    suspensions.holds(&account.client, agent_id).await
+}
+
 /// Who takes a call.
 struct Able {
     agent_id: String,
@@ -238,6 +259,10 @@ async fn able(
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
+        if !matches!(is_stopped(app, account, Some(&agent_id)).await, Ok(false)) {
+            tracing::warn!(agent = %agent_id, "an agent that was stopped takes no calls");
+            continue;
+        }
         let found = app
             .reception
             .agent(&app.desk, &account.keys, &agent_id, which)

@@ -7,6 +7,7 @@ mod lost;
 mod often;
 mod placing;
 mod rig;
+mod standing;
 mod verdicts;
 mod versions;
 mod waiting;

@@ -17,6 +17,7 @@ mod rows;
 mod setup;
 mod sources;
 mod speed;
+mod standing;
 mod statements;
 mod suppressions;
 mod transfers;

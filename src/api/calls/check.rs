@@ -208,7 +208,7 @@ pub(super) async fn ask(
     app: &App,
     keys: &ClientKeys,
     to: &str,
-    (known, grounds): (&Known, Grounds),
+    (known, grounds, agent_id): (&Known, Grounds, Option<&str>),
     at_ms: Option<i64>,
 ) -> Result<Verdict, Problem> {
     let question = Question {
@@ -218,6 +218,7 @@ pub(super) async fn ask(
         at_ms,
         asked_call_id: None,
         grounds,
+        agent_id,
     };
     let verdict = app.dialer().may_call(&app.desk, keys, &question).await;
     verdict.map_err(stored)
@@ -235,6 +236,7 @@ const fn pointer(code: Why) -> &'static str {
         Why::Suspended
         | Why::AgreementMissing
         | Why::SpendCapReached
+        | Why::TooManyCalls
         | Why::ContactRestricted
         | Why::InvalidNumber
         | Why::EmergencyNumber
@@ -269,8 +271,16 @@ pub(in crate::api) fn why_not(verdict: &Verdict) -> Problem {
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =
         |reason: &Reason| reason.code.passes_with_time() || reason.code == Why::NoCallingTime;
-    let code = if has(Why::Suppressed) {
+    let code = if has(Why::Suspended) {
+        Code::Suspended
+    } else if has(Why::AgreementMissing) {
+        Code::AgreementMissing
+    } else if has(Why::Suppressed) {
         Code::Suppressed
+    } else if reasons.iter().all(by_time) && has(Why::SpendCapReached) {
+        Code::SpendCapReached
+    } else if reasons.iter().all(by_time) && has(Why::TooManyCalls) {
+        Code::TooManyCalls
     } else if reasons.iter().all(by_time) && has(Why::CalledTooOften) {
         Code::CalledTooOften
     } else if reasons.iter().all(by_time) && has(Why::CallInProgress) {
@@ -325,7 +335,7 @@ pub(in crate::api) async fn check(
     let at_ms = at_ms.transpose()?;
     let work = async move {
         let keys = caller.keys(&app.desk).await?;
-        let verdict = ask(&app, &keys, &body.to, (&known, grounds), at_ms).await?;
+        let verdict = ask(&app, &keys, &body.to, (&known, grounds, None), at_ms).await?;
         let answer = answer(&verdict);
         let made = Made::new("", String::new(), &answer)?;
         Ok(made.nowhere().status(StatusCode::OK))

@@ -4,6 +4,7 @@ use trunkline::ids::new_id;
 use trunkline::store::StoreError;
 use trunkline::store::attempts::{AttemptState, Begun, NewAttempt, Window};
 use trunkline::store::calls::{CallEnd, CallStatus, NewCall};
+use trunkline::store::standing::Checks;
 use trunkline::store::suppressions::NewSuppression;
 use trunkline_core::token::Direction;
 
@@ -23,7 +24,7 @@ super::on_both!(
 
 const DAY: i64 = 24 * 3_600_000;
 
-fn call() -> NewCall {
+pub(super) fn call() -> NewCall {
     NewCall {
         id: new_id("call"),
         agent_id: "agent_1".into(),
@@ -43,7 +44,7 @@ fn call() -> NewCall {
     }
 }
 
-fn attempt() -> NewAttempt {
+pub(super) fn attempt() -> NewAttempt {
     NewAttempt {
         id: new_id("att"),
         carrier_id: "carr_1".into(),
@@ -58,6 +59,7 @@ fn attempt() -> NewAttempt {
         windows: Vec::new(),
         live_since_ms: i64::MAX,
         callback_id: None,
+        checks: Checks::default(),
     }
 }
 
