@@ -10,6 +10,7 @@ mod callbacks;
 mod calls;
 mod carriers;
 mod client;
+mod complaints;
 mod consents;
 mod contacts;
 mod docs;
@@ -28,6 +29,7 @@ mod policy;
 mod problem;
 mod providers;
 mod rate;
+mod ratios;
 mod refuse;
 mod revision;
 mod scope;
@@ -68,7 +70,7 @@ use crate::app::App;
 use crate::callbacks::running;
 use crate::deliveries;
 use crate::desk::care;
-use crate::dial::{ending, sweep};
+use crate::dial::{ending, judging, sweep};
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -138,6 +140,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     Table::new(door, OpenApiRouter::with_openapi(docs::frame()))
         .add(Scope::ClientRead, routes!(client::get))
         .add(Scope::ClientRead, routes!(limits::get))
+        .add(Scope::ClientRead, routes!(ratios::get))
         .add(Scope::ClientRead, routes!(agreements::list))
         .add(Scope::ClientWrite, routes!(client::change))
         .add(Scope::ClientWrite, routes!(agreements::accept))
@@ -250,6 +253,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::WebhooksWrite, routes!(hooks::replay))
         .add(Scope::WebhooksWrite, routes!(hooks::replay_since))
         .add(Scope::EventsRead, routes!(events::list))
+        .add(Scope::ComplaintsRead, routes!(complaints::list))
+        .add(Scope::ComplaintsRead, routes!(complaints::get))
+        .add(Scope::ComplaintsWrite, routes!(complaints::create))
+        .add(Scope::ComplaintsWrite, routes!(complaints::change))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()
@@ -276,6 +283,7 @@ pub async fn serve(
     let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
     let asking = tokio::spawn(sweep::keep(Arc::clone(&app)));
     let ending = tokio::spawn(ending::keep(Arc::clone(&app)));
+    let judging = tokio::spawn(judging::keep(Arc::clone(&app)));
     let mut telling = tokio::spawn(deliveries::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
@@ -307,6 +315,7 @@ pub async fn serve(
     }
     asking.abort();
     ending.abort();
+    judging.abort();
     // Nor is a client's server that is being told cut off without need.
     if tokio::time::timeout(ANSWER_PATIENCE, &mut telling)
         .await

@@ -7,6 +7,7 @@
 )]
 
 mod carrier;
+mod complaint;
 mod contacts;
 mod demo;
 mod log;
@@ -77,6 +78,8 @@ enum What {
     /// The carriers' accounts
     #[command(subcommand)]
     Carrier(carrier::CarrierWhat),
+    /// Take a complaint about a call: find whose call it was, and suppress the number there
+    Complaint(complaint::ComplaintArgs),
     /// The contacts: whom a client may want to call
     #[command(subcommand)]
     Contacts(contacts::ContactsWhat),
@@ -218,6 +221,7 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
+        What::Complaint(args) => runtime()?.block_on(complaint::complaint(&config, args)),
         What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
         What::StreamUrl(args) => stream_url::stream_url(&config, args),
         What::Models(ModelsWhat::Fetch { base, verify }) => {

@@ -8,6 +8,7 @@ mod asked;
 pub mod ending;
 pub mod frequency;
 pub mod grounds;
+pub mod judging;
 mod leg;
 mod own;
 mod plan;

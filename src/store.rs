@@ -17,6 +17,7 @@ pub mod callbacks;
 pub mod calls;
 pub mod carriers;
 pub mod clients;
+pub mod complaints;
 pub mod consents;
 pub mod contacts;
 pub mod deliveries;
@@ -35,6 +36,7 @@ mod open;
 pub mod outbox;
 pub mod page;
 pub mod providers;
+pub mod ratios;
 pub mod rows;
 mod several;
 pub mod spending;
@@ -378,6 +380,18 @@ impl Store {
         agreements::Agreements(self)
     }
 
+    /// Complaints about calls.
+    #[must_use]
+    pub fn complaints(&self) -> complaints::Complaints<'_> {
+        complaints::Complaints(self)
+    }
+
+    /// What is counted to see whether people want a client's calls.
+    #[must_use]
+    pub fn ratios(&self) -> ratios::Ratios<'_> {
+        ratios::Ratios(self)
+    }
+
     /// Requests that may be repeated.
     #[must_use]
     pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
@@ -462,7 +476,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 40] = [
+    let files: [(&str, &[(&str, &'static str)]); 42] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("agreements", agreements::STATEMENTS),
@@ -479,6 +493,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("calls::telling", calls::telling::STATEMENTS),
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),
+        ("complaints", complaints::STATEMENTS),
         ("consents", consents::STATEMENTS),
         ("contacts", contacts::STATEMENTS),
         ("contacts::lists", contacts::lists::STATEMENTS),
@@ -494,6 +509,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("ratios", ratios::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),

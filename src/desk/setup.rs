@@ -1,5 +1,6 @@
 //! A new house: the key file, the database, the first client and its first key.
 
+mod complaining;
 pub(crate) mod standing;
 
 use std::path::Path;
@@ -44,6 +45,9 @@ pub enum SetupError {
     /// A name that is none.
     #[error("a name has 1 to {NAME_CHARS_MAX} characters")]
     Name,
+    /// A complaint.
+    #[error(transparent)]
+    Complaint(#[from] crate::complaints::ComplaintError),
     /// A reason that is none.
     #[error("a reason has 1 to 500 characters")]
     Reason,

@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0018_events",
     "0020_call_consents",
     "0025_standing",
+    "0026_complaints",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

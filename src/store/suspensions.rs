@@ -27,7 +27,6 @@ statements! {
     IN_FORCE = concat!("SELECT ", columns!(), " FROM suspensions WHERE client_id = $1 AND lifted_ms IS NULL
         ORDER BY agent_id LIMIT $2");
     HOLDS = "SELECT COUNT(*) FROM suspensions WHERE client_id = $1 AND (agent_id = '' OR agent_id = $2) AND lifted_ms IS NULL";
-    LAST_LIFTED = "SELECT COALESCE(MAX(lifted_ms), 0) FROM suspensions WHERE client_id = $1 AND agent_id = '' AND cause = $2";
     TO_END = concat!("SELECT ", columns!(), " FROM suspensions WHERE lifted_ms IS NULL AND hang_up = 1 AND id > $1
         ORDER BY id LIMIT $2");
     UNENDED = "SELECT id FROM calls WHERE client_id = $1 AND status = $2 AND created_ms > $3 AND direction = 'outbound'
@@ -161,12 +160,6 @@ impl Suspensions<'_> {
         let args = args![client, agent_id.unwrap_or(WHOLE)];
         let row = self.0.one(HOLDS, args).await?;
         Ok(row.map(|mut row| row.int()).transpose()?.unwrap_or(0) > 0)
-    }
-
-    /// When the whole client was last let go that had been stopped for this, ms since 1970; 0 if it never was.
-    pub async fn last_lifted(&self, client: &ClientId, cause: Cause) -> Result<i64, StoreError> {
-        let row = self.0.one(LAST_LIFTED, args![client, cause]).await?;
-        row.map_or(Ok(0), |mut row| row.int())
     }
 
     /// Calls that the client placed since then, ms since 1970, and that are here, of one agent or of all: at most `limit`.

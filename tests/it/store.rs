@@ -7,6 +7,7 @@ mod call_consents;
 mod callbacks;
 mod calls;
 mod clients;
+mod complaints;
 mod contacts;
 mod entries;
 mod kept;

@@ -71,6 +71,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let consent = json!({
         "number": "+15550100123", "purposes": ["service"], "form": "express", "source": "call",
     });
+    let complaint = json!({ "number": api.new_number(), "called_at": "2026-11-22T16:30:00Z" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
     let callback = super::kept::callback(api, who).await;
@@ -143,6 +144,10 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
             "/v1/consents",
             vec![("id", made("/v1/consents", consent).await)],
         ),
+        (
+            "/v1/complaints",
+            vec![("id", made("/v1/complaints", complaint).await)],
+        ),
         ("/v1/calls", vec![("id", super::kept::call(api, who).await)]),
         ("/v1/callbacks", vec![("id", callback)]),
     ])
@@ -172,6 +177,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
     match name.rsplit('/').next().unwrap() {
         "AgentSpec" => agent(),
         "CallChange" => json!({ "metadata": {} }),
+        "ComplaintChange" => json!({ "state": "upheld" }),
         "ClientChange" => json!({ "name": "Elm" }),
         "ProviderChange" | "CarrierAccountChange" | "KnowledgeDocumentChange" => {
             json!({ "name": "Elm" })
@@ -263,6 +269,7 @@ fn missing(path: &str) -> String {
         "tools" => "tool",
         "carrier-accounts" => "carr",
         "numbers" => "num",
+        "complaints" => "cmp",
         "consents" => "cns",
         "suppressions" => "sup",
         "calls" => "call",
@@ -468,5 +475,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 20);
+    assert_eq!(tried, 21);
 }

@@ -60,7 +60,7 @@ async fn resume(office: &Office, agent_id: Option<&str>) {
 }
 
 /// Events of these kinds, the oldest first: kind, object and data.
-async fn events(office: &Office, who: &Who, family: &str) -> Vec<(String, Value)> {
+pub(super) async fn events(office: &Office, who: &Who, family: &str) -> Vec<(String, Value)> {
     let system = office.api.app.desk.store.system();
     while system.publish(0, 100).await.unwrap().events > 0 {}
     let list = office.api.get(who, "/v1/events").await.fine();

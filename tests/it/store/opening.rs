@@ -33,6 +33,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "idempotency_keys",
         "suppressions",
         "call_consents",
+        "complaints",
         "suspensions",
         "spend_caps",
         "spending",

@@ -296,8 +296,8 @@ async fn of_stopping_and_dialling_at_once_either_comes_first(bench: Bench) {
         assert_eq!(row.is_some(), begun == Begun::Ask, "{begun:?}");
         assert!(matches!(begun, Begun::Ask | Begun::Suspended));
         // From then on nothing begins.
-        let late = to(n, Checks::default());
-        let begun = attempts.begin(ours, &super::attempts::call(), &late, || true);
+        let (again, late) = (super::attempts::call(), to(n, Checks::default()));
+        let begun = attempts.begin(ours, &again, &late, || true);
         assert_eq!(begun.await.unwrap(), Begun::Suspended);
         assert!(suspensions.resume(ours, None, NOW).await.unwrap());
     }
