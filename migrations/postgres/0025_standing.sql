@@ -55,6 +55,7 @@ CREATE TABLE agreements (
     PRIMARY KEY (client_id, id)
 );
 CREATE UNIQUE INDEX agreements_by_version ON agreements (client_id, version);
+CREATE INDEX agreements_by_time ON agreements (client_id, accepted_ms, id);
 
 -- When the first word of ours was heard in a call that we placed, ms since 1970. Absent while nothing was; of calls from before
 -- nothing was noted, and they count as greeted.

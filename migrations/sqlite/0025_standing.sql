@@ -55,6 +55,7 @@ CREATE TABLE agreements (
     PRIMARY KEY (client_id, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX agreements_by_version ON agreements (client_id, version);
+CREATE INDEX agreements_by_time ON agreements (client_id, accepted_ms, id);
 
 -- When the first word of ours was heard in a call that we placed, ms since 1970. Absent while nothing was; of calls from before
 -- nothing was noted, and they count as greeted.
@@ -63,3 +64,8 @@ UPDATE calls SET greeted_ms = answered_ms WHERE direction = 'outbound' AND answe
 CREATE INDEX calls_late ON calls (client_id, answered_ms)
     WHERE direction = 'outbound' AND answered_ms IS NOT NULL AND (greeted_ms IS NULL OR greeted_ms > answered_ms + 2000);
 CREATE INDEX calls_answered ON calls (client_id, answered_ms) WHERE direction = 'outbound' AND answered_ms IS NOT NULL;
+-- Few are late, and the planner is to believe it; it measures nothing itself.
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('calls', 'calls_late', '1000 1000 1'),
+    ('calls', 'calls_answered', '500000 500000 1');
+ANALYZE sqlite_schema;

@@ -108,9 +108,9 @@ impl Dialer {
         };
         let spent = spending.spent(client, &caps, now_ms).await?;
         let limits = desk.store.client_limits();
-        let used = limits.used(client, self.live_since_ms(), now_ms).await?;
+        let going_on = limits.going_on(client, self.live_since_ms()).await?;
         let least = self.rules().call_micros_least;
-        Ok(spend::spent_until(&spent, used.at_once, least, now_ms))
+        Ok(spend::spent_until(&spent, going_on, least, now_ms))
     }
 
     /// What of a decision is asked once more when the attempt is written down.

@@ -17,7 +17,8 @@ statements! {
         ON CONFLICT (client_id) DO UPDATE SET calls_at_once = excluded.calls_at_once,
             calls_per_second = excluded.calls_per_second, calls_per_day = excluded.calls_per_day,
             updated_ms = excluded.updated_ms";
-    AT_ONCE = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND is_open = 1 AND asked_ms > $2";
+    // Few are open: the sign keeps the planner from counting all that were made since.
+    AT_ONCE = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND is_open = 1 AND +asked_ms > $2";
     SINCE = "SELECT COUNT(*) FROM attempts WHERE client_id = $1 AND asked_ms > $2";
     NTH = "SELECT asked_ms FROM attempts WHERE client_id = $1 AND asked_ms > $2 ORDER BY asked_ms DESC LIMIT 1 OFFSET $3";
 }
@@ -105,6 +106,12 @@ impl ClientLimits<'_> {
             last_second: count(ask, SINCE, client, now_ms - 1_000).await?,
             last_day: count(ask, SINCE, client, now_ms - DAY_MS).await?,
         })
+    }
+
+    /// So many calls ring or go on.
+    pub async fn going_on(&self, client: &ClientId, live_since_ms: i64) -> Result<u64, StoreError> {
+        let mut store = self.0;
+        going_on(&mut store, client, live_since_ms).await
     }
 
     /// Until when the client may begin no call, ms since 1970; `None` if it may.

@@ -8,6 +8,7 @@ mod lost;
 mod often;
 mod placing;
 mod rig;
+mod spending;
 mod standing;
 mod verdicts;
 mod versions;

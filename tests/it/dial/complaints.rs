@@ -289,7 +289,7 @@ async fn a_client_whose_calls_nobody_wants_is_warned_and_then_stopped() {
         ),
         (&json!("opt_outs"), &json!("warn"), &json!(250))
     );
-    office.place(TO).await.made();
+    office.place("+12125550149").await.made();
     office.all_over().await;
 
     opted_out(&office, 2, &calls[1]).await;
