@@ -176,7 +176,7 @@ pub async fn calls_about(
         let page = store.calls().list(client, &filter, None, CALLS_MAX).await?;
         found.extend(page.data);
     }
-    found.sort_by(|one: &Call, other| other.created_ms.cmp(&one.created_ms));
+    found.sort_by_key(|call: &Call| std::cmp::Reverse(call.created_ms));
     found.dedup_by(|one, other| one.id == other.id);
     Ok(found)
 }
