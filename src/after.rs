@@ -436,6 +436,7 @@ async fn agent(app: &App, keys: &ClientKeys, due: &DueCall) -> Result<Arc<Agent>
         | Turned::NoDraft
         | Turned::NoClient
         | Turned::WhichClient
+        | Turned::Suspended
         | Turned::Used => Why::GiveUp("agent_gone"),
         Turned::Agent(_) | Turned::Plan(_) | Turned::Unopened(_) => Why::GiveUp("agent_unusable"),
         Turned::Store(_) | Turned::Vault(_) => Why::TryAgain("store", None),

@@ -1,6 +1,7 @@
 //! The router, as a table of contents, and the life of the server behind it.
 
 mod agents;
+mod agreements;
 mod analytics;
 mod api_keys;
 mod auth;
@@ -10,6 +11,7 @@ mod callbacks;
 mod calls;
 mod carriers;
 mod client;
+mod complaints;
 mod consents;
 mod contacts;
 mod decisions;
@@ -19,6 +21,7 @@ mod events;
 mod hooks;
 mod imports;
 mod knowledge;
+mod limits;
 mod listen;
 mod media_urls;
 mod numbers;
@@ -29,12 +32,14 @@ mod policy;
 mod problem;
 mod providers;
 mod rate;
+mod ratios;
 mod refuse;
 mod registries;
 mod revision;
 mod rules;
 mod scope;
 mod span;
+mod spend;
 mod suppressions;
 mod table;
 mod tools;
@@ -70,7 +75,7 @@ use crate::app::App;
 use crate::callbacks::running;
 use crate::deliveries;
 use crate::desk::care;
-use crate::dial::sweep;
+use crate::dial::{ending, judging, sweep};
 use crate::telephony;
 use crate::webhooks;
 use auth::Door;
@@ -146,7 +151,11 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     let door = Arc::new(Door::new(Arc::clone(app), app.limits.rate));
     Table::new(door, OpenApiRouter::with_openapi(docs::frame()))
         .add(Scope::ClientRead, routes!(client::get))
+        .add(Scope::ClientRead, routes!(limits::get))
+        .add(Scope::ClientRead, routes!(ratios::get))
+        .add(Scope::ClientRead, routes!(agreements::list))
         .add(Scope::ClientWrite, routes!(client::change))
+        .add(Scope::ClientWrite, routes!(agreements::accept))
         .add(Scope::KeysRead, routes!(api_keys::list))
         .add(Scope::KeysRead, routes!(api_keys::get))
         .add(Scope::KeysWrite, routes!(api_keys::create))
@@ -287,6 +296,10 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::PolicyWrite, routes!(hooks::set_predial))
         .add(Scope::PolicyWrite, routes!(hooks::remove_screening))
         .add(Scope::PolicyWrite, routes!(hooks::remove_predial))
+        .add(Scope::ComplaintsRead, routes!(complaints::list))
+        .add(Scope::ComplaintsRead, routes!(complaints::get))
+        .add(Scope::ComplaintsWrite, routes!(complaints::create))
+        .add(Scope::ComplaintsWrite, routes!(complaints::change))
         .add(Scope::PolicyRead, routes!(policy::get))
         .add(Scope::PolicyWrite, routes!(policy::set))
         .finish()
@@ -312,6 +325,8 @@ pub async fn serve(
     let knowing = tokio::spawn(after::keep(Arc::clone(&app)));
     let mut calling = tokio::spawn(running::keep(Arc::clone(&app)));
     let asking = tokio::spawn(sweep::keep(Arc::clone(&app)));
+    let ending = tokio::spawn(ending::keep(Arc::clone(&app)));
+    let judging = tokio::spawn(judging::keep(Arc::clone(&app)));
     let mut telling = tokio::spawn(deliveries::keep(Arc::clone(&app)));
     stop.await;
     tracing::info!(
@@ -342,6 +357,8 @@ pub async fn serve(
         calling.abort();
     }
     asking.abort();
+    ending.abort();
+    judging.abort();
     // Nor is a client's server that is being told cut off without need.
     if tokio::time::timeout(ANSWER_PATIENCE, &mut telling)
         .await

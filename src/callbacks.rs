@@ -175,6 +175,7 @@ pub async fn schedule(app: &App, keys: &ClientKeys, wish: &Wish) -> Result<Agree
         at_ms: Some(moment.unix_ms),
         asked_call_id: wish.asked_call_id.as_deref(),
         grounds: wish.grounds,
+        agent_id: Some(&wish.agent.id),
     };
     let may_call = || app.dialer().may_call(desk, keys, &question);
     let verdict = may_call().await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use trunkline_core::phone::PhoneNumber;
+use trunkline_core::wire::twilio::rest::names_no_number;
 
 /// A call to be placed. Built only behind the policy: see `crate::dial`.
 #[derive(Clone)]
@@ -127,6 +128,7 @@ impl CarrierError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
+            Self::Refused { code, .. } if names_no_number(*code) => "invalid_number",
             Self::Refused { .. } => "carrier_refused",
             Self::Busy { .. } => "carrier_busy",
             Self::Unreachable => "carrier_unreachable",

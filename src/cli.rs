@@ -7,6 +7,7 @@
 )]
 
 mod carrier;
+mod complaint;
 mod contacts;
 mod demo;
 mod explain;
@@ -14,6 +15,7 @@ mod log;
 mod rules;
 mod setup;
 mod simulate;
+mod standing;
 mod stream_url;
 mod suppress;
 
@@ -72,7 +74,7 @@ enum What {
     /// Run the server
     Serve(ServeArgs),
     /// The clients: businesses whose calls these are
-    #[command(subcommand)]
+    #[command(subcommand, alias = "client")]
     Clients(setup::ClientsWhat),
     /// The keys to the API
     #[command(subcommand)]
@@ -80,6 +82,8 @@ enum What {
     /// The carriers' accounts
     #[command(subcommand)]
     Carrier(carrier::CarrierWhat),
+    /// Take a complaint about a call: find whose call it was, and suppress the number there
+    Complaint(complaint::ComplaintArgs),
     /// The contacts: whom a client may want to call
     #[command(subcommand)]
     Contacts(contacts::ContactsWhat),
@@ -233,6 +237,7 @@ fn carry_out(config: Config, what: What) -> anyhow::Result<()> {
         What::Clients(what) => runtime()?.block_on(setup::clients(&config, what)),
         What::Keys(what) => runtime()?.block_on(setup::keys(&config, what)),
         What::Carrier(what) => runtime()?.block_on(carrier::carrier(&config, what)),
+        What::Complaint(args) => runtime()?.block_on(complaint::complaint(&config, args)),
         What::Contacts(what) => runtime()?.block_on(contacts::contacts(&config, what)),
         What::Explain(args) => runtime()?.block_on(explain::explain(&config, args)),
         What::Rules(what) => rules::rules(&config, what),
@@ -348,6 +353,8 @@ fn build(
         .get_or_init(|| config.events.settings());
     app.floods.limits.get_or_init(|| config.inbound.limits());
     app.admission.limit(config.limits.limits());
+    let rules = config.clients.rules()?;
+    app.dialer().rules.get_or_init(|| rules);
     Ok(app)
 }
 

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod carriers;
+mod clients;
 mod events;
 mod inbound;
 mod knowledge;
@@ -35,6 +36,7 @@ use crate::think::ChatSettings;
 
 pub use callbacks::CallbacksConfig;
 pub use carriers::CarriersConfig;
+pub use clients::{ClientsConfig, RatiosConfig, is_version};
 pub use events::EventsConfig;
 pub use inbound::InboundConfig;
 pub use knowledge::{EMBEDDINGS_KEY_VARIABLE, Embeddings, KnowledgeConfig};
@@ -97,6 +99,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// The carriers' REST interfaces, and what clients may have asked of their own servers.
     pub carriers: CarriersConfig,
+    /// What every client may do, where nothing else is said of one.
+    pub clients: ClientsConfig,
     /// How far ahead callers may be promised a call, and how late it may be.
     pub callbacks: CallbacksConfig,
     /// How long events are kept, and where clients may be told of them.
@@ -203,6 +207,7 @@ impl Default for Config {
             api: ApiConfig::default(),
             metrics: MetricsConfig::default(),
             carriers: CarriersConfig::default(),
+            clients: ClientsConfig::default(),
             callbacks: CallbacksConfig::default(),
             events: EventsConfig::default(),
             rules: RulesConfig::default(),
@@ -374,6 +379,7 @@ impl Config {
                 return Err(ConfigError::Value { key, problem });
             }
         }
+        self.clients.rules()?;
         self.carriers.check()?;
         self.callbacks.check()?;
         self.events.check()?;

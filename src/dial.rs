@@ -5,9 +5,11 @@
 //! asked once; an answer that was lost is looked up ([`reconcile`]), and never asked for again.
 
 mod asked;
+pub mod ending;
 pub mod frequency;
 pub mod grounds;
 mod hooked;
+pub mod judging;
 mod leg;
 mod own;
 mod person;
@@ -15,6 +17,7 @@ mod plan;
 pub mod reconcile;
 pub mod refusals;
 pub mod settle;
+pub mod standing;
 pub mod sweep;
 pub mod webhook;
 mod written;
@@ -24,6 +27,7 @@ pub(crate) use leg::{Leg, TALK_MAX};
 pub use own::{NoAccount, account_of};
 pub(crate) use own::{RING_USUAL, carriers_detection};
 pub use plan::{Plan, PlanError, Promise};
+pub use standing::ClientRules;
 pub use sweep::Sweep;
 
 use std::collections::BTreeMap;
@@ -110,6 +114,8 @@ pub struct Dialer {
     /// The way to clients' systems that are asked before a call; while it is not there none is, and whose client has one is
     /// not called.
     pub(crate) hooks: OnceLock<Hooks>,
+    /// What the operator lets every client do; the usual while it is not set.
+    pub rules: OnceLock<ClientRules>,
 }
 
 /// A call to be placed.
@@ -150,6 +156,15 @@ pub enum NotDialled {
     /// The number has been suppressed since.
     #[error("the number has been suppressed")]
     Suppressed,
+    /// The client or the agent has been stopped since.
+    #[error("the client or the agent was stopped; decide again")]
+    Suspended,
+    /// The consent was taken back since: ask again.
+    #[error("the consent was taken back; decide again")]
+    Withdrawn,
+    /// The client calls or spends as much as it may by now: ask again.
+    #[error("the client calls or spends as much as it may; decide again")]
+    Limited,
     /// The number has been called since: ask again.
     #[error("the number has just been called; decide again")]
     Called,
@@ -208,6 +223,7 @@ impl Dialer {
             waits: reconcile::WAITS_S.map(Duration::from_secs).into(),
             settling: TaskTracker::new(),
             hooks: OnceLock::new(),
+            rules: OnceLock::new(),
         }
     }
 

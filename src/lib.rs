@@ -12,6 +12,7 @@ pub mod carrier;
 pub mod carrier_double;
 pub mod cli;
 pub mod clock;
+pub mod complaints;
 pub mod config;
 pub mod contacts;
 pub mod data_folder;

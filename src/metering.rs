@@ -141,7 +141,7 @@ pub async fn write(
         }
     });
     let lines: Vec<UsageLine> = lines.collect();
-    store.usage().add(client, call_id, &lines).await
+    store.usage().add(client, call_id, &lines, at_ms).await
 }
 
 #[cfg(test)]

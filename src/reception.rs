@@ -52,6 +52,9 @@ pub enum Turned {
     /// The token names a client that is not there, or is closed.
     #[error("no such client")]
     NoClient,
+    /// The client was stopped, and the call came in.
+    #[error("the client was stopped; it takes no calls")]
+    Suspended,
     /// The token names no client, and it cannot be told which is meant.
     #[error("this media URL names no client, and there are several")]
     WhichClient,
@@ -145,6 +148,14 @@ impl Reception {
         let row = row.map_err(Turned::Store)?;
         if row.is_none_or(|row| row.closed_ms.is_some()) {
             return Err(Turned::NoClient);
+        }
+        // What was placed before goes on.
+        if claims.direction == Direction::Inbound {
+            let suspensions = desk.store.suspensions();
+            let stopped = suspensions.holds(&client, Some(&claims.agent)).await;
+            if stopped.map_err(Turned::Store)? {
+                return Err(Turned::Suspended);
+            }
         }
         let keys = match desk.vault.client(&client).await {
             Err(VaultError::NoClient { .. }) => return Err(Turned::NoClient),
@@ -372,7 +383,8 @@ impl Reception {
             }
         };
         let person = person.cloned();
-        let ledger = Ledger::new(desk, keys, call_id, unix_ms, person, keep.is_some());
+        let whom = (claims.direction, person);
+        let ledger = Ledger::new(desk, keys, call_id, unix_ms, whom, keep.is_some());
         Ok(Arrival {
             keys: Some(keys.clone()),
             agent,

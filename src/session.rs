@@ -102,6 +102,8 @@ pub trait Matters: Send {
     fn withdrawn(&self, class: Refusal, erase: bool, from: At);
     /// It is known who answered, or known better.
     fn answered_by(&self, verdict: Verdict);
+    /// The person has heard the first words, from this moment on.
+    fn greeted(&self, from: At);
     /// The call is over; so much of the caller is stored, and there is a recording or not.
     fn kept(&self, caller_ms: u64, is_recorded: bool);
     /// The recording stopped, since it could not be stored.
@@ -151,6 +153,7 @@ pub struct Session {
     reason: Option<EndReason>,
     /// A machine answered, as far as was known last.
     was_machine: bool,
+    was_greeted: bool,
     /// Why the call began without our own models of turns, until it has said so.
     stepped_down: Option<Why>,
     line_rests: LineRests,
@@ -207,6 +210,7 @@ impl Session {
             actions: Vec::new(),
             reason: None,
             was_machine: false,
+            was_greeted: false,
             stepped_down: means.stepped_down,
             line_rests: means.line_rests,
             overlap_ms,

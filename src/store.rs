@@ -8,6 +8,7 @@
 
 pub mod after;
 pub mod agents;
+pub mod agreements;
 pub mod analytics;
 pub mod api_keys;
 pub mod attempts;
@@ -17,6 +18,7 @@ pub mod callbacks;
 pub mod calls;
 pub mod carriers;
 pub mod clients;
+pub mod complaints;
 pub mod consents;
 pub mod contacts;
 pub mod decisions;
@@ -30,18 +32,23 @@ pub mod idempotency;
 pub mod imports;
 pub mod keys;
 pub mod knowledge;
+pub mod limits;
 mod migrate;
 pub mod numbers;
 mod open;
 pub mod outbox;
 pub mod page;
 pub mod providers;
+pub mod ratios;
 pub mod registries;
 pub mod rows;
 pub mod rules;
 mod several;
+pub mod spending;
 mod sql;
+pub mod standing;
 pub mod suppressions;
+pub mod suspensions;
 pub mod system;
 pub mod tools;
 pub mod transfers;
@@ -384,6 +391,42 @@ impl Store {
         hooks::Hooks(self)
     }
 
+    /// Who was stopped from dialling.
+    #[must_use]
+    pub fn suspensions(&self) -> suspensions::Suspensions<'_> {
+        suspensions::Suspensions(self)
+    }
+
+    /// How much operators let single clients call.
+    #[must_use]
+    pub fn client_limits(&self) -> limits::ClientLimits<'_> {
+        limits::ClientLimits(self)
+    }
+
+    /// What clients spend, and let themselves spend.
+    #[must_use]
+    pub fn spending(&self) -> spending::Spending<'_> {
+        spending::Spending(self)
+    }
+
+    /// What clients agreed to.
+    #[must_use]
+    pub fn agreements(&self) -> agreements::Agreements<'_> {
+        agreements::Agreements(self)
+    }
+
+    /// Complaints about calls.
+    #[must_use]
+    pub fn complaints(&self) -> complaints::Complaints<'_> {
+        complaints::Complaints(self)
+    }
+
+    /// What is counted to see whether people want a client's calls.
+    #[must_use]
+    pub fn ratios(&self) -> ratios::Ratios<'_> {
+        ratios::Ratios(self)
+    }
+
     /// Requests that may be repeated.
     #[must_use]
     pub fn idempotency(&self) -> idempotency::Idempotency<'_> {
@@ -468,9 +511,10 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 40] = [
+    let files: [(&str, &[(&str, &'static str)]); 47] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
+        ("agreements", agreements::STATEMENTS),
         ("analytics", analytics::STATEMENTS),
         ("api_keys", api_keys::STATEMENTS),
         ("attempts", attempts::STATEMENTS),
@@ -479,11 +523,13 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("blocked_callers", blocked_callers::STATEMENTS),
         ("call_consents", call_consents::STATEMENTS),
         ("calls", calls::STATEMENTS),
+        ("calls::greeted", calls::greeted::STATEMENTS),
         ("calls::life", calls::life::STATEMENTS),
         ("calls::list", calls::list::STATEMENTS),
         ("calls::telling", calls::telling::STATEMENTS),
         ("carriers", carriers::STATEMENTS),
         ("clients", clients::STATEMENTS),
+        ("complaints", complaints::STATEMENTS),
         ("consents", consents::STATEMENTS),
         ("contacts", contacts::STATEMENTS),
         ("contacts::lists", contacts::lists::STATEMENTS),
@@ -497,15 +543,19 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),
         ("knowledge", knowledge::STATEMENTS),
+        ("limits", limits::STATEMENTS),
         ("numbers", numbers::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("providers", providers::STATEMENTS),
+        ("ratios", ratios::STATEMENTS),
         ("registries", registries::STATEMENTS),
         ("tools", tools::STATEMENTS),
         ("rules", rules::STATEMENTS),
         ("rows::apply", rows::STATEMENTS),
         ("rows::many", rows::MANY),
+        ("spending", spending::STATEMENTS),
         ("suppressions", suppressions::STATEMENTS),
+        ("suspensions", suspensions::STATEMENTS),
         ("system", system::STATEMENTS),
         ("turns", turns::STATEMENTS),
         ("usage", usage::STATEMENTS),

@@ -204,6 +204,7 @@ fn turn_away(turned: &Turned) -> Response {
         | Turned::NoDraft
         | Turned::NoClient
         | Turned::WhichClient => StatusCode::NOT_FOUND,
+        Turned::Suspended => StatusCode::FORBIDDEN,
         Turned::Used => StatusCode::CONFLICT,
         Turned::Agent(_)
         | Turned::Plan(_)

@@ -182,7 +182,7 @@ pub(super) struct Call {
     outcome: Option<String>,
     /// Which side ended it, in stable snake_case.
     ended_by: Option<String>,
-    /// Why it ended, in stable snake_case. Of one that no carrier has placed: `carrier_refused`, `carrier_busy` (it may do it
+    /// Why it ended, in stable snake_case. Of one that no carrier has placed: `invalid_number`, `carrier_refused`, `carrier_busy` (it may do it
     /// later), `carrier_unreachable` (it has heard of nothing), or `never_placed`, where its answer was lost. Of one that a
     /// machine answered: `machine`, or `message_left`.
     ended_reason: Option<String>,

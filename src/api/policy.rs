@@ -12,6 +12,7 @@ use super::body::Json;
 use super::problem::Problem;
 use super::refuse::stored;
 use super::revision::{At, IfMatch};
+use super::spend::{self, Spend, SpendCaps};
 use super::when::When;
 use crate::app::App;
 use crate::clock;
@@ -123,6 +124,8 @@ pub(super) struct DiallingPolicy {
     frequency: Frequency,
     /// The sorts of line that are called; all if empty.
     lines: Vec<LineType>,
+    /// What is spent on calls, and may be; null where the operator has set no prices.
+    spend: Option<Spend>,
     /// Absent if nothing was ever allowed.
     updated_at: Option<When>,
 }
@@ -142,6 +145,8 @@ pub(super) struct NewDiallingPolicy {
     #[serde(default)]
     #[schema(max_items = 5, example = json!(["mobile"]))]
     lines: Vec<LineType>,
+    /// What may be spent on calls; any amount if absent.
+    spend: Option<SpendCaps>,
 }
 
 async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem> {
@@ -156,6 +161,7 @@ async fn show(app: &App, caller: &Caller) -> Result<At<DiallingPolicy>, Problem>
             .into_iter()
             .filter(|line| found.lines.iter().any(|name| name == line.name()))
             .collect(),
+        spend: spend::show(app, caller).await?,
         updated_at: found.updated_ms.map(When::of),
     };
     Ok(At(found.revision, shown))
@@ -200,6 +206,7 @@ pub(super) async fn set(
     let frequency = new.frequency.map(Frequency::read).transpose()?;
     let lines: std::collections::BTreeSet<LineType> = new.lines.into_iter().collect();
     let lines: Vec<&str> = lines.into_iter().map(LineType::name).collect();
+    let caps = new.spend.map(|caps| caps.read(&app)).transpose()?;
     let At(current, _) = show(&app, &caller).await?;
     let revision = seen.check(current)?;
     let texts: Vec<&str> = destinations.iter().map(Destination::as_str).collect();
@@ -215,5 +222,8 @@ pub(super) async fn set(
         )
         .await;
     set.map_err(stored)?;
+    let spending = app.desk.store.spending();
+    let capped = spending.set_caps(&caller.client, caps.as_ref(), now_ms);
+    capped.await.map_err(stored)?;
     show(&app, &caller).await
 }

@@ -46,6 +46,14 @@ pub enum Code {
     CallBusy,
     /// The call's agent follows a script, and can be told nothing.
     AgentFollowsScript,
+    /// The client or the agent was stopped from dialling; `GET /v1/client` says why.
+    Suspended,
+    /// The client has not accepted the agreement that the operator asks for.
+    AgreementMissing,
+    /// What the client lets itself spend is spent; `retry_at` is when to ask again.
+    SpendCapReached,
+    /// The client calls as much as its operator lets it; `retry_at` is when to ask again.
+    TooManyCalls,
     /// The number asked not to be called.
     Suppressed,
     /// The number may not be called; `errors` has every reason.
@@ -80,7 +88,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedBody,
         Self::Invalid,
         Self::InvalidCursor,
@@ -94,6 +102,10 @@ impl Code {
         Self::CallNotLive,
         Self::CallBusy,
         Self::AgentFollowsScript,
+        Self::Suspended,
+        Self::AgreementMissing,
+        Self::SpendCapReached,
+        Self::TooManyCalls,
         Self::Suppressed,
         Self::CallNotAllowed,
         Self::OutsideCallingHours,
@@ -173,6 +185,26 @@ impl Code {
                 "agent_follows_script",
                 S::CONFLICT,
                 "The call's agent follows a script, and can be told nothing else",
+            ),
+            Self::Suspended => (
+                "suspended",
+                S::FORBIDDEN,
+                "The client or the agent was stopped from dialling",
+            ),
+            Self::AgreementMissing => (
+                "agreement_missing",
+                S::FORBIDDEN,
+                "The agreement that the operator asks for is not accepted",
+            ),
+            Self::SpendCapReached => (
+                "spend_cap_reached",
+                S::CONFLICT,
+                "What the client lets itself spend is spent",
+            ),
+            Self::TooManyCalls => (
+                "too_many_calls",
+                S::CONFLICT,
+                "The client calls as much as it may for now",
             ),
             Self::Suppressed => (
                 "suppressed",

@@ -66,6 +66,8 @@ scopes! {
     ContactsExport = "contacts:export", "Have all contacts as a file.";
     SuppressionsRead = "suppressions:read", "List and check suppressions.";
     SuppressionsWrite = "suppressions:write", "Create and remove suppressions.";
+    ComplaintsRead = "complaints:read", "Read complaints, and the calls that they mean.";
+    ComplaintsWrite = "complaints:write", "Take complaints, and say what became of them.";
     AnalyticsRead = "analytics:read", "Count calls.";
     KnowledgeRead = "knowledge:read", "Read the state of documents, and look things up in them.";
     KnowledgeWrite = "knowledge:write", "Add, replace and remove documents.";

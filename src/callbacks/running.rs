@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 use trunkline_core::callback::Moment;
-use trunkline_core::policy::{Verdict, Zone};
+use trunkline_core::policy::{Code as Why, Verdict, Zone};
 use trunkline_core::token::Direction;
 
 use super::plan::zones;
@@ -261,6 +261,7 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
         at_ms: None,
         asked_call_id: callback.asked_call_id.as_deref(),
         grounds: plan.grounds,
+        agent_id: Some(&agent.id),
     };
     let verdict = app.dialer().may_dial(&app.desk, &keys, &question).await;
     let verdict = verdict.map_err(|_| again("store"))?;
@@ -276,6 +277,10 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
                 due_ms: deferred.until_unix_ms,
                 reason: first(&deferred.reasons),
             });
+        }
+        // What was agreed with the person is not forgotten because the client was stopped meanwhile.
+        Verdict::Deny(denied) if denied.reasons.iter().all(may_be_lifted) => {
+            return Err(again(first(&denied.reasons)));
         }
         Verdict::Deny(denied) => return Err(Instead::cancelled(first(&denied.reasons))),
     };
@@ -300,12 +305,21 @@ async fn call_back(app: &Arc<App>, client: &ClientId, callback: &Callback) -> Re
     dialled.map_err(|error| match error {
         NotDialled::Suppressed => Instead::cancelled("suppressed"),
         NotDialled::Taken => Instead::Left,
+        NotDialled::Suspended => again("suspended"),
+        NotDialled::Withdrawn => again("consent_withdrawn"),
+        NotDialled::Limited => again("too_many_calls"),
         NotDialled::Called => again("called_too_often"),
         NotDialled::Engaged => again("call_in_progress"),
         NotDialled::Stale | NotDialled::Store(_) | NotDialled::Vault(_) => again("store"),
         NotDialled::Egress(_) => again("carrier_unreachable"),
         NotDialled::Unwritable(_) => Instead::failed("unreadable"),
     })
+}
+
+/// Whether somebody may yet lift a reason, or time may.
+fn may_be_lifted(reason: &trunkline_core::policy::Reason) -> bool {
+    let of_the_client = [Why::Suspended, Why::AgreementMissing, Why::TooManyAbandoned];
+    of_the_client.contains(&reason.code) || reason.code.passes_with_time()
 }
 
 fn first(reasons: &[trunkline_core::policy::Reason]) -> &'static str {
@@ -354,6 +368,7 @@ async fn agent(
         | Turned::NoDraft
         | Turned::NoClient
         | Turned::WhichClient
+        | Turned::Suspended
         | Turned::Agent(_)
         | Turned::Used
         | Turned::Plan(_)

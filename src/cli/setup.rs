@@ -4,6 +4,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::standing;
 use crate::api::Scope;
 use crate::api_key::Secret;
 use crate::clock;
@@ -27,6 +28,12 @@ pub(super) enum ClientsWhat {
     },
     /// List them
     List,
+    /// Stop one, or one of its agents, from dialling
+    Suspend(standing::SuspendArgs),
+    /// Let it dial again
+    Resume(standing::ResumeArgs),
+    /// Show how much one may call, or change it
+    Limits(standing::LimitsArgs),
 }
 
 #[derive(Subcommand)]
@@ -85,6 +92,12 @@ fn show_key(MadeKey { id, secret }: &MadeKey) {
 }
 
 pub(super) async fn clients(config: &Config, what: ClientsWhat) -> anyhow::Result<()> {
+    let what = match what {
+        ClientsWhat::Suspend(args) => return standing::suspend(config, args).await,
+        ClientsWhat::Resume(args) => return standing::resume(config, args).await,
+        ClientsWhat::Limits(args) => return standing::limits(config, args).await,
+        what @ (ClientsWhat::Add { .. } | ClientsWhat::List) => what,
+    };
     let books = Books::open(&config.data, &config.store()).await?;
     match what {
         ClientsWhat::Add { name } => {
@@ -99,9 +112,15 @@ pub(super) async fn clients(config: &Config, what: ClientsWhat) -> anyhow::Resul
         ClientsWhat::List => {
             for (client, name) in books.clients().await? {
                 let closed = client.closed_ms.map_or("", |_| "  (closed)");
-                println!("{}  {name}{closed}", client.id);
+                let stopped = books.suspensions(&client.id).await?;
+                let stopped = match stopped.iter().any(|(row, _)| row.agent_id.is_none()) {
+                    true => "  (stopped)",
+                    false => "",
+                };
+                println!("{}  {name}{closed}{stopped}", client.id);
             }
         }
+        ClientsWhat::Suspend(_) | ClientsWhat::Resume(_) | ClientsWhat::Limits(_) => {}
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! A new house: the key file, the database, the first client and its first key.
 
+mod complaining;
 mod everybody;
+pub(crate) mod standing;
 
 use std::path::Path;
 
@@ -45,6 +47,12 @@ pub enum SetupError {
     /// A name that is none.
     #[error("a name has 1 to {NAME_CHARS_MAX} characters")]
     Name,
+    /// A complaint.
+    #[error(transparent)]
+    Complaint(#[from] crate::complaints::ComplaintError),
+    /// A reason that is none.
+    #[error("a reason has 1 to 500 characters")]
+    Reason,
     /// It cannot be told whose it is to be.
     #[error("{0}")]
     WhichClient(String),

@@ -40,6 +40,8 @@ pub struct Question<'a> {
     pub asked_call_id: Option<&'a str>,
     /// What the call is for, and what the client says makes it lawful.
     pub grounds: Grounds,
+    /// The agent that would speak; whether it was stopped is not asked if absent.
+    pub agent_id: Option<&'a str>,
 }
 
 /// What is stored of a number.
@@ -128,6 +130,7 @@ impl Dialer {
         known.screenings.extend_from_slice(&learnt.screenings);
         let packs = desk.rules.now();
         let closures = closures(desk, at_unix_ms).await?;
+        let standing = self.standing(desk, keys.id(), question).await?;
         let pack = &packs.hours;
         Ok(policy::may_call(&Request {
             pack,
@@ -159,7 +162,7 @@ impl Dialer {
                 line: learnt.line,
                 lines: &lines,
                 predial: learnt.predial,
-                ..Standing::default()
+                ..standing
             },
             windows: known.person.window.as_slice(),
             closures: &closures,

@@ -40,12 +40,13 @@ impl Dialer {
         self.reach.carrier(account)
     }
 
-    /// Whether a caller of a client's may be put through to a number: what is stored of both is asked here, and decided by
+    /// Whether a caller of a client's, whom an agent of its talks to, may be put through to a number: what is stored of both is asked here, and decided by
     /// the policy.
     pub(crate) async fn may_transfer(
         &self,
         desk: &Desk,
         keys: &ClientKeys,
+        agent_id: &str,
         to: &str,
     ) -> Result<Result<TransferAllowed, Vec<Reason>>, StoreError> {
         let allowed = desk.store.dialling().find(keys.id()).await?;
@@ -57,11 +58,14 @@ impl Dialer {
             Ok(number) => is_suppressed(desk, keys, &number).await?,
             Err(_) => false,
         };
+        let suspensions = desk.store.suspensions();
+        let suspended = suspensions.holds(keys.id(), Some(agent_id)).await?;
         Ok(policy::may_transfer(&TransferRequest {
             at_unix_ms: self.now_ms(),
             to,
             destinations: &destinations,
             suppressed,
+            suspended,
         }))
     }
 

@@ -14,6 +14,7 @@ use crate::ids;
 use crate::store::StoreError;
 use crate::store::attempts::{Attempt, AttemptState, Begun, NewAttempt, Window};
 use crate::store::calls::{CallStatus, NewCall};
+use crate::store::standing::Checks;
 use crate::vault::SubjectKeys;
 use crate::webhooks::Addresses;
 
@@ -34,7 +35,11 @@ impl Dialer {
         let subject = keys.subject(Some(allowed.number())).await?;
         let now_ms = self.now_ms();
         let call = new_call(&subject, allowed.number(), order, now_ms);
-        let new = new_attempt(desk, &subject, allowed, order, now_ms)?;
+        let checks = self.checks(desk, keys, allowed, order).await?;
+        let new = NewAttempt {
+            checks,
+            ..new_attempt(desk, &subject, allowed, order, now_ms)?
+        };
         let attempts = desk.store.attempts();
         let is_fresh = || self.is_young(allowed);
         let begun = attempts.begin(keys.id(), &call, &new, is_fresh).await;
@@ -44,6 +49,9 @@ impl Dialer {
         }
         match begun? {
             Begun::Suppressed => Err(NotDialled::Suppressed),
+            Begun::Suspended => Err(NotDialled::Suspended),
+            Begun::Withdrawn => Err(NotDialled::Withdrawn),
+            Begun::Limited => Err(NotDialled::Limited),
             Begun::Called => Err(NotDialled::Called),
             Begun::Engaged => Err(NotDialled::Engaged),
             Begun::Stale => Err(NotDialled::Stale),
@@ -137,6 +145,7 @@ fn new_attempt(
         ),
         live_since_ms: now_ms - LIVE_MS_MAX,
         callback_id: promise.map(|promise| promise.callback_id.clone()),
+        checks: Checks::default(),
         id,
     })
 }

@@ -7,6 +7,7 @@ use trunkline_core::amd::Verdict;
 use trunkline_core::consent::Refusal;
 use trunkline_core::phone::PhoneNumber;
 use trunkline_core::time::At;
+use trunkline_core::token::Direction;
 
 use crate::clock;
 use crate::desk::{Desk, opt_outs};
@@ -30,6 +31,7 @@ pub struct Ledger {
     /// ms since 1970.
     began_ms: i64,
     person: Option<PhoneNumber>,
+    direction: Direction,
     /// From which the row of the call is ended.
     has_journal: bool,
     pending: TaskTracker,
@@ -43,7 +45,7 @@ impl Ledger {
         keys: &ClientKeys,
         call_id: &str,
         began_ms: i64,
-        person: Option<PhoneNumber>,
+        (direction, person): (Direction, Option<PhoneNumber>),
         has_journal: bool,
     ) -> Self {
         Self {
@@ -52,6 +54,7 @@ impl Ledger {
             call_id: call_id.to_owned(),
             began_ms,
             person,
+            direction,
             has_journal,
             pending: TaskTracker::new(),
         }
@@ -118,6 +121,23 @@ impl Matters for Arc<Ledger> {
             let (client, call_id) = (ledger.keys.id(), &ledger.call_id);
             if let Err(error) = calls.answered_by(client, call_id, &verdict).await {
                 tracing::warn!(%error, "who answered is not in the row of the call");
+            }
+        }));
+    }
+
+    fn greeted(&self, from: At) {
+        if self.direction == Direction::Inbound {
+            return;
+        }
+        let at_ms = self
+            .began_ms
+            .saturating_add(i64::try_from(from.ms()).unwrap_or(i64::MAX));
+        let ledger = Arc::clone(self);
+        drop(self.pending.spawn(async move {
+            let calls = ledger.desk.store.calls();
+            let (client, call_id) = (ledger.keys.id(), &ledger.call_id);
+            if let Err(error) = calls.greeted(client, call_id, at_ms).await {
+                tracing::warn!(%error, "when the first words were heard is not in the row of the call");
             }
         }));
     }

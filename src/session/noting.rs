@@ -59,7 +59,13 @@ impl Session {
                 tracing::info!(kind = kind.code(), outcome, "transfer");
             }
             Note::Interrupted { .. } => metrics::interrupted(),
-            Note::AgentSaid { .. } => self.tell_full(),
+            Note::AgentSaid { from, .. } => {
+                self.tell_full();
+                if let (false, Some(matters)) = (self.was_greeted, &self.matters) {
+                    matters.greeted(*from);
+                    self.was_greeted = true;
+                }
+            }
             Note::Answered { timing, .. } => {
                 metrics::answered(timing);
                 self.listening.turn_answered();

@@ -243,6 +243,9 @@ impl<'a> Play<'a> {
         if let Note::AnsweredBy { verdict, .. } = note {
             matters.answered_by(*verdict);
         }
+        if let Note::AgentSaid { from, .. } = note {
+            matters.greeted(*from);
+        }
         if let Note::Consent {
             step:
                 Step::Withdrawn {

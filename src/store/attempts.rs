@@ -4,8 +4,9 @@
 use super::callbacks;
 use super::calls::{self, CallEnd, NewCall};
 use super::sql::{Arg, Columns, Tx, args, statements, words};
-use super::suppressions;
+use super::standing::{self, Checks, Forbids};
 use super::{Durability, Sealed, Store, StoreError};
+use super::{suppressions, suspensions};
 use crate::ids::ClientId;
 
 macro_rules! columns {
@@ -135,6 +136,8 @@ pub struct NewAttempt {
     pub live_since_ms: i64,
     /// The callback that it is for.
     pub callback_id: Option<String>,
+    /// What is asked once more of how the client stands.
+    pub checks: Checks,
 }
 
 /// Calls of a time, and how many there may be.
@@ -155,6 +158,12 @@ pub enum Begun {
     Ask,
     /// No, and nothing was written: the number has been suppressed since it was allowed.
     Suppressed,
+    /// No, and nothing was written: the client or the agent has been stopped since.
+    Suspended,
+    /// No, and nothing was written: the consent has been taken back since.
+    Withdrawn,
+    /// No, and nothing was written: the client calls or spends as much as it may.
+    Limited,
     /// No, and nothing was written: the number has been called since it was allowed.
     Called,
     /// No, and nothing was written: a call with the number goes on.
@@ -199,6 +208,7 @@ impl Attempts<'_> {
         is_fresh: impl Fn() -> bool + Send + Sync,
     ) -> Result<Begun, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
+        tx.alone(&suspensions::alone_of(client)).await?;
         // Two that were allowed at once are not both placed. What is asked about is asked once nobody else is at it.
         tx.alone(&new.to_index).await?;
         let (own, platform) = (&new.suppression, &new.platform_suppression);
@@ -208,6 +218,14 @@ impl Attempts<'_> {
         }
         if suppressions::forbids(&mut tx, client, own, platform).await? {
             return Ok(Begun::Suppressed);
+        }
+        let times = (new.live_since_ms, new.asked_ms);
+        let forbids = standing::forbids(&mut tx, client, &call.agent_id, times, &new.checks);
+        match forbids.await? {
+            None => {}
+            Some(Forbids::Suspended) => return Ok(Begun::Suspended),
+            Some(Forbids::Withdrawn) => return Ok(Begun::Withdrawn),
+            Some(Forbids::Limited) => return Ok(Begun::Limited),
         }
         for window in &new.windows {
             let apart = window.apart_from_call_id.as_deref().unwrap_or_default();

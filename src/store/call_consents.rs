@@ -1,7 +1,7 @@
 //! Who agreed to be called for what, and who took it back: a ledger to which rows are added and from which none is taken.
 
 use super::page::rows_asked;
-use super::sql::{Columns, args, statements, words};
+use super::sql::{Columns, Tx, args, statements, words};
 use super::{Cursor, Durability, Page, Sealed, Store, StoreError};
 use crate::ids::ClientId;
 
@@ -20,6 +20,7 @@ statements! {
     COUNT = "SELECT COUNT(*) FROM call_consents WHERE client_id = $1 AND number_index = $2";
     COUNT_OF = "SELECT COUNT(*) FROM call_consents WHERE client_id = $1
         AND number_index = (SELECT number_index FROM call_consents WHERE client_id = $1 AND id = $2)";
+    NUMBER = "SELECT number_index FROM call_consents WHERE client_id = $1 AND id = $2";
     ADD = "INSERT INTO call_consents (client_id, id, number_index, subject_id, form, purposes, source, at_ms, expires_ms, recorded_ms,
             call_id, evidence)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -119,6 +120,9 @@ impl CallConsents<'_> {
         new: &CallConsent,
     ) -> Result<bool, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
+        if new.form.is_none() {
+            tx.alone(hash).await?;
+        }
         let count = tx.one(COUNT, args![client, hash]).await?;
         let count = count.map(|mut row| row.int()).transpose()?.unwrap_or(0);
         let most = match new.form {
@@ -167,6 +171,9 @@ impl CallConsents<'_> {
             new.evidence.as_ref(),
         ];
         let mut tx = self.0.begin(Durability::Now).await?;
+        if let Some(mut row) = tx.one(NUMBER, args![client, of]).await? {
+            tx.alone(&row.hash()?).await?;
+        }
         let count = tx.one(COUNT_OF, args![client, of]).await?;
         if count.map(|mut row| row.int()).transpose()?.unwrap_or(0) >= ENTRIES_MAX {
             return Ok(false);
@@ -221,4 +228,15 @@ impl CallConsents<'_> {
             id: entry.id.clone(),
         }))
     }
+}
+
+/// The whole ledger of a number, in a transaction during which nothing of it is taken back.
+pub(super) async fn ledger_alone(
+    tx: &mut Tx,
+    client: &ClientId,
+    hash: &[u8; 32],
+) -> Result<Vec<CallConsent>, StoreError> {
+    tx.alone(hash).await?;
+    let args = args![client, hash, i64::MAX, ENTRIES_MAX];
+    tx.all(LEDGER, args, read).await
 }

@@ -1,5 +1,6 @@
 //! Calls, from the moment somebody wants one to what is known of it years later.
 
+pub mod greeted;
 pub(super) mod life;
 pub mod list;
 pub(super) mod telling;

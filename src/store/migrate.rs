@@ -47,6 +47,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0022_hooks",
     "0023_numbers_that_answer",
     "0024_callers",
+    "0025_standing",
+    "0026_complaints",
     "0029_rules",
 ];
 

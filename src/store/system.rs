@@ -18,6 +18,7 @@ use super::providers::{self, NewProvider, Provider};
 use super::registries::{self, RegistryFile};
 use super::sql::{args, statements};
 use super::suppressions::{self, Held, NewSuppression, Suppression};
+use super::suspensions::{self, Suspension};
 use super::transfers::{self, Transfer};
 use super::{Cursor, Page, Store, StoreError, idempotency};
 use crate::ids::ClientId;
@@ -167,6 +168,15 @@ impl System<'_> {
         limit: u32,
     ) -> Result<Vec<(ClientId, Transfer)>, StoreError> {
         transfers::open(self.0, after, limit).await
+    }
+
+    /// Suspensions in force by which calls that go on were to end too, in the order of their ids, behind `after`, at most `limit`.
+    pub async fn suspensions_to_end(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Suspension>, StoreError> {
+        suspensions::to_end(self.0, after, limit).await
     }
 
     /// The client behind `after`, an id, of which a callback's time has come: clients in the order of their ids.

@@ -2,8 +2,8 @@
 //! may have been called is unknown here, and nobody is called twice for it.
 
 use super::sql::{Columns, args, statements, words};
-use super::suppressions;
 use super::{Durability, Sealed, Store, StoreError};
+use super::{suppressions, suspensions};
 use crate::ids::ClientId;
 
 macro_rules! columns {
@@ -68,6 +68,8 @@ pub struct NewTransfer {
     pub id: String,
     /// `call_…`.
     pub call_id: String,
+    /// The agent that has them put through.
+    pub agent_id: String,
     /// The account with the carrier.
     pub carrier_id: String,
     /// How.
@@ -106,9 +108,13 @@ fn read(mut row: Columns) -> Result<(ClientId, Transfer), StoreError> {
 pub struct Transfers<'a>(pub(super) &'a Store);
 
 impl Transfers<'_> {
-    /// Writes one down, unless the number is suppressed by now: on the disk when this returns. Whether it was written.
+    /// Writes one down, unless the number is suppressed by now, or the client or agent was stopped: on the disk when this returns. Whether it was written.
     pub async fn begin(&self, client: &ClientId, new: &NewTransfer) -> Result<bool, StoreError> {
         let mut tx = self.0.begin(Durability::Now).await?;
+        tx.alone(&suspensions::alone_of(client)).await?;
+        if suspensions::forbids(&mut tx, client, &new.agent_id).await? {
+            return Ok(false);
+        }
         let (own, platform) = (&new.suppression, &new.platform_suppression);
         suppressions::alone(&mut tx, own, platform).await?;
         if suppressions::forbids(&mut tx, client, own, platform).await? {

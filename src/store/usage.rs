@@ -1,9 +1,14 @@
 //! What calls used of whom, and what that cost.
 
+use std::collections::BTreeMap;
+
+use super::spending::{self, Cost};
 use super::sql::{Columns, args, statements};
 use super::{Durability, Store, StoreError};
 use crate::ids::ClientId;
 
+/// The part of a call that it has once: by it calls are counted.
+const CARRIER: &str = "carrier";
 /// Most lines of a call that are read.
 const LINES_MAX: i64 = 1_000;
 
@@ -49,17 +54,20 @@ fn read(mut row: Columns) -> Result<UsageLine, StoreError> {
 pub struct Usage<'a>(pub(super) &'a Store);
 
 impl Usage<'_> {
-    /// Adds lines of a call, all or none; one that is there already stays as it is.
+    /// Adds lines of a call, all or none; one that is there already stays as it is. What they cost is spent at `at_ms`, ms since
+    /// 1970.
     pub async fn add(
         &self,
         client: &ClientId,
         call_id: &str,
         lines: &[UsageLine],
+        at_ms: i64,
     ) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }
         let mut tx = self.0.begin(Durability::Soon).await?;
+        let mut costs: BTreeMap<&str, Cost> = BTreeMap::new();
         for line in lines {
             let args = args![
                 client,
@@ -72,7 +80,19 @@ impl Usage<'_> {
                 line.cost_micros,
                 &line.currency
             ];
-            tx.run(ADD, args).await?;
+            if tx.run(ADD, args).await? == 0 {
+                continue;
+            }
+            if let (Some(currency), Some(micros)) = (&line.currency, line.cost_micros) {
+                let cost = costs.entry(currency).or_default();
+                cost.micros = cost.micros.saturating_add(micros);
+                if line.stage == CARRIER {
+                    cost.calls = 1;
+                }
+            }
+        }
+        for (currency, cost) in costs {
+            spending::add(&mut tx, client, currency, cost, at_ms).await?;
         }
         tx.commit().await
     }

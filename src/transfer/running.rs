@@ -236,6 +236,7 @@ async fn begin(
     };
     let new = NewTransfer {
         call_id: caller.call_id.clone(),
+        agent_id: caller.agent.id.clone(),
         carrier_id: account.id.clone(),
         kind: match target.kind {
             TransferKind::Cold => Kind::Cold,
@@ -273,7 +274,10 @@ async fn begin(
 
 async fn allowed(caller: &Caller, target: &Target) -> Result<TransferAllowed, TransferEnd> {
     let (app, keys) = (&caller.app, &caller.keys);
-    let asked = app.dialer().may_transfer(&app.desk, keys, &target.to).await;
+    let asked = app
+        .dialer()
+        .may_transfer(&app.desk, keys, &caller.agent.id, &target.to)
+        .await;
     match asked {
         Ok(Ok(allowed)) => Ok(allowed),
         Ok(Err(reasons)) => {

@@ -21,6 +21,7 @@ use crate::desk;
 use crate::inbound::callers::{self, Known};
 use crate::inbound::{Answering, business};
 use crate::reception::Which;
+use crate::store::StoreError;
 use crate::store::numbers::Number;
 
 /// Why nobody takes a call.
@@ -61,6 +62,16 @@ pub(super) async fn incoming(app: &App, account: &Account, call: &VoiceRequest) 
     };
     if answering.opt_out_line {
         return Verdict::Tell(opt_out_line::take(app, account, call, &answering).await);
+    }
+    // Of a client that was stopped, callers hear by the carrier's voice that they cannot be taken, rather than a dead line, which
+    // they would call again and again. No agent speaks for it, and its own server is not asked.
+    match is_stopped(app, account, None).await {
+        Ok(false) => {}
+        Ok(true) => return Verdict::Sorry("suspended"),
+        Err(error) => {
+            tracing::error!(%error, "whether a client was stopped cannot be looked up");
+            return Verdict::Sorry("store");
+        }
     }
     // Nobody is asked who takes a call that nobody can.
     if let Err(full) = app.takes_calls(false) {
@@ -170,6 +181,16 @@ async fn closed(app: &App, account: &Account, answering: &Answering) -> Verdict 
     Verdict::Tell(twiml::say_and_hang_up(&answering.closed(&business), locale))
 }
 
+/// Whether the client was stopped, or this agent of its.
+async fn is_stopped(
+    app: &App,
+    account: &Account,
+    agent_id: Option<&str>,
+) -> Result<bool, StoreError> {
+    let suspensions = app.desk.store.suspensions();
+    suspensions.holds(&account.client, agent_id).await
+}
+
 /// Who takes a call.
 struct Able {
     agent_id: String,
@@ -191,6 +212,10 @@ async fn able(
     let own = number.agent_id.clone().map(|id| (id, BTreeMap::new()));
     let tries = [chosen.map(|id| (id, variables)), own];
     for (agent_id, variables) in tries.into_iter().flatten() {
+        if !matches!(is_stopped(app, account, Some(&agent_id)).await, Ok(false)) {
+            tracing::warn!(agent = %agent_id, "an agent that was stopped takes no calls");
+            continue;
+        }
         let found = app
             .reception
             .agent(&app.desk, &account.keys, &agent_id, which)

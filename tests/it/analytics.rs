@@ -121,7 +121,7 @@ async fn furnish(api: &Api, who: &Who, calls: u64, dice: &mut Dice, agents: &[(&
             };
             desk.store
                 .usage()
-                .add(&who.client, &id, &[line])
+                .add(&who.client, &id, &[line], 0)
                 .await
                 .unwrap();
         }

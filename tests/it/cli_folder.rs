@@ -561,3 +561,59 @@ fn a_place_is_closed_and_opened_again_by_a_command() {
     }
     assert_eq!(add(&place, "US-LA", "tomorrow").status, 2);
 }
+
+#[test]
+fn an_operator_stops_a_client_and_lets_it_go_on() {
+    let place = Place::ready();
+    let listed = place.works(&["clients", "list"]);
+    let client = listed.split_whitespace().next().unwrap();
+    let why = "Nobody agreed to be called.";
+    let suspend = ["client", "suspend", client, "--reason", why];
+    assert!(place.works(&suspend).contains("nothing is dialled"));
+    assert!(place.works(&suspend).contains("stopped already"));
+    assert!(place.works(&["clients", "list"]).contains("(stopped)"));
+    let unknown = [
+        "clients", "suspend", client, "--reason", why, "--agent", "nobody",
+    ];
+    assert!(place.run(&unknown).err.contains("nobody"));
+    let agent = [
+        "clients",
+        "suspend",
+        client,
+        "--reason",
+        why,
+        "--agent",
+        "front-desk",
+    ];
+    assert!(place.works(&agent).contains("front-desk"));
+    let resumed = place.works(&["client", "resume", client]);
+    assert!(resumed.contains("front-desk is still stopped"), "{resumed}");
+    assert!(
+        place
+            .run(&["client", "resume", client])
+            .err
+            .contains("not stopped")
+    );
+    assert!(!place.works(&["clients", "list"]).contains("(stopped)"));
+    let limits = ["clients", "limits", client];
+    assert!(place.works(&limits).contains("any number"));
+    let set = [&limits[..], &["--calls-at-once", "20"]].concat();
+    assert!(place.works(&set).contains("20"));
+    assert!(place.works(&limits).contains("20"));
+    let usual = [&limits[..], &["--calls-at-once", "usual"]].concat();
+    assert!(!place.works(&usual).contains("20"));
+    let wrong = [&limits[..], &["--calls-per-day", "many"]].concat();
+    assert_ne!(place.run(&wrong).status, 0);
+    let complaint = [
+        "complaint",
+        "+12125550100",
+        "--at",
+        "2026-11-22",
+        "--text",
+        "No.",
+    ];
+    assert!(place.run(&complaint).err.contains("no client"));
+    for (number, at) in [("212", "2026-11-22"), ("+12125550100", "lately")] {
+        assert_eq!(place.run(&["complaint", number, "--at", at]).status, 1);
+    }
+}

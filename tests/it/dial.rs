@@ -1,6 +1,7 @@
 //! Who may be called, and calls that are placed: by HTTP, against a carrier that does as it is told.
 
 mod callbacks;
+mod complaints;
 mod full;
 mod grounds;
 mod hooks;
@@ -11,6 +12,8 @@ mod preferences;
 mod registers;
 mod rig;
 mod rules;
+mod spending;
+mod standing;
 mod verdicts;
 mod versions;
 mod waiting;

@@ -91,6 +91,7 @@ pub(in crate::api) fn not_there(turned: Turned) -> Problem {
         | Turned::Used
         | Turned::Vault(_)
         | Turned::WhichClient
+        | Turned::Suspended
         | Turned::Plan(_)) => Problem::internal(&turned),
     }
 }

@@ -216,7 +216,7 @@ pub(in crate::api) fn grounds(
 
 fn question<'a>(
     to: &'a str,
-    (known, grounds): (&'a Known, Grounds),
+    (known, grounds, agent_id): (&'a Known, Grounds, Option<&'a str>),
     at_ms: Option<i64>,
 ) -> Question<'a> {
     Question {
@@ -226,6 +226,7 @@ fn question<'a>(
         at_ms,
         asked_call_id: None,
         grounds,
+        agent_id,
     }
 }
 
@@ -234,7 +235,7 @@ pub(super) async fn ask_last(
     app: &App,
     keys: &ClientKeys,
     to: &str,
-    about: (&Known, Grounds),
+    about: (&Known, Grounds, Option<&str>),
 ) -> Result<Verdict, Problem> {
     let question = question(to, about, None);
     let verdict = app.dialer().may_dial(&app.desk, keys, &question).await;
@@ -246,7 +247,7 @@ pub(super) async fn ask(
     app: &App,
     keys: &ClientKeys,
     to: &str,
-    about: (&Known, Grounds),
+    about: (&Known, Grounds, Option<&str>),
     at_ms: Option<i64>,
 ) -> Result<Verdict, Problem> {
     let question = question(to, about, at_ms);
@@ -283,6 +284,7 @@ const fn pointer(code: Why) -> &'static str {
         Why::Suspended
         | Why::AgreementMissing
         | Why::SpendCapReached
+        | Why::TooManyCalls
         | Why::ContactRestricted
         | Why::InvalidNumber
         | Why::EmergencyNumber
@@ -317,8 +319,16 @@ pub(in crate::api) fn why_not(verdict: &Verdict) -> Problem {
     let has = |code| reasons.iter().any(|reason| reason.code == code);
     let by_time =
         |reason: &Reason| reason.code.passes_with_time() || reason.code == Why::NoCallingTime;
-    let code = if has(Why::Suppressed) {
+    let code = if has(Why::Suspended) {
+        Code::Suspended
+    } else if has(Why::AgreementMissing) {
+        Code::AgreementMissing
+    } else if has(Why::Suppressed) {
         Code::Suppressed
+    } else if reasons.iter().all(by_time) && has(Why::SpendCapReached) {
+        Code::SpendCapReached
+    } else if reasons.iter().all(by_time) && has(Why::TooManyCalls) {
+        Code::TooManyCalls
     } else if reasons.iter().all(by_time) && has(Why::CalledTooOften) {
         Code::CalledTooOften
     } else if reasons.iter().all(by_time) && has(Why::CallInProgress) {
@@ -373,7 +383,7 @@ pub(in crate::api) async fn check(
     let at_ms = at_ms.transpose()?;
     let work = async move {
         let keys = caller.keys(&app.desk).await?;
-        let verdict = ask(&app, &keys, &body.to, (&known, grounds), at_ms).await?;
+        let verdict = ask(&app, &keys, &body.to, (&known, grounds, None), at_ms).await?;
         let answer = answer(&verdict);
         let made = Made::new("", String::new(), &answer)?;
         Ok(made.nowhere().status(StatusCode::OK))

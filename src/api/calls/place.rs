@@ -310,7 +310,9 @@ pub(in crate::api) async fn create(
         })?;
         let (from, account) = caller_of(&app, &caller, &keys, &new.from).await?;
         note_consent(&app, &keys, &new, &id.id).await?;
-        let verdict = ask_last(&app, &keys, &new.to, (&known, grounds)).await?;
+        let agent_id = agent.id.clone();
+        let of = (&known, grounds, Some(agent_id.as_str()));
+        let verdict = ask_last(&app, &keys, &new.to, of).await?;
         let Verdict::Allow(allowed) = verdict else {
             let about = (DecisionAbout::Call, id.id.as_str());
             note_refusal(&app, &keys, &new.to, &verdict, about).await?;
@@ -334,9 +336,16 @@ pub(in crate::api) async fn create(
             seat: Some(seat),
         };
         let dialled = app.dialer().dial(&app, allowed, order).await;
-        if let Err(NotDialled::Called | NotDialled::Engaged) = dialled {
+        if let Err(
+            NotDialled::Called
+            | NotDialled::Engaged
+            | NotDialled::Suspended
+            | NotDialled::Withdrawn
+            | NotDialled::Limited,
+        ) = dialled
+        {
             // Another was quicker: what holds now is told.
-            let verdict = ask(&app, &keys, &new.to, (&known, grounds), None).await?;
+            let verdict = ask(&app, &keys, &new.to, of, None).await?;
             return Err(match verdict {
                 Verdict::Allow(_) => Problem::new(Code::Unavailable).retry_after(1),
                 Verdict::Defer(_) | Verdict::Deny(_) => refused(&verdict, app.dialer().now_ms()),
@@ -348,9 +357,13 @@ pub(in crate::api) async fn create(
                 Why::Suppressed.name(),
                 Why::Suppressed.meaning(),
             ),
-            NotDialled::Called | NotDialled::Engaged | NotDialled::Stale | NotDialled::Taken => {
-                Problem::new(Code::Unavailable).retry_after(1)
-            }
+            NotDialled::Called
+            | NotDialled::Engaged
+            | NotDialled::Suspended
+            | NotDialled::Withdrawn
+            | NotDialled::Limited
+            | NotDialled::Stale
+            | NotDialled::Taken => Problem::new(Code::Unavailable).retry_after(1),
             NotDialled::Store(error) => stored(error),
             error @ (NotDialled::Vault(_) | NotDialled::Egress(_) | NotDialled::Unwritable(_)) => {
                 Problem::internal(&error)

@@ -93,6 +93,7 @@ pub(in crate::api) async fn get(
             at_ms: Some(at_ms),
             asked_call_id: None,
             grounds,
+            agent_id: None,
         };
         let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
         phones.push(PhoneContactability {

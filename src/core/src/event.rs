@@ -69,6 +69,24 @@ kinds! {
     RegistryFileCompleted = "registry_file.completed",
     /// A file of a do-not-call register cannot be used, and changes nothing.
     RegistryFileFailed = "registry_file.failed",
+    /// The client was stopped from dialling.
+    ClientSuspended = "client.suspended",
+    /// The client may dial again.
+    ClientResumed = "client.resumed",
+    /// One agent was stopped from dialling.
+    AgentSuspended = "agent.suspended",
+    /// The agent may dial again.
+    AgentResumed = "agent.resumed",
+    /// Four fifths of what the client lets itself spend are spent.
+    SpendNearingCap = "spend.nearing_cap",
+    /// What the client lets itself spend is spent.
+    SpendCapReached = "spend.cap_reached",
+    /// Too many of the people called did not want to be, or could not be.
+    RatioCrossed = "ratio.crossed",
+    /// Somebody complained of a call.
+    ComplaintCreated = "complaint.created",
+    /// The client accepted an agreement.
+    AgreementAccepted = "agreement.accepted",
     /// A webhook endpoint is told nothing more.
     WebhookEndpointDisabled = "webhook_endpoint.disabled",
     /// Somebody wants to see whether an endpoint works.

@@ -74,6 +74,7 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
     let consent = json!({
         "number": "+15550100123", "purposes": ["service"], "form": "express", "source": "call",
     });
+    let complaint = json!({ "number": api.new_number(), "called_at": "2026-11-22T16:30:00Z" });
     let key = json!({ "name": "Other", "scopes": ["calls:read"] });
     let number = json!({ "number": api.new_number() });
     let blocked = json!({ "number": "+15550100123" });
@@ -160,6 +161,10 @@ async fn belongings(api: &Api, who: &Who) -> BTreeMap<&'static str, Vec<(&'stati
             "/v1/consents",
             vec![("id", made("/v1/consents", consent).await)],
         ),
+        (
+            "/v1/complaints",
+            vec![("id", made("/v1/complaints", complaint).await)],
+        ),
         ("/v1/calls", vec![("id", super::kept::call(api, who).await)]),
         ("/v1/callbacks", vec![("id", callback)]),
         ("/v1/decisions", vec![("id", refused(api, who).await)]),
@@ -176,6 +181,7 @@ async fn refused(api: &Api, who: &Who) -> String {
         at_ms: None,
         asked_call_id: None,
         grounds: Grounds::default(),
+        agent_id: None,
     };
     let (dialer, desk) = (api.app.dialer(), &api.app.desk);
     let verdict = dialer.may_call(desk, &keys, &question).await.unwrap();
@@ -213,6 +219,7 @@ fn body(operation: &Operation, document: &Value) -> Value {
     match name.rsplit('/').next().unwrap() {
         "AgentSpec" => agent(),
         "CallChange" => json!({ "metadata": {} }),
+        "ComplaintChange" => json!({ "state": "upheld" }),
         "ClientChange" => json!({ "name": "Elm" }),
         "ProviderChange" | "CarrierAccountChange" | "KnowledgeDocumentChange" => {
             json!({ "name": "Elm" })
@@ -306,6 +313,7 @@ fn missing(path: &str) -> String {
         "carrier-accounts" => "carr",
         "numbers" => "num",
         "blocked-callers" => "blk",
+        "complaints" => "cmp",
         "consents" => "cns",
         "decisions" => "dec",
         "suppressions" => "sup",
@@ -513,5 +521,5 @@ async fn who_says_what_they_saw_is_told_so_where_the_description_says_it() {
         );
         tried += 1;
     }
-    assert_eq!(tried, 22);
+    assert_eq!(tried, 23);
 }

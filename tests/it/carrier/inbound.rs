@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use trunkline::carrier_double::rest::Rung;
 use trunkline::clock;
+use trunkline::ids::new_id;
 use trunkline::store::calls::CallStatus;
+use trunkline::store::suspensions::{Cause, NewSuspension};
 use trunkline_core::wire::hook;
 
 use super::rig::{BARE_NUMBER, Counts, NUMBER, OTHER_NUMBER, STRANGER, Town, greeter};
@@ -87,6 +89,39 @@ async fn a_call_that_nobody_can_take_hears_so_or_is_not_answered() {
     );
     assert_eq!(counts.of("trunkline_calls_untaken_total busy"), 1);
     assert!(town.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn callers_of_a_client_that_was_stopped_hear_that_nobody_can_take_them() {
+    let town = Town::found().await;
+    let counts = Counts::start();
+    let (suspensions, client) = (town.api.app.desk.store.suspensions(), &town.who.client);
+    for (agent_id, reason) in [
+        (None, "suspended"),
+        (Some(town.agent_id.clone()), "no_agent"),
+    ] {
+        let new = NewSuspension {
+            id: new_id("sus"),
+            agent_id: agent_id.clone(),
+            cause: Cause::Operator,
+            note: None,
+            hang_up: false,
+            since_ms: 0,
+        };
+        assert!(suspensions.suspend(client, &new).await.unwrap());
+        let rung = town.carrier.ring(STRANGER, NUMBER).await;
+        assert!(
+            matches!(&rung, Rung::Said(text) if text.contains("sorry")),
+            "{rung:?}"
+        );
+        let counted = format!("trunkline_calls_untaken_total {reason}");
+        assert_eq!(counts.of(&counted), 1);
+        let resumed = suspensions.resume(client, agent_id.as_deref(), 1).await;
+        assert!(resumed.unwrap());
+    }
+    assert!(town.rows().await.is_empty());
+    listen(town.carrier.ring(STRANGER, NUMBER).await).await;
+    assert_eq!(town.rows().await.len(), 1);
 }
 
 #[tokio::test]

@@ -175,6 +175,10 @@ async fn calls_are_held_from_their_request_to_their_rows_in_both_directions() {
         let attempt = attempt.unwrap().unwrap();
         assert_eq!(attempt.state, AttemptState::Done);
         assert_eq!(attempt.carrier_call_id.as_deref(), Some(sid.as_str()));
+        // When the person heard the first words is noted, once.
+        let calls = town.api.app.desk.store.calls();
+        let greeted = unhurried(calls.greeted(&town.who.client, &call_id, 1)).await;
+        assert!(!greeted.unwrap());
     }
     let asked = town.carrier.asked();
     let placed = asked.iter().filter(|asked| asked.starts_with("POST"));

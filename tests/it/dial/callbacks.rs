@@ -362,7 +362,7 @@ async fn what_is_not_allowed_or_not_there_any_more_is_not_dialled() {
         ("destination", is("cancelled", "destination_not_allowed")),
         ("agent", is("failed", "no_agent")),
         ("number", is("failed", "no_number")),
-        ("refused", is("failed", "carrier_refused")),
+        ("refused", is("failed", "invalid_number")),
         ("busy", is("failed", "busy")),
     ] {
         let office = Office::open().await;

@@ -164,6 +164,7 @@ async fn a_number_that_is_suppressed_between_the_decision_and_the_call_is_not_ca
         at_ms: None,
         asked_call_id: None,
         grounds: super::rig::wished(),
+        agent_id: None,
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {
@@ -191,6 +192,7 @@ async fn an_old_yes_is_no_yes() {
         at_ms: Some(app.dialer().now_ms() - 5_001),
         asked_call_id: None,
         grounds: super::rig::wished(),
+        agent_id: None,
     };
     let verdict = app.dialer().may_call(&app.desk, &keys, &question).await;
     let Verdict::Allow(allowed) = verdict.unwrap() else {

@@ -194,7 +194,7 @@ async fn the_same_request_places_one_call_even_if_its_answer_was_lost_with_the_s
 async fn a_call_that_the_carrier_does_not_take_ends_with_the_reason() {
     let office = Office::open().await;
     for (mood, reason) in [
-        (Mood::Refuses, "carrier_refused"),
+        (Mood::Refuses, "invalid_number"),
         (Mood::IsBusy, "carrier_busy"),
         (Mood::IsAway, "carrier_unreachable"),
     ] {

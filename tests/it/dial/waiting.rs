@@ -225,6 +225,7 @@ async fn an_attempt_that_was_kept_unheard_of_is_taken_back_and_its_callback_is_d
         windows: Vec::new(),
         live_since_ms: i64::MAX,
         callback_id: Some(callback.clone()),
+        checks: Default::default(),
     };
     let attempts = app.desk.store.attempts();
     let begun = attempts.begin(client, &call, &new, || true).await.unwrap();

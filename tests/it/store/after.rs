@@ -233,7 +233,7 @@ async fn what_a_call_used_is_written_once(bench: Bench) {
     let usage = bench.store.usage();
     let lines = [line("characters", Some(7)), line("tokens_in", None)];
     for _ in 0..2 {
-        usage.add(ours, "call_1", &lines).await.unwrap();
+        usage.add(ours, "call_1", &lines, NOW).await.unwrap();
     }
     assert_eq!(usage.list(ours, "call_1").await.unwrap(), lines);
     assert_eq!(usage.list(theirs, "call_1").await.unwrap(), []);
@@ -273,6 +273,7 @@ async fn calls_are_counted_once_each_and_with_all_that_is_theirs(bench: Bench) {
             ours,
             some,
             &[line("characters", Some(7)), line("tokens_in", Some(8))],
+            NOW,
         )
         .await
         .unwrap();

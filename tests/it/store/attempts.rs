@@ -5,6 +5,7 @@ use trunkline::store::StoreError;
 use trunkline::store::after::{OwnWord, SetBy};
 use trunkline::store::attempts::{AttemptState, Begun, NewAttempt, Window};
 use trunkline::store::calls::{CallEnd, CallStatus, CarrierEnd, NewCall};
+use trunkline::store::standing::Checks;
 use trunkline::store::suppressions::NewSuppression;
 use trunkline_core::token::Direction;
 
@@ -25,7 +26,7 @@ super::on_both!(
 
 const DAY: i64 = 24 * 3_600_000;
 
-fn call() -> NewCall {
+pub(super) fn call() -> NewCall {
     NewCall {
         id: new_id("call"),
         agent_id: "agent_1".into(),
@@ -45,7 +46,7 @@ fn call() -> NewCall {
     }
 }
 
-fn attempt() -> NewAttempt {
+pub(super) fn attempt() -> NewAttempt {
     NewAttempt {
         id: new_id("att"),
         carrier_id: "carr_1".into(),
@@ -60,6 +61,7 @@ fn attempt() -> NewAttempt {
         windows: Vec::new(),
         live_since_ms: i64::MAX,
         callback_id: None,
+        checks: Checks::default(),
     }
 }
 

@@ -78,6 +78,7 @@ fn attempt(callback: &NewCallback) -> NewAttempt {
         windows: Vec::new(),
         live_since_ms: i64::MAX,
         callback_id: Some(callback.id.clone()),
+        checks: Default::default(),
     }
 }
 

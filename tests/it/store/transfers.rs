@@ -16,6 +16,7 @@ fn transfer(call_id: &str) -> NewTransfer {
         id: new_id("tran"),
         call_id: call_id.to_owned(),
         carrier_id: "carr_1".into(),
+        agent_id: "agent_1".into(),
         kind: Kind::Warm,
         plan: sealed("plan"),
         caller_leg: "CA1".into(),

@@ -14,6 +14,8 @@ pub enum Code {
     AgreementMissing,
     /// What the client may spend is spent for now.
     SpendCapReached,
+    /// The client calls as much as its operator lets it: at once, in a second, or in a day.
+    TooManyCalls,
     /// The person may not be worked with now, or is erased.
     ContactRestricted,
     /// The text is no number in E.164 form.
@@ -81,10 +83,11 @@ pub enum Code {
 
 impl Code {
     /// Every reason, in the order in which reasons are listed.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Suspended,
         Self::AgreementMissing,
         Self::SpendCapReached,
+        Self::TooManyCalls,
         Self::ContactRestricted,
         Self::InvalidNumber,
         Self::EmergencyNumber,
@@ -140,6 +143,7 @@ impl Code {
             Self::Suspended => "suspended",
             Self::AgreementMissing => "agreement_missing",
             Self::SpendCapReached => "spend_cap_reached",
+            Self::TooManyCalls => "too_many_calls",
             Self::ContactRestricted => "contact_restricted",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentNotWritten => "consent_not_written",
@@ -168,6 +172,7 @@ impl Code {
             | Self::CalledTooOften
             | Self::CallInProgress
             | Self::SpendCapReached
+            | Self::TooManyCalls
             | Self::EmergencyClosure
             | Self::PredialUnanswered => true,
             Self::InvalidNumber
@@ -239,6 +244,9 @@ impl Code {
                 "the agreements of this client are not accepted yet; nobody is called until they are"
             }
             Self::SpendCapReached => "what this client may spend on calls is spent for now",
+            Self::TooManyCalls => {
+                "this client calls as much as it may for now: at once, in a second, or in a day"
+            }
             Self::ContactRestricted => "the person is restricted or erased",
             Self::ConsentMissing => {
                 "there is no consent to calls for this purpose on the ledger, and where the phone may be the law wants one"

@@ -79,6 +79,8 @@ pub struct Standing<'a> {
     pub not_agreed: bool,
     /// The client's own limit of what is spent is reached until then, ms since 1970.
     pub spent_until_ms: Option<i64>,
+    /// The client calls as much as its operator lets it until then, ms since 1970.
+    pub limited_until_ms: Option<i64>,
     /// The person may not be worked with now (GDPR art. 18), or is erased.
     pub restricted: bool,
     /// Calls of the last 30 days that people answered, and those of them in which nobody spoke in time.
@@ -105,6 +107,7 @@ impl Standing<'_> {
             (self.suspended, Code::Suspended),
             (self.not_agreed, Code::AgreementMissing),
             (self.spent_until_ms.is_some(), Code::SpendCapReached),
+            (self.limited_until_ms.is_some(), Code::TooManyCalls),
             (self.restricted, Code::ContactRestricted),
             (is_other_line, Code::LineNotAllowed),
             (abandons, Code::TooManyAbandoned),
@@ -125,6 +128,6 @@ impl Standing<'_> {
             Predial::Unanswered(again_ms) => Some(again_ms),
             Predial::NotAsked | Predial::Eligible | Predial::Refused => None,
         };
-        self.spent_until_ms.max(predial)
+        self.spent_until_ms.max(self.limited_until_ms).max(predial)
     }
 }

@@ -17,6 +17,8 @@ pub struct TransferRequest<'a> {
     pub destinations: &'a [Destination],
     /// The number asked this client, or everybody, not to be called.
     pub suppressed: bool,
+    /// The client, or the agent, was stopped.
+    pub suspended: bool,
 }
 
 /// Proof that a caller may be put through to a number at a moment. Only [`may_transfer`] makes one; it cannot be copied.
@@ -53,6 +55,9 @@ pub fn never_called(to: &str) -> Vec<Reason> {
 /// Decides, and lists every reason that it finds; never none.
 pub fn may_transfer(request: &TransferRequest<'_>) -> Result<TransferAllowed, Vec<Reason>> {
     let mut reasons = never_called(request.to);
+    if request.suspended {
+        reasons.insert(0, Reason::plain(Code::Suspended, None));
+    }
     if request.suppressed {
         reasons.push(Reason::plain(Code::Suppressed, None));
     }
@@ -85,6 +90,7 @@ mod tests {
             to,
             destinations: &destinations,
             suppressed,
+            suspended: false,
         };
         match may_transfer(&request) {
             Ok(allowed) => {

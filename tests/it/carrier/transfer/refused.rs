@@ -1,5 +1,7 @@
 //! Who may not be called, and whose word does not count.
 
+use trunkline::ids::new_id;
+use trunkline::store::suspensions::{Cause, NewSuspension};
 use trunkline_core::wire::twilio::webhook::Status;
 
 use super::*;
@@ -17,6 +19,41 @@ async fn nobody_is_called_whom_the_client_may_not_call() {
     })
     .await;
     let scene = Scene::in_town(town, model, ASKS, []).await;
+    let (town, model, _) = scene.goes_on().await;
+    assert_told(&model, "refused");
+    assert_eq!(town.carrier.calls().len(), 1, "nobody was called");
+    let (_, events, kept) = kept(&town).await;
+    assert_eq!(transfers(&events), ["kind=warm outcome=refused"]);
+    assert_eq!(kept.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_called_for_a_client_that_was_stopped_meanwhile() {
+    let model = Model::open(tries("warm")).await;
+    let town = unhurried(town(&model, "warm")).await;
+    let mut caller = town.rung().await;
+    let sid = town.carrier.calls().pop().unwrap().sid;
+    caller.wait_until_agent_quiet(900).await.unwrap();
+    let stop = NewSuspension {
+        id: new_id("sus"),
+        agent_id: None,
+        cause: Cause::Operator,
+        note: None,
+        hang_up: false,
+        since_ms: 0,
+    };
+    let suspensions = town.api.app.desk.store.suspensions();
+    let stopped = unhurried(suspensions.suspend(&town.who.client, &stop)).await;
+    assert!(stopped.unwrap());
+    caller.speak(speech(ASKS)).await.unwrap();
+    caller.wait_for_answer().await.unwrap();
+    let scene = Scene {
+        town,
+        model,
+        caller,
+        sid,
+    };
+    // The conversation goes on.
     let (town, model, _) = scene.goes_on().await;
     assert_told(&model, "refused");
     assert_eq!(town.carrier.calls().len(), 1, "nobody was called");

@@ -163,6 +163,7 @@ async fn write(town: &Town, case: &Case, id: &str, caller: &str, person: &str) {
         id: id.to_owned(),
         call_id: town.rows().await.pop().unwrap().id,
         carrier_id: town.carrier_id.clone(),
+        agent_id: "agent_1".into(),
         kind: Kind::Warm,
         plan: desk::seal(&account.keys, at, &plan.to_string()),
         caller_leg: caller.to_owned(),

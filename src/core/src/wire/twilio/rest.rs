@@ -10,7 +10,7 @@ pub use answer::{
     AccountResource, CallResource, NumberResource, Unreadable, read_account, read_call, read_calls,
     read_numbers,
 };
-pub use refusal::{Refusal, Verdict, read_refusal};
+pub use refusal::{Refusal, Verdict, names_no_number, read_refusal};
 
 use super::form::{encode, push_encoded};
 

@@ -42,6 +42,12 @@ pub fn read_refusal(status: u16, body: &[u8]) -> Refusal {
     }
 }
 
+/// Whether a code of the carrier's says that the number to be called is none.
+#[must_use]
+pub const fn names_no_number(code: u32) -> bool {
+    matches!(code, 13224 | 21201 | 21211 | 21217 | 32101)
+}
+
 impl Refusal {
     /// What it says of the thing that was asked. Few codes are looked at: the carrier refines them.
     #[must_use]
