@@ -30,7 +30,7 @@ CREATE TABLE decisions (
     verdict      TEXT COLLATE "C" NOT NULL,
     codes        TEXT COLLATE "C" NOT NULL,
     rules        TEXT COLLATE "C" NOT NULL,
-    retry_ms     BIGINT,
+    again_ms     BIGINT,
     made_ms      BIGINT NOT NULL,
     trace        BYTEA NOT NULL,
     PRIMARY KEY (client_id, id)

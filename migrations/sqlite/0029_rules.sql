@@ -30,7 +30,7 @@ CREATE TABLE decisions (
     verdict      TEXT NOT NULL,
     codes        TEXT NOT NULL,
     rules        TEXT NOT NULL,
-    retry_ms     INTEGER,
+    again_ms     INTEGER,
     made_ms      INTEGER NOT NULL,
     trace        BLOB NOT NULL,
     PRIMARY KEY (client_id, id)

@@ -107,7 +107,7 @@ fn show(row: &Row) -> Decision {
             Said::Deny => DecisionVerdict::Deny,
         },
         reasons: row.codes.clone(),
-        retry_at: row.retry_ms.map(When::of),
+        retry_at: row.again_ms.map(When::of),
         rules: row.rules.clone(),
         created_at: When::of(row.made_ms),
     }

@@ -40,7 +40,7 @@ impl Dialer {
         verdict: &Verdict,
         (about, object_id): (DecisionAbout, &str),
     ) -> Result<(), NotNoted> {
-        let (said, retry_ms) = match verdict {
+        let (said, again_ms) = match verdict {
             Verdict::Allow(_) => return Ok(()),
             Verdict::Defer(deferred) => (DecisionVerdict::Defer, Some(deferred.until_unix_ms)),
             Verdict::Deny(_) => (DecisionVerdict::Deny, None),
@@ -64,7 +64,7 @@ impl Dialer {
             verdict: said,
             codes,
             rules: verdict.trace().pack.at_checksum(),
-            retry_ms,
+            again_ms,
             made_ms: self.now_ms(),
             trace: desk::seal_for(&subject, Place::new(COLUMN, &id), &trace),
             id,

@@ -7,13 +7,13 @@ use crate::ids::ClientId;
 
 macro_rules! columns {
     () => {
-        "id, subject_id, about, object_id, verdict, codes, rules, retry_ms, made_ms, trace"
+        "id, subject_id, about, object_id, verdict, codes, rules, again_ms, made_ms, trace"
     };
 }
 
 statements! {
     ADD = "INSERT INTO decisions
-            (client_id, id, number_index, subject_id, about, object_id, verdict, codes, rules, retry_ms, made_ms, trace)
+            (client_id, id, number_index, subject_id, about, object_id, verdict, codes, rules, again_ms, made_ms, trace)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     FIND = concat!("SELECT ", columns!(), " FROM decisions WHERE client_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM decisions
@@ -60,7 +60,7 @@ pub struct Decision {
     /// Id and checksum of the pack of hours.
     pub rules: String,
     /// When it would be asked again, ms since 1970.
-    pub retry_ms: Option<i64>,
+    pub again_ms: Option<i64>,
     /// When, ms since 1970.
     pub made_ms: i64,
     /// How it was decided, sealed under the subject's key.
@@ -76,7 +76,7 @@ fn read(mut row: Columns) -> Result<Decision, StoreError> {
         verdict: row.word("a verdict", DecisionVerdict::parse)?,
         codes: row.text()?.split_whitespace().map(str::to_owned).collect(),
         rules: row.text()?,
-        retry_ms: row.int_opt()?,
+        again_ms: row.int_opt()?,
         made_ms: row.int()?,
         trace: row.sealed()?,
     })
@@ -104,7 +104,7 @@ impl Decisions<'_> {
             new.verdict,
             codes.as_str(),
             &new.rules,
-            new.retry_ms,
+            new.again_ms,
             new.made_ms,
             &new.trace
         ];

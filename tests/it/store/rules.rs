@@ -84,7 +84,7 @@ fn decision(made_ms: i64) -> Decision {
         verdict: DecisionVerdict::Defer,
         codes: vec!["holiday".into(), "call_in_progress".into()],
         rules: "hours/1+2026@ab".into(),
-        retry_ms: Some(made_ms + 5),
+        again_ms: Some(made_ms + 5),
         made_ms,
         trace: sealed("{}"),
     }
