@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use file::Files;
 pub use file::{Intake, IntakeError};
+pub(crate) use reading::is_lost;
 
 use crate::desk::{Desk, Place};
 

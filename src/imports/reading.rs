@@ -47,8 +47,21 @@ enum Undone {
 impl From<std::io::Error> for Undone {
     fn from(error: std::io::Error) -> Self {
         tracing::warn!(%error, "the file of an import cannot be read");
-        Self::Problem(Problem::Lost)
+        if is_lost(&error) {
+            return Self::Problem(Problem::Lost);
+        }
+        // It may be there again in a moment: it is tried again as if the database had failed.
+        Self::Store(StoreError::File {
+            path: "imports".into(),
+            problem: error.to_string(),
+        })
     }
+}
+
+/// Whether a file is gone or damaged, rather than not to be had just now.
+pub(crate) fn is_lost(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    matches!(error.kind(), InvalidData | NotFound | UnexpectedEof)
 }
 
 impl From<VaultError> for Undone {
@@ -302,14 +315,20 @@ impl Imports {
 
 /// The names of the columns, and how many lines they take.
 async fn header(sheet: &mut Sheet, kept: &mut Kept) -> Result<(Vec<String>, u64), Undone> {
+    let mut before = 0;
     loop {
         let (window, is_last) = kept.window();
         match sheet.next(window, is_last) {
             Piece::More => kept.more().await?,
+            Piece::Blank { bytes, lines } => {
+                kept.pass(bytes);
+                before += lines;
+                tokio::task::yield_now().await;
+            }
             Piece::Row { bytes, lines } => {
                 kept.pass(bytes);
                 let names = sheet.cells().map(str::to_owned);
-                return Ok((names.collect(), lines.1));
+                return Ok((names.collect(), before + lines.1));
             }
             Piece::End => return Err(Undone::Problem(Problem::Empty)),
             Piece::Skip { .. } | Piece::Bad { .. } => {
@@ -328,7 +347,15 @@ impl Reading {
             let (window, is_last) = self.kept.window();
             match self.sheet.next(window, is_last) {
                 Piece::More => self.kept.more().await?,
-                Piece::Skip { bytes } => self.kept.pass(bytes),
+                Piece::Skip { bytes } => {
+                    self.kept.pass(bytes);
+                    tokio::task::yield_now().await;
+                }
+                Piece::Blank { bytes, lines } => {
+                    self.kept.pass(bytes);
+                    self.line += lines;
+                    tokio::task::yield_now().await;
+                }
                 Piece::Row { bytes, lines } => {
                     self.kept.pass(bytes);
                     let line = self.line + lines.0;

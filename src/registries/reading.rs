@@ -13,6 +13,7 @@ use super::{Problem, Registries, Settings, rows_max, settings_place};
 use crate::clock;
 use crate::desk;
 use crate::imports::file::Kept;
+use crate::imports::is_lost;
 use crate::store::StoreError;
 use crate::store::registries::{Completed, FileKind, FileState, RegistryFile, Step};
 use crate::vault::{ClientKeys, Unopened, VaultError};
@@ -44,7 +45,13 @@ enum Undone {
 impl From<std::io::Error> for Undone {
     fn from(error: std::io::Error) -> Self {
         tracing::warn!(%error, "a file of a registry cannot be read");
-        Self::Problem(Problem::Lost)
+        if is_lost(&error) {
+            return Self::Problem(Problem::Lost);
+        }
+        Self::Store(StoreError::File {
+            path: "registries".into(),
+            problem: error.to_string(),
+        })
     }
 }
 
@@ -263,11 +270,16 @@ async fn first_row(
     numbering: Option<&Numbering>,
 ) -> Result<First, Undone> {
     let mut sheet = Sheet::new(form, 0);
-    let begin = kept.position();
+    let (begin, mut before) = (kept.position(), 0);
     loop {
         let (window, is_last) = kept.window();
         match sheet.next(window, is_last) {
             Piece::More => kept.more().await?,
+            Piece::Blank { bytes, lines } => {
+                kept.pass(bytes);
+                before += lines;
+                tokio::task::yield_now().await;
+            }
             Piece::Row { bytes, lines } => {
                 kept.pass(bytes);
                 let cells: Vec<&str> = sheet.cells().collect();
@@ -278,7 +290,7 @@ async fn first_row(
                     layout,
                     cells: cells.len(),
                     position: if is_header { kept.position() } else { begin },
-                    line: if is_header { 1 + lines.1 } else { 1 },
+                    line: if is_header { 1 + before + lines.1 } else { 1 },
                 });
             }
             Piece::End => return Err(Undone::Problem(Problem::Empty)),
@@ -304,7 +316,15 @@ impl Reading {
             let (window, is_last) = self.kept.window();
             match self.sheet.next(window, is_last) {
                 Piece::More => self.kept.more().await?,
-                Piece::Skip { bytes } => self.kept.pass(bytes),
+                Piece::Skip { bytes } => {
+                    self.kept.pass(bytes);
+                    tokio::task::yield_now().await;
+                }
+                Piece::Blank { bytes, lines } => {
+                    self.kept.pass(bytes);
+                    self.line += lines;
+                    tokio::task::yield_now().await;
+                }
                 Piece::Row { bytes, lines } => {
                     self.kept.pass(bytes);
                     self.line += lines.1;

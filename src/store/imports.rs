@@ -41,7 +41,8 @@ statements! {
         WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL";
     DROP_ERRORS = "DELETE FROM import_errors WHERE client_id = $1 AND import_id = $2";
     STEP = "UPDATE imports SET position = $4, line = $5, rows_read = rows_read + $6, added = added + $7,
-            updated = updated + $8, skipped = skipped + $9, failed = failed + $10, tries = 0
+            updated = updated + $8, skipped = skipped + $9, failed = failed + $10,
+            tries = CASE WHEN is_dry = 1 THEN tries ELSE 0 END
         WHERE client_id = $1 AND id = $2 AND position = $3 AND state = 'running'";
     END = "UPDATE imports SET state = $3, problem = $4, ended_ms = $5 WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL";
     ERRORS_32 = rows!(concat!("INSERT ", errors!()), 8, 32, ONCE);

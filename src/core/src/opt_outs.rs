@@ -182,7 +182,10 @@ pub fn of_json(
             | Value::Object(_) => {}
         }
     }
-    let here = mapping.iter().filter(|(name, _)| names.contains(name));
+    if names.len() > crate::contact::COLUMNS_MAX {
+        return Err(fault("", "too_many_columns", "a row has too many fields"));
+    }
+    let here = names.iter().filter_map(|name| mapping.get_key_value(name));
     let here: BTreeMap<String, String> = here
         .map(|(name, word)| (name.clone(), word.clone()))
         .collect();

@@ -73,6 +73,13 @@ pub enum Piece {
         /// How many.
         bytes: usize,
     },
+    /// Lines with nothing on them, that are to be passed by.
+    Blank {
+        /// Their bytes.
+        bytes: usize,
+        /// Their ends.
+        lines: u64,
+    },
     /// A row, to be had from [`Sheet::cells`] or [`Sheet::line`].
     Row {
         /// Its bytes, with its end.
@@ -187,6 +194,10 @@ impl Sheet {
             return match is_last {
                 true if self.is_skipping => self.skipped(before, 0),
                 true => Piece::End,
+                false if before.0 > 0 => Piece::Blank {
+                    bytes: before.0,
+                    lines: before.1,
+                },
                 false => Piece::More,
             };
         }

@@ -45,7 +45,7 @@ pub(super) fn error(line: u64, place: usize, cell: Option<usize>, fault: Fault) 
         line,
         place: u32::try_from(place).unwrap_or(u32::MAX),
         cell: cell.and_then(|cell| u32::try_from(cell).ok()),
-        field: fault.pointer,
+        field: of_the_form(fault.pointer),
         code: fault.code.to_owned(),
         detail: fault.detail,
     }
@@ -389,4 +389,24 @@ fn over(said: Details, mut known: Details) -> Details {
         // No file lifts what the client noted.
         restricted: known.restricted.or(said.restricted),
     }
+}
+
+/// The field that a fault is about, as far as its name is not the row's own: what a client's rows call a thing may be about the
+/// person.
+fn of_the_form(pointer: String) -> String {
+    for own in ["/variables", "/preferences"] {
+        let name = pointer
+            .strip_prefix(own)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let is_plain = |name: &str| {
+            (1..=64).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        if name.is_some_and(|name| !is_plain(name)) {
+            return own.to_owned();
+        }
+    }
+    pointer
 }

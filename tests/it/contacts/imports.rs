@@ -335,3 +335,65 @@ async fn how_long_an_import_takes() {
     );
     assert_eq!(counts(&done), [rows, rows, 0, 0, 0]);
 }
+
+/// What a row calls its fields may be about the person: it is told nowhere, and breaks no line of the table of errors.
+#[tokio::test]
+async fn names_of_fields_are_in_no_error() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let mut file = String::new();
+    for name in ["Ann Miller, ill", "x\\r\\n=HYPERLINK(1)", "a\\u0000"] {
+        writeln!(
+            file,
+            "{{\"phone\":\"+15550100131\",\"{name}\":{{\"a\":1}}}}"
+        )
+        .unwrap();
+    }
+    writeln!(file, "{{\"phone\":\"+15550100132\"}}").unwrap();
+    let media_type = "application/x-ndjson";
+    let sent = send(&api, &who, "", media_type, file).await.made();
+    let done = read(&api, &who, &id(&sent)).await;
+    assert_eq!(done["state"], "completed", "{done}");
+    assert_eq!(counts(&done), [4, 1, 0, 0, 3], "{done}");
+    let told = errors(&api, &who, &done).await;
+    for line in 1..=3 {
+        let want = format!("\r\n{line},,,wrong_type,");
+        assert!(told.contains(&want), "{told}");
+    }
+    for name in ["Ann", "HYPERLINK"] {
+        assert!(!told.contains(name), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_thousands_of_fields_is_refused_before_they_are_looked_at() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let mut row = String::from("{\"phone\":\"+15550100133\"");
+    for n in 0..300 {
+        write!(row, ",\"f{n}\":1").unwrap();
+    }
+    row.push_str("}\n{\"phone\":\"+15550100134\"}\n");
+    let media_type = "application/x-ndjson";
+    let sent = send(&api, &who, "", media_type, row).await.made();
+    let done = read(&api, &who, &id(&sent)).await;
+    assert_eq!(counts(&done), [2, 1, 0, 0, 1], "{done}");
+    let told = errors(&api, &who, &done).await;
+    assert!(told.contains("too_many_columns"), "{told}");
+}
+
+#[tokio::test]
+async fn megabytes_of_blank_lines_are_passed_by() {
+    let api = Api::open().await;
+    let who = api.client().await;
+    let mut file = "\r\n".repeat(1 << 20);
+    file.push_str("phone\n");
+    file.push_str(&"\n".repeat(3 << 20));
+    file.push_str("+15550100135\nnonsense\n");
+    file.push_str(&"\n".repeat(3 << 20));
+    let done = import(&api, &who, "", file).await;
+    assert_eq!(counts(&done), [2, 1, 0, 0, 1], "{done}");
+    let told = errors(&api, &who, &done).await;
+    let line = (1 << 20) + 1 + (3 << 20) + 2;
+    assert!(told.contains(&format!("\n{line},1,")), "{told}");
+}

@@ -31,8 +31,12 @@ pub fn of_json(
             Json::Array(_) | Json::Object(_) => nested.push((name, value)),
         }
     }
+    if names.len() + nested.len() > super::COLUMNS_MAX {
+        let detail = format!("at most {} fields", super::COLUMNS_MAX);
+        return Err(Fault::new("", "too_many_columns", detail));
+    }
     let has_phones = nested.iter().any(|(name, _)| name == "phones");
-    let here = mapping.iter().filter(|(name, _)| names.contains(name));
+    let here = names.iter().filter_map(|name| mapping.get_key_value(name));
     let here: BTreeMap<String, String> = here
         .map(|(name, word)| (name.clone(), word.clone()))
         .collect();
@@ -48,7 +52,12 @@ pub fn of_json(
         Err(error) => return Err(Fault::new("", "columns", error.to_string())),
     };
     for (name, value) in nested {
-        let wrong = |detail: &str| Fault::new(format!("/{name}"), "wrong_type", detail);
+        // What the field is called may be about the person.
+        let pointer = match name.as_str() {
+            "variables" | "preferences" | "phones" => format!("/{name}"),
+            _ => String::new(),
+        };
+        let wrong = |detail: &str| Fault::new(pointer.clone(), "wrong_type", detail);
         match (name.as_str(), value) {
             ("variables", Json::Object(fields)) => {
                 for (name, value) in fields {

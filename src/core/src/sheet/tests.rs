@@ -17,6 +17,11 @@ fn read(form: Form, bytes: &[u8], step: usize) -> Vec<String> {
                 from += bytes;
                 to = to.max(from);
             }
+            Piece::Blank { bytes, lines } => {
+                assert!(bytes > 0);
+                from += bytes;
+                line += lines;
+            }
             Piece::Row { bytes, lines } => {
                 let cells: Vec<&str> = match form {
                     Form::Csv(_) => sheet.cells().collect(),
@@ -133,4 +138,20 @@ fn delimiters_and_encodings_are_seen() {
     for utf_16 in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0b\0", b"\0a\0b"] {
         assert_eq!(beginning(utf_16), Err(Fault::Utf16));
     }
+}
+
+/// However many there are, a window of them is passed by and not kept.
+#[test]
+fn blank_lines_are_passed_by_at_once() {
+    for form in [Form::Csv(b','), Form::JsonLines] {
+        let mut sheet = Sheet::new(form, 0);
+        let blank = b"\r\n".repeat(40_000);
+        for _ in 0..3 {
+            let piece = sheet.next(&blank, false);
+            let (bytes, lines) = (80_000, 40_000);
+            assert_eq!(piece, Piece::Blank { bytes, lines });
+        }
+        assert_eq!(sheet.next(b"", true), Piece::End);
+    }
+    assert_eq!(csv(b"\n\n\na\n\n\nb\n\n"), ["4: a", "7: b"]);
 }
