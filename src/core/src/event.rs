@@ -65,6 +65,12 @@ kinds! {
     CallbackDone = "callback.done",
     /// They could not be called back, or not in time.
     CallbackFailed = "callback.failed",
+    /// A file of contacts was read to its end.
+    ImportCompleted = "import.completed",
+    /// A file of contacts could not be read to its end; what was read stays.
+    ImportFailed = "import.failed",
+    /// An import was taken back; what was read stays.
+    ImportCanceled = "import.canceled",
     /// A webhook endpoint is told nothing more.
     WebhookEndpointDisabled = "webhook_endpoint.disabled",
     /// Somebody wants to see whether an endpoint works.
