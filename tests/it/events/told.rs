@@ -124,7 +124,7 @@ async fn the_end_of_an_import_is_told_once_with_its_counts() {
         assert_eq!(answer.status, status);
     }
     assert_eq!(house.api.app.imports.catch_up().await.unwrap(), 3);
-    // What ended before it for the other client would have been told it too.
+    // The other client is told of something later, so it has heard by then of what came before.
     house.call(&theirs).await;
     all.until_taken(4).await;
     foreign.until_taken(1).await;
