@@ -1,10 +1,13 @@
 //! Files of contacts and of numbers not to be called that are read in. What was read, and how far, is written in one transaction: so a row is taken once,
 //! however often the server ends meanwhile.
 
+use trunkline_core::event::EventKind;
+
 use super::contacts::{self, ContactRow};
+use super::outbox::{Told, data, tell};
 use super::page::rows_asked;
 use super::several::{self, rows};
-use super::sql::{Columns, args, statements, words};
+use super::sql::{Columns, Tx, args, statements, words};
 use super::suppressions::{self, NewSuppression};
 use super::{Cursor, Durability, Page, Sealed, Store, StoreError};
 use crate::ids::ClientId;
@@ -44,7 +47,8 @@ statements! {
             updated = updated + $8, skipped = skipped + $9, failed = failed + $10,
             tries = CASE WHEN is_dry = 1 THEN tries ELSE 0 END
         WHERE client_id = $1 AND id = $2 AND position = $3 AND state = 'running'";
-    END = "UPDATE imports SET state = $3, problem = $4, ended_ms = $5 WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL";
+    END = "UPDATE imports SET state = $3, problem = $4, ended_ms = $5 WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL
+        RETURNING list_id, is_dry, rows_read, added, updated, skipped, failed";
     ERRORS_32 = rows!(concat!("INSERT ", errors!()), 8, 32, ONCE);
     ERROR = rows!(concat!("INSERT ", errors!()), 8, 1, ONCE);
     ERRORS = "SELECT line, place, cell, field, code, detail FROM import_errors
@@ -196,6 +200,35 @@ fn read(mut row: Columns) -> Result<Import, StoreError> {
     })
 }
 
+/// Has its client be told how an import has ended, and what it came to.
+async fn told(
+    tx: &mut Tx,
+    client: &ClientId,
+    id: &str,
+    (state, problem): (ImportState, Option<&str>),
+    mut ended: Columns,
+) -> Result<(), StoreError> {
+    let kind = match state {
+        ImportState::Completed => EventKind::ImportCompleted,
+        ImportState::Failed => EventKind::ImportFailed,
+        ImportState::Cancelled => EventKind::ImportCancelled,
+        // That is no end.
+        ImportState::Waiting | ImportState::Running => return Ok(()),
+    };
+    let data = data! {
+        "state": state.as_str(),
+        "problem": problem,
+        "list_id": ended.text_opt()?,
+        "dry_run": ended.flag()?,
+        "rows": ended.int()?,
+        "added": ended.int()?,
+        "updated": ended.int()?,
+        "skipped": ended.int()?,
+        "failed": ended.int()?,
+    };
+    tell(tx, client.as_str(), Told::once(kind, id, data)).await
+}
+
 /// The table of imports.
 pub struct Imports<'a>(pub(super) &'a Store);
 
@@ -320,7 +353,7 @@ impl Imports<'_> {
         Ok(true)
     }
 
-    /// Ends it, for good. Whether it had not ended.
+    /// Ends it, for good, and its client is told. Whether it had not ended.
     pub async fn end(
         &self,
         client: &ClientId,
@@ -329,11 +362,14 @@ impl Imports<'_> {
         problem: Option<&str>,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        Ok(self
-            .0
-            .run(END, args![client, id, state, problem, now_ms])
-            .await?
-            > 0)
+        let mut tx = self.0.begin(Durability::Now).await?;
+        let args = args![client, id, state, problem, now_ms];
+        let Some(ended) = tx.one(END, args).await? else {
+            return Ok(false);
+        };
+        told(&mut tx, client, id, (state, problem), ended).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Its errors in their order, behind this line and place.

@@ -138,6 +138,12 @@ impl From<Option<i64>> for Field {
     }
 }
 
+impl From<bool> for Field {
+    fn from(value: bool) -> Self {
+        Self(Some(value.into()))
+    }
+}
+
 /// An event that has its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {

@@ -87,6 +87,12 @@ kinds! {
     ComplaintCreated = "complaint.created",
     /// The client accepted an agreement.
     AgreementAccepted = "agreement.accepted",
+    /// A file of contacts was read to its end.
+    ImportCompleted = "import.completed",
+    /// A file of contacts could not be read to its end; what was read stays.
+    ImportFailed = "import.failed",
+    /// An import was taken back; what was read stays.
+    ImportCancelled = "import.cancelled",
     /// A webhook endpoint is told nothing more.
     WebhookEndpointDisabled = "webhook_endpoint.disabled",
     /// Somebody wants to see whether an endpoint works.

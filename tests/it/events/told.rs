@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::library::verify;
 use super::receiver::{Does, Receiver};
 use super::{House, kinds};
+use crate::api::rig::id;
 
 const ENDPOINTS: &str = "/v1/webhook-endpoints";
 
@@ -87,6 +88,89 @@ async fn events_arrive_signed_and_in_order_at_those_who_want_them() {
             .iter()
             .all(|one| one == "refused: No matching signature found")
     );
+}
+
+#[tokio::test]
+async fn the_end_of_an_import_is_told_once_with_its_counts() {
+    let house = House::open().await;
+    let (ours, theirs) = (house.api.client().await, house.api.client().await);
+    let all = Receiver::open(Does::Takes).await;
+    let foreign = Receiver::open(Does::Takes).await;
+    house.endpoint(&ours, &all.url, &["import.*"]).await;
+    house.endpoint(&theirs, &foreign.url, &["*"]).await;
+    let list = house
+        .api
+        .post(&ours, "/v1/contact-lists", &json!({ "name": "Private" }))
+        .await
+        .made();
+    let list = id(&list);
+    let mut imports = Vec::new();
+    let whole = format!("/v1/imports?list={list}");
+    let good_and_bad = "phone,first_name\n+15550100101,Ann\n5550100102,Bob\n";
+    for (path, file) in [
+        (whole.as_str(), good_and_bad),
+        ("/v1/imports?dry_run=true", "phone\n+15550100103\n"),
+        ("/v1/imports", "first_name\nCy\n"),
+        ("/v1/imports", "phone\n+15550100104\n"),
+    ] {
+        let to = ("POST", path);
+        let sent = house.api.upload(&ours, to, Some("text/csv"), file).await;
+        imports.push(id(&sent.made()));
+    }
+    let cancel = format!("/v1/imports/{}/cancel", imports[3]);
+    for status in [200, 200] {
+        // The second changes nothing, and nothing is told of it.
+        let answer = house.api.post(&ours, &cancel, &Value::Null).await;
+        assert_eq!(answer.status, status);
+    }
+    assert_eq!(house.api.app.imports.catch_up().await.unwrap(), 3);
+    // The other client is told of something later, so it has heard by then of what came before.
+    house.call(&theirs).await;
+    all.until_taken(4).await;
+    foreign.until_taken(1).await;
+
+    assert_eq!(kinds(&foreign), ["call.answered"]);
+    let taken = all.taken();
+    let of = |import: &str| -> Vec<Value> {
+        let events = taken.iter().map(|one| one.json());
+        events.filter(|one| one["data"]["id"] == import).collect()
+    };
+    let want = [
+        (
+            "import.completed",
+            json!({ "state": "completed", "list_id": list, "dry_run": false, "rows": 2, "added": 1, "updated": 0,
+                "skipped": 0, "failed": 1 }),
+        ),
+        (
+            "import.completed",
+            json!({ "state": "completed", "dry_run": true, "rows": 1, "added": 1, "updated": 0, "skipped": 0, "failed": 0 }),
+        ),
+        (
+            "import.failed",
+            json!({ "state": "failed", "problem": "no_phone_column", "dry_run": false, "rows": 0, "added": 0, "updated": 0,
+                "skipped": 0, "failed": 0 }),
+        ),
+        (
+            "import.cancelled",
+            json!({ "state": "cancelled", "dry_run": false, "rows": 0, "added": 0, "updated": 0, "skipped": 0,
+                "failed": 0 }),
+        ),
+    ];
+    for (import, (kind, mut data)) in imports.iter().zip(want) {
+        data["id"] = import.as_str().into();
+        let told = of(import);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0]["type"], &told[0]["data"]), (&json!(kind), &data));
+    }
+    for one in &taken {
+        // Neither a number nor a name.
+        let is_free = |word: &&str| !one.body.contains(*word);
+        assert!(
+            ["5550100", "Ann", "Bob", "Private"].iter().all(is_free),
+            "{}",
+            one.body
+        );
+    }
 }
 
 #[tokio::test]
