@@ -4,11 +4,14 @@
 //! `core` reads packs and lays one over another; here is which files they come from, and when they are read again. All of
 //! them are taken together: one that is wrong keeps the others from being taken too, and what held before goes on to hold.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use trunkline_core::consent::RulePack;
 use trunkline_core::policy::pack::PACK_BYTES_MAX;
 use trunkline_core::policy::{HoursPack, PackError, PermissionPack};
@@ -258,10 +261,28 @@ async fn keep(packs: &Packs, store: &Store) -> Result<(), StoreError> {
     let now_ms = clock::unix_ms();
     for text in &packs.texts {
         let rows = store.rules();
-        rows.keep(&text.sha256, &text.id, &text.body, now_ms)
-            .await?;
+        let body = deflated(&text.body).map_err(|_| StoreError::Unreadable { what: "a pack" })?;
+        rows.keep(&text.sha256, &text.id, &body, now_ms).await?;
     }
     Ok(())
+}
+
+/// A pack as rows hold it: it is a tenth as long then, and reads like nobody's words.
+fn deflated(text: &str) -> std::io::Result<Vec<u8>> {
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes())?;
+    packed.finish()
+}
+
+/// The text of a pack that rows hold.
+///
+/// # Errors
+/// It is not what this server wrote.
+pub fn inflated(body: &[u8]) -> std::io::Result<String> {
+    let mut text = String::new();
+    let bounded = DeflateDecoder::new(body).take(PACK_BYTES_MAX as u64);
+    std::io::BufReader::new(bounded).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Takes the packs of a folder again whenever one of its files is another than it was when they were taken; for ever.
@@ -337,6 +358,15 @@ mod tests {
         let own: Vec<bool> = packs.texts.iter().map(|text| text.is_own).collect();
         assert_eq!(own, [true, false, false]);
         assert_eq!(packs.consent.sha256(), RulePack::shipped().sha256());
+    }
+
+    #[test]
+    fn a_pack_is_kept_short_and_whole() {
+        let text = HoursPack::SHIPPED_TEXT;
+        let body = deflated(text).unwrap();
+        assert!(body.len() * 5 < text.len(), "{}", body.len());
+        assert_eq!(inflated(&body).unwrap(), text);
+        assert!(inflated(b"no pack at all").is_err());
     }
 
     #[test]

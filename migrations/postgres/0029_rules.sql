@@ -3,7 +3,8 @@ CREATE TABLE rule_packs (
     sha256   TEXT COLLATE "C" NOT NULL,
     -- Schema and day; behind a ~ the day of the pack below it.
     id       TEXT COLLATE "C" NOT NULL,
-    body     TEXT COLLATE "C" NOT NULL,
+    -- JSON, deflated.
+    body     BYTEA NOT NULL,
     first_ms BIGINT NOT NULL,
     PRIMARY KEY (sha256, id)
 );

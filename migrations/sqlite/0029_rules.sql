@@ -3,7 +3,8 @@ CREATE TABLE rule_packs (
     sha256   TEXT NOT NULL,
     -- Schema and day; behind a ~ the day of the pack below it.
     id       TEXT NOT NULL,
-    body     TEXT NOT NULL,
+    -- JSON, deflated.
+    body     BLOB NOT NULL,
     first_ms INTEGER NOT NULL,
     PRIMARY KEY (sha256, id)
 ) STRICT, WITHOUT ROWID;

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::refuse::stored;
 use super::when::When;
 use crate::app::App;
+use crate::rules::inflated;
 use crate::store::rules::Closure as Row;
 
 /// A pack of rules.
@@ -110,7 +111,8 @@ pub(super) async fn get(
     };
     let found = app.desk.store.rules().find(&sha256).await;
     let text = found.map_err(stored)?.ok_or_else(Problem::not_found)?;
-    let pack = serde_json::from_str(&text.body).map_err(|error| Problem::internal(&error))?;
+    let body = inflated(&text.body).map_err(|error| Problem::internal(&error))?;
+    let pack = serde_json::from_str(&body).map_err(|error| Problem::internal(&error))?;
     Ok(Answer(RulePackText {
         id: text.id,
         sha256,

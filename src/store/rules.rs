@@ -1,7 +1,7 @@
 //! Packs of rules that this server decided by, and the places that are closed for a time. Both concern all clients.
 
 use super::sql::{Columns, args, statements};
-use super::{Durability, Store, StoreError};
+use super::{Durability, Sealed, Store, StoreError};
 
 /// Most closures that hold or are to come: more are refused, so that none is ever passed over in a decision.
 const CLOSURES_MAX: i64 = 1_000;
@@ -21,8 +21,8 @@ statements! {
 pub struct PackText {
     /// Schema and day; behind a `~` the day of the pack below it.
     pub id: String,
-    /// JSON.
-    pub body: String,
+    /// JSON, deflated.
+    pub body: Vec<u8>,
     /// When this server first decided by it, ms since 1970.
     pub first_ms: i64,
 }
@@ -64,10 +64,12 @@ impl Rules<'_> {
         &self,
         sha256: &str,
         id: &str,
-        body: &str,
+        body: &[u8],
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let kept = self.0.run(KEEP, args![sha256, id, body, now_ms]);
+        let kept = self
+            .0
+            .run(KEEP, args![sha256, id, &Sealed(body.to_vec()), now_ms]);
         kept.await.map(|_| ())
     }
 
@@ -77,7 +79,7 @@ impl Rules<'_> {
         row.map(|mut row| {
             Ok(PackText {
                 id: row.text()?,
-                body: row.text()?,
+                body: row.sealed()?.0,
                 first_ms: row.int()?,
             })
         })
