@@ -295,7 +295,7 @@ impl Sheet {
             }
         }
         let row = input.get(..read).unwrap_or_default();
-        self.judged(before, row, end, cells, is_last && read == rest.len())
+        self.judged(before, row, end, cells)
     }
 
     fn judged(
@@ -304,14 +304,13 @@ impl Sheet {
         row: &[u8],
         end: Option<usize>,
         cells: usize,
-        is_end: bool,
     ) -> Piece {
         self.cells = cells;
         let wants = if self.wants == 0 { cells } else { self.wants };
         let lines = ends_of_lines(row);
+        // A mark that was left open takes in the rows behind it, up to the next mark: that one closes nothing.
         let is_long = end.is_some_and(|end| end < row.len());
-        let odd = is_end && is_odd(row);
-        if is_long && (cells != wants || odd) {
+        if is_long && !self.is_well_quoted(row) {
             return bad(before, end.unwrap_or(row.len()), 1, Fault::Quote, None);
         }
         if cells != wants {
@@ -339,6 +338,28 @@ impl Sheet {
             bytes: before.0 + row.len(),
             lines: (before.1, before.1 + lines),
         }
+    }
+
+    /// Whether every mark that opens a cell is closed where the cell ends.
+    fn is_well_quoted(&self, row: &[u8]) -> bool {
+        let Form::Csv(delimiter) = self.form else {
+            return true;
+        };
+        let is_edge = |byte: u8| byte == delimiter || matches!(byte, b'\n' | b'\r');
+        let (mut begins, mut quoted) = (true, false);
+        let mut bytes = row.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            if !quoted {
+                quoted = begins && byte == b'"';
+                begins = is_edge(byte);
+            } else if byte == b'"' && bytes.next_if_eq(&b'"').is_none() {
+                quoted = false;
+                if bytes.peek().is_some_and(|next| !is_edge(*next)) {
+                    return false;
+                }
+            }
+        }
+        !quoted
     }
 
     fn json(

@@ -69,6 +69,39 @@ fn rows_are_told_with_their_lines() {
 }
 
 #[test]
+fn a_stray_mark_takes_no_row_behind_it() {
+    // The next row that opens a cell with a mark seems to close it, with as many cells as there should be.
+    let want = [
+        "1: a|b",
+        "2: unclosed_quote",
+        "3: 3|4",
+        "4: 5|six",
+        "5: 7|8",
+    ];
+    assert_eq!(csv(b"a,b\n1,\"two\n3,4\n5,\"six\"\n7,8\n"), want);
+    let want = [
+        "1: a|b",
+        "2: unclosed_quote",
+        "3: 3|4",
+        "4: unclosed_quote",
+        "5: 7|8",
+    ];
+    assert_eq!(csv(b"a,b\n1,\"two\n3,4\n5,\"six\n7,8\n"), want);
+    // A mark within a cell that has none around it is text, and so is a doubled one.
+    let want = ["1: a|b", "2: 5\" pipe|two\nlines", "4: 3|\"4\"\nx"];
+    assert_eq!(
+        csv(b"a,b\n5\" pipe,\"two\nlines\"\n3,\"\"\"4\"\"\nx\"\n"),
+        want
+    );
+}
+
+#[test]
+fn lines_of_a_closed_cell_are_no_rows() {
+    let want = ["1: a|b", "2: wrong_cell_count", "5: 3|4"];
+    assert_eq!(csv(b"a,b\n1,\"x\n8,9\ny\",2\n3,4\n"), want);
+}
+
+#[test]
 fn a_bad_row_costs_itself_alone() {
     let want = [
         "1: a|b",
