@@ -28,6 +28,7 @@
 //! | [`knowledge`] | documents in passages, and the passages that answer a question |
 //! | [`policy`] | whether a number may be called now |
 //! | [`callback`] | when somebody wants to be called back |
+//! | [`campaign`] | whom a campaign calls next, how often, and when it stops |
 //! | [`event`], [`webhook`] | what clients are told of, who wants which, and when it is tried again |
 //! | [`versions`] | which version of an agent holds a call, and what differs between two |
 //! | [`rehearsal`] | a call without sound: the clock goes as it is told, words stand for audio |
@@ -42,6 +43,7 @@ pub mod amd;
 pub mod analytics;
 pub mod call;
 pub mod callback;
+pub mod campaign;
 pub mod clause;
 pub mod commands;
 pub mod consent;
