@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
+use trunkline_core::phone::Country;
 
 use file::Files;
 pub use file::{Intake, IntakeError};
@@ -66,6 +67,9 @@ pub struct Settings {
     /// Its rows are numbers that are not to be called; contacts if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_outs: Option<OptOuts>,
+    /// As within which country numbers without `+` are written; such numbers are refused if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_country: Option<Country>,
 }
 
 /// What holds of the numbers of a file whose rows do not say it.

@@ -14,6 +14,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use trunkline_core::contact::Column;
+use trunkline_core::phone::Country;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
@@ -113,6 +114,9 @@ pub(super) struct Import {
     on_duplicate: ImportOnDuplicate,
     /// What columns hold where their names do not say it.
     mapping: BTreeMap<String, String>,
+    /// The country as within which numbers without `+` are written.
+    #[schema(example = "DE")]
+    default_country: Option<String>,
     /// The list that its contacts are put on.
     #[schema(example = "list_01JD0000000000000000000000")]
     list_id: Option<String>,
@@ -148,6 +152,10 @@ pub(super) struct ImportParams {
     /// What becomes of contacts that are there: `skip` or `update`.
     #[param(default = "skip")]
     on_duplicate: Option<String>,
+    /// By ISO 3166-1: numbers without `+` are written as within this country, or as within the row's own `country`. Without
+    /// it they are refused.
+    #[param(example = "DE")]
+    default_country: Option<String>,
     /// A JSON object: names of columns, and `phone_number`, `phone_number.LABEL`, `external_id`, `time_zone`, `postal_code`,
     /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `restricted`, `preferences.NAME`, `variables.NAME` or `ignore`.
     /// What it does not name is told by its name; everything else is a variable.
@@ -189,6 +197,7 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
             OnDuplicate::Update => ImportOnDuplicate::Update,
         },
         mapping: settings.mapping,
+        default_country: settings.default_country.map(String::from),
         list_id: row.list_id.clone(),
         dry_run: row.is_dry,
         bytes: row.bytes,
@@ -235,6 +244,14 @@ pub(super) fn form(request: &Request) -> Result<Form, Problem> {
     }
 }
 
+/// As within which country numbers are written.
+pub(super) fn country(params: &mut Params) -> Result<Option<Country>, Problem> {
+    let expected = "expected a country by the two letters of ISO 3166-1, as DE";
+    params.read("default_country", expected, |text| {
+        Country::parse(text).ok()
+    })
+}
+
 fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let form = form(request)?;
     let list_id = params.read("list", "expected a list's id", |text| {
@@ -255,6 +272,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let expected = "expected a JSON object of columns and what they hold";
     let mapping: Option<BTreeMap<String, String>> =
         params.read("mapping", expected, |text| serde_json::from_str(text).ok())?;
+    let default_country = country(&mut params)?;
     params.finish()?;
     let mapping = mapping.unwrap_or_default();
     if !mapping.values().all(|word| Column::parse(word).is_some()) {
@@ -268,6 +286,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
             on_duplicate: on_duplicate.unwrap_or_default(),
             mapping,
             opt_outs: None,
+            default_country,
         },
         list_id,
         is_dry: is_dry.unwrap_or_default(),

@@ -44,6 +44,9 @@ pub(super) struct ImportArgs {
     /// What a column holds whose name does not say it, as `Handy=phone_number.mobile`; may be there several times
     #[arg(long, value_name = "COLUMN=WHAT")]
     map: Vec<String>,
+    /// The country as within which numbers without `+` are written, as DE
+    #[arg(long, value_name = "CODE")]
+    country: Option<String>,
     /// The server, as https://voice.example.com; the one of the configuration's `listen` if left out
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -131,6 +134,8 @@ fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("mapping", Value::Object(mapping).to_string()),
     ];
     query.extend(args.list.clone().map(|list| ("list", list)));
+    let country = args.country.clone();
+    query.extend(country.map(|country| ("default_country", country)));
     Ok(query)
 }
 

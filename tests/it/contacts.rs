@@ -1,6 +1,7 @@
 //! Contacts: by HTTP, from files and into files, of two clients.
 
 mod imports;
+mod national;
 
 use serde_json::{Value, json};
 
