@@ -27,6 +27,7 @@ pub mod dialling;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
+pub mod fetches;
 pub mod hooks;
 pub mod idempotency;
 pub mod imports;
@@ -313,6 +314,12 @@ impl Store {
         contacts::lists::ContactLists(self)
     }
 
+    /// Imports whose file is fetched from an address.
+    #[must_use]
+    pub fn fetches(&self) -> fetches::Fetches<'_> {
+        fetches::Fetches(self)
+    }
+
     /// Files of contacts that are read in.
     #[must_use]
     pub fn imports(&self) -> imports::Imports<'_> {
@@ -511,7 +518,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 47] = [
+    let files: [(&str, &[(&str, &'static str)]); 48] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("agreements", agreements::STATEMENTS),
@@ -539,6 +546,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
+        ("fetches", fetches::STATEMENTS),
         ("hooks", hooks::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),

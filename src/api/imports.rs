@@ -1,5 +1,7 @@
 //! Imports: files of contacts, and of numbers that are not to be called.
 
+mod address;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +30,7 @@ use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Desk};
 use crate::ids;
+use crate::imports::fetching::Unfetched;
 use crate::imports::{
     FILE_BYTES_MAX, Form, Intake, IntakeError, OPEN_MAX, OnDuplicate, Problem as Why, Settings,
     settings_place,
@@ -79,6 +82,8 @@ pub(super) enum ImportKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ImportState {
+    /// Its file is fetched from the address that it was asked for by.
+    Fetching,
     /// It waits for others.
     Waiting,
     /// It is being read.
@@ -87,6 +92,8 @@ pub(super) enum ImportState {
     Completed,
     /// It could not be read to its end; what was read stays.
     Failed,
+    /// Its file could not be had.
+    FetchFailed,
     /// It was taken back; what was read stays.
     Cancelled,
 }
@@ -94,7 +101,9 @@ pub(super) enum ImportState {
 /// Why an import failed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportProblem {
-    /// `utf_16`, `empty`, `bad_header`, `no_phone_column`, `bad_columns`, `too_many_rows`, `interrupted`, `lost`.
+    /// `utf_16`, `empty`, `bad_header`, `no_phone_column`, `bad_columns`, `too_many_rows`, `interrupted`, `lost`;
+    /// where the file could not be had `address_refused`, `unreachable`, `timed_out`, `broken_off`, `too_many_redirects`,
+    /// `not_given`, `server_error`, `web_page`, `encoded`, `too_large`, `not_kept`.
     #[schema(example = "no_phone_column")]
     code: String,
     /// What it means.
@@ -114,6 +123,9 @@ pub(super) struct Import {
     on_duplicate: ImportOnDuplicate,
     /// What columns hold where their names do not say it.
     mapping: BTreeMap<String, String>,
+    /// Where the file is fetched, if it was not sent.
+    #[schema(example = "https://crm.example.com/export.csv")]
+    url: Option<String>,
     /// The country as within which numbers without `+` are written.
     #[schema(example = "DE")]
     default_country: Option<String>,
@@ -172,7 +184,7 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
     })?;
     let problem = row.problem.as_deref().map(|code| ImportProblem {
         code: code.to_owned(),
-        detail: Why::detail(code),
+        detail: Unfetched::detail(code).unwrap_or_else(|| Why::detail(code)),
     });
     Ok(Import {
         id: row.id.clone(),
@@ -181,10 +193,12 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
             Some(_) => ImportKind::Suppressions,
         },
         state: match row.state {
+            Stored::Fetching => ImportState::Fetching,
             Stored::Waiting => ImportState::Waiting,
             Stored::Running => ImportState::Running,
             Stored::Completed => ImportState::Completed,
             Stored::Failed => ImportState::Failed,
+            Stored::FetchFailed => ImportState::FetchFailed,
             Stored::Cancelled => ImportState::Cancelled,
         },
         problem,
@@ -197,6 +211,7 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
             OnDuplicate::Update => ImportOnDuplicate::Update,
         },
         mapping: settings.mapping,
+        url: settings.address,
         default_country: settings.default_country.map(String::from),
         list_id: row.list_id.clone(),
         dry_run: row.is_dry,
@@ -244,6 +259,14 @@ pub(super) fn form(request: &Request) -> Result<Form, Problem> {
     }
 }
 
+/// What a column may hold.
+const COLUMNS: &str = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
+                       language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
+
+fn are_columns(mapping: &BTreeMap<String, String>) -> bool {
+    mapping.values().all(|word| Column::parse(word).is_some())
+}
+
 /// As within which country numbers are written.
 pub(super) fn country(params: &mut Params) -> Result<Option<Country>, Problem> {
     let expected = "expected a country by the two letters of ISO 3166-1, as DE";
@@ -275,10 +298,8 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let default_country = country(&mut params)?;
     params.finish()?;
     let mapping = mapping.unwrap_or_default();
-    if !mapping.values().all(|word| Column::parse(word).is_some()) {
-        let detail = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
-                      language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
-        return Err(wrong_param("mapping", "unknown_value", detail));
+    if !are_columns(&mapping) {
+        return Err(wrong_param("mapping", "unknown_value", COLUMNS));
     }
     Ok(Wanted {
         settings: Settings {
@@ -287,6 +308,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
             mapping,
             opt_outs: None,
             default_country,
+            address: None,
         },
         list_id,
         is_dry: is_dry.unwrap_or_default(),
@@ -326,9 +348,11 @@ pub(super) async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32],
 /// The body is the file: CSV with names of columns in its first row, or a JSON object in each line; UTF-8, at most 1 GiB
 /// and a million rows. It is kept sealed until it is read in the background: every row once, also if the server is killed
 /// meanwhile. A row that cannot be used costs itself alone.
+///
+/// A body of JSON names the file's address instead, and says there what is to be done: the file is then fetched from there.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "contacts", params(ImportParams),
-    request_body(content((String = "text/csv"), (String = "application/x-ndjson"))),
+    request_body(content((String = "text/csv"), (String = "application/x-ndjson"), (address::ImportByAddress = "application/json"))),
     responses((status = 201, body = Import)),
 )]
 pub(super) async fn create(
@@ -337,6 +361,9 @@ pub(super) async fn create(
     params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
+    if address::is_named(&request) {
+        return address::create(app, caller, params, request).await;
+    }
     let wanted = wanted(&request, params)?;
     bring(app, caller, wanted, request).await
 }

@@ -80,6 +80,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
                 campaign_id,
             }),
             default_country,
+            address: None,
         },
         list_id: None,
         is_dry: is_dry.unwrap_or_default(),
