@@ -24,6 +24,7 @@ pub mod contacts;
 pub mod decisions;
 pub mod deliveries;
 pub mod dialling;
+pub mod disclosures;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
@@ -314,6 +315,12 @@ impl Store {
         contacts::lists::ContactLists(self)
     }
 
+    /// What was told of whom.
+    #[must_use]
+    pub fn disclosures(&self) -> disclosures::Disclosures<'_> {
+        disclosures::Disclosures(self)
+    }
+
     /// Imports whose file is fetched from an address.
     #[must_use]
     pub fn fetches(&self) -> fetches::Fetches<'_> {
@@ -518,7 +525,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 48] = [
+    let files: [(&str, &[(&str, &'static str)]); 49] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("agreements", agreements::STATEMENTS),
@@ -543,6 +550,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("decisions", decisions::STATEMENTS),
         ("deliveries", deliveries::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
+        ("disclosures", disclosures::STATEMENTS),
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),

@@ -220,7 +220,13 @@ async fn lost(app: &App, fetch: &Fetch) {
     loop {
         sleep(HOLD_EVERY).await;
         let until_ms = clock::unix_ms() + HELD_MS;
-        match app.desk.store.fetches().hold(fetch, until_ms).await {
+        match app
+            .desk
+            .store
+            .fetches()
+            .hold(&fetch.client, fetch, until_ms)
+            .await
+        {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => tracing::warn!(%error, "a fetch cannot be held"),
@@ -240,7 +246,13 @@ async fn settle(
     };
     let problem = match finished {
         Ok(bytes) => {
-            if app.desk.store.fetches().fetched(fetch, bytes).await? {
+            if app
+                .desk
+                .store
+                .fetches()
+                .fetched(client, fetch, bytes)
+                .await?
+            {
                 app.imports.added();
             } else {
                 app.imports.discard(id);
@@ -255,7 +267,9 @@ async fn settle(
         let wait = AGAIN.get(at).or(AGAIN.last()).copied().unwrap_or(REST);
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let later = app.desk.store.fetches();
-        later.later(fetch, now_ms.saturating_add(wait_ms)).await?;
+        later
+            .later(client, fetch, now_ms.saturating_add(wait_ms))
+            .await?;
         return Ok(());
     }
     let (state, code) = (ImportState::FetchFailed, problem.code());

@@ -84,20 +84,35 @@ impl Fetches<'_> {
     }
 
     /// It is still being fetched by this server, which may be silent until then. False if it was taken back or is another's.
-    pub async fn hold(&self, of: &Fetch, until_ms: i64) -> Result<bool, StoreError> {
-        let args = args![&of.client, &of.id, &of.fetcher, until_ms];
+    pub async fn hold(
+        &self,
+        client: &ClientId,
+        of: &Fetch,
+        until_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, &of.id, &of.fetcher, until_ms];
         Ok(self.0.run(HOLD, args).await? > 0)
     }
 
     /// It could not be fetched now, and is tried again then. False as with [`Fetches::hold`].
-    pub async fn later(&self, of: &Fetch, due_ms: i64) -> Result<bool, StoreError> {
-        let args = args![&of.client, &of.id, &of.fetcher, due_ms];
+    pub async fn later(
+        &self,
+        client: &ClientId,
+        of: &Fetch,
+        due_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, &of.id, &of.fetcher, due_ms];
         Ok(self.0.run(LATER, args).await? > 0)
     }
 
     /// Its file is there, so long, and waits to be read. False as with [`Fetches::hold`].
-    pub async fn fetched(&self, of: &Fetch, bytes: u64) -> Result<bool, StoreError> {
-        let args = args![&of.client, &of.id, &of.fetcher, bytes];
+    pub async fn fetched(
+        &self,
+        client: &ClientId,
+        of: &Fetch,
+        bytes: u64,
+    ) -> Result<bool, StoreError> {
+        let args = args![client, &of.id, &of.fetcher, bytes];
         let mut tx = self.0.begin(Durability::Now).await?;
         let is_so = tx.run(FETCHED, args).await? > 0;
         tx.commit().await?;

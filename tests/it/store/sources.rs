@@ -77,6 +77,7 @@ const AGGREGATES: &[&str] = &[
     "events",
     "hooks",
     "idempotency",
+    "disclosures",
     "fetches",
     "imports",
     "knowledge",
