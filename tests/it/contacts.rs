@@ -1,6 +1,6 @@
 //! Contacts: by HTTP, from files and into files, of two clients.
 
-mod addresses;
+pub(crate) mod addresses;
 mod imports;
 mod national;
 

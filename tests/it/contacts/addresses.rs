@@ -23,7 +23,7 @@ use crate::events::on_this_machine;
 const FILE: &str = "phone,Name\n+4930123456,Ann\n030 123457,Bob\n12,Cy\n";
 
 /// Somebody's server of files.
-struct Shelf {
+pub(crate) struct Shelf {
     base: String,
     inner: Arc<Inner>,
     _serving: JoinHandle<()>,
@@ -80,7 +80,7 @@ async fn file(
 }
 
 impl Shelf {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let inner = Arc::new(Inner {
             asked: AtomicUsize::new(0),
             slow: Semaphore::new(0),
@@ -99,7 +99,7 @@ impl Shelf {
         }
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("{}/{name}", self.base)
     }
 
@@ -107,7 +107,12 @@ impl Shelf {
         self.inner.asked.load(Ordering::SeqCst)
     }
 
-    async fn until_asked(&self, times: usize) {
+    /// Has `slow.csv` be answered so often.
+    pub(crate) fn let_go(&self, times: usize) {
+        self.inner.slow.add_permits(times);
+    }
+
+    pub(crate) async fn until_asked(&self, times: usize) {
         while self.asked() < times {
             tokio::task::yield_now().await;
         }
@@ -257,7 +262,7 @@ async fn a_restart_fetches_anew() {
     let api = api.again(Defaults::default()).await;
     on_this_machine(&api);
     assert_eq!(shown(&api, &who, &import).await["state"], "fetching");
-    shelf.inner.slow.add_permits(2);
+    shelf.let_go(2);
     let fetching = tokio::spawn(fetching::keep(Arc::clone(&api.app)));
     while shown(&api, &who, &import).await["state"] == "fetching" {
         tokio::task::yield_now().await;
@@ -289,7 +294,7 @@ async fn one_that_was_taken_back_is_not_read_and_holds_up_nobody_elses() {
     let cancel = format!("/v1/imports/{import}/cancel");
     let cancelled = api.post(&who, &cancel, &Value::Null).await;
     assert_eq!(cancelled.fine()["state"], "cancelled");
-    shelf.inner.slow.add_permits(1);
+    shelf.let_go(1);
     fetch.await.unwrap().unwrap();
     let stays = done(&api, &who, &import).await;
     assert_eq!(

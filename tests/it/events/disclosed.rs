@@ -1,6 +1,7 @@
 //! Of whom an event is: told to those who asked for it, noted before it is sent, and not once the person was forgotten.
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use trunkline::clock;
 use trunkline::ids::{ClientId, new_id};
 use trunkline::store::disclosures::Disclosure;
@@ -141,6 +142,30 @@ async fn whoever_was_forgotten_is_told_of_no_more_and_the_log_stays() {
     assert_eq!(removed.status, 204);
     let phone = format!("?phone=%2B{}", &number[1..]);
     assert_eq!(house.log(&who, &phone).await, log);
+}
+
+#[tokio::test]
+async fn what_cannot_be_noted_is_not_sent() {
+    let house = House::open().await;
+    let who = house.api.client().await;
+    let (told, thin) = (
+        Receiver::open(Does::Takes).await,
+        Receiver::open(Does::Takes).await,
+    );
+    let endpoint = house.telling_endpoint(&who, &told.url).await;
+    house.endpoint(&who, &thin.url, &["call.*"]).await;
+    let url = format!("sqlite:{}", house.api.data().join("trunkline.db").display());
+    let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let gone = sqlx::raw_sql("ALTER TABLE disclosures RENAME TO elsewhere");
+    gone.execute(&mut raw).await.unwrap();
+    house.call(&who).await;
+    thin.until_taken(1).await;
+    let path = format!("{ENDPOINTS}/{endpoint}/deliveries");
+    let shown = house
+        .until(&who, &path, |shown| shown["data"][0]["attempts"] == 1)
+        .await;
+    assert_eq!(shown["data"][0]["last_reason"], "not_noted");
+    assert_eq!(told.came(), 0);
 }
 
 #[tokio::test]
