@@ -23,7 +23,7 @@ use crate::store::imports::ImportState;
 use crate::vault::ClientKeys;
 
 /// Files that are fetched at once, all clients together.
-const FETCHES_MAX: usize = 4;
+const FETCHES_MAX: usize = 8;
 /// How often a file is begun to be fetched.
 pub const TRIES_MAX: u32 = 4;
 /// How long after a try that failed the next one begins; the last holds for further ones.
@@ -36,6 +36,10 @@ const AGAIN: [Duration; 3] = [
 const PATIENCE: Duration = Duration::from_secs(3_600);
 /// How long an answer may take to begin, and how long nothing of it may come.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a file may come as slowly as it likes.
+const SLOW_PATIENCE: Duration = Duration::from_secs(60);
+/// How quickly it comes on the whole afterwards, in bytes a second: whoever drips holds a place of others'.
+const BYTES_A_SECOND_MIN: u64 = 32 * 1024;
 /// How often an answer may point elsewhere.
 const REDIRECTS_MAX: usize = 3;
 /// How long nothing is looked for, unless something comes.
@@ -353,14 +357,25 @@ async fn take(app: &App, keys: &ClientKeys, mut response: Response) -> Result<In
     }
     let intake = app.imports.take_in(keys).await;
     let mut intake = intake.map_err(|error| kept(&error))?;
+    let (began, mut bytes) = (clock::timer_now(), 0_u64);
     loop {
+        if is_too_slow(bytes, clock::timer_now().saturating_duration_since(began)) {
+            return Err(Unfetched::TimedOut);
+        }
         match timeout(PIECE_PATIENCE, response.chunk()).await {
-            Ok(Ok(Some(piece))) => intake.write(&piece).await.map_err(|error| kept(&error))?,
+            Ok(Ok(Some(piece))) => {
+                bytes += piece.len() as u64;
+                intake.write(&piece).await.map_err(|error| kept(&error))?;
+            }
             Ok(Ok(None)) => return Ok(intake),
             Ok(Err(error)) => return Err(why(&error)),
             Err(_) => return Err(Unfetched::TimedOut),
         }
     }
+}
+
+fn is_too_slow(bytes: u64, since: Duration) -> bool {
+    since.saturating_sub(SLOW_PATIENCE).as_secs() > bytes / BYTES_A_SECOND_MIN
 }
 
 fn kept(error: &IntakeError) -> Unfetched {
@@ -396,6 +411,20 @@ fn why(error: &reqwest::Error) -> Unfetched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_drips_is_let_go_and_a_large_file_may_take_its_time() {
+        for (bytes, seconds, is_so) in [
+            (0, 60, false),
+            (0, 62, true),
+            (100_000, 62, false),
+            (100_000, 70, true),
+            (FILE_BYTES_MAX, 3_600, false),
+        ] {
+            let since = Duration::from_secs(seconds);
+            assert_eq!(is_too_slow(bytes, since), is_so, "{bytes} in {seconds}");
+        }
+    }
 
     #[test]
     fn every_problem_has_its_own_word_and_sentence() {
