@@ -239,7 +239,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ContactsExport, routes!(contacts::export::get))
         .add(Scope::ContactsRead, routes!(imports::list))
         .add(Scope::ContactsRead, routes!(imports::get))
-        .add(Scope::ContactsRead, routes!(imports::errors))
+        .add(Scope::ContactsRead, routes!(imports::errors::csv))
         .add(Scope::ContactsWrite, routes!(imports::create))
         .add(Scope::ContactsWrite, routes!(imports::cancel))
         .add(Scope::ContactsWrite, routes!(contacts::create))

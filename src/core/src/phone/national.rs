@@ -113,7 +113,7 @@ pub enum NumberError {
     Ambiguous(Country),
 }
 
-/// Reads a number that is written as within this country, or internationally with `+` or as it is dialled from there.
+/// Reads a number that is written as within this country, also without the 0 that may stand in front, or internationally with `+` or as it is dialled from there.
 ///
 /// # Errors
 /// [`NumberError`]; also for a number that has the right length and that nobody can have.
@@ -183,6 +183,8 @@ mod tests {
             ("030 123456", "DE", "+4930123456"),
             ("(030) 12 34-56", "de", "+4930123456"),
             ("0171/1234567", "DE", "+491711234567"),
+            // A spreadsheet takes the first 0 away.
+            ("171 1234567", "DE", "+491711234567"),
             ("0049 30 123456", "DE", "+4930123456"),
             ("+44 (0)20 7946 0123", "DE", "+442079460123"),
             ("(212) 555-0123", "US", "+12125550123"),
