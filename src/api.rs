@@ -15,6 +15,7 @@ mod complaints;
 mod consents;
 mod contacts;
 mod decisions;
+mod disclosures;
 mod docs;
 mod envelope;
 mod events;
@@ -238,7 +239,7 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::ContactsExport, routes!(contacts::export::get))
         .add(Scope::ContactsRead, routes!(imports::list))
         .add(Scope::ContactsRead, routes!(imports::get))
-        .add(Scope::ContactsRead, routes!(imports::errors))
+        .add(Scope::ContactsRead, routes!(imports::errors::csv))
         .add(Scope::ContactsWrite, routes!(imports::create))
         .add(Scope::ContactsWrite, routes!(imports::cancel))
         .add(Scope::ContactsWrite, routes!(contacts::create))
@@ -278,6 +279,8 @@ fn v1(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
         .add(Scope::WebhooksWrite, routes!(webhook_endpoints::test))
         .add(Scope::WebhooksWrite, routes!(told::replay))
         .add(Scope::WebhooksWrite, routes!(told::replay_since))
+        .add(Scope::DisclosuresRead, routes!(disclosures::list))
+        .add(Scope::DisclosuresRead, routes!(disclosures::export))
         .add(Scope::EventsRead, routes!(events::list))
         .add(Scope::PolicyRead, routes!(rules::list))
         .add(Scope::PolicyRead, routes!(rules::get))

@@ -47,7 +47,7 @@ use crate::second_pass::{Base, SecondPass};
 use crate::speech::recording::read_wav;
 use crate::speech::{Speech, SpeechSettings, VoiceSettings};
 use crate::traces::Traces;
-use crate::{api, dial, knowledge, media_key, metrics, transfer};
+use crate::{api, dial, imports, knowledge, media_key, metrics, transfer};
 
 /// What a collector of traces may take of the server's time at its end.
 const TRACES_FLUSHED_WITHIN: Duration = Duration::from_secs(3);
@@ -380,6 +380,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         hear_again(&config, &app)?;
         let reading = read_documents(&config, &app)?;
         let importing = app.imports.start();
+        let fetching = tokio::spawn(imports::fetching::keep(Arc::clone(&app)));
         let listing = app.registries.start();
         let open = dial::reconcile::at_start(&app).await;
         let open = open.context("calls that the last run placed cannot be found")?;
@@ -403,6 +404,7 @@ fn serve(mut config: Config, args: &ServeArgs) -> anyhow::Result<()> {
         reading.abort();
         ruling.abort();
         importing.abort();
+        fetching.abort();
         listing.abort();
         if let Some(telling) = telling {
             telling.abort();

@@ -7,6 +7,7 @@
 //! `core::webhook` decides what follows from an answer.
 
 mod asking;
+pub mod disclosing;
 mod lane;
 pub mod telling;
 mod writing;

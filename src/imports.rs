@@ -4,6 +4,7 @@
 //! Some hundred rows are written in one transaction with the position behind them, so a server that was killed goes on
 //! exactly there, and every row is taken once. The file is read through a window: its length costs no memory.
 
+pub mod fetching;
 pub(crate) mod file;
 mod reading;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
+use trunkline_core::phone::Country;
 
 use file::Files;
 pub use file::{Intake, IntakeError};
@@ -66,6 +68,12 @@ pub struct Settings {
     /// Its rows are numbers that are not to be called; contacts if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_outs: Option<OptOuts>,
+    /// As within which country numbers without `+` are written; such numbers are refused if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_country: Option<Country>,
+    /// Where the file is fetched; it is sent along if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// What holds of the numbers of a file whose rows do not say it.
@@ -167,6 +175,8 @@ pub struct Imports {
     desk: Arc<Desk>,
     /// Something waits to be read.
     wake: Notify,
+    /// Something waits to be fetched.
+    fetch_wake: Notify,
     intakes: Arc<Semaphore>,
     files: Files,
 }
@@ -179,6 +189,7 @@ impl Imports {
             files: Files::new(desk.data().join(FOLDER), "imp"),
             desk,
             wake: Notify::new(),
+            fetch_wake: Notify::new(),
             intakes: Arc::new(Semaphore::new(INTAKES_MAX)),
         }
     }

@@ -24,9 +24,11 @@ pub mod contacts;
 pub mod decisions;
 pub mod deliveries;
 pub mod dialling;
+pub mod disclosures;
 pub mod drafts;
 pub mod endpoints;
 pub mod events;
+pub mod fetches;
 pub mod hooks;
 pub mod idempotency;
 pub mod imports;
@@ -313,6 +315,18 @@ impl Store {
         contacts::lists::ContactLists(self)
     }
 
+    /// What was told of whom.
+    #[must_use]
+    pub fn disclosures(&self) -> disclosures::Disclosures<'_> {
+        disclosures::Disclosures(self)
+    }
+
+    /// Imports whose file is fetched from an address.
+    #[must_use]
+    pub fn fetches(&self) -> fetches::Fetches<'_> {
+        fetches::Fetches(self)
+    }
+
     /// Files of contacts that are read in.
     #[must_use]
     pub fn imports(&self) -> imports::Imports<'_> {
@@ -511,7 +525,7 @@ impl Store {
 /// Every statement, as `file.NAME` and its text: for the test that prepares each on both databases.
 #[must_use]
 pub fn statements() -> Vec<(String, &'static str)> {
-    let files: [(&str, &[(&str, &'static str)]); 47] = [
+    let files: [(&str, &[(&str, &'static str)]); 49] = [
         ("after", after::STATEMENTS),
         ("agents", agents::STATEMENTS),
         ("agreements", agreements::STATEMENTS),
@@ -536,9 +550,11 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("decisions", decisions::STATEMENTS),
         ("deliveries", deliveries::STATEMENTS),
         ("dialling", dialling::STATEMENTS),
+        ("disclosures", disclosures::STATEMENTS),
         ("drafts", drafts::STATEMENTS),
         ("endpoints", endpoints::STATEMENTS),
         ("events", events::STATEMENTS),
+        ("fetches", fetches::STATEMENTS),
         ("hooks", hooks::STATEMENTS),
         ("idempotency", idempotency::STATEMENTS),
         ("imports", imports::STATEMENTS),

@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use trunkline_core::contact::{Contact as Known, Details, Fault, Kind, Schema, Value, number};
+use trunkline_core::phone::Country;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
@@ -138,6 +139,9 @@ pub(super) struct ContactDetails {
     preferences: Option<BTreeMap<String, String>>,
     /// True forbids every call to them, as the restriction of processing does (GDPR art. 18), until it is false again.
     restricted: Option<bool>,
+    /// By ISO 3166-1: numbers without `+` are written as within this country. It is not kept.
+    #[schema(example = "DE")]
+    default_country: Option<String>,
     /// Of a new contact: ids of the lists that it is put on.
     #[schema(max_items = 10)]
     lists: Option<Vec<String>>,
@@ -188,17 +192,21 @@ pub(super) fn show(row: &Row, contact: Known) -> Contact {
 
 impl ContactDetails {
     /// Over what was known.
-    fn over(self, known: Details) -> Details {
+    fn over(self, known: Details) -> Result<Details, Problem> {
         let phones = self.phones.map(|phones| {
             let phones = phones.into_iter();
             phones.map(|phone| (phone.number, phone.label)).collect()
         });
+        let country = self.default_country.as_deref().map(Country::parse);
+        let numbers_of = country.transpose().map_err(|error| {
+            Problem::invalid("/default_country", "unknown_value", error.to_string())
+        })?;
         // A new country without a region leaves none of the old country's.
         let region = match &self.country {
             Some(_) => self.region,
             None => self.region.or(known.region),
         };
-        Details {
+        Ok(Details {
             phones: phones.unwrap_or(known.phones),
             external_id: self.external_id.or(known.external_id),
             time_zone: self.time_zone.or(known.time_zone),
@@ -215,7 +223,8 @@ impl ContactDetails {
                 .restricted
                 .map(|yes| yes.to_string())
                 .or(known.restricted),
-        }
+            numbers_of,
+        })
     }
 }
 
@@ -340,7 +349,7 @@ pub(super) async fn create(
         if !new_id.is_again() || row(desk, &caller, id).await.is_err() {
             let schemas = schemas(desk, &caller, &keys, &lists).await?;
             let schemas: Vec<&Schema> = schemas.iter().collect();
-            let details = new.over(Details::default());
+            let details = new.over(Details::default())?;
             let contact = Known::read(details, &schemas).map_err(faulty)?;
             is_free(desk, &keys, &contact, id).await?;
             let subject = contacts::new_subject(&keys, id).await;
@@ -478,7 +487,7 @@ pub(super) async fn change(
         .collect();
     let schemas = schemas?;
     let schemas: Vec<&Schema> = schemas.iter().collect();
-    let contact = Known::read(change.over(known.into_details()), &schemas).map_err(faulty)?;
+    let contact = Known::read(change.over(known.into_details())?, &schemas).map_err(faulty)?;
     is_free(desk, &keys, &contact, &id).await?;
     let made = contacts::seal(&keys, &subject, &id, &contact, clock::unix_ms());
     let store = desk.store.contacts();

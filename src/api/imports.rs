@@ -1,5 +1,8 @@
 //! Imports: files of contacts, and of numbers that are not to be called.
 
+mod address;
+pub(super) mod errors;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +10,14 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use futures_util::{StreamExt as _, stream};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use trunkline_core::contact::Column;
+use trunkline_core::phone::Country;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
@@ -27,12 +31,13 @@ use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Desk};
 use crate::ids;
+use crate::imports::fetching::Unfetched;
 use crate::imports::{
     FILE_BYTES_MAX, Form, Intake, IntakeError, OPEN_MAX, OnDuplicate, Problem as Why, Settings,
     settings_place,
 };
 use crate::store::StoreError;
-use crate::store::imports::{Import as Row, ImportState as Stored, NewImport, RowError};
+use crate::store::imports::{Import as Row, ImportState as Stored, NewImport};
 use crate::vault::ClientKeys;
 
 /// Where files are sent to.
@@ -41,8 +46,6 @@ pub(super) const PATH: &str = "/v1/imports";
 pub(super) const INTAKE_PATIENCE: Duration = Duration::from_secs(3_600);
 /// How long nothing of it may come.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
-/// Errors that are read from the database at once.
-const ERRORS_AT_ONCE: u32 = 1_000;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -78,6 +81,8 @@ pub(super) enum ImportKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ImportState {
+    /// Its file is fetched from the address that it was asked for by.
+    Fetching,
     /// It waits for others.
     Waiting,
     /// It is being read.
@@ -86,6 +91,8 @@ pub(super) enum ImportState {
     Completed,
     /// It could not be read to its end; what was read stays.
     Failed,
+    /// Its file could not be had.
+    FetchFailed,
     /// It was taken back; what was read stays.
     Cancelled,
 }
@@ -93,7 +100,9 @@ pub(super) enum ImportState {
 /// Why an import failed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportProblem {
-    /// `utf_16`, `empty`, `bad_header`, `no_phone_column`, `bad_columns`, `too_many_rows`, `interrupted`, `lost`.
+    /// `utf_16`, `empty`, `bad_header`, `no_phone_column`, `bad_columns`, `too_many_rows`, `interrupted`, `lost`;
+    /// where the file could not be had `address_refused`, `unreachable`, `timed_out`, `broken_off`, `too_many_redirects`,
+    /// `not_given`, `server_error`, `web_page`, `encoded`, `too_large`, `not_kept`.
     #[schema(example = "no_phone_column")]
     code: String,
     /// What it means.
@@ -113,6 +122,12 @@ pub(super) struct Import {
     on_duplicate: ImportOnDuplicate,
     /// What columns hold where their names do not say it.
     mapping: BTreeMap<String, String>,
+    /// Where the file is fetched, if it was not sent.
+    #[schema(example = "https://crm.example.com/export.csv")]
+    url: Option<String>,
+    /// The country as within which numbers without `+` are written.
+    #[schema(example = "DE")]
+    default_country: Option<String>,
     /// The list that its contacts are put on.
     #[schema(example = "list_01JD0000000000000000000000")]
     list_id: Option<String>,
@@ -148,6 +163,10 @@ pub(super) struct ImportParams {
     /// What becomes of contacts that are there: `skip` or `update`.
     #[param(default = "skip")]
     on_duplicate: Option<String>,
+    /// By ISO 3166-1: numbers without `+` are written as within this country, or as within the row's own `country`. Without
+    /// it they are refused.
+    #[param(example = "DE")]
+    default_country: Option<String>,
     /// A JSON object: names of columns, and `phone_number`, `phone_number.LABEL`, `external_id`, `time_zone`, `postal_code`,
     /// `country`, `region`, `language`, `kind`, `source`, `lawful_basis`, `restricted`, `preferences.NAME`, `variables.NAME` or `ignore`.
     /// What it does not name is told by its name; everything else is a variable.
@@ -164,7 +183,7 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
     })?;
     let problem = row.problem.as_deref().map(|code| ImportProblem {
         code: code.to_owned(),
-        detail: Why::detail(code),
+        detail: Unfetched::detail(code).unwrap_or_else(|| Why::detail(code)),
     });
     Ok(Import {
         id: row.id.clone(),
@@ -173,10 +192,12 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
             Some(_) => ImportKind::Suppressions,
         },
         state: match row.state {
+            Stored::Fetching => ImportState::Fetching,
             Stored::Waiting => ImportState::Waiting,
             Stored::Running => ImportState::Running,
             Stored::Completed => ImportState::Completed,
             Stored::Failed => ImportState::Failed,
+            Stored::FetchFailed => ImportState::FetchFailed,
             Stored::Cancelled => ImportState::Cancelled,
         },
         problem,
@@ -189,6 +210,8 @@ fn show(keys: &ClientKeys, row: &Row) -> Result<Import, Problem> {
             OnDuplicate::Update => ImportOnDuplicate::Update,
         },
         mapping: settings.mapping,
+        url: settings.address,
+        default_country: settings.default_country.map(String::from),
         list_id: row.list_id.clone(),
         dry_run: row.is_dry,
         bytes: row.bytes,
@@ -235,6 +258,22 @@ pub(super) fn form(request: &Request) -> Result<Form, Problem> {
     }
 }
 
+/// What a column may hold.
+const COLUMNS: &str = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
+                       language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
+
+fn are_columns(mapping: &BTreeMap<String, String>) -> bool {
+    mapping.values().all(|word| Column::parse(word).is_some())
+}
+
+/// As within which country numbers are written.
+pub(super) fn country(params: &mut Params) -> Result<Option<Country>, Problem> {
+    let expected = "expected a country by the two letters of ISO 3166-1, as DE";
+    params.read("default_country", expected, |text| {
+        Country::parse(text).ok()
+    })
+}
+
 fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let form = form(request)?;
     let list_id = params.read("list", "expected a list's id", |text| {
@@ -255,12 +294,11 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let expected = "expected a JSON object of columns and what they hold";
     let mapping: Option<BTreeMap<String, String>> =
         params.read("mapping", expected, |text| serde_json::from_str(text).ok())?;
+    let default_country = country(&mut params)?;
     params.finish()?;
     let mapping = mapping.unwrap_or_default();
-    if !mapping.values().all(|word| Column::parse(word).is_some()) {
-        let detail = "a column holds phone_number, phone_number.LABEL, external_id, time_zone, postal_code, country, region, \
-                      language, kind, source, lawful_basis, restricted, preferences.NAME, variables.NAME or ignore";
-        return Err(wrong_param("mapping", "unknown_value", detail));
+    if !are_columns(&mapping) {
+        return Err(wrong_param("mapping", "unknown_value", COLUMNS));
     }
     Ok(Wanted {
         settings: Settings {
@@ -268,6 +306,8 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
             on_duplicate: on_duplicate.unwrap_or_default(),
             mapping,
             opt_outs: None,
+            default_country,
+            address: None,
         },
         list_id,
         is_dry: is_dry.unwrap_or_default(),
@@ -307,9 +347,11 @@ pub(super) async fn take_in(intake: &mut Intake, body: Body) -> Result<[u8; 32],
 /// The body is the file: CSV with names of columns in its first row, or a JSON object in each line; UTF-8, at most 1 GiB
 /// and a million rows. It is kept sealed until it is read in the background: every row once, also if the server is killed
 /// meanwhile. A row that cannot be used costs itself alone.
+///
+/// A body of JSON names the file's address instead, and says there what is to be done: the file is then fetched from there.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "contacts", params(ImportParams),
-    request_body(content((String = "text/csv"), (String = "application/x-ndjson"))),
+    request_body(content((String = "text/csv"), (String = "application/x-ndjson"), (address::ImportByAddress = "application/json"))),
     responses((status = 201, body = Import)),
 )]
 pub(super) async fn create(
@@ -318,6 +360,9 @@ pub(super) async fn create(
     params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
+    if address::is_named(&request) {
+        return address::create(app, caller, params, request).await;
+    }
     let wanted = wanted(&request, params)?;
     bring(app, caller, wanted, request).await
 }
@@ -448,52 +493,4 @@ pub(super) async fn cancel(
         Ok(made.nowhere().status(StatusCode::OK))
     };
     once.settle(work).await
-}
-
-fn lines(errors: &[RowError]) -> String {
-    let mut text = String::new();
-    for error in errors {
-        let cell = error.cell.map(|cell| cell.to_string()).unwrap_or_default();
-        // Words of this server's own: there is nothing in them that could be a formula.
-        let detail = error.detail.replace('"', "\"\"");
-        text.push_str(&format!(
-            "{},{cell},{},{},\"{detail}\"\r\n",
-            error.line, error.field, error.code
-        ));
-    }
-    text
-}
-
-/// Show the rows that cannot be used
-///
-/// A CSV of line, column, field, code and a sentence; nothing of the rows' content. The first hundred thousand are kept.
-#[utoipa::path(
-    get, path = "/v1/imports/{id}/errors.csv", tag = "contacts", params(("id" = String, Path)),
-    responses((status = 200, content_type = "text/csv", body = String)),
-)]
-pub(super) async fn errors(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Id(id): Id,
-) -> Result<Response, Problem> {
-    find(&app.desk, &caller, &id).await?;
-    let head = "line,column,field,code,detail\r\n".to_owned();
-    let first = stream::once(async move { Ok::<_, StoreError>(head) });
-    let rest = stream::try_unfold(Some((0, 0)), move |after| {
-        let (app, client, id) = (Arc::clone(&app), caller.client.clone(), id.clone());
-        async move {
-            let Some(after) = after else {
-                return Ok(None);
-            };
-            let imports = app.desk.store.imports();
-            let errors = imports.errors(&client, &id, after, ERRORS_AT_ONCE).await?;
-            let next = errors.last().map(|error| (error.line, error.place));
-            Ok(next.map(|next| (lines(&errors), Some(next))))
-        }
-    });
-    let body = Body::from_stream(first.chain(rest));
-    let mut response = body.into_response();
-    let csv = HeaderValue::from_static("text/csv; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, csv);
-    Ok(response)
 }

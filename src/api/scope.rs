@@ -60,6 +60,7 @@ scopes! {
     ConsentsWrite = "consents:write", "Note consents to calls, and withdrawals.";
     WebhooksRead = "webhooks:read", "Read webhook endpoints and what they were told, without secrets.";
     WebhooksWrite = "webhooks:write", "Add, change, test and remove webhook endpoints, and have events told again.";
+    DisclosuresRead = "disclosures:read", "Read what was told of whom, and to which endpoint.";
     EventsRead = "events:read", "Read and follow events.";
     ContactsRead = "contacts:read", "Read contacts, their lists, what happened with them, and whether they may be called.";
     ContactsWrite = "contacts:write", "Add, change, import and remove contacts and lists.";

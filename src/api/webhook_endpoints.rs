@@ -20,6 +20,7 @@ use super::page::{Page, PageParams, Paged};
 use super::problem::{Code, Problem};
 use super::refuse::{stored, unopened};
 use super::revision::{At, IfMatch};
+use super::scope::Scope;
 use super::when::When;
 use crate::app::App;
 use crate::clock;
@@ -53,6 +54,9 @@ pub(super) struct WebhookEndpoint {
     /// What it is told of: `*`, families as `call.*`, or single types.
     #[schema(example = json!(["call.*", "suppression.created"]))]
     events: Vec<String>,
+    /// Whether an event of a call or callback comes with `data.person`: whom it is with, by number and, of a contact, by id and
+    /// `external_id`. What is told so stands in `/v1/disclosures`.
+    include_pii: bool,
     /// Whether it is told of them.
     enabled: bool,
     /// Why not, in stable snake_case: `requested`, `gone` (it answered 410), `failing` (it took nothing for five days).
@@ -83,6 +87,9 @@ pub(super) struct NewWebhookEndpoint {
     #[serde(default = "everything")]
     #[schema(example = json!(["call.*", "suppression.created"]))]
     events: Vec<String>,
+    /// Whether it is told of whom events are: a key needs `calls:read` and `contacts:read` to say so.
+    #[serde(default)]
+    include_pii: bool,
 }
 
 /// What to change; what is absent stays.
@@ -93,6 +100,8 @@ pub(super) struct WebhookEndpointChange {
     #[schema(max_length = 300)]
     description: Option<String>,
     events: Option<Vec<String>>,
+    /// True, and another address while it is so, need `calls:read` and `contacts:read` too.
+    include_pii: Option<bool>,
     /// False gives up what is on its way; true tells of what happens from then on. What happened meanwhile can be replayed.
     enabled: Option<bool>,
 }
@@ -122,6 +131,16 @@ fn wants(events: &[String]) -> Result<Vec<Wanted>, Problem> {
     events.iter().enumerate().map(read).collect()
 }
 
+/// Refuses a key that would have an endpoint be told what it may not read itself.
+fn may_disclose(caller: &Caller) -> Result<(), Problem> {
+    if caller.scopes.allow(Scope::CallsRead) && caller.scopes.allow(Scope::ContactsRead) {
+        return Ok(());
+    }
+    let detail =
+        "an endpoint is told of whom events are by a key with calls:read and contacts:read";
+    Err(Problem::new(Code::Forbidden).detail(detail))
+}
+
 /// Refuses an address that may not be told anything.
 pub(super) fn reachable(app: &App, url: &str) -> Result<(), Problem> {
     let whose = app.deliveries.settings().whose();
@@ -149,6 +168,7 @@ fn show(keys: &ClientKeys, row: &Row, now_ms: i64) -> Result<WebhookEndpoint, Pr
         url: open(URL, &row.url).map_err(unopened)?,
         description: description.transpose().map_err(unopened)?,
         events: row.wants.iter().map(|wanted| wanted.text()).collect(),
+        include_pii: row.include_pii,
         enabled: row.state == EndpointState::Enabled,
         disabled_reason: row.reason.clone(),
         failing_since: row.failing_since_ms.map(When::of),
@@ -189,6 +209,9 @@ pub(super) async fn create(
     let wants = wants(&new.events)?;
     reachable(&app, &new.url)?;
     described(new.description.as_ref())?;
+    if new.include_pii {
+        may_disclose(&caller)?;
+    }
     let secret = SigningKey::make().map_err(|error| Problem::internal(&error))?;
     let work = async move |new_id: NewId| {
         let (desk, id) = (&app.desk, &new_id.id);
@@ -208,6 +231,7 @@ pub(super) async fn create(
                 .map(|text| seal(DESCRIPTION, text)),
             wants,
             state: EndpointState::Enabled,
+            include_pii: new.include_pii,
             now_ms: clock::unix_ms(),
         };
         if new_id.is_again() {
@@ -280,6 +304,10 @@ pub(super) async fn change(
     if let Some(url) = &change.url {
         reachable(&app, url)?;
     }
+    let include_pii = change.include_pii.unwrap_or(row.include_pii);
+    if include_pii && (change.url.is_some() || !row.include_pii) {
+        may_disclose(&caller)?;
+    }
     let events = change.events.as_deref().map(wants).transpose()?;
     let keys = caller.keys(desk).await?;
     let seal = |column, text: &String| desk::seal(&keys, Place::new(column, &id), text);
@@ -295,6 +323,7 @@ pub(super) async fn change(
             Some(false) => EndpointState::Disabled,
             None => row.state,
         },
+        include_pii,
         now_ms: clock::unix_ms(),
     };
     let endpoints = desk.store.endpoints();

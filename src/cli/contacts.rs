@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use crate::config::Config;
@@ -31,7 +31,11 @@ pub(super) enum ContactsWhat {
 #[derive(Args)]
 pub(super) struct ImportArgs {
     /// The file: CSV, or lines of JSON if its name ends in .jsonl or .ndjson
-    file: PathBuf,
+    #[arg(required_unless_present = "url")]
+    file: Option<PathBuf>,
+    /// Where the server fetches the file instead
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    url: Option<String>,
     /// The list that its contacts are put on, as `list_…`
     #[arg(long, value_name = "ID")]
     list: Option<String>,
@@ -44,6 +48,9 @@ pub(super) struct ImportArgs {
     /// What a column holds whose name does not say it, as `Handy=phone_number.mobile`; may be there several times
     #[arg(long, value_name = "COLUMN=WHAT")]
     map: Vec<String>,
+    /// The country as within which numbers without `+` are written, as DE
+    #[arg(long, value_name = "CODE")]
+    country: Option<String>,
     /// The server, as https://voice.example.com; the one of the configuration's `listen` if left out
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -75,7 +82,11 @@ pub(super) struct Server {
 pub(super) async fn contacts(config: &Config, what: ContactsWhat) -> anyhow::Result<()> {
     let ContactsWhat::Import(args) = what;
     let server = Server::at(config, args.server.as_deref(), &args.key)?;
-    let sent = server.send(&args).await?;
+    let sent = match (&args.url, &args.file) {
+        (Some(url), _) => server.ask(&args, url).await?,
+        (None, Some(file)) => server.send(&args, file).await?,
+        (None, None) => bail!("name a file, or --url"),
+    };
     let id = sent["id"].as_str().context("the server named no import")?;
     let done = server.until_read(id).await?;
     let count = |name: &str| done[name].as_u64().unwrap_or(0);
@@ -112,8 +123,8 @@ fn media_type(file: &Path) -> &'static str {
     }
 }
 
-/// The query of the request.
-fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
+/// What columns hold.
+fn mapping(args: &ImportArgs) -> anyhow::Result<serde_json::Map<String, Value>> {
     let mut mapping = serde_json::Map::new();
     for pair in &args.map {
         let (column, holds) = pair
@@ -121,16 +132,28 @@ fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
             .ok_or_else(|| anyhow!("--map {pair}: expected COLUMN=WHAT"))?;
         mapping.insert(column.to_owned(), holds.into());
     }
-    let duplicate = match args.on_duplicate {
-        Duplicate::Skip => "skip",
-        Duplicate::Update => "update",
-    };
+    Ok(mapping)
+}
+
+impl Duplicate {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Update => "update",
+        }
+    }
+}
+
+/// The query of the request.
+fn query(args: &ImportArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
     let mut query = vec![
         ("dry_run", args.dry_run.to_string()),
-        ("on_duplicate", duplicate.to_owned()),
-        ("mapping", Value::Object(mapping).to_string()),
+        ("on_duplicate", args.on_duplicate.word().to_owned()),
+        ("mapping", Value::Object(mapping(args)?).to_string()),
     ];
     query.extend(args.list.clone().map(|list| ("list", list)));
+    let country = args.country.clone();
+    query.extend(country.map(|country| ("default_country", country)));
     Ok(query)
 }
 
@@ -173,9 +196,27 @@ impl Server {
         bail!("the server answers {status}: {}", words.unwrap_or_default())
     }
 
-    async fn send(&self, args: &ImportArgs) -> anyhow::Result<Value> {
-        let file = tokio::fs::File::open(&args.file).await;
-        let file = file.with_context(|| format!("{} cannot be read", args.file.display()))?;
+    /// Has the server fetch the file.
+    async fn ask(&self, args: &ImportArgs, url: &str) -> anyhow::Result<Value> {
+        let body = json!({
+            "url": url,
+            "list": args.list,
+            "dry_run": args.dry_run,
+            "on_duplicate": args.on_duplicate.word(),
+            "mapping": mapping(args)?,
+            "default_country": args.country,
+        });
+        let request = self.post("/v1/imports");
+        let request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        eprintln!("the server fetches the file …");
+        Ok(self.answer(request).await?.json().await?)
+    }
+
+    async fn send(&self, args: &ImportArgs, path: &Path) -> anyhow::Result<Value> {
+        let file = tokio::fs::File::open(path).await;
+        let file = file.with_context(|| format!("{} cannot be read", path.display()))?;
         let length = file.metadata().await?.len();
         let mut url = reqwest::Url::parse(&format!("{}/v1/imports", self.base))?;
         url.query_pairs_mut().extend_pairs(query(args)?);
@@ -183,7 +224,7 @@ impl Server {
         let request = self
             .http
             .post(url)
-            .header("content-type", media_type(&args.file))
+            .header("content-type", media_type(path))
             .header("content-length", length)
             .body(reqwest::Body::wrap_stream(ReaderStream::new(file)));
         Ok(self.answer(request).await?.json().await?)

@@ -6,6 +6,7 @@ use reqwest::header::RETRY_AFTER;
 use trunkline_core::event::Event;
 use trunkline_core::webhook::Answer;
 
+use super::disclosing::{Discloses, Person};
 use crate::app::App;
 use crate::clock;
 use crate::desk::{self, Place};
@@ -26,6 +27,8 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Way {
     url: String,
     keys: Vec<SigningKey>,
+    /// Of an endpoint that is told of whom events are.
+    discloses: Option<Discloses>,
 }
 
 /// The way to an endpoint cannot be opened.
@@ -52,6 +55,7 @@ impl Way {
         Ok(Self {
             url: open(URL, &endpoint.url)?,
             keys: signing,
+            discloses: Discloses::to(keys, endpoint),
         })
     }
 
@@ -68,7 +72,17 @@ impl Way {
         let Ok(http) = app.egress.http(whose, &self.url) else {
             return Answer::None("address");
         };
-        let body = body(event);
+        let person = match &self.discloses {
+            None => None,
+            Some(discloses) => match discloses.person(app, event).await {
+                Ok(person) => person,
+                Err(error) => {
+                    tracing::warn!(%error, "what is told of a person cannot be read or noted, so nothing is told");
+                    return Answer::None("not_noted");
+                }
+            },
+        };
+        let body = body(event, person);
         let unix_s = clock::unix_ms() / 1_000;
         let signed = self.keys.iter();
         let signed: Vec<String> = signed
@@ -111,18 +125,21 @@ pub(crate) const URL: &str = "webhook_endpoints.url";
 /// Where its secrets are sealed to.
 pub(crate) const SECRET: &str = "webhook_endpoints.secret";
 
-/// The bytes that an event is, each time that it is told.
-fn body(event: &EventRow) -> String {
+/// The bytes that an event is, each time that it is told; with whom it is, if that is to be told.
+fn body(event: &EventRow, person: Option<Person>) -> String {
     let timestamp = clock::rfc3339(event.created_ms);
-    Event {
+    let event = Event {
         id: &event.id,
         kind: event.kind,
         timestamp: &timestamp,
         object_id: &event.object_id,
         seq: event.seq,
         data: &event.data,
+    };
+    match person {
+        None => event.body(),
+        Some(person) => person.within(event.value()).to_string(),
     }
-    .body()
 }
 
 /// Why there was no answer, in stable snake_case.

@@ -81,7 +81,7 @@ impl Table {
     fn of(first: &[String], settings: &Settings) -> Result<(Self, bool), Undone> {
         let read = match settings.opt_outs {
             None => Columns::of(first, &settings.mapping).map(|of| (Self::Contacts(of), false)),
-            Some(_) => NumberColumns::of(first, &settings.mapping)
+            Some(_) => NumberColumns::of(first, &settings.mapping, settings.default_country)
                 .map(|(of, is_row)| (Self::OptOuts(of), is_row)),
         };
         read.map_err(|error| {

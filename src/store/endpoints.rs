@@ -11,14 +11,14 @@ use crate::ids::ClientId;
 macro_rules! columns {
     () => {
         "id, url, description, events, secret, former_secret, former_until_ms, state, reason, failing_since_ms, created_ms,
-            updated_ms, revision"
+            updated_ms, revision, include_pii"
     };
 }
 
 statements! {
     ADD = "INSERT INTO webhook_endpoints (client_id, id, url, description, events, secret, state, created_ms, updated_ms,
-            revision)
-        VALUES ($1, $2, $3, $4, $5, $6, 'enabled', $7, $7, 1)";
+            revision, include_pii)
+        VALUES ($1, $2, $3, $4, $5, $6, 'enabled', $7, $7, 1, $8)";
     COUNT = "SELECT COUNT(*) FROM webhook_endpoints WHERE client_id = $1";
     FIND = concat!("SELECT ", columns!(), " FROM webhook_endpoints WHERE client_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM webhook_endpoints WHERE client_id = $1 AND (created_ms, id) < ($2, $3)
@@ -26,7 +26,7 @@ statements! {
     UPDATE = "UPDATE webhook_endpoints SET url = $4, description = $5, events = $6, state = $7,
             reason = CASE WHEN $7 = 'enabled' THEN NULL WHEN state = 'enabled' THEN 'requested' ELSE reason END,
             failing_since_ms = CASE WHEN $7 = state THEN failing_since_ms ELSE NULL END,
-            updated_ms = $8, revision = revision + 1
+            updated_ms = $8, include_pii = $9, revision = revision + 1
         WHERE client_id = $1 AND id = $2 AND revision = $3 RETURNING revision";
     REVISION = "SELECT revision FROM webhook_endpoints WHERE client_id = $1 AND id = $2";
     ROTATE = "UPDATE webhook_endpoints SET former_secret = $3, former_until_ms = $4, secret = $5, updated_ms = $6,
@@ -77,6 +77,8 @@ pub struct Endpoint {
     pub updated_ms: i64,
     /// Grows with every change.
     pub revision: i64,
+    /// Whether it is told of whom an event is.
+    pub include_pii: bool,
 }
 
 /// What an endpoint is to be.
@@ -90,6 +92,8 @@ pub struct EndpointChange {
     pub wants: Vec<Wanted>,
     /// Whether it is told.
     pub state: EndpointState,
+    /// Whether it is told of whom an event is.
+    pub include_pii: bool,
     /// Now, ms since 1970.
     pub now_ms: i64,
 }
@@ -118,6 +122,7 @@ fn read(mut row: Columns) -> Result<Endpoint, StoreError> {
         created_ms: row.int()?,
         updated_ms: row.int()?,
         revision: row.int()?,
+        include_pii: row.flag()?,
     })
 }
 
@@ -140,7 +145,8 @@ impl Endpoints<'_> {
             new.description.as_ref(),
             written(&new.wants).as_str(),
             secret,
-            new.now_ms
+            new.now_ms,
+            new.include_pii
         ];
         self.0.run(ADD, args).await.map(|_| ())
     }
@@ -191,7 +197,8 @@ impl Endpoints<'_> {
             change.description.as_ref(),
             written(&change.wants).as_str(),
             change.state,
-            change.now_ms
+            change.now_ms,
+            change.include_pii
         ];
         let row = tx.one(UPDATE, args).await?;
         let revision = settled(&mut tx, client, id, row).await?;

@@ -36,7 +36,8 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM imports WHERE client_id = $1 AND id = $2");
     LIST = concat!("SELECT ", columns!(), " FROM imports WHERE client_id = $1 AND (created_ms, id) < ($2, $3)
         ORDER BY created_ms DESC, id DESC LIMIT $4");
-    NEXT = concat!("SELECT ", columns!(), " FROM imports WHERE ended_ms IS NULL ORDER BY created_ms, id LIMIT 1");
+    NEXT = concat!("SELECT ", columns!(), " FROM imports WHERE ended_ms IS NULL AND state <> 'fetching'
+        ORDER BY created_ms, id LIMIT 1");
     OPEN = "SELECT id FROM imports WHERE ended_ms IS NULL LIMIT 10000";
     BEGIN = "UPDATE imports SET state = 'running', tries = tries + 1 WHERE client_id = $1 AND id = $2 AND ended_ms IS NULL
         RETURNING tries";
@@ -58,6 +59,8 @@ statements! {
 words! {
     /// Where an import is.
     ImportState {
+        /// Its file is not there yet.
+        Fetching = "fetching",
         /// It waits for others.
         Waiting = "waiting",
         /// It is being read.
@@ -66,6 +69,8 @@ words! {
         Completed = "completed",
         /// It could not be read to its end.
         Failed = "failed",
+        /// Its file could not be had.
+        FetchFailed = "fetch_failed",
         /// It was taken back; what was read stays.
         Cancelled = "cancelled",
     }
@@ -210,10 +215,10 @@ async fn told(
 ) -> Result<(), StoreError> {
     let kind = match state {
         ImportState::Completed => EventKind::ImportCompleted,
-        ImportState::Failed => EventKind::ImportFailed,
+        ImportState::Failed | ImportState::FetchFailed => EventKind::ImportFailed,
         ImportState::Cancelled => EventKind::ImportCancelled,
         // That is no end.
-        ImportState::Waiting | ImportState::Running => return Ok(()),
+        ImportState::Fetching | ImportState::Waiting | ImportState::Running => return Ok(()),
     };
     let data = data! {
         "state": state.as_str(),

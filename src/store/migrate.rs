@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0025_standing",
     "0026_complaints",
     "0029_rules",
+    "0032_fetches_and_disclosures",
 ];
 
 const TABLE_SQLITE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -8,6 +8,7 @@ use super::callbacks;
 use super::carriers::{self, CarrierAccount};
 use super::clients::{self, Client};
 use super::deliveries::{self, Tried};
+use super::fetches::{self, Fetch};
 use super::hooks;
 use super::imports::{self, Import};
 use super::knowledge::{self, Due};
@@ -245,6 +246,21 @@ impl System<'_> {
     /// The import that waits longest or was begun and has not ended.
     pub async fn next_import(&self) -> Result<Option<Import>, StoreError> {
         imports::next(self.0).await
+    }
+
+    /// The import whose file is to be fetched now, by this fetcher, which may be silent until then.
+    pub async fn claim_fetch(
+        &self,
+        fetcher: &str,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> Result<Option<Fetch>, StoreError> {
+        fetches::claim(self.0, fetcher, now_ms, until_ms).await
+    }
+
+    /// Nobody fetches anything: of a database that is this server's alone, at its start.
+    pub async fn release_fetches(&self) -> Result<(), StoreError> {
+        fetches::release(self.0).await
     }
 
     /// Ids of the imports that have not ended.

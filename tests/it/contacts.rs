@@ -1,6 +1,8 @@
 //! Contacts: by HTTP, from files and into files, of two clients.
 
+pub(crate) mod addresses;
 mod imports;
+mod national;
 
 use serde_json::{Value, json};
 

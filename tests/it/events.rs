@@ -2,6 +2,7 @@
 
 mod away;
 mod bad;
+mod disclosed;
 pub(crate) mod library;
 mod log;
 mod many;

@@ -3,6 +3,7 @@
 //!
 //! `KILLS` says how often (3 if it does not), `KILL_SEED` when: each run prints its own.
 
+mod addresses;
 mod after;
 mod caller;
 mod contacts;

@@ -10,6 +10,7 @@ mod clients;
 mod complaints;
 mod contacts;
 mod entries;
+mod fetches;
 mod hooks;
 mod kept;
 mod knowledge;

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::{Reason, word};
 use crate::api::auth::Caller;
 use crate::api::body::{Params, wrong_param};
-use crate::api::imports::{Import, Wanted, bring, form};
+use crate::api::imports::{Import, Wanted, bring, country, form};
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::imports::{Form, OnDuplicate, OptOuts, Settings};
@@ -32,6 +32,9 @@ pub(in crate::api) struct SuppressionImportParams {
     campaign_id: Option<String>,
     /// `true` to be told what would come of it.
     dry_run: Option<bool>,
+    /// By ISO 3166-1: numbers without `+` are written as within this country. Without it they are refused.
+    #[param(example = "DE")]
+    default_country: Option<String>,
     /// A JSON object: names of columns, and `number`, `reason`, `campaign_id` or `ignore`. What it does not name is told by
     /// its name.
     #[param(example = "{\"Rufnummer\":\"number\"}")]
@@ -60,6 +63,7 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
     let expected = "expected a JSON object of columns and what they hold";
     let mapping: Option<BTreeMap<String, String>> =
         params.read("mapping", expected, |text| serde_json::from_str(text).ok())?;
+    let default_country = country(&mut params)?;
     params.finish()?;
     let mapping = mapping.unwrap_or_default();
     if !mapping.values().all(|word| Column::parse(word).is_some()) {
@@ -75,6 +79,8 @@ fn wanted(request: &Request, mut params: Params) -> Result<Wanted, Problem> {
                 reason: word(&reason.unwrap_or(Reason::OptOut)),
                 campaign_id,
             }),
+            default_country,
+            address: None,
         },
         list_id: None,
         is_dry: is_dry.unwrap_or_default(),

@@ -19,7 +19,7 @@ pub use json::of_json;
 pub use value::{Schema, SchemaError, Type, Value};
 
 use crate::geo::Place;
-use crate::phone::{PhoneNumber, PhoneNumberError};
+use crate::phone::{self, Country, NumberError, PhoneNumber, PhoneNumberError};
 use crate::policy::{LegalBasis, Zone};
 
 /// Most numbers of a contact.
@@ -88,6 +88,8 @@ pub struct Details {
     pub preferences: BTreeMap<String, String>,
     /// `true` if they may be kept and not worked with, or `false`.
     pub restricted: Option<String>,
+    /// The country as within which numbers without `+` are written; such numbers are refused if absent.
+    pub numbers_of: Option<Country>,
 }
 
 /// A contact that is right. Everything in it is personal: `Debug` shows nothing of it.
@@ -163,13 +165,28 @@ impl Fault {
 /// # Errors
 /// What is written without `+` and country code is refused: which country is meant cannot be told from a national number.
 pub fn number(text: &str) -> Result<PhoneNumber, PhoneNumberError> {
+    PhoneNumber::parse(&plain(text))
+}
+
+/// The same, also as it is written within this country, if one is named.
+///
+/// # Errors
+/// [`NumberError`].
+pub fn number_in(text: &str, country: Option<Country>) -> Result<PhoneNumber, NumberError> {
+    match country {
+        Some(country) => phone::number(&plain(text), country),
+        None => Ok(number(text)?),
+    }
+}
+
+/// A number without what is written for the eye.
+fn plain(text: &str) -> String {
     let left_out = |c: &char| {
         c.is_whitespace() || matches!(c, '-' | '.' | '/' | '(' | ')' | '\u{2010}'..='\u{2013}')
     };
     // "+44 (0)20": the zero is dialled within the country alone.
     let text = text.replace("(0)", "");
-    let plain: String = text.chars().filter(|c| !left_out(c)).collect();
-    PhoneNumber::parse(&plain)
+    text.chars().filter(|c| !left_out(c)).collect()
 }
 
 impl Contact {
@@ -179,7 +196,7 @@ impl Contact {
     /// Everything that is wrong, in the order of the fields; never empty.
     pub fn read(details: Details, schemas: &[&Schema]) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let phones = phones(&details.phones, &mut faults);
+        let phones = phones(&details, &mut faults);
         let external_id = text("/external_id", details.external_id, &mut faults);
         let time_zone = zone(details.time_zone.as_deref(), &mut faults);
         let postal_code = text("/postal_code", details.postal_code, &mut faults);
@@ -251,6 +268,7 @@ impl Contact {
             lawful_basis: self.lawful_basis.as_ref().map(written),
             preferences: self.preferences,
             restricted: self.restricted.then(|| true.to_string()),
+            numbers_of: None,
         }
     }
 }
@@ -261,7 +279,8 @@ fn written<T: Serialize>(word: &T) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn phones(given: &[(String, Option<String>)], faults: &mut Vec<Fault>) -> Vec<Phone> {
+fn phones(details: &Details, faults: &mut Vec<Fault>) -> Vec<Phone> {
+    let given = &details.phones;
     if given.is_empty() {
         let detail = "a contact has at least one telephone number";
         faults.push(Fault::new("/phones", "missing", detail));
@@ -280,7 +299,7 @@ fn phones(given: &[(String, Option<String>)], faults: &mut Vec<Fault>) -> Vec<Ph
             let pointer = format!("/phones/{index}/label");
             faults.push(Fault::new(pointer, "invalid", detail));
         }
-        match number(text) {
+        match number_in(text, details.numbers_of) {
             Ok(number) if phones.iter().any(|phone| phone.number == number) => {}
             Ok(number) => phones.push(Phone {
                 number,

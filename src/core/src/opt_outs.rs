@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::contact::{COLUMNS_MAX, ColumnError, Fault, number};
-use crate::phone::PhoneNumber;
+use crate::contact::{COLUMNS_MAX, ColumnError, Fault, number_in};
+use crate::phone::{Country, PhoneNumber};
 
 /// Longest id of a campaign, in characters.
 pub const CAMPAIGN_CHARS_MAX: usize = 64;
@@ -59,7 +59,11 @@ impl Column {
 
 /// What the columns of one list hold, in their order: one is the number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Columns(Vec<Column>);
+pub struct Columns {
+    columns: Vec<Column>,
+    /// As within which country numbers without `+` are written.
+    country: Option<Country>,
+}
 
 /// A row that says which number is not to be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,25 +85,29 @@ pub fn is_campaign(text: &str) -> bool {
 
 impl Columns {
     /// By the first row of a file, and by what a mapping says of some columns; also whether that row holds a number and no
-    /// names: its first cell that is one is the number then, and nothing else is taken.
+    /// names: its first cell that is one is the number then, and nothing else is taken. Numbers without `+` are those of
+    /// the country, if one is named.
     ///
     /// # Errors
     /// [`ColumnError`].
     pub fn of(
         first: &[String],
         mapping: &BTreeMap<String, String>,
+        country: Option<Country>,
     ) -> Result<(Self, bool), ColumnError> {
         if first.len() > COLUMNS_MAX {
             return Err(ColumnError::TooMany);
         }
-        if let Some(at) = first.iter().position(|cell| number(cell).is_ok())
+        if let Some(at) = first
+            .iter()
+            .position(|cell| number_in(cell, country).is_ok())
             && mapping.is_empty()
         {
             let mut columns = vec![Column::Ignore; first.len()];
             if let Some(column) = columns.get_mut(at) {
                 *column = Column::Number;
             }
-            return Ok((Self(columns), true));
+            return Ok((Self { columns, country }, true));
         }
         let has = |name: &String| first.iter().any(|cell| cell.trim() == name.trim());
         if !mapping.keys().all(has) {
@@ -119,7 +127,7 @@ impl Columns {
             }
         }
         match columns.contains(&Column::Number) {
-            true => Ok((Self(columns), false)),
+            true => Ok((Self { columns, country }, false)),
             false => Err(ColumnError::NoPhone),
         }
     }
@@ -127,14 +135,14 @@ impl Columns {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.columns.len()
     }
 
     /// Which column a fault is about, counted from 1.
     #[must_use]
     pub fn of_fault(&self, pointer: &str) -> Option<usize> {
         let column = Column::parse(pointer.trim_start_matches('/'))?;
-        self.0
+        self.columns
             .iter()
             .position(|one| *one == column)
             .map(|at| at + 1)
@@ -146,7 +154,7 @@ impl Columns {
     /// What is wrong with it, as a pointer into a suppression.
     pub fn row<'a>(&self, cells: impl Iterator<Item = &'a str>) -> Result<Row, Fault> {
         let (mut phone, mut reason, mut campaign) = ("", None, None);
-        for (column, cell) in self.0.iter().zip(cells) {
+        for (column, cell) in self.columns.iter().zip(cells) {
             let cell = cell.trim();
             let cell = cell.strip_prefix('\'').unwrap_or(cell);
             match column {
@@ -156,7 +164,7 @@ impl Columns {
                 Column::Reason | Column::Campaign | Column::Ignore => {}
             }
         }
-        row(phone, reason, campaign)
+        row(phone, self.country, reason, campaign)
     }
 }
 
@@ -167,6 +175,7 @@ impl Columns {
 pub fn of_json(
     object: Map<String, Value>,
     mapping: &BTreeMap<String, String>,
+    country: Option<Country>,
 ) -> Result<Row, Fault> {
     let (mut names, mut cells) = (Vec::new(), Vec::new());
     for (name, value) in object {
@@ -189,7 +198,7 @@ pub fn of_json(
     let here: BTreeMap<String, String> = here
         .map(|(name, word)| (name.clone(), word.clone()))
         .collect();
-    let read = Columns::of(&names, &here);
+    let read = Columns::of(&names, &here, country);
     let (columns, _) = read.map_err(|error| fault("", "columns", error.to_string()))?;
     columns.row(cells.iter().map(String::as_str))
 }
@@ -202,8 +211,13 @@ fn fault(pointer: &str, code: &'static str, detail: impl Into<String>) -> Fault 
     }
 }
 
-fn row(phone: &str, reason: Option<String>, campaign: Option<String>) -> Result<Row, Fault> {
-    let number = number(phone);
+fn row(
+    phone: &str,
+    country: Option<Country>,
+    reason: Option<String>,
+    campaign: Option<String>,
+) -> Result<Row, Fault> {
+    let number = number_in(phone, country);
     let number = number.map_err(|error| fault("/number", "invalid_number", error.to_string()))?;
     if campaign.as_deref().is_some_and(|id| !is_campaign(id)) {
         let detail = "a campaign's id has 1 to 64 letters, digits, -, _ and .";
@@ -224,7 +238,7 @@ mod tests {
         let first: Vec<String> = first.iter().map(|cell| (*cell).to_owned()).collect();
         let pairs = mapping.iter();
         let pairs = pairs.map(|(name, word)| ((*name).to_owned(), (*word).to_owned()));
-        Columns::of(&first, &pairs.collect())
+        Columns::of(&first, &pairs.collect(), None)
     }
 
     #[test]
@@ -247,7 +261,11 @@ mod tests {
             ),
         ] {
             let read = columns(first, mapping).unwrap();
-            assert_eq!(read, (Columns(expected.to_vec()), is_row), "{first:?}");
+            assert_eq!(
+                (read.0.columns, read.1),
+                (expected.to_vec(), is_row),
+                "{first:?}"
+            );
         }
         for (first, mapping, error) in [
             (&["name"][..], &[][..], ColumnError::NoPhone),
@@ -280,12 +298,28 @@ mod tests {
     }
 
     #[test]
+    fn numbers_without_their_country_code_are_those_of_the_country_that_is_named() {
+        let germany = Country::parse("DE").ok();
+        let first = ["Ann".to_owned(), "030 123456".to_owned()];
+        let read = Columns::of(&first, &BTreeMap::new(), germany);
+        let (columns, is_row) = read.unwrap();
+        assert!(is_row);
+        let row = columns.row(["Bob", "0171 1234567"].into_iter()).unwrap();
+        assert_eq!(row.number.as_str(), "+491711234567");
+        let fault = columns.row(["Cy", "110"].into_iter()).unwrap_err();
+        assert!(fault.detail.contains("area code"), "{fault:?}");
+        let object: Map<String, Value> = serde_json::from_str(r#"{"tel":"030 123456"}"#).unwrap();
+        let row = of_json(object, &BTreeMap::new(), germany).unwrap();
+        assert_eq!(row.number.as_str(), "+4930123456");
+    }
+
+    #[test]
     fn a_line_of_json_is_a_row_too() {
         let read = |text: &str, mapping: &[(&str, &str)]| {
             let object: Map<String, Value> = serde_json::from_str(text).unwrap();
             let pairs = mapping.iter();
             let pairs = pairs.map(|(name, word)| ((*name).to_owned(), (*word).to_owned()));
-            of_json(object, &pairs.collect())
+            of_json(object, &pairs.collect(), None)
         };
         let text = r#"{"number":"+15550100123","reason":"objection","age":4,"x":null}"#;
         assert_eq!(

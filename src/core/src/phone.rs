@@ -1,7 +1,12 @@
 //! Telephone numbers in E.164 form.
 
+mod national;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+pub(crate) use national::number;
+pub use national::{Country, NoCountry, NumberError};
 
 /// A number in E.164 form: `+`, a first digit from 1 to 9, then 7 to 14 more digits.
 ///

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use trunkline_core::contact::{Contact, Details, Fault, Schema, of_json};
 use trunkline_core::opt_outs;
+use trunkline_core::phone::Country;
 use trunkline_core::sheet::{Fault as RowFault, Sheet};
 
 use super::opt_outs::step as opt_outs_step;
@@ -38,6 +39,18 @@ pub(super) struct Batch {
 struct Said {
     line: u64,
     details: Details,
+}
+
+impl Said {
+    /// All of it, and as within which country its numbers are written: the row's own, else the one that is named for all.
+    fn details(&self, reading: &Reading) -> Details {
+        let own = || Country::parse(self.details.country.as_deref()?).ok();
+        let default = reading.settings.default_country;
+        Details {
+            numbers_of: default.map(|default| own().unwrap_or(default)),
+            ..self.details.clone()
+        }
+    }
 }
 
 pub(super) fn error(line: u64, place: usize, cell: Option<usize>, fault: Fault) -> RowError {
@@ -82,7 +95,7 @@ impl Batch {
         let read = match settings.opt_outs {
             None => of_json(object, &settings.mapping)
                 .map(|details| self.said.push(Said { line, details })),
-            Some(_) => opt_outs::of_json(object, &settings.mapping)
+            Some(_) => opt_outs::of_json(object, &settings.mapping, settings.default_country)
                 .map(|row| self.listed.push((line, row))),
         };
         if let Err(fault) = read {
@@ -134,7 +147,7 @@ impl Batch {
             if at % 50 == 49 {
                 tokio::task::yield_now().await;
             }
-            match Contact::read(said.details.clone(), schemas) {
+            match Contact::read(said.details(reading), schemas) {
                 Ok(contact) => rows.push((said, hashes(&reading.keys, &contact), contact)),
                 Err(faults) => sorted.fail(said, faults),
             }
@@ -315,7 +328,7 @@ impl<'a> Sorted<'a> {
             return Err(vec![fault("/phones", "forgotten", detail)]);
         };
         let known = person.contact.clone().into_details();
-        let merged = Contact::read(over(said.details.clone(), known), self.schemas)?;
+        let merged = Contact::read(over(said.details(self.reading), known), self.schemas)?;
         person.is_changed = true;
         person.contact = merged;
         Ok(())
@@ -388,6 +401,7 @@ fn over(said: Details, mut known: Details) -> Details {
         preferences: known.preferences,
         // No file lifts what the client noted.
         restricted: known.restricted.or(said.restricted),
+        numbers_of: said.numbers_of,
     }
 }
 

@@ -97,6 +97,11 @@ impl Receiver {
         self.inner.came.lock().unwrap().len()
     }
 
+    /// What came first, whatever became of it.
+    pub(crate) fn came_first(&self) -> Told {
+        self.inner.came.lock().unwrap()[0].clone()
+    }
+
     pub(crate) fn taken(&self) -> Vec<Told> {
         self.inner.taken.lock().unwrap().clone()
     }

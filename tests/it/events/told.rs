@@ -301,8 +301,8 @@ async fn an_endpoint_is_refused_that_could_not_be_told() {
             ["/events/0", "unknown_value"],
         ),
         (
-            json!({ "url": fine, "include_pii": true }),
-            ["/include_pii", "unknown_field"],
+            json!({ "url": fine, "include_all": true }),
+            ["/include_all", "unknown_field"],
         ),
         (
             json!({ "url": fine, "description": "" }),

@@ -24,7 +24,7 @@ const BETWEEN: Duration = Duration::from_millis(200);
 pub(super) struct Place {
     folder: TempDir,
     pub(super) address: String,
-    secret: String,
+    pub(super) secret: String,
     starts: Mutex<Vec<Duration>>,
 }
 
@@ -84,6 +84,21 @@ impl Place {
     pub(super) fn import(&self, rows: &str) -> String {
         std::fs::write(self.folder.path().join("more.csv"), rows).unwrap();
         self.say(&["contacts", "import", "more.csv", "--key", &self.secret])
+    }
+
+    /// What is printed when the running server fetches a file of German contacts.
+    pub(super) fn import_from(&self, url: &str) -> String {
+        let key = self.secret.as_str();
+        self.say(&[
+            "contacts",
+            "import",
+            "--url",
+            url,
+            "--country",
+            "DE",
+            "--key",
+            key,
+        ])
     }
 
     /// Whether a number may be called, in words.

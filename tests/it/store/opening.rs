@@ -27,6 +27,7 @@ async fn several_open_a_new_database_at_once(bench: Bench) {
         "rule_packs",
         "closures",
         "decisions",
+        "disclosures",
         "webhook_deliveries",
         "webhook_endpoints",
         "outbox",

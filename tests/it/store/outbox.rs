@@ -113,6 +113,7 @@ async fn endpoint(bench: &Bench, client: &ClientId, wants: &str) -> String {
         description: None,
         wants: vec![Wanted::parse(wants).unwrap()],
         state: EndpointState::Enabled,
+        include_pii: false,
         now_ms: NOW,
     };
     let endpoints = bench.store.endpoints();
